@@ -243,3 +243,24 @@ def test_gather_takes_descriptions_of_benchmarks_and_refuses_what_does_nothing(
         assert f'leave out "{option[0]}"' in capsys.readouterr().err
     assert main(["gather", str(table), "--tokens-per-step", "5", "--repeats", "best"]) == 2
     assert "--repeats and --sources are for" in capsys.readouterr().err
+
+
+def test_gather_takes_features_as_other_commands_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, out = tmp_path / "hub.csv", tmp_path / "scores.csv"
+    table.write_text(
+        "Model,GPQA,MMLU,Context window\nGPT-5,40,80,400k\no3,50,85,200k\nGPT-4o,30,79,128k\n"
+    )
+    words = ["gather", str(table), "--out", str(out)]
+    assert main([*words, "--feature", "Context window:log"]) == 0
+    scores = ls.readers.read_scores(out)
+    assert scores.dataset["Context window"].values.tolist() == [400e3, 200e3, 128e3]
+    (kind,) = (kind for kind in scores.features if kind.name == "Context window")
+    assert vars(kind)["transform"] == "log"
+    capsys.readouterr()
+    board = Path(__file__).parent / "data" / "recorded" / "leaderboard_contents.csv"
+    assert main(["gather", str(board), "--feature", "released"]) == 2
+    assert "as columns of --metadata" in capsys.readouterr().err
+    assert main(["gather", str(table), "--tokens-per-step", "5", "--feature", "x"]) == 2
+    assert "leave out --feature and --features" in capsys.readouterr().err

@@ -336,6 +336,10 @@ def test_a_backtest_is_run_by_scheme(
     assert "largest-member" in refused(capsys, *words, "--scheme", "largest")
     assert "needs --cutoff" in refused(capsys, *words, "--scheme", "chronological")
     assert "--cutoff is for" in refused(capsys, *words, "--cutoff", "2024-01-01")
+    said = refused(capsys, *words, "--folds", "3")  # of the scheme that is the default
+    assert "largest-member or families or cells or model-cells; leave it out with leave-" in said
+    seen = refused(capsys, *words, "--scheme", "cells", "--seen", "0")
+    assert "--seen is for --scheme leave-one-family; leave it out with cells" in seen
     by_cell = ["--scheme", "model-cells", "--folds", "3", "--out", "cells.csv"]
     assert main([*words, *by_cell]) == 0
     cells = pd.read_csv(folder / "cells.csv")

@@ -22,6 +22,7 @@ from latentscale.verb import VERBS, Verb, imported
 
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 _NEGATIVE = re.compile(r"-(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_BRACES = re.compile(r"^\{(.*)\}")
 _ABOUT = """Forecast benchmark scores of language models, with their uncertainty.
 
 \b
@@ -68,6 +69,10 @@ class _Verbs(TyperGroup):
 
 class _Command(TyperCommand):
     """A command whose arguments may be negative numbers, which begin as options do."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        # "FIT.nc", where some versions of typer put braces around what must be given.
+        return [_BRACES.sub(r"\1", piece) for piece in super().collect_usage_pieces(ctx)]
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         # A number is read with a space before it, too, and then is not taken for an option.

@@ -26,7 +26,9 @@ from latentscale.dims import DEFAULT_PROB
 
 Fits = Annotated[
     list[str],
-    typer.Argument(metavar="[NAME=]FIT.nc...", help="Two fits or more; a name is the file's."),
+    typer.Argument(
+        metavar="[NAME=]FIT.nc", help="Two fits or more; the name is the file's if none is given."
+    ),
 ]
 
 
@@ -63,7 +65,11 @@ def stack(
     ],
     weight: Annotated[
         list[str] | None,
-        typer.Option("--weight", metavar="NAME=NUMBER", help="Of each fit; stacked if none."),
+        typer.Option(
+            "--weight",
+            metavar="NAME=NUMBER",
+            help="Weight of each fit; those of stacking if none is given.",
+        ),
     ] = None,
     out: TableOut = None,
     prob: Prob = DEFAULT_PROB,

@@ -35,12 +35,12 @@ from latentscale.cli.options import (
     existing_input,
 )
 from latentscale.cli.output import announce, finish
+from latentscale.cli.wording import MARK, for_command
 from latentscale.dims import DEFAULT_PROB
 from latentscale.errors import SpecError
 from latentscale.verb import Verb
 
 _LISTS: Final = (Sequence, Iterable, list)
-_SHOWN: Final = {int: "NUMBER", float: "NUMBER", str: "NAME"}
 _HELD_BACK: Final = ("progress",)
 """Arguments that are not options: progress is always shown."""
 
@@ -84,13 +84,19 @@ def derived(verb: type[Verb]) -> Callable[..., None]:
     function = verb.answer()
     hints = get_type_hints(function)
     parameters = dict(signature(function).parameters)
-    about = described(function)
-    arguments = [
-        argument
-        for name, parameter in parameters.items()
-        if name not in _HELD_BACK
-        for argument in _arguments(verb, parameter, hints.get(name), about.get(name, ""))
-    ]
+    asked = [parameter for name, parameter in parameters.items() if name not in _HELD_BACK]
+
+    def arguments_for(about: Mapping[str, str]) -> list[Argument]:
+        return [
+            argument
+            for parameter in asked
+            for argument in _arguments(
+                verb, parameter, hints.get(parameter.name), about.get(parameter.name, "")
+            )
+        ]
+
+    words = {argument.target: _word(argument) for argument in arguments_for({})}
+    arguments = arguments_for(described(function, change=lambda text: for_command(text, words)))
     outputs = _outputs(hints.get("return"), has_prob="prob" in parameters)
     reads = [argument.name for argument in arguments if argument.reads]
 
@@ -112,8 +118,22 @@ def derived(verb: type[Verb]) -> Callable[..., None]:
     return command
 
 
-def described(documented: Callable[..., Any], heading: str = "Parameters") -> dict[str, str]:
-    """Return the first sentence on each name below a heading of a docstring in numpy's style."""
+def described(
+    documented: Callable[..., Any],
+    heading: str = "Parameters",
+    change: Callable[[str], str] = str,
+) -> dict[str, str]:
+    """Return the first sentence on each name below a heading of a docstring in numpy's style.
+
+    Parameters
+    ----------
+    documented
+        What has the docstring.
+    heading
+        The heading.
+    change
+        Changes each text before its marks are taken away.
+    """
     text = cleandoc(documented.__doc__ or "")
     _, _, rest = text.partition(f"{heading}\n{'-' * len(heading)}\n")
     texts: dict[str, list[str]] = {}
@@ -127,7 +147,16 @@ def described(documented: Callable[..., Any], heading: str = "Parameters") -> di
         elif line.strip():
             for name in names:
                 texts[name].append(line.strip())
-    return {name: _plain(" ".join(lines)) for name, lines in texts.items()}
+    return {name: _plain(change(" ".join(lines))) for name, lines in texts.items()}
+
+
+def _word(argument: Argument) -> str:
+    """Return what is typed for an argument: its option, or its place in the line."""
+    info = argument.kind.__metadata__[0]
+    # In an annotation typer keeps the first of an option's names as its default.
+    words = [info.default, *(info.param_decls or ())]
+    options = [word for word in words if isinstance(word, str) and word.startswith("--")]
+    return options[0].partition("/")[0] if options else str(info.metavar or argument.name)
 
 
 def _arguments(
@@ -224,7 +253,7 @@ def _option(name: str, bare: Any, default: Any, about: str) -> Argument | None:
             list[parts[0]] | None,  # type: ignore[valid-type]
             typer.Option(
                 single,
-                metavar=_SHOWN[parts[0]],
+                metavar=_singular(name).upper() if parts[0] is str else "NUMBER",
                 help=f"{about} May be given several times.".strip(),
             ),
         ]
@@ -338,5 +367,5 @@ def _first_paragraph(function: Callable[..., Any]) -> str:
 
 def _plain(text: str, sentences: int = 1) -> str:
     """Return the first sentences without the marks of a docstring."""
-    flat = " ".join(text.replace("`", "").split())
+    flat = " ".join(text.replace("`", "").replace(MARK, "`").split())
     return ". ".join(flat.split(". ")[:sentences]).rstrip(".;:") + "." if flat else ""

@@ -9,7 +9,14 @@ import typer
 
 from latentscale.cli.console import say
 from latentscale.cli.inputs import loaded
-from latentscale.cli.options import FigureOut, FitFile, Prob, SecondTableOut, Verbose
+from latentscale.cli.options import (
+    FigureOut,
+    FitFile,
+    Prob,
+    SecondTableOut,
+    Verbose,
+    probability,
+)
 from latentscale.cli.output import announce, print_table, save_figure, save_table
 from latentscale.dims import DEFAULT_PROB
 
@@ -45,11 +52,19 @@ def allocate(
     fit_file: FitFile,
     flops: Annotated[
         list[float],
-        typer.Option("--flops", help="A budget, such as 1e22; may be given several times."),
+        typer.Option(
+            "--flops",
+            metavar="NUMBER",
+            help="A budget of training FLOPs, such as 1e22; may be given several times.",
+        ),
     ],
     target: Annotated[
         list[str] | None,
-        typer.Option("--target", help="A benchmark; may be given several times; all if none."),
+        typer.Option(
+            "--target",
+            metavar="NAME",
+            help="A benchmark whose score is to be high; may be given several times; all if none.",
+        ),
     ] = None,
     family: Annotated[
         str | None, typer.Option("--family", help="A fitted family; the average one if none.")
@@ -99,7 +114,14 @@ def elicit(
     slot: Annotated[str, typer.Argument(metavar="PRIOR", help="A prior that the spec uses.")],
     lower: Annotated[float, typer.Argument(help="Lower bound, a score or a change of it.")],
     upper: Annotated[float, typer.Argument(help="Upper bound.")],
-    prob: Prob = DEFAULT_PROB,
+    prob: Annotated[
+        float,
+        typer.Option(
+            "--prob",
+            callback=probability,
+            help="Probability that the value lies between the bounds.",
+        ),
+    ] = DEFAULT_PROB,
     at: Annotated[
         float,
         typer.Option("--at", help="Score from which changes start, or that scores scatter at."),
@@ -117,8 +139,8 @@ def elicit(
 ) -> None:
     """Find a prior from bounds in score units.
 
-    PreliZ finds the prior of maximum entropy that has the probability PROB between the bounds. What
-    is printed last is what to write into the spec's file. Needs the extra elicit.
+    PreliZ finds the prior of maximum entropy that has the probability --prob between the bounds.
+    What is printed last is what to write into the spec's file. Needs the extra elicit.
     """
     import latentscale as ls
 

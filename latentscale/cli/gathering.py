@@ -11,6 +11,8 @@ import typer
 from latentscale.cli.console import say, with_options
 from latentscale.cli.options import (
     BenchmarksFile,
+    Features,
+    FeaturesFile,
     Metadata,
     Source,
     TableOut,
@@ -22,12 +24,13 @@ from latentscale.errors import DataError, listed
 from latentscale.files import is_stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pandas as pd
 
     from latentscale.data.audit import Finding
     from latentscale.data.benchmarks import Benchmark
+    from latentscale.data.features.base import Feature
     from latentscale.data.readers import FlaggedReading
     from latentscale.data.scores import Scores
 
@@ -100,6 +103,8 @@ def gather(
             "columns nor names of runs say.",
         ),
     ] = None,
+    feature: Features = None,
+    features: FeaturesFile = None,
     benchmarks: BenchmarksFile = None,
     verbose: Verbose = False,
 ) -> None:
@@ -119,12 +124,15 @@ def gather(
     """
     if aside is None and out is not None and metadata is not None and not is_stream(out):
         aside = out.with_name(f"{out.stem}.aside{out.suffix}")
-    announce([template, out, aside], inputs=[source, metadata, benchmarks], models=True)
+    inputs = [source, metadata, features, benchmarks]
+    announce([template, out, aside], inputs=inputs, models=True)
     if (source is None) == (not hub):
         raise DataError("Give either a SOURCE (a folder or a table) or --hub.")
+    from latentscale.data.declaring import stated_features
     from latentscale.data.readers import read_benchmarks
 
     about = None if benchmarks is None else read_benchmarks(benchmarks)
+    stated = stated_features(feature, features) or None
     if source is not None and (tokens_per_step is not None or _names_its_models(source)):
         for_others = {
             "--metadata": metadata,
@@ -134,8 +142,14 @@ def gather(
             "--flagged": None if flagged == "auto" else flagged,
         }
         _refuse_options(source, for_others)
-        _gather_published(source, out, repeats, sources, tokens_per_step, about)
+        _gather_published(source, out, repeats, sources, tokens_per_step, stated, about)
         return
+    if stated is not None:
+        raise DataError(
+            "--feature and --features are for a table that describes its models; for results of "
+            "lm-evaluation-harness and the Open LLM Leaderboard, write features that the package "
+            "knows, such as released, as columns of --metadata."
+        )
     if repeats is not None or sources is not None:
         raise DataError("--repeats and --sources are for a hub's table; leave them out.")
     if benchmarks is not None and metadata is None:
@@ -193,6 +207,7 @@ def _gather_published(
     repeats: str | None,
     sources: str | None,
     tokens_per_step: float | None,
+    features: Sequence[str | Feature] | None,
     benchmarks: Mapping[str, Benchmark] | None,
 ) -> None:
     """Read a hub's table or checkpoints, say what was decided, and write a table of scores."""
@@ -200,6 +215,12 @@ def _gather_published(
     from latentscale.data.readers.published import is_published
     from latentscale.errors import DataWarning
 
+    if tokens_per_step is not None and features is not None:
+        raise DataError(
+            f"{source}: training checkpoints are read with size and tokens alone; leave out "
+            "--feature and --features, or write the table with --out, add the column there, and "
+            "give them to the commands that read it."
+        )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # the audit, printed below, says it all
         if tokens_per_step is not None and repeats is None and sources is None:
@@ -207,12 +228,13 @@ def _gather_published(
                 source, tokens_per_step=tokens_per_step, benchmarks=benchmarks
             )
         elif repeats is None and sources is None:
-            scores = read_scores(source, benchmarks=benchmarks)
+            scores = read_scores(source, features=features, benchmarks=benchmarks)
         elif tokens_per_step is None and source.is_file() and is_published(read_table(source)):
             scores = read_published(
                 source,
                 repeats=repeats or "mean",
                 sources=sources or "merged",
+                features=features,
                 benchmarks=benchmarks,
             )
         else:

@@ -31,10 +31,10 @@ def demo(
     ] = Path("latentscale-demo"),
     draws: Annotated[
         int | None,
-        typer.Option("--draws", help="Kept draws of each chain; the demo's own."),
+        typer.Option("--draws", help="Kept draws of each chain; those of the study if not given."),
     ] = None,
     tune: Annotated[int | None, typer.Option("--tune", help="Warm-up draws of each chain.")] = None,
-    chains: Annotated[int | None, typer.Option("--chains", help="Chains.")] = None,
+    chains: Annotated[int | None, typer.Option("--chains", help="Number of chains.")] = None,
     seed: Seed = 1,
     verbose: Verbose = False,
 ) -> None:
@@ -89,7 +89,7 @@ def data(
 
 def specs(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="A shipped spec, or a TOML file's path.")
+        str | None, typer.Argument(metavar="NAME", help="A shipped spec, or a TOML file's path.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole spec as JSON.")] = False,
     as_toml: Annotated[

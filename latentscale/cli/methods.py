@@ -37,7 +37,7 @@ _NUMBERS = (int, float)
 
 def methods(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="A method, in capitals or small letters.")
+        str | None, typer.Argument(metavar="NAME", help="A method, in capitals or small letters.")
     ] = None,
     verbose: Verbose = False,
 ) -> None:

@@ -67,7 +67,7 @@ def fit(
         int | None, typer.Option("--draws", help="Kept draws, of each chain where there are any.")
     ] = None,
     tune: Annotated[int | None, typer.Option("--tune", help="Warm-up draws of each chain.")] = None,
-    chains: Annotated[int | None, typer.Option("--chains", help="Chains.")] = None,
+    chains: Annotated[int | None, typer.Option("--chains", help="Number of chains.")] = None,
     seed: Seed = 0,
     backend: Annotated[
         str | None, typer.Option("--backend", help="Of NUTS: nutpie, nutpie-jax, numpyro or pymc.")
@@ -216,7 +216,9 @@ def report(
     planned: PlannedRows = None,
     family: Annotated[
         list[str] | None,
-        typer.Option("--family", help="A family to draw; may be given several times."),
+        typer.Option(
+            "--family", metavar="NAME", help="A family to draw; may be given several times."
+        ),
     ] = None,
     title: Annotated[str | None, typer.Option("--title", help="Heading of the page.")] = None,
     data_source: Annotated[

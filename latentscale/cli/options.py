@@ -36,7 +36,8 @@ def fit_or_source(path: Path) -> Path:
     return path
 
 
-def _probability(prob: float) -> float:
+def probability(prob: float) -> float:
+    """Return a probability, refusing what is not strictly between 0 and 1."""
     try:
         interval_quantiles(prob)
     except ValueError as error:
@@ -177,7 +178,7 @@ BenchmarksFile = Annotated[
 ScoresArgument = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[TABLE]",
+        metavar="TABLE",
         help="Table of scores (CSV or Parquet); the bundled one if none.",
         callback=existing_input,
     ),
@@ -203,7 +204,7 @@ FeaturesFile = Annotated[
 Source = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[SOURCE]",
+        metavar="SOURCE",
         help="Folder of lm-evaluation-harness results, the leaderboard's contents table, or a "
         "table, folder or zip of a hub.",
         callback=existing_input,
@@ -256,7 +257,7 @@ PageOut = Annotated[
 ]
 Prob = Annotated[
     float,
-    typer.Option("--prob", callback=_probability, help="Probability of the intervals."),
+    typer.Option("--prob", callback=probability, help="Probability of the intervals."),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the random numbers.")]
 Published = Annotated[

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -34,26 +35,43 @@ if TYPE_CHECKING:
     from latentscale.analysis.folds import Fold
     from latentscale.data.scores import Scores
 
-Scheme = Literal[
-    "leave-one-family", "largest-member", "families", "cells", "model-cells", "chronological"
-]
+_SCHEMES: Final = {
+    "leave-one-family": ("leave_one_family_out", "--seen", "n_seen"),
+    "largest-member": ("largest_member_out", "--folds", "n_folds"),
+    "families": ("k_fold_by_family", "--folds", "n_folds"),
+    "cells": ("random_cells_out", "--folds", "n_folds"),
+    "model-cells": ("k_fold_by_cell", "--folds", "n_folds"),
+    "chronological": ("chronological", "--cutoff", "cutoffs"),
+}
+"""What makes the folds of a scheme, the option that it takes, and the argument that this is."""
+_USUAL: Final[dict[str, Any]] = {"--seen": 1, "--folds": 5}
+"""Options of schemes where none is given: Maia Polo et al. 2024 let one member be seen, and five
+folds are the usual number."""
 
 _Spec = Annotated[str, typer.Option("--spec", help="A shipped spec, or the path of a TOML file.")]
 
 
 def resume(
-    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of NUTS(store=...).")],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN", help="Folder that `latentscale fit --set store=RUN` wrote its draws to."
+        ),
+    ],
     draws: Annotated[
         int | None,
-        typer.Option("--draws", help="Kept draws that each chain has in the end."),
+        typer.Option(
+            "--draws",
+            help="Kept draws of each chain in the end; as many as were asked for if not given.",
+        ),
     ] = None,
     out: FitOut = Path("fit.nc"),
     verbose: Verbose = False,
 ) -> None:
     """Go on with a run that was stopped, and save the fit.
 
-    The folder is one that NUTS wrote its draws to as they came (store=...). Draws in it stay as
-    they are. Ctrl-C while chains are sampled keeps the draws so far.
+    NUTS wrote its draws to the folder as they came. Draws in it stay as they are. Ctrl-C while
+    chains are sampled keeps the draws so far.
     """
     import latentscale as ls
 
@@ -114,20 +132,35 @@ def backtest(
         ),
     ] = "leave-one-family",
     folds: Annotated[
-        int, typer.Option("--folds", help="Number of folds of the schemes that deal them.")
-    ] = 5,
+        int | None,
+        typer.Option(
+            "--folds",
+            help="Number of folds, 5 if not given; of all schemes but leave-one-family (a fold a "
+            "family) and chronological (a fold a cutoff).",
+        ),
+    ] = None,
     seen: Annotated[
-        int, typer.Option("--seen", help="Members of a family that leave-one-family fits.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            "--seen",
+            help="Of leave-one-family: members of the hidden family that are fitted, 1 if not "
+            "given.",
+        ),
+    ] = None,
     cutoff: Annotated[
         list[str] | None,
-        typer.Option("--cutoff", help="A date such as 2024-06-01; may be given several times."),
+        typer.Option(
+            "--cutoff",
+            metavar="DATE",
+            help="Of chronological: a date such as 2024-06-01; may be given several times.",
+        ),
     ] = None,
     given: Annotated[
         int,
         typer.Option(
             "--given",
-            help="Scores of each hidden model that its forecast is conditional on; no refit.",
+            help="How many scores of each hidden model its forecast is conditional on, without a "
+            "refit.",
         ),
     ] = 0,
     method: MethodName = "NUTS",
@@ -136,7 +169,7 @@ def backtest(
         int, typer.Option("--draws", help="Kept draws, of each chain where there are any.")
     ] = 500,
     tune: Annotated[int | None, typer.Option("--tune", help="Warm-up draws of each chain.")] = None,
-    chains: Annotated[int | None, typer.Option("--chains", help="Chains.")] = None,
+    chains: Annotated[int | None, typer.Option("--chains", help="Number of chains.")] = None,
     workers: Annotated[int, typer.Option("--workers", help="Folds fitted at a time.")] = 1,
     folder: Annotated[
         Path | None, typer.Option("--folder", help="Folder that keeps folds; they are not redone.")
@@ -156,7 +189,8 @@ def backtest(
     announce([out], inputs=[scores, features, benchmarks])
     how = chosen_method(method, settings, {"draws": draws, "tune": tune, "chains": chains})
     table = scores_of(scores, published, feature, features, benchmarks)
-    made = _folds(table, scheme, folds, seen, cutoff or (), seed)
+    asked = {"--folds": folds, "--seen": seen, "--cutoff": cutoff or None}
+    made = _folds(table, scheme, asked, seed)
     results = ls.backtest(
         suited(spec, table) if spec == AUTO else ls.load_spec(spec),
         table,
@@ -194,38 +228,35 @@ def _warn_of_rhat(results: pd.DataFrame) -> None:
         )
 
 
-def _folds(
-    scores: Scores, scheme: str, count: int, seen: int, cutoffs: Sequence[str], seed: int
-) -> tuple[Fold, ...]:
+def _folds(scores: Scores, scheme: str, asked: Mapping[str, Any], seed: int) -> tuple[Fold, ...]:
     """Return the folds of a scheme.
 
     Raises
     ------
     DataError
-        If there is no such scheme, or it needs a cutoff and has none.
+        If there is no such scheme, an option is given that it does not take, or it needs a cutoff
+        and has none.
     """
-    from typing import get_args
-
     from latentscale.analysis import folds
     from latentscale.errors import DataError
     from latentscale.validate import choice
 
-    choice(scheme, "--scheme", get_args(Scheme), error=DataError)
-    if scheme == "chronological":
-        if not cutoffs:
-            raise DataError("--scheme chronological needs --cutoff, such as --cutoff 2024-06-01.")
-        return folds.chronological(scores, cutoffs)
-    if cutoffs:
-        raise DataError(f"--cutoff is for --scheme chronological; leave it out with {scheme}.")
-    if scheme == "leave-one-family":
-        return folds.leave_one_family_out(scores, seen)
-    if scheme == "largest-member":
-        return folds.largest_member_out(scores, count, seed=seed)
-    if scheme == "families":
-        return folds.k_fold_by_family(scores, count, seed=seed)
-    if scheme == "model-cells":
-        return folds.k_fold_by_cell(scores, count, seed=seed)
-    return folds.random_cells_out(scores, n_folds=count, seed=seed)
+    choice(scheme, "--scheme", _SCHEMES, error=DataError)
+    maker, taken, argument = _SCHEMES[scheme]
+    for option, value in asked.items():
+        if value is not None and option != taken:
+            others = [name for name, (_, other, _) in _SCHEMES.items() if other == option]
+            raise DataError(
+                f"{option} is for --scheme {' or '.join(others)}; leave it out with {scheme}, "
+                f"which takes {taken}."
+            )
+    value = _USUAL.get(taken) if asked[taken] is None else asked[taken]
+    if value is None:
+        raise DataError(f"--scheme {scheme} needs {taken}, such as {taken} 2024-06-01.")
+    make = getattr(folds, maker)
+    drawn = {"seed": seed} if "seed" in signature(make).parameters else {}
+    made: tuple[Fold, ...] = make(scores, **{argument: value}, **drawn)
+    return made
 
 
 def _with_given(

@@ -42,11 +42,15 @@ class Known:
         Its variable in a dataset of models; empty for its own name.
     covariate
         Its covariate; empty for its own name.
+    chosen
+        Whether curves, allocations and examples choose its values; they hold all others at what
+        models of the family are like.
     """
 
     feature: Feature
     variable: str = ""
     covariate: str = ""
+    chosen: bool = False
 
 
 _EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
@@ -67,13 +71,15 @@ def known_features() -> Mapping[str, Known]:
     return {
         known.feature.name: known
         for known in (
-            Known(Feature("params_b", **log, unit="billions"), "params", "log_params"),
-            Known(Feature("tokens_t", **log, unit="trillions"), "tokens", "log_tokens"),
-            Known(Feature("flops", "compute", "log", "FLOPs"), covariate="log_flops"),
+            Known(Feature("params_b", **log, unit="billions"), "params", "log_params", chosen=True),
+            Known(
+                Feature("tokens_t", **log, unit="trillions"), "tokens", "log_tokens", chosen=True
+            ),
+            Known(Feature("flops", "compute", "log", "FLOPs"), covariate="log_flops", chosen=True),
             Known(
                 Feature("active_params_b", **log, unit="billions"), covariate="log_active_params"
             ),
-            Known(Feature("instruct", "flag")),
+            Known(Feature("instruct", "flag"), chosen=True),
             Known(Feature("reasoning", "flag")),
             Known(Feature("released", "date")),
             Known(Feature("effort", "ordered", levels=_EFFORTS)),

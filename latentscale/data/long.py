@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -60,14 +61,14 @@ def read_long(
     read = read_models(frame, features)
     benchmarks, name_problems, cut = read_names(frame["benchmark"], labels, "benchmark")
     values, value_problems = read_numbers(frame["score"], labels, "score")
-    merged, conflicts = _one_row_a_model(read)
+    merged, conflicts, stated = _one_row_a_model(read)
     judged = judge_models(merged, _owners(read, merged))
     columns = {"model": read.models["model"], "benchmark": as_objects(benchmarks), "score": values}
     measured, measured_here = read_measured(frame, labels)
     cells = pd.DataFrame(columns).join(measured)
     ranges = _range_problems(cells, scales or {})
     problems = [
-        *judged.problems,
+        *(_where_stated(problem, stated) for problem in judged.problems),
         *conflicts,
         *name_problems,
         *_bad_names(cells, {problem.row for problem in name_problems}, read.models.columns),
@@ -98,8 +99,11 @@ def read_long(
     )
 
 
-def _one_row_a_model(read: Table) -> tuple[Table, list[Problem]]:
-    """Keep each model's first row, filled from its other rows; name what disagrees."""
+def _one_row_a_model(read: Table) -> tuple[Table, list[Problem], pd.DataFrame]:
+    """Keep each model's first row, filled from its other rows; name what disagrees.
+
+    And say which row each value is from, by the model's first row and the column.
+    """
     models = read.models
     for name in ("family", "lineage"):
         models = models.assign(**{name: models[name].where(models[name] != "")})
@@ -112,20 +116,35 @@ def _one_row_a_model(read: Table) -> tuple[Table, list[Problem]]:
         for problem in _conflicts(models, owner, column)
     ]
     begins = np.flatnonzero(~pd.Series(owner).duplicated())
+    places = {name: _first_given(models[name], owner, begins) for name in models.columns}
+    rows = models.index[begins]
     first = models.iloc[begins].assign(
-        **{name: _first_given(models[name], owner, begins) for name in models.columns}
+        **{name: models[name].iloc[at].set_axis(rows) for name, at in places.items()}
     )
     first = first.fillna({"family": "", "lineage": ""})
+    stated = pd.DataFrame({name: models.index[at] for name, at in places.items()}, index=rows)
     scores = pd.DataFrame(index=first.index)
-    return Table(first, scores, read.problems, read.findings, read.features), conflicts
+    table = Table(first, scores, read.problems, read.findings, read.features)
+    return table, conflicts, stated
 
 
-def _first_given(column: pd.Series, owner: Codes, begins: Codes) -> pd.Series:
-    """Return each model's first value that is not empty, at its first row."""
+def _first_given(column: pd.Series, owner: Codes, begins: Codes) -> Codes:
+    """Return the place of each model's first value that is not empty, else of its first row."""
     places = begins.copy()
     given = np.flatnonzero(column.notna())[::-1]
     places[owner[given]] = given  # of several rows of a model the last one written is the first
-    return column.iloc[places].set_axis(column.index[begins])
+    return places
+
+
+def _where_stated(problem: Problem, stated: pd.DataFrame) -> Problem:
+    """Return the problem of a model's value with the row that states it, not the model's first."""
+    if problem.column not in stated or problem.row not in stated.index:
+        return problem
+    row = int(stated.at[problem.row, problem.column])
+    named = f"row {problem.row} "
+    if row == problem.row or not problem.text.startswith(named):
+        return problem
+    return replace(problem, text=f"row {row} {problem.text.removeprefix(named)}", row=row)
 
 
 def _owners(read: Table, merged: Table) -> set[tuple[int, str]]:

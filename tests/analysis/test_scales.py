@@ -113,6 +113,9 @@ def test_tables_of_several_units_say_them_in_the_last_column(mixed_fit: Fit, tmp
     for table in (passing.table(), curve.table()):
         assert table.columns[-1] == "unit"
         assert all(row.unit == own.get(row.benchmark, "fraction") for row in table.itertuples())
+    assert "unit" in curve.brief() and "unit" in passing.brief()
+    fractions = ls.scaling_curve(mixed_fit, family=family, points=3, benchmarks=["acc"])
+    assert "unit" in fractions.table() and "unit" not in fractions.brief()
     mixed_fit.save(tmp_path / "mixed.nc")
     pd.DataFrame([ROW]).to_csv(tmp_path / "rows.csv", index=False)
     out = tmp_path / "forecast.csv"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -454,3 +455,30 @@ def test_a_file_of_another_form_is_named_as_what_it_is(tmp_path, text, said) -> 
     file.write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=said):
         read_scores(file)
+
+
+LONG = "model,family,params_b,benchmark,score\nm1,f,7,mmlu,0.5\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (LONG + "m2,f,,mmlu,0.5\nm2,f,70e6,arc,0.4\n", 'row 2 (model "m2"), column "params_b": 7e'),
+        (LONG + "m2,f,7,mmlu,1.5\n", 'row 1 (model "m2"), column "score [mmlu]": 1.5'),
+        ("a,b\n1,2\n", 'column "model": this required column'),
+        ("Model,Price\nGPT-5,2\n", "no column is a benchmark"),
+        ("run,step,arc_acc\na,1,0.4\na,2,0.3\n", 'the tokens of the checkpoints of "a"'),
+    ],
+)
+def test_errors_of_a_file_name_it_and_the_row_that_states_the_value(
+    text: str, said: str, tmp_path: Path
+) -> None:
+    """They said "This table", and a model's first row for a size that another row states."""
+    file = tmp_path / "scores.csv"
+    file.write_text(text)
+    with pytest.raises(DataError) as raised:
+        ls.readers.read_scores(file)
+    assert str(raised.value).startswith(str(file)) and said in str(raised.value)
+    with pytest.raises(DataError) as raised:
+        ls.readers.read_scores(pd.read_csv(file))
+    assert str(file) not in str(raised.value)

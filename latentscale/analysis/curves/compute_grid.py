@@ -34,19 +34,19 @@ def token_ratio(
     """Return tokens per parameter: as given, else the geometric mean of the family, or of all."""
     if tokens_per_parameter is not None:
         return real_number(tokens_per_parameter, "tokens_per_parameter", above=0, error=DataError)
-    tables = [fit.scores.dataset] if rows is None else [fit.scores.dataset, rows]
-    mine, every = (
-        np.concatenate([_log_ratio(table, name) for table in tables]) for name in (family, None)
-    )
-    chosen = mine[np.isfinite(mine)] if np.isfinite(mine).any() else every[np.isfinite(every)]
-    if not len(chosen):
+    mine: dict[str, float] = {}
+    every: dict[str, float] = {}
+    for table in (fit.scores.dataset, *([] if rows is None else [rows])):
+        ratio = np.log(1000 * table["tokens"].values / table["params"].values)
+        names = zip(table[MODEL].values, table[FAMILY].values, ratio, strict=True)
+        # By name: a fitted model that is given again, with new scores, counts once.
+        known = {str(model): (own, float(at)) for model, own, at in names if np.isfinite(at)}
+        every |= {model: at for model, (_, at) in known.items()}
+        mine |= {model: at for model, (own, at) in known.items() if own == family}
+    chosen = list((mine or every).values())
+    if not chosen:
         raise DataError("No model discloses its tokens: give tokens_per_parameter.")
-    return float(np.exp(chosen.mean()))
-
-
-def _log_ratio(table: xr.Dataset, family: str | None) -> np.ndarray:
-    ratio = np.log(1000 * table["tokens"].values / table["params"].values)
-    return ratio if family is None else ratio[table[FAMILY].values == family]
+    return float(np.exp(np.mean(chosen)))
 
 
 def fitted_compute(fit: Fit) -> tuple[float, float]:

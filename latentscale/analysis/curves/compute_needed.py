@@ -248,7 +248,7 @@ def flops_for_target(
         Rows as for `latentscale.predict` whose scores condition the answer.
     tokens_per_parameter
         Ratio held along the curve; by default the geometric mean of the family's models, in
-        the fit or in `given`, else that of all fitted models.
+        the fit or in `given`, else that of all of both; each model counts once.
     instruct
         Whether the model is instruction-tuned; by default as all models of the family are, in
         the fit and in `given` (of a new family: as all fitted models are), and a base model

@@ -19,6 +19,7 @@ from latentscale.data.columns import is_blank
 from latentscale.data.covariates import features_in_use
 from latentscale.data.features.compute import counted_in_full, counted_in_full_text
 from latentscale.data.frames import as_pandas
+from latentscale.data.known import known_features
 from latentscale.data.names import warn_of_spelling
 from latentscale.data.planned import ASSUMED, NOT_FORECAST, planned_models
 from latentscale.data.scores import Scores
@@ -157,7 +158,7 @@ def typical_features(
 ) -> dict[str, tuple[str, npt.NDArray[Any]]]:
     """Return what models of a family are like in the features of a fit, by variable, over model.
 
-    Size, tokens, FLOPs and instruct are left to the caller.
+    Size, tokens, FLOPs and instruct are left to the caller (`Known.chosen`).
 
     Parameters
     ----------
@@ -172,8 +173,9 @@ def typical_features(
         features those of the members of the latest date.
     """
     features = {}
+    chosen = {name for name, known in known_features().items() if known.chosen}
     for kind in fit.transform.kinds:
-        if kind.name in ("params_b", "tokens_t", "flops", "instruct"):
+        if kind.name in chosen:
             continue
         tables = [*([_latest(members)] if to_come else []), members]
         stated = (table.isel({MODEL: np.flatnonzero(kind.given(table))}) for table in tables)

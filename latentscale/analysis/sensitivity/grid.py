@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from latentscale.analysis.tools.units import on_screen
 from latentscale.errors import (
     FitError,
 )
@@ -145,4 +146,4 @@ class SensitivityGrid(Result, table_was_attribute=True):
         >>> grid.brief().columns.tolist()[:4]
         ['variable', 'where', 'lowest', 'lowest_variant']
         """
-        return self.largest
+        return on_screen(self.largest)

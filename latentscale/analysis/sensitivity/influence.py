@@ -150,9 +150,12 @@ def family_influence(
         Parameters to look at; by default all top-level ones.
     refit
         Method for exact refits where Pareto k is above the limit; None for none.
-    workers, folder, cluster
-        How many refits run at once, where what they gave is kept, and a dask.distributed scheduler
-        whose workers run them instead, as in `latentscale.studies.leave_families_out`.
+    workers
+        How many refits run at once, each in its own process.
+    folder
+        Where what finished refits gave is kept, as in `latentscale.studies.leave_families_out`.
+    cluster
+        Address of a dask.distributed scheduler whose workers run the refits instead.
     seed
         Seed of forecasts and refits.
     progress

@@ -126,7 +126,7 @@ def skill_agreement(first: Fit, second: Fit, *, pairs: int = 400, seed: int = 0)
     first, second
         Two fits with skills.
     pairs
-        Pairs of draws.
+        How many pairs of draws are compared, one draw of each fit.
     seed
         Seed of the pairing.
 

@@ -321,7 +321,7 @@ def regress_on_skills(
         A number by fitted model, in any unit; empty values are left out. For an outcome that
         is a fraction, a further benchmark column in the fit is the better way.
     name
-        What to call the outcome; by default the series' name.
+        What to call the outcome; by default "outcome", or the name of a series.
     prior
         Prior of the coefficients and the noise.
     seed

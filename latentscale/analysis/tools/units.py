@@ -110,8 +110,8 @@ def with_units(table: pd.DataFrame, units: Mapping[str, str]) -> pd.DataFrame:
 
 
 def on_screen(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table without its column unit where all scores are fractions."""
-    return table.drop(columns="unit") if (table["unit"] == FRACTION).all() else table
+    """Return a table without its column unit where no row is in another unit than fractions."""
+    return table.drop(columns="unit") if table["unit"].isin([FRACTION, ""]).all() else table
 
 
 def with_scales(table: pd.DataFrame, scores: Scores) -> pd.DataFrame:

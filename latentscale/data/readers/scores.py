@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+import pandas as pd
+
 from latentscale.data.audit import Audit, Finding, emit
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.declaring import features_of_file
@@ -82,7 +84,7 @@ def read_scores(
     match_names = truth(match_names, "match_names", error=DataError)
     file: Path | None = None
     if is_frame(path):
-        frame = as_pandas(path, "This table")
+        frame = as_pandas(path, _FRAME)
     else:
         file = expanded(path, DataError)
         read_path = reader_of_path(file)
@@ -90,10 +92,33 @@ def read_scores(
             _refuse_features(file, features)
             return read_path(file, benchmarks)
         frame = read_table(file)
+    try:
+        return _scores_of_table(frame, file, features, benchmarks, match_names)
+    except LatentscaleError as error:
+        raise type(error)(_naming(file, str(error))) from None
+
+
+def _naming(file: Path | None, message: str) -> str:
+    """Return a message that says which file a table is from, where it was read from one."""
+    if file is None or str(file) in message:
+        return message
+    if message.startswith(_FRAME):
+        return f"{file}{message.removeprefix(_FRAME)}"
+    return f"{file}: {message}"
+
+
+def _scores_of_table(
+    frame: pd.DataFrame,
+    file: Path | None,
+    features: Sequence[str | Feature] | None,
+    benchmarks: Mapping[str, Benchmark] | None,
+    match_names: bool,
+) -> Scores:
+    """Read scores from a table in memory, and from what lies beside its file."""
     frame = frame.rename(columns=_without_spaces)
     read_source = reader_of_table(frame)
     if read_source is not None:
-        _refuse_features(file or "this table", features)
+        _refuse_features(file or _FRAME, features)
         return read_source(frame, benchmarks=benchmarks)
     if is_published(frame):
         return read_published(frame, features=features, benchmarks=benchmarks)
@@ -117,10 +142,13 @@ def read_scores(
             f"{error} (With the table {about} was read, which lies beside it.)"
         ) from None
     audit = Audit((*findings, *scores.audit.findings))
-    emit(audit.findings, about="Scores were read (the whole list is in .audit)")
+    # Past this function and `read_scores`, to the line that calls it.
+    emit(audit.findings, about="Scores were read (the whole list is in .audit)", stacklevel=4)
     return Scores(scores.dataset, audit)
 
 
+_FRAME: Final = "This table"
+"""What messages call a table that is no file."""
 _SCORED: Final = {"benchmark", "score"}
 """Columns of a table with one row a score."""
 

@@ -8,11 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from scipy import stats
 from scipy.special import logit
 
 import latentscale as ls
+from latentscale.analysis.curves.compute_grid import token_ratio
 from latentscale.analysis.curves.compute_needed import _first_reach
 from latentscale.analysis.forecasts.predict import forecast_rows
+from latentscale.analysis.forecasts.rows import planned_rows, typical_features
+from latentscale.data.known import known_features
 from latentscale.data.planned import planned_models
 from latentscale.errors import DataError, FitError, SpecError
 from latentscale.posterior.fit import Fit
@@ -229,3 +233,37 @@ def test_specs_and_fits_that_cannot_answer_are_refused(
         ls.flops_for_target(point, "alpha", 0.5, family="fam01")
     with pytest.raises(FitError, match="point estimate"):
         ls.probability_above(point, ROWS, 0.5)
+
+
+def test_a_fitted_model_that_is_given_again_counts_once_in_the_ratio(held_fit: Fit) -> None:
+    """The mean ratio moved towards whichever fitted models were given with a new score."""
+    data = held_fit.scores.dataset
+    family = str(data["family"].values[0])
+    members = data.isel(model=np.flatnonzero(data["family"].values == family))
+    assert members.sizes["model"] > 1
+    again = pd.DataFrame(
+        {
+            "model": members["model"].values[:1],
+            "family": family,
+            "params_b": members["params"].values[:1],
+            "tokens_t": members["tokens"].values[:1],
+        }
+    )
+    rows = planned_rows(held_fit, again)
+    assert token_ratio(held_fit, family, rows, None) == token_ratio(held_fit, family, None, None)
+    new = planned_rows(held_fit, again.assign(model="new", tokens_t=again["tokens_t"] * 10))
+    ratios = 1000 * members["tokens"].values / members["params"].values
+    wanted = stats.gmean([*ratios, 10 * ratios[0]])
+    assert token_ratio(held_fit, family, new, None) == pytest.approx(wanted)
+
+
+def test_features_that_curves_choose_are_those_that_say_so(
+    held_fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = {name for name, known in known_features().items() if known.chosen}
+    assert chosen == {"params_b", "tokens_t", "flops", "instruct"}
+    members = held_fit.scores.dataset
+    assert not typical_features(held_fit, members, 1).keys() & {"params", "tokens", "flops"}
+    freed = {name: replace(known, chosen=False) for name, known in known_features().items()}
+    monkeypatch.setattr("latentscale.analysis.forecasts.rows.known_features", lambda: freed)
+    assert typical_features(held_fit, members, 1)
