@@ -45,6 +45,7 @@ DOUBLINGS = 2
 VARIANTS: dict[str, dict[str, Any]] = {
     SHIPPED: {},
     "no size class": {"covariates": ["released", "reasoning"]},
+    "settings apart": {"skills.release": False},
 }
 """Fields of the shipped spec that a variant replaces."""
 
