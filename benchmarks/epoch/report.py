@@ -57,6 +57,7 @@ def write_report(folder: Path, hub: Path, seed: int) -> None:
         "The table handed over ends before 2025-10-01, so that cut cannot be measured. The cut in "
         "2024 is for choosing among specs; before it no reasoning model was released.",
         markdown(pd.DataFrame(rows).sort_values(["cut", "given", "spec"])),
+        *_variants(runs),
         "Baselines, the same cells: `trend` is a line in the date by benchmark with an offset by "
         "provider, or by model where three of its scores are given; `mean` is the benchmark's "
         "mean.",
@@ -103,6 +104,38 @@ def _row(
         "less trend": shown(error.abs() - theirs, by),
         "max R-hat": f"{cells['max_rhat'].max():.2f}",
     }
+
+
+def _variants(runs: Path) -> list[str]:
+    """Return variants less the shipped spec, by pairs of cells; nothing where none was run."""
+    rows = []
+    for path in sorted(runs.glob("*/*.csv")):
+        shipped = runs / SHIPPED / path.name
+        if path.parent.name == SHIPPED or not shipped.exists():
+            continue
+        cut, given = path.stem.rsplit("-", 1)
+        own, other = (
+            pd.read_csv(file).set_index(["model", "benchmark"]) for file in (path, shipped)
+        )
+        of_own, of_other = _judged(own), _judged(other)
+        less, by = of_own - of_other.loc[of_own.index], own["family"]
+        about = {"cut": cut, "given": given, "spec": path.parent.name}
+        columns = {"MAE less": "error", "CRPS less": "crps", "cover 90% less": "inside"}
+        rows.append(about | {name: shown(less[one], by) for name, one in columns.items()})
+    if not rows:
+        return []
+    text = (
+        f"Variants less `{SHIPPED}` on the same cells, in points: errors and CRPS below 0 are "
+        "better, coverage above 0 is more. Each row compares one fit with one."
+    )
+    return [text, markdown(pd.DataFrame(rows))]
+
+
+def _judged(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the error, CRPS and coverage of each cell, in points."""
+    inside = (table["score"] >= table["lower"]) & (table["score"] <= table["upper"])
+    error = (table["median"] - table["score"]).abs()
+    return 100 * pd.DataFrame({"error": error, "crps": table["crps"], "inside": inside * 1.0})
 
 
 def _baseline_row(cut: str, given: str, table: pd.DataFrame) -> list[dict[str, object]]:

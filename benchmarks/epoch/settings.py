@@ -30,7 +30,7 @@ from latentscale.data.releases import features_of_models, release_of_rows
 from latentscale.data.scores import Scores
 
 HERE = Path(__file__).resolve().parent
-RUNS = HERE / "runs" / "settings"
+RUNS = HERE / "runs" / "settings" / "kept"
 CUT = "2025-07-01"
 """The last cut of the study of forecasts in time, with the most settings before it."""
 SHARE = 1 / 3
