@@ -114,7 +114,7 @@ class Design:
         """
         return self.scores.dataset["instruct"]
 
-    @cached_property
+    @property
     def release_of_model(self) -> np.ndarray:
         """The release of each model, shape (model,): numbers in the order of first models.
 
@@ -123,7 +123,7 @@ class Design:
         >>> len(design.release_of_model) == len(design.scores.models)
         True
         """
-        return release_of_rows(features_of_models(self.scores))
+        return self._release_of_model
 
     @property
     def undisclosed(self) -> tuple[str, ...]:
@@ -202,6 +202,10 @@ class Design:
             for row in np.flatnonzero(np.isnan(values)).tolist():
                 labels[f"{base} of {self.scores.models[row]}"] = (base, row)
         return labels
+
+    @cached_property
+    def _release_of_model(self) -> np.ndarray:
+        return release_of_rows(features_of_models(self.scores))
 
     @cached_property
     def _known_curve(self) -> dict[str, xr.DataArray]:
