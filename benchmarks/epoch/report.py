@@ -117,8 +117,9 @@ def _variants(runs: Path) -> list[str]:
         own, other = (
             pd.read_csv(file).set_index(["model", "benchmark"]) for file in (path, shipped)
         )
-        of_own, of_other = _judged(own), _judged(other)
-        less, by = of_own - of_other.loc[of_own.index], own["family"]
+        simple = pd.read_csv(runs / f"baselines-{path.stem}.csv")  # of fractions alone
+        cells = pd.MultiIndex.from_frame(simple[["model", "benchmark"]].drop_duplicates())
+        less, by = _judged(own.loc[cells]) - _judged(other.loc[cells]), own.loc[cells, "family"]
         about = {"cut": cut, "given": given, "spec": path.parent.name}
         columns = {"MAE less": "error", "CRPS less": "crps", "cover 90% less": "inside"}
         rows.append(about | {name: shown(less[one], by) for name, one in columns.items()})
