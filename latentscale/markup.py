@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
+FRACTION = "fraction"
+"""Unit of scores that are fractions, in tables that hold other units as well."""
 _ABSENT = "–"
 _SENTENCE = 60  # letters from which a cell holds a sentence
 _SENTENCE_WIDTH = "16rem"
@@ -158,3 +160,9 @@ def _is_numeric(values: Sequence[object]) -> bool:
 
 def _caption(text: str) -> str:
     return f'<caption style="text-align:left">{escape(text)}</caption>' if text else ""
+
+
+def on_screen(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table without its column unit where no row is in another unit than fractions."""
+    plain = "unit" in table and table["unit"].isin([FRACTION, ""]).all()
+    return table.drop(columns="unit") if plain else table

@@ -22,7 +22,7 @@ import pandas as pd
 from latentscale import validate
 from latentscale.dims import DEFAULT_PROB
 from latentscale.errors import FitError
-from latentscale.markup import bullets, data_table, plain_text, shortened
+from latentscale.markup import bullets, data_table, on_screen, plain_text, shortened
 
 WIDTH = 100
 """Columns of text; terminals that are narrower wrap it."""
@@ -108,6 +108,8 @@ class Result(ABC):
     def brief(self) -> pd.DataFrame | None:
         """Return the rows and columns that text and notebooks show; None for no table.
 
+        By default the whole table, without its units where all scores are fractions.
+
         Returns
         -------
         pandas.DataFrame or None
@@ -118,7 +120,7 @@ class Result(ABC):
         >>> ls.skills(fit).brief().columns.tolist()[:2]
         ['skill', 'rank']
         """
-        return self.table()
+        return on_screen(self.table())
 
     def __repr__(self) -> str:
         lines = wrap(self.headline, WIDTH, subsequent_indent="  ")

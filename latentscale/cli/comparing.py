@@ -82,8 +82,9 @@ def stack(
     leave-one-out density of the mixture. The table is that of `latentscale predict`.
     """
     import latentscale as ls
-    from latentscale.analysis.tools.units import on_screen, units_note
+    from latentscale.analysis.tools.units import units_note
     from latentscale.data.readers import read_table
+    from latentscale.markup import on_screen
 
     paths = {name: existing_fit(path) for name, path in fits_by_name(fits).items()}
     announce([out], inputs=[rows, *paths.values()])

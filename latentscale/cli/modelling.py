@@ -124,8 +124,9 @@ def predict(
     leave out is taken from the fitted models where these settle it; the column assumed says so.
     """
     import latentscale as ls
-    from latentscale.analysis.tools.units import on_screen, units_note
+    from latentscale.analysis.tools.units import units_note
     from latentscale.data.readers import read_table
+    from latentscale.markup import on_screen
 
     announce([out], inputs=[fit_file, rows])
     frame = read_table(rows)

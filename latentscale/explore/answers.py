@@ -23,9 +23,9 @@ from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.forecasts.predict import predict
 from latentscale.analysis.tools.blocks import spread_draws
 from latentscale.analysis.tools.summaries import quantiles
-from latentscale.analysis.tools.units import on_screen
 from latentscale.dims import BENCHMARK, MODEL, SAMPLE, interval_quantiles
 from latentscale.errors import LatentscaleError
+from latentscale.markup import on_screen
 from latentscale.model.evaluate import FITTED_RESIDUALS
 from latentscale.posterior.fit import Fit
 

@@ -18,10 +18,11 @@ from latentscale.analysis.forecasts.few_shot import FewShot
 from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.forecasts.latents import Floats
 from latentscale.analysis.forecasts.predict import predict
-from latentscale.analysis.tools.units import FRACTION, common_unit, spread_note
+from latentscale.analysis.tools.units import common_unit, spread_note
 from latentscale.dims import BENCHMARK, MODEL, SAMPLE
 from latentscale.errors import DataError, FitError, listed, nearest
 from latentscale.expect import expect, expect_names, shown
+from latentscale.markup import FRACTION
 from latentscale.posterior.fit import Fit
 from latentscale.result import FixedTable, Picture
 from latentscale.validate import is_number, is_whole

@@ -22,12 +22,13 @@ from latentscale.analysis.choices.next_benchmark import (
 from latentscale.analysis.forecasts.latents import Floats
 from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.analysis.forecasts.rows import planned_rows
-from latentscale.analysis.tools.units import FRACTION, common_unit, spread_note
+from latentscale.analysis.tools.units import common_unit, spread_note
 from latentscale.data.frames import AnyFrame, as_pandas
 from latentscale.data.planned import NOT_FORECAST
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL, SAMPLE
 from latentscale.errors import DataError, FitError, listed
 from latentscale.expect import expect, expect_names
+from latentscale.markup import FRACTION
 from latentscale.posterior.fit import Fit
 from latentscale.result import Result
 from latentscale.validate import is_whole

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Self
 
 from latentscale.analysis.skills.identified import is_identified
-from latentscale.analysis.tools.units import FRACTION, other_units
+from latentscale.analysis.tools.units import other_units
 from latentscale.data.scaling import lower_is_better
 from latentscale.dims import SKILL
 from latentscale.errors import DataError, SpecError, listed, nearest
+from latentscale.markup import FRACTION
 from latentscale.posterior.fit import Fit
 from latentscale.validate import is_number
 

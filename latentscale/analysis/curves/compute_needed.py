@@ -32,7 +32,7 @@ from latentscale.analysis.forecasts.rows import (
     warn_of_new_family,
 )
 from latentscale.analysis.forecasts.unused import new_models, warn_of_unused_features
-from latentscale.analysis.tools.units import FRACTION, other_units
+from latentscale.analysis.tools.units import other_units
 from latentscale.data.scaling import best_of, is_bounded
 from latentscale.dims import (
     BENCHMARK,
@@ -44,6 +44,7 @@ from latentscale.dims import (
 )
 from latentscale.errors import DataError, SpecError, listed
 from latentscale.expect import expect
+from latentscale.markup import FRACTION
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import at_samples, with_origin
 from latentscale.result import Picture, Result

@@ -26,7 +26,7 @@ from latentscale.analysis.curves.along import (
 from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.analysis.forecasts.rows import checked_family
 from latentscale.analysis.tools.summaries import quantiles
-from latentscale.analysis.tools.units import on_screen, units_note, with_units
+from latentscale.analysis.tools.units import units_note, with_units
 from latentscale.dims import (
     BENCHMARK,
     DEFAULT_PROB,
@@ -170,21 +170,6 @@ class Curve(Result):
             f"{self.draws.sizes[BENCHMARK]} benchmarks; {self.held}"
             + units_note(self.units, map(str, self.draws[BENCHMARK].values))
         )
-
-    def brief(self) -> pd.DataFrame:
-        """Return the table, without units where all scores are fractions.
-
-        Returns
-        -------
-        pandas.DataFrame
-            As `table` gives.
-
-        Examples
-        --------
-        >>> "unit" in curve.brief()
-        False
-        """
-        return on_screen(self.table())
 
 
 def scaling_curve(

@@ -20,7 +20,7 @@ from latentscale.analysis.forecasts.rows import planned_rows
 from latentscale.analysis.skills.capability_index import capability_index
 from latentscale.analysis.tools.blocks import spread_draws
 from latentscale.analysis.tools.summaries import summary
-from latentscale.analysis.tools.units import FRACTION, on_screen, other_units
+from latentscale.analysis.tools.units import other_units
 from latentscale.data.dates import as_date, middle_of
 from latentscale.data.known import features_of, is_stated, kinds_among
 from latentscale.data.scales.base import SCALES
@@ -36,6 +36,7 @@ from latentscale.dims import (
 )
 from latentscale.errors import DataError, listed, nearest
 from latentscale.expect import expect
+from latentscale.markup import FRACTION
 from latentscale.model.evaluate import Evaluation
 from latentscale.model.unseen import model_effects_of_raw, raw_model_template
 from latentscale.posterior.fit import Fit
@@ -168,21 +169,6 @@ class Frontier(Result):
             **{f"leader_{name}": leader[name].to_numpy() for name in ("median", "lower", "upper")},
             unit="" if self.benchmark is None else self.unit or FRACTION,
         )
-
-    def brief(self) -> pd.DataFrame:
-        """Return the table, without units where all scores are fractions.
-
-        Returns
-        -------
-        pandas.DataFrame
-            As `table` gives.
-
-        Examples
-        --------
-        >>> "unit" in best.brief()
-        False
-        """
-        return on_screen(self.table())
 
     def passing(self, threshold: float) -> pd.DataFrame:
         """Return the probability that the frontier has passed a threshold, by date.

@@ -16,7 +16,7 @@ from latentscale.analysis.curves.thresholds import (
 )
 from latentscale.analysis.forecasts.few_shot import FewShot
 from latentscale.analysis.forecasts.predict import predict
-from latentscale.analysis.tools.units import on_screen, other_units, units_note, with_units
+from latentscale.analysis.tools.units import other_units, units_note, with_units
 from latentscale.dims import (
     BENCHMARK,
     MODEL,
@@ -78,21 +78,6 @@ class Passing(FixedTable):
             f"{likely} of {len(self.joint)} models pass {several}{lower} more likely than not"
             + units_note(self.units, dict.fromkeys(self.rows["benchmark"]))
         )
-
-    def brief(self) -> pd.DataFrame:
-        """Return the table, without units where all scores are fractions.
-
-        Returns
-        -------
-        pandas.DataFrame
-            As `table` gives.
-
-        Examples
-        --------
-        >>> "unit" in passing.brief()
-        False
-        """
-        return on_screen(self.table())
 
 
 def probability_above(

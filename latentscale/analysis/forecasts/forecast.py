@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 from latentscale.analysis.forecasts.few_shot import Conditioning
 from latentscale.analysis.tools.blocks import block_size, parts
 from latentscale.analysis.tools.summaries import quantiles
-from latentscale.analysis.tools.units import on_screen, units_note, with_units
+from latentscale.analysis.tools.units import units_note, with_units
 from latentscale.data.planned import ASSUMED
 from latentscale.declare.likelihood import Noise
 from latentscale.dims import (
@@ -24,7 +24,7 @@ from latentscale.dims import (
 )
 from latentscale.errors import DataError, FitError, nearest
 from latentscale.expect import expect
-from latentscale.markup import counted
+from latentscale.markup import counted, on_screen
 from latentscale.maths import on_draws
 from latentscale.model.likelihoods.beta import BetaNoise
 from latentscale.result import Picture, Result

@@ -16,7 +16,7 @@ from latentscale.analysis.checks.compare import Comparison
 from latentscale.analysis.forecasts.few_shot import Conditioning
 from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.forecasts.predict import predict
-from latentscale.analysis.tools.units import FRACTION, other_units
+from latentscale.analysis.tools.units import other_units
 from latentscale.data.recorded import unlike
 from latentscale.data.scaling import is_bounded, units_of
 from latentscale.data.scores import Scores
@@ -24,6 +24,7 @@ from latentscale.declare.likelihood import Noise
 from latentscale.dims import BENCHMARK, CHAIN, DRAW, MODEL, SAMPLE, SKILL, checked_seed
 from latentscale.errors import DataError, FitError, SpecError, listed
 from latentscale.expect import expect_each, shown
+from latentscale.markup import FRACTION
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import with_origin
 from latentscale.validate import is_number

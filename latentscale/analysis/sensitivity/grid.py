@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from latentscale.analysis.tools.units import on_screen
 from latentscale.errors import (
     FitError,
 )
-from latentscale.markup import counted
+from latentscale.markup import counted, on_screen
 from latentscale.result import Picture, Result
 
 BASE = "base"

@@ -25,7 +25,7 @@ from latentscale.analysis.tools.refits import (
     whole,
 )
 from latentscale.analysis.tools.summaries import quantiles
-from latentscale.analysis.tools.units import FRACTION, other_units
+from latentscale.analysis.tools.units import other_units
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import NOT_FORECAST, planned_models
 from latentscale.data.scaling import without_standards
@@ -47,6 +47,7 @@ from latentscale.expect import checked_workers, expect, expect_names
 from latentscale.inference.method import Method
 from latentscale.inference.nuts.method import NUTS
 from latentscale.inference.run import fit
+from latentscale.markup import FRACTION
 from latentscale.model.build import build
 from latentscale.posterior.fit import Fit
 

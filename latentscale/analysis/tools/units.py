@@ -12,8 +12,8 @@ import xarray as xr
 from latentscale.data.scaling import is_bounded, scales_of, units_of
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, MODEL
+from latentscale.markup import FRACTION
 
-FRACTION: Final = "fraction"
 STANDARD: Final = "sd of the benchmark's scores"
 """Unit of figures that join benchmarks of several scales."""
 SCALE_COLUMNS: Final = ("scale", "unit", "spread")
@@ -107,11 +107,6 @@ def with_units(table: pd.DataFrame, units: Mapping[str, str]) -> pd.DataFrame:
     """
     own = [units.get(str(name), FRACTION) for name in table["benchmark"]]
     return table.assign(unit=pd.Series(own, table.index, dtype="str"))
-
-
-def on_screen(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table without its column unit where no row is in another unit than fractions."""
-    return table.drop(columns="unit") if table["unit"].isin([FRACTION, ""]).all() else table
 
 
 def with_scales(table: pd.DataFrame, scores: Scores) -> pd.DataFrame:
