@@ -35,16 +35,7 @@ def with_other_settings(
     fitted, planned
         The fitted table and the rows of a forecast, dims (model,).
     """
-    if _SHARE not in draws:
-        return draws
-    releases: dict[tuple[Hashable, ...], list[str]] = {}
-    for model, release in _releases(spec, fitted).items():
-        releases.setdefault(release, []).append(model)
-    others = {
-        row: [model for model in releases.get(release, ()) if model != row]
-        for row, release in _releases(spec, planned).items()
-    }
-    others = {row: models for row, models in others.items() if models}
+    others = other_settings(spec, draws, fitted, planned)
     if not others:
         return draws
     share, residual = draws[_SHARE], draws["residual"]
@@ -57,6 +48,28 @@ def with_other_settings(
     return draws.assign(
         {SETTINGS_MEAN: xr.concat(means, dim=names), SETTINGS_LEFT: xr.concat(left, dim=names)}
     )
+
+
+def other_settings(
+    spec: ModelSpec, draws: xr.Dataset, fitted: xr.Dataset, planned: xr.Dataset
+) -> dict[str, list[str]]:
+    """Return the fitted settings of each row's release but its own, where there are any.
+
+    Parameters
+    ----------
+    spec, draws, fitted, planned
+        As for `with_other_settings`.
+    """
+    if _SHARE not in draws:
+        return {}
+    releases: dict[tuple[Hashable, ...], list[str]] = {}
+    for model, release in _releases(spec, fitted).items():
+        releases.setdefault(release, []).append(model)
+    others = {
+        row: [model for model in releases.get(release, ()) if model != row]
+        for row, release in _releases(spec, planned).items()
+    }
+    return {row: models for row, models in others.items() if models}
 
 
 def _releases(spec: ModelSpec, rows: xr.Dataset) -> dict[str, tuple[Hashable, ...]]:

@@ -190,6 +190,7 @@ def test_a_new_setting_of_a_fitted_release_is_like_the_others(
     draws = known_share.samples
     rest = ls.predict(known_share, row.assign(model="a-8", released=pd.Timestamp(day)), seed=2)
     assert forecast.skill_draws is not None and rest.skill_draws is not None
+    assert set(forecast.table()["basis"]) == {"known release" if others else "known family"}
     # What the seed drew is the same in both, so they differ by what the other settings say.
     said = (forecast.skill_draws.values - rest.skill_draws.values)[:, 0]
     if not others:

@@ -39,7 +39,7 @@ from latentscale.inference.method import Method
 from latentscale.inference.run import fit as run_fit
 from latentscale.model.missing import with_drawn_values
 from latentscale.model.noise import noise_of
-from latentscale.model.other_settings import with_other_settings
+from latentscale.model.other_settings import other_settings, with_other_settings
 from latentscale.model.terms.categories import with_drawn_levels
 from latentscale.model.terms.undisclosed_tokens import LOG_TOKENS
 from latentscale.model.undisclosed import with_drawn_tokens
@@ -47,6 +47,7 @@ from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import ORIGIN, with_origin
 
 FITTED = "fitted model"
+KNOWN_RELEASE = "known release"
 KNOWN_FAMILY = "known family"
 KNOWN_LINEAGE = "new family, known lineage"
 NEW_FAMILY = "new family"
@@ -322,11 +323,14 @@ def _with_tokens_said(fit: Fit, draws: xr.Dataset, about: xr.Dataset) -> xr.Data
 
 def _basis(fit: Fit, planned: xr.Dataset) -> list[str]:
     models, families = set(fit.scores.models), set(fit.scores.families)
+    settings = other_settings(fit.spec, fit.posterior, fit.scores.dataset, planned)
     lineages = set(fit.samples[LINEAGE].values) if "lineage_skill" in fit.posterior else set()
 
     def basis(model: str, family: str, lineage: str) -> str:
         if model in models:
             return FITTED
+        if model in settings:
+            return KNOWN_RELEASE
         if family in families:
             return KNOWN_FAMILY
         return KNOWN_LINEAGE if lineage in lineages else NEW_FAMILY
