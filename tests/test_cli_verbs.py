@@ -159,7 +159,9 @@ def test_fits_are_compared_and_stacked_by_name(
     same(folder / "c.csv", comparison.table())
     assert main(["stack", *words, "--rows", "rows.csv", "--out", "s.csv", "--seed", "3"]) == 0
     same(folder / "s.csv", ls.stack(named, ROWS, comparison, seed=3).table())
-    assert "weights: a " in capsys.readouterr().out
+    weights = comparison.table()[["name", "weight"]].itertuples(index=False)
+    said = ", ".join(f"{name} {weight:.3g}" for name, weight in weights)
+    assert f"weights: {said}\n" in capsys.readouterr().out
     shares = ["--weight", "a=1", "--weight", "other=3"]
     assert main(["stack", *words, "--rows", "rows.csv", *shares]) == 0
     assert "weights: a 1, other 3" in capsys.readouterr().out
