@@ -31,13 +31,33 @@ def name_without_setting(name: str) -> str:
     return parse_name(name).version.casefold()
 
 
+def named_release_of_rows(rows: pd.DataFrame) -> np.ndarray:
+    """Return the number of each row's release by its name, shape (row,), in order of first rows.
+
+    Rows that are alike but for `SETTINGS` are one release if their names are so too but for the
+    setting that they state ("o3_high" and "o3_low").
+
+    Parameters
+    ----------
+    rows
+        Models with family, lineage and features, and without scores.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"model": ["o3_high", "o3_low", "o3-pro"], "reasoning": [1, 0, 0]})
+    >>> named_release_of_rows(rows).tolist()
+    [0, 0, 1]
+    """
+    return _alike_and_name(rows).groupby(["alike", "name"], sort=False).ngroup().to_numpy()
+
+
 def release_of_rows(rows: pd.DataFrame) -> np.ndarray:
     """Return the number of each row's release, shape (row,), in the order of first rows.
 
-    Rows that are alike but for `SETTINGS` are one release if their names are so too but for the
-    setting that they state ("o3_high" and "o3_low"). So are rows with other names that differ in
-    `SETTINGS`, such as a model of one family and date at three efforts; rows that are alike in
-    those as well are several releases.
+    For counts of releases: beside those of `named_release_of_rows`, rows with other names that
+    differ in `SETTINGS` are one release, such as a model of one family and date at three efforts;
+    rows that are alike in those as well are several releases. Of tables without dates and sizes
+    such rows can be models that have nothing but their family in common.
 
     Parameters
     ----------
@@ -50,15 +70,8 @@ def release_of_rows(rows: pd.DataFrame) -> np.ndarray:
     >>> release_of_rows(rows).tolist()
     [0, 0, 1]
     """
-    apart = [name for name in rows.columns if name not in (MODEL, *SETTINGS)]
     settings = [name for name in SETTINGS if name in rows.columns]
-    names = {name: name_without_setting(str(name)) for name in rows[MODEL]}
-    keys = pd.DataFrame(
-        {
-            "alike": rows.groupby(apart, dropna=False, sort=False).ngroup().to_numpy(),
-            "name": rows[MODEL].map(names).to_numpy(),
-        }
-    )
+    keys = _alike_and_name(rows)
     by_name = keys.groupby(["alike", "name"], sort=False)
     single = by_name["name"].transform("size").to_numpy() == 1
     # Of rows whose names say nothing, the first of each setting are one release, and so on.
@@ -67,3 +80,13 @@ def release_of_rows(rows: pd.DataFrame) -> np.ndarray:
     turn[single] = alone.groupby([*alone.columns], dropna=False, sort=False).cumcount()
     keys = keys.assign(name=keys["name"].where(~single, ""), turn=turn)
     return keys.groupby([*keys.columns], sort=False).ngroup().to_numpy()
+
+
+def _alike_and_name(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return which rows are alike but for name and settings, and their names without settings."""
+    apart = [name for name in rows.columns if name not in (MODEL, *SETTINGS)]
+    alike = np.zeros(len(rows), dtype=np.int64)
+    if apart:
+        alike = rows.groupby(apart, dropna=False, sort=False).ngroup().to_numpy()
+    names = [name_without_setting(str(name)) for name in rows[MODEL]]
+    return pd.DataFrame({"alike": alike, "name": names})

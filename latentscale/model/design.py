@@ -17,7 +17,7 @@ from latentscale.data.covariates import (
 )
 from latentscale.data.features.compute import counted_in_full, counted_in_full_text
 from latentscale.data.recorded import pull_inside
-from latentscale.data.releases import features_of_models, release_of_rows
+from latentscale.data.releases import features_of_models, named_release_of_rows
 from latentscale.data.scaling import is_bounded, on_one_scale, sampling_of, with_standards
 from latentscale.data.scores import Scores
 from latentscale.declare.spec import ModelSpec
@@ -205,7 +205,7 @@ class Design:
 
     @cached_property
     def _release_of_model(self) -> np.ndarray:
-        return release_of_rows(features_of_models(self.scores))
+        return named_release_of_rows(features_of_models(self.scores))
 
     @cached_property
     def _known_curve(self) -> dict[str, xr.DataArray]:
@@ -288,7 +288,7 @@ def design(
 
 def _has_settings(scores: Scores) -> bool:
     """Return whether some release of a table was run at several settings."""
-    return len(np.unique(release_of_rows(features_of_models(scores)))) < len(scores.models)
+    return len(np.unique(named_release_of_rows(features_of_models(scores)))) < len(scores.models)
 
 
 def _fitted_transform(spec: ModelSpec, used: Scores) -> CovariateTransform:

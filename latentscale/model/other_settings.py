@@ -1,30 +1,34 @@
-"""Settings of fitted releases that were not fitted themselves: what the others say of them."""
+"""Settings of fitted releases that were not fitted themselves: of which release each is."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 
+import numpy as np
+import pandas as pd
 import xarray as xr
 
 from latentscale.data.covariates import features_in_use
+from latentscale.data.features.base import FeatureKind
+from latentscale.data.known import INSTRUCT, features_of, kinds_among
 from latentscale.data.releases import SETTINGS, name_without_setting
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import FAMILY, MODEL
-from latentscale.model.terms.residual import OTHER_SETTINGS, SETTINGS_LEFT, SETTINGS_MEAN
+from latentscale.model.design import Design
+from latentscale.model.terms.residual import MODEL_RELEASE, OTHER_SETTINGS, ROW_RELEASE
 
 _SHARE = "release_share"
 
 
 def with_other_settings(
-    spec: ModelSpec, draws: xr.Dataset, fitted: xr.Dataset, planned: xr.Dataset
+    spec: ModelSpec, draws: xr.Dataset, fitted: Design, planned: xr.Dataset
 ) -> xr.Dataset:
-    """Return draws that also hold what a release's other settings say of rows' residuals.
+    """Return draws that also say of which fitted release each row is that is of one.
 
-    A row is of the release of a fitted model if their names are alike without their settings
-    (``"o3_low"`` and ``"o3_high"``), and so are their family and the features that the fit uses,
-    apart from settings. Given n such residuals, equally correlated by rho, its own is normal with
-    mean rho / (1 + (n - 1) rho) times their sum and 1 - n rho^2 / (1 + (n - 1) rho) times the
-    variance. Rows of one release that was not fitted are drawn independently.
+    Given the n fitted residuals of its release, equally correlated by rho, the row's own is normal
+    with mean rho / (1 + (n - 1) rho) times their sum and 1 - n rho^2 / (1 + (n - 1) rho) times
+    the variance. Rows of one release are drawn independently of each other given those, and so
+    are rows of one release that was not fitted.
 
     Parameters
     ----------
@@ -32,28 +36,35 @@ def with_other_settings(
         The fitted spec.
     draws
         Posterior draws, dims (sample, ...).
-    fitted, planned
-        The fitted table and the rows of a forecast, dims (model,).
+    fitted
+        The fitted table.
+    planned
+        The rows of a forecast, dims (model,).
     """
-    others = other_settings(spec, draws, fitted, planned)
-    if not others:
+    rows = rows_of_fitted_releases(spec, draws, fitted, planned)
+    if not rows:
         return draws
-    share, residual = draws[_SHARE], draws["residual"]
-    names = xr.DataArray(list(others), dims=(OTHER_SETTINGS,), name=OTHER_SETTINGS)
-    means, left = [], []
-    for models in others.values():
-        shrunk = share / (1 + (len(models) - 1) * share)
-        means.append(shrunk * residual.sel({MODEL: models}).sum(MODEL))
-        left.append((1 - len(models) * share * shrunk) ** 0.5)
+    release, row_of = np.unique(list(rows.values()), return_inverse=True)
+    place = {number: k for k, number in enumerate(release.tolist())}
+    of_model = [place.get(number, -1) for number in fitted.release_of_model.tolist()]
+    by_name = pd.Series(of_model, index=list(fitted.scores.models))
     return draws.assign(
-        {SETTINGS_MEAN: xr.concat(means, dim=names), SETTINGS_LEFT: xr.concat(left, dim=names)}
-    )
+        {
+            ROW_RELEASE: (OTHER_SETTINGS, row_of),
+            MODEL_RELEASE: (MODEL, by_name[[str(name) for name in draws[MODEL].values]].to_numpy()),
+        }
+    ).assign_coords({OTHER_SETTINGS: list(rows)})
 
 
-def other_settings(
-    spec: ModelSpec, draws: xr.Dataset, fitted: xr.Dataset, planned: xr.Dataset
-) -> dict[str, list[str]]:
-    """Return the fitted settings of each row's release but its own, where there are any.
+def rows_of_fitted_releases(
+    spec: ModelSpec, draws: xr.Dataset, fitted: Design, planned: xr.Dataset
+) -> dict[str, int]:
+    """Return the fitted release of each row that was not fitted and is of one, by its name.
+
+    A row is of a fitted release if their names are alike without their settings (``"o3_low"`` and
+    ``"o3_high"``), and so are their family and the features that the fit uses, apart from
+    settings; other features must be alike where both state them. A row that could be of several
+    fitted releases is taken to be of none.
 
     Parameters
     ----------
@@ -62,22 +73,48 @@ def other_settings(
     """
     if _SHARE not in draws:
         return {}
-    releases: dict[tuple[Hashable, ...], list[str]] = {}
-    for model, release in _releases(spec, fitted).items():
-        releases.setdefault(release, []).append(model)
-    others = {
-        row: [model for model in releases.get(release, ()) if model != row]
-        for row, release in _releases(spec, planned).items()
-    }
-    return {row: models for row, models in others.items() if models}
+    data, known = fitted.scores.dataset, set(fitted.scores.models)
+    kinds = {kind.variable: kind for kind in kinds_among(features_of(data)).values()}
+    in_use = [kind.variable for kind in features_in_use(data, list(spec.covariates))]
+    used = [name for name in (FAMILY, *in_use) if name in planned and name not in SETTINGS]
+    own_way = {*used, *SETTINGS, INSTRUCT}  # instruct has a value where rows do not state it
+    others = [kind for name, kind in kinds.items() if name in planned and name not in own_way]
+    number = fitted.release_of_model
+    releases: dict[tuple[Hashable, ...], set[int]] = {}
+    for key, of in zip(_keys(data, used), number.tolist(), strict=True):
+        releases.setdefault(key, set()).add(of)
+    # Members are alike in all features but settings, so the first stands for its release.
+    first = np.unique(number, return_index=True)[1]
+    theirs, stated = (_stated(table, others) for table in (data, planned))
+    found = {}
+    for place, key in enumerate(_keys(planned, used)):
+        name = str(planned[MODEL].values[place])
+        fits = [
+            release
+            for release in (() if name in known else releases.get(key, ()))
+            if not _differ(theirs[first[release]], stated[place])
+        ]
+        if len(fits) == 1:
+            found[name] = fits[0]
+    return found
 
 
-def _releases(spec: ModelSpec, rows: xr.Dataset) -> dict[str, tuple[Hashable, ...]]:
-    """Return what tells the release of each row, by the row's name."""
-    kinds = features_in_use(rows, list(spec.covariates))
-    used = [kind.variable for kind in kinds if kind.variable not in SETTINGS]
-    columns = [rows[name].values.tolist() for name in (FAMILY, *used) if name in rows]
-    return {
-        str(name): (name_without_setting(str(name)), *about)
-        for name, *about in zip(rows[MODEL].values, *columns, strict=True)
-    }
+def _keys(rows: xr.Dataset, variables: Sequence[str]) -> Iterator[tuple[Hashable, ...]]:
+    """Yield what tells the release of each row; missing values are alike."""
+    columns = [rows[name].values.tolist() for name in variables]
+    for name, *about in zip(rows[MODEL].values, *columns, strict=True):
+        yield name_without_setting(str(name)), *(None if a != a else a for a in about)
+
+
+def _stated(rows: xr.Dataset, kinds: Sequence[FeatureKind]) -> list[dict[str, Hashable]]:
+    """Return the features that each row states."""
+    stated: list[dict[str, Hashable]] = [{} for _ in range(rows.sizes[MODEL])]
+    for kind in kinds:
+        values = rows[kind.variable].values.tolist()
+        for place in np.flatnonzero(kind.given(rows)).tolist():
+            stated[place][kind.variable] = values[place]
+    return stated
+
+
+def _differ(one: Mapping[str, Hashable], other: Mapping[str, Hashable]) -> bool:
+    return any(name in other and other[name] != value for name, value in one.items())

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import FAMILY, LINEAGE, MODEL, SAMPLE
+from latentscale.model.design import Design
 from latentscale.model.terms.base import Groups, Term, terms_of
 from latentscale.model.terms.family_level import LINEAGE_LEVEL, levels_of_lineages
 
@@ -72,6 +74,21 @@ def raw_of_model_effects(spec: ModelSpec, draws: xr.Dataset, models: Sequence[st
             if name in draws
         }
     )
+
+
+def tied_latents(
+    spec: ModelSpec, draws: xr.Dataset, design: Design, template: xr.Dataset
+) -> npt.NDArray[np.bool_]:
+    """Return which raw latents depend a priori on those of models outside a small problem."""
+    terms = model_terms(spec)
+    tied = [np.zeros(0, dtype=bool)]
+    for name, variable in template.data_vars.items():
+        mine = np.zeros(variable.shape, dtype=bool)
+        if str(name) in terms:
+            models = terms[str(name)].tied_models(draws, design)
+            mine[np.isin(variable[MODEL].values, models)] = True
+        tied.append(mine.ravel())
+    return np.concatenate(tied)
 
 
 def draw_new_families(

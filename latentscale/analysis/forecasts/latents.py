@@ -35,6 +35,7 @@ from latentscale.model.unseen import (
     raw_of_terms,
     raw_template,
     terms_of_raw,
+    tied_latents,
 )
 from latentscale.posterior.fit import Fit
 
@@ -202,13 +203,14 @@ def local_problem(
     noise_of_models
         From `draw_noise_of_models`, on the same draws.
     hold
-        Whether latents that the fit has stay where it has them.
+        Whether latents that the fit has stay where it has them; those stay in any case that
+        depend a priori on effects of models outside the group.
     moves
         Changes of what all models share, dims (sample, shift, ...), a latent each.
     """
     moves = xr.Dataset() if moves is None else moves
     template, known = _template(fit, draws, group)
-    free = ~known if hold else np.ones_like(known)
+    free = ~known if hold else ~tied_latents(fit.spec, draws, fit.design, template)
     fitted = _start(fit, draws, group, template)
     begin = _unpack(template, fitted)
 

@@ -39,7 +39,7 @@ from latentscale.inference.method import Method
 from latentscale.inference.run import fit as run_fit
 from latentscale.model.missing import with_drawn_values
 from latentscale.model.noise import noise_of
-from latentscale.model.other_settings import other_settings, with_other_settings
+from latentscale.model.other_settings import rows_of_fitted_releases, with_other_settings
 from latentscale.model.terms.categories import with_drawn_levels
 from latentscale.model.terms.undisclosed_tokens import LOG_TOKENS
 from latentscale.model.undisclosed import with_drawn_tokens
@@ -66,11 +66,12 @@ def predict(
 
     A row of a fitted model uses that model's own latents. Another setting of a fitted release
     (``"o3_low"`` beside ``"o3_high"``) has a residual given theirs, where the spec has
-    ``skills.release``. Another member of a fitted family uses the family's. A new family is
-    drawn around its lineage if that was fitted, else from the population; rows of one new family
-    share the draw, and new families of one new lineage share the lineage's. Where the spec
-    estimates undisclosed tokens, a row may leave tokens_t empty: its tokens are then drawn from
-    the prior ``log_tokens``.
+    ``skills.release``; given theirs, new settings of one release are drawn independently of each
+    other, so that scores of one do not bear on another's residual. Another member of a fitted
+    family uses the family's. A new family is drawn around its lineage if that was fitted, else from
+    the population; rows of one new family share the draw, and new families of one new lineage share
+    the lineage's. Where the spec estimates undisclosed tokens, a row may leave tokens_t empty: its
+    tokens are then drawn from the prior ``log_tokens``.
 
     A row may leave out ``instruct`` where the fitted models settle it: a fitted model has its
     own value; a member of a fitted family the value that all fitted models of the family share;
@@ -206,7 +207,7 @@ def forecast_rows(
     sampled = with_drawn_tokens(fit.spec, fit.samples.isel({SAMPLE: kept}), planned, rng)
     sampled = with_drawn_values(fit.spec, fit.transform, sampled, planned, rng)
     sampled = with_drawn_levels(fit.transform, sampled, planned, rng)
-    sampled = with_other_settings(fit.spec, sampled, fit.scores.dataset, planned)
+    sampled = with_other_settings(fit.spec, sampled, fit.design, planned)
     try:
         given = None if few_shot is None else condition(fit, sampled, planned, few_shot, rng)
     except Degenerate as failure:
@@ -323,7 +324,7 @@ def _with_tokens_said(fit: Fit, draws: xr.Dataset, about: xr.Dataset) -> xr.Data
 
 def _basis(fit: Fit, planned: xr.Dataset) -> list[str]:
     models, families = set(fit.scores.models), set(fit.scores.families)
-    settings = other_settings(fit.spec, fit.posterior, fit.scores.dataset, planned)
+    settings = rows_of_fitted_releases(fit.spec, fit.posterior, fit.design, planned)
     lineages = set(fit.samples[LINEAGE].values) if "lineage_skill" in fit.posterior else set()
 
     def basis(model: str, family: str, lineage: str) -> str:

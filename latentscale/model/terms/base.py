@@ -342,6 +342,10 @@ class Term(Record):
         """
         return scaled(draws, str(self.model_effect), raw)
 
+    def tied_models(self, draws: xr.Dataset, design: Design) -> tuple[str, ...]:
+        """Return fitted models whose effects depend a priori on those of other models."""
+        return ()
+
     def raw_of_model_effect(self, draws: xr.Dataset, effect: xr.DataArray) -> xr.DataArray:
         """Undo `model_effect_of_raw`; an effect whose scale is 0 has raw value 0."""
         scale = draws[f"{self.model_effect}_scale"]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 
+import numpy as np
 import xarray as xr
 
 from latentscale.declare.kinds import TERMS
 from latentscale.declare.prior import Parameter, Prior, PriorSlot
 from latentscale.declare.spec import ModelSpec
-from latentscale.dims import MODEL, SKILL
+from latentscale.dims import MODEL, SAMPLE, SKILL
 from latentscale.maths import Named
 from latentscale.model.design import Design
 from latentscale.model.normal_effects import EffectScale, EqualCorrelation, NormalEffect
@@ -19,11 +20,11 @@ from latentscale.model.release_share import correlated
 from latentscale.model.terms.base import Rows, Term
 
 OTHER_SETTINGS = "row_of_fitted_release"
-SETTINGS_MEAN = "residual_given_other_settings"
-SETTINGS_LEFT = "residual_left_by_other_settings"
-"""What `latentscale.model.other_settings` adds to draws: of each row the mean of its residual given
-those of its release's other settings, dims (sample, row, skill), and how much of the standard
-deviation is left, dims (sample, row)."""
+ROW_RELEASE = "release_of_row"
+MODEL_RELEASE = "release_of_fitted_model"
+"""What `latentscale.model.other_settings` adds to draws: rows that are settings of fitted releases,
+the place of the release of each, dims (row,), and that of each fitted model's release, dims
+(model,), -1 where no row is of it."""
 
 
 @TERMS.add
@@ -104,23 +105,46 @@ class Residual(Term):
     def model_effect_of_raw(self, draws: xr.Dataset, raw: xr.DataArray) -> xr.DataArray:
         """Return residuals from standard normal ones, given those of other settings."""
         effect = super().model_effect_of_raw(draws, raw)
-        if SETTINGS_MEAN not in draws:
+        if ROW_RELEASE not in draws:
             return effect
         mean, left = _given_other_settings(draws, raw)
         return mean + left * effect
 
-    def raw_of_model_effect(self, draws: xr.Dataset, effect: xr.DataArray) -> xr.DataArray:
-        """Undo `model_effect_of_raw`."""
-        if SETTINGS_MEAN in draws:
-            mean, left = _given_other_settings(draws, effect)
-            effect = (effect - mean) / left
-        return super().raw_of_model_effect(draws, effect)
+    def tied_models(self, draws: xr.Dataset, design: Design) -> tuple[str, ...]:
+        """Return the fitted settings of releases of several, fitted or to be forecast."""
+        if not design.use_release:
+            return ()
+        of_model = design.release_of_model
+        tied = np.bincount(of_model)[of_model] > 1
+        names = np.array(design.scores.models)
+        if ROW_RELEASE in draws:
+            asked = draws[MODEL].values[draws[MODEL_RELEASE].values >= 0]
+            tied |= np.isin(names, asked)
+        return tuple(names[tied].tolist())
 
 
 def _given_other_settings(draws: xr.Dataset, of: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
-    """Return mean and left share for the models of an array: 0 and 1 where nothing is known."""
-    models = {MODEL: of[MODEL].values}
-    mean, left = (
-        draws[name].rename({OTHER_SETTINGS: MODEL}) for name in (SETTINGS_MEAN, SETTINGS_LEFT)
+    """Return mean and left share for the models of an array: 0 and 1 where nothing is known.
+
+    They are those of the residuals in the draws, which new scores may have moved.
+    """
+    rows = draws.get_index(OTHER_SETTINGS).get_indexer(of[MODEL].values)
+    here = np.flatnonzero(rows >= 0)
+    release, place = np.unique(draws[ROW_RELEASE].values[rows[here]], return_inverse=True)
+    member = draws[MODEL_RELEASE].values == release[:, None]  # (release, model)
+    residual = draws["residual"].transpose(SAMPLE, MODEL, SKILL).values
+    some = member.any(axis=0)
+    sums = np.einsum("rm,smk->srk", member[:, some].astype(float), residual[:, some])
+    count = member.sum(axis=1)
+    share = draws["release_share"].values[:, None]
+    shrunk = share / (1 + (count - 1) * share)
+    coords = {MODEL: of[MODEL].values}
+    mean = np.zeros((len(residual), of.sizes[MODEL], residual.shape[2]))
+    left = np.ones(mean.shape[:2])
+    mean[:, here] = (shrunk[..., None] * sums)[:, place]
+    left[:, here] = np.sqrt(1 - count * share * shrunk)[:, place]
+    by_skill = {**coords, SKILL: draws[SKILL].values} if SKILL in draws.coords else coords
+    return (
+        xr.DataArray(mean, by_skill, (SAMPLE, MODEL, SKILL)),
+        xr.DataArray(left, coords, (SAMPLE, MODEL)),
     )
-    return mean.reindex(models, fill_value=0.0), left.reindex(models, fill_value=1.0)
