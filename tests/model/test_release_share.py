@@ -221,3 +221,11 @@ def test_gibbs_says_that_settings_share_residuals() -> None:
     spec = spec_of(**{"benchmarks.pooled": False, "benchmarks.likelihood.kind": "logit-normal"})
     with pytest.raises(FitError, match=r"skills\.release"):
         ls.fit(spec, table_of(efforts=True), method=ls.methods.Gibbs(draws=5, tune=5), seed=1)
+
+
+def test_models_with_other_names_are_not_one_release_for_want_of_dates() -> None:
+    names = ["Claude 2", "Claude 4 Opus", "Claude 3 Haiku", "Claude 4 Opus (high)"]
+    rows = pd.DataFrame({"model": names, "family": "claude", "reasoning": [0, 1, 0, 0]})
+    rows[["instruct", "alpha", "beta"]] = [1, 0.4, 0.5]
+    spec = spec_of(**{"covariates": ["instruct"]})
+    assert design(spec, Scores.from_frame(rows)).release_of_model.tolist() == [0, 1, 2, 1]
