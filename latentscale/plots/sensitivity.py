@@ -234,6 +234,8 @@ def _draw_changes(panel: Axes, moved: pd.DataFrame, value: str, size: pd.Series)
             label="one variant",
         )
     panel.axvline(0, color=BLACK, lw=1)
+    panel.use_sticky_edges = False  # else the longest bar to the left lies on the axis
+    panel.autoscale_view()
 
 
 def plot_influence(influence: FamilyInfluence, *, rows: int = _SHOWN, ax: OnAxes = None) -> Sheet:

@@ -247,6 +247,7 @@ def test_a_tornado_of_scores_has_a_panel_for_each_unit(tmp_path: Path) -> None:
     assert elo.get_xlabel() == "change of the median of expected score (Elo)"
     assert [t.get_text() for t in elo.get_yticklabels()] == ["m, elo"]
     assert max(abs(end) for end in fractions.get_xlim()) < 0.1
+    assert elo.get_xlim()[0] < -20.0  # with room beside the longest bar
     assert elo.patches[1].get_width() == 40.0
     assert len(plot_tornado(grid).axes) == 1  # in standard deviations all share one
     _saved(figure, tmp_path)
