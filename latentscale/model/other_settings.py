@@ -87,8 +87,8 @@ def rows_of_fitted_releases(
     first = np.unique(number, return_index=True)[1]
     theirs, stated = (_stated(table, others) for table in (data, planned))
     found = {}
-    for place, key in enumerate(_keys(planned, used)):
-        name = str(planned[MODEL].values[place])
+    names = [str(name) for name in planned[MODEL].values]  # once: a look-up a row is slow
+    for place, (name, key) in enumerate(zip(names, _keys(planned, used), strict=True)):
         fits = [
             release
             for release in (() if name in known else releases.get(key, ()))

@@ -149,3 +149,11 @@ def test_a_name_that_says_that_the_model_does_not_think_is_not_of_one_that_reaso
 )
 def test_a_text_states_an_effort(text: str, level: str) -> None:
     assert effort_of(text) == level
+
+
+def test_x_high_is_a_setting_however_it_is_written() -> None:
+    names = ["gpt-5 x-high", "gpt-5-x-high", "gpt-5_x-high", "gpt-5 (x-high)", "gpt-5-xhigh"]
+    parsed = [parse_name(name) for name in names]
+    assert {(name.version, name.setting, name.series) for name in parsed} == {
+        ("gpt-5", "xhigh", "gpt")
+    }

@@ -13,7 +13,7 @@ from datetime import date
 from math import nan
 from typing import Final
 
-_LEVELS: Final = "minimal|low|medium|high|xhigh"
+_LEVELS: Final = "minimal|low|medium|high|xhigh|x-high"
 _EFFORT: Final = re.compile(
     r"_(?P<budget>\d+k)$"  # the hub's: a thinking budget, thousands of tokens
     rf"|_(?P<hub>{_LEVELS}|max|none|unknown|thinking)$"
@@ -21,7 +21,7 @@ _EFFORT: Final = re.compile(
     r"|[-_ ]thinking-(?P<tokens>\d+k)$"
     rf"|[-_ ](?P<level>{_LEVELS})$"
     r"|[-_ ](?P<mode>thinking|nothinking|non-thinking)$"
-    rf"|\s*\((?P<bracketed>[^()]*\b(?:{_LEVELS}|x-high|max|thinking|\d+k)\b[^()]*)\)$",
+    rf"|\s*\((?P<bracketed>[^()]*\b(?:{_LEVELS}|max|thinking|\d+k)\b[^()]*)\)$",
     re.IGNORECASE,
 )
 _BRACKETED: Final = (
@@ -294,8 +294,9 @@ def _without_setting(name: str) -> tuple[str, str]:
     if match["bracketed"]:
         inside = [place for place, kind in enumerate(_BRACKETED) if kind.search(text)]
         said = _BRACKETED[inside[0]].search(text) if inside else None
-        text = said[0].replace("x-high", "xhigh") if said else text
+        text = said[0] if said else text
         text = "none" if inside[:1] == [0] else text
+    text = text.replace("x-high", "xhigh")
     if match["level"] and text == "medium" and _SIZED_BY_MEDIUM.match(name.casefold()):
         return name, ""
     return name[: match.start()].strip(), text
