@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -160,6 +161,19 @@ def test_latents_of_any_term_can_be_integrated_out(small_scores: ls.Scores) -> N
     }
     spec = spec_from_dict(document)
     _refuse(spec, design(spec, small_scores))
+
+
+def test_the_gradient_of_the_prior_is_the_same_in_threads(complete: CompleteData) -> None:
+    """Climbs share the function, whose storage two threads overwrote or found empty."""
+    rng = np.random.default_rng(3)
+    points = [complete.target.start + 0.1 * rng.standard_normal(complete.target.size) for _ in "ab"]
+    alone = [complete.prior(point) for point in points]
+
+    def repeated(place: int) -> bool:
+        return all(np.array_equal(complete.prior(points[place]), alone[place]) for _ in range(400))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(repeated, [0, 1, 0, 1]))
 
 
 def test_latents_are_drawn_from_their_distribution() -> None:

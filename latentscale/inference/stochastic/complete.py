@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -215,11 +216,14 @@ def _prior_gradient(model: pm.Model, names: np.ndarray, latents: Sequence[str]) 
     shapes = [np.shape(start[value.name]) for value in values]
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
     parameter = ~np.isin(names, list(latents))
+    one_at_a_time = Lock()  # climbs run in threads, and the function holds what it computes
 
     def gradient(point: np.ndarray) -> np.ndarray:
         parts = np.split(point[parameter], ends)
+        shaped = [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
         whole = np.zeros(point.size)
-        whole[parameter] = function(*(p.reshape(s) for p, s in zip(parts, shapes, strict=True)))
+        with one_at_a_time:
+            whole[parameter] = function(*shaped)
         return whole
 
     return gradient
