@@ -234,8 +234,8 @@ def _folds(scores: Scores, scheme: str, asked: Mapping[str, Any], seed: int) -> 
     Raises
     ------
     DataError
-        If there is no such scheme, an option is given that it does not take, or it needs a cutoff
-        and has none.
+        If the scheme is unknown, does not take one of the options given, or needs a cutoff that is
+        not given.
     """
     from latentscale.analysis import folds
     from latentscale.errors import DataError

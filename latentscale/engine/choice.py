@@ -71,7 +71,7 @@ def fast_or_stock[T](fast: Callable[[], T], stock: Callable[[], T]) -> T:
         try:
             made = _without_notices(stock)
         except Exception:
-            _faults.clear()  # what neither engine can do is no fault of the fast one
+            _faults.clear()  # both engines fail, so the fast one is not to blame
             raise
         _warn(_faults[0])
         return made

@@ -31,7 +31,7 @@ from latentscale.maths import Named, as_data, maths_of
 from latentscale.model.design import Design
 from latentscale.model.equations import latent_skill, linear_predictor
 from latentscale.model.pooling import Pooling
-from latentscale.model.release_share import independent, log_volume
+from latentscale.model.release_share import independent, log_determinant
 from latentscale.model.skill_units import pooled_loadings, unit_coordinates, unit_of_skills
 from latentscale.model.terms.base import terms_of
 from latentscale.model.terms.intercept import INTERCEPT, Intercept
@@ -135,7 +135,7 @@ def _apart(moved: Coordinate, known: dict[str, Any], design: Design, spec: Model
     import pytensor.tensor as pt
 
     rho, before = known["release_share"], cast("Any", moved)
-    each: Any = log_volume(rho, design)
+    each: Any = log_determinant(rho, design)
     value: Any = independent(moved.value, rho, design)
     volume = pt.as_tensor(each, allow_xtensor_conversion=True) * spec.skills.count
     return replace(

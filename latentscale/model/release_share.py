@@ -79,7 +79,7 @@ def independent(deviations: Named, share: Named, design: Design) -> Named:
     return _powered(deviations, share, design, -0.5)
 
 
-def log_volume(share: Named, design: Design) -> Named:
+def log_determinant(share: Named, design: Design) -> Named:
     """Return the log determinant of `correlated` for one value a model, dims ()."""
     sizes: Any = as_data(Settings.of(design).sizes.astype(float), (RELEASE,))
     across, along = _eigenvalues(share, sizes)
@@ -88,7 +88,9 @@ def log_volume(share: Named, design: Design) -> Named:
     return 0.5 * total.sum(RELEASE)
 
 
-def pulled_back(values: Floats, share: Floats, release: npt.NDArray[np.int64]) -> Floats:
+def times_inverse_correlation(
+    values: Floats, share: Floats, release: npt.NDArray[np.int64]
+) -> Floats:
     """Return the inverse correlation matrix of releases times values, on draws.
 
     Parameters
@@ -99,8 +101,13 @@ def pulled_back(values: Floats, share: Floats, release: npt.NDArray[np.int64]) -
         The correlation within releases, (sample,).
     release
         The release of each model, (model,).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape of `values`.
     """
-    sums = np.zeros_like(values)  # of releases, of which there are at most as many as models
+    sums = np.zeros_like(values)  # by release; no more releases than models
     np.add.at(sums.swapaxes(0, 1), release, values.swapaxes(0, 1))
     rest = [1] * (values.ndim - 2)
     rho = share.reshape(-1, 1, *rest)
@@ -114,16 +121,16 @@ def _powered(values: Named, share: Named, design: Design, power: float) -> Named
     settings = Settings.of(design)
     sizes: Any = as_data(settings.sizes.astype(float), (RELEASE,))
     across, along = (value**power for value in _eigenvalues(share, sizes))
-    shares = (
+    averaging = (
         np.equal.outer(np.arange(len(settings.sizes)), settings.release) / settings.sizes[:, None]
     )
     own: Any = values.isel({MODEL: as_data(settings.models, (SETTING,))})
-    weights: Any = as_data(shares, (RELEASE, SETTING))
+    weights: Any = as_data(averaging, (RELEASE, SETTING))
     mean = (weights * own).sum(SETTING)  # a product of matrices takes longer to compile
     places, member = _places(design, settings)
-    beside = ((along - across) * mean).isel({RELEASE: as_data(places, (MODEL,))})
+    of_mean = ((along - across) * mean).isel({RELEASE: as_data(places, (MODEL,))})
     inside: Any = as_data(member, (MODEL,))
-    return values * (1 + inside * (across - 1)) + inside * beside
+    return values * (1 + inside * (across - 1)) + inside * of_mean
 
 
 def _eigenvalues(share: Any, sizes: Any) -> tuple[Any, Any]:

@@ -72,7 +72,7 @@ def plot_compare(comparison: Comparison, *, ax: OnAxes = None) -> Sheet:
     weight.barh(places, table["weight"], height=0.5, color=VERMILLION)
     weight.set_xlim(0, 1)
     weight.set_xlabel("weight in the stacked forecast", fontsize=8.5)
-    # Of a model that rules a score out there is no difference to draw.
+    # A model with log score -inf has an infinite difference, which cannot be drawn.
     name_rows(
         gap,
         [

@@ -380,7 +380,7 @@ def test_unequal_errors_of_amounts_are_symmetric_in_logarithms(apart: bool) -> N
         table |= {name: [f"{score} {width}" for score, width in zip([60, 30], errors, strict=True)]}
     scores = read_published(named(**table))
     read = scores.dataset["stderr"].sel(benchmark=name).values
-    # The second reaches below 0, where there is no logarithm: half its width.
+    # The second interval ends below 0, where logarithms are undefined: half its width.
     assert read == pytest.approx([60 * np.log(3) / 1.96, 25 / 1.96])
     assert f'On "{name}" (positive) an interval' in str(scores.audit.filter("errors-read"))
     percent = read_published(named(GPQA=["60 +12/-4", "50 +1/-1"])).dataset["stderr"]

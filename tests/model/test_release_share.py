@@ -18,7 +18,7 @@ from latentscale.errors import FitError, SpecError
 from latentscale.model.build import build_design
 from latentscale.model.centring import centred_coordinates
 from latentscale.model.design import Design, design
-from latentscale.model.release_share import correlated, independent, log_volume
+from latentscale.model.release_share import correlated, independent, log_determinant
 from latentscale.posterior.fit import Fit
 
 SIZES = [3, 1, 2]
@@ -85,7 +85,7 @@ def test_deviations_have_the_correlation_of_their_release(table: Design, share: 
 def test_the_volume_is_that_of_the_matrix(table: Design, share: float) -> None:
     from pytensor.xtensor import as_xtensor
 
-    volume: Any = log_volume(as_xtensor(np.float64(share), dims=()), table)
+    volume: Any = log_determinant(as_xtensor(np.float64(share), dims=()), table)
     expected = 0.5 * np.linalg.slogdet(covariance(table, share))[1]
     assert float(volume.values.eval()) == pytest.approx(expected, abs=1e-12)
 

@@ -65,7 +65,7 @@ def ranking(values: pd.DataFrame, families: pd.Series, seed: int) -> pd.DataFram
     """
     total = values.sum()
     gaps = values.sub(values[total.idxmax()], axis=0)
-    if total.max() == -np.inf:  # of two sums that are -inf there is no difference
+    if total.max() == -np.inf:  # -inf less -inf is undefined
         gaps[:] = np.nan
     rng = np.random.default_rng(seed)
     table = pd.DataFrame(

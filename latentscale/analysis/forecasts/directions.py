@@ -26,7 +26,7 @@ from scipy.linalg import cho_factor, cho_solve
 from latentscale.analysis.forecasts.moves import SHIFT
 from latentscale.analysis.forecasts.shared_effects import SharedEffects
 from latentscale.dims import BENCHMARK, MODEL, SAMPLE, SKILL
-from latentscale.model.release_share import pulled_back
+from latentscale.model.release_share import times_inverse_correlation
 
 Floats = npt.NDArray[np.float64]
 _SAME_DIRECTION = 1e-8
@@ -250,7 +250,7 @@ def _prior(e: SharedEffects, columns: _Columns, own: _Own) -> tuple[Floats, Floa
         bend += columns.intercept.swapaxes(1, 2) @ pull
     pulled = own.residual_pulls
     if e.correlation is not None:
-        pulled = pulled_back(pulled, *e.correlation)
+        pulled = times_inverse_correlation(pulled, *e.correlation)
     for effect, change, pulls in (
         (e.residual, own.residual, pulled),
         (e.grouped, own.grouped, own.grouped_pulls),

@@ -148,7 +148,7 @@ def _scores_of_table(
 
 
 _FRAME: Final = "This table"
-"""What messages call a table that is no file."""
+"""What messages call a table that was not read from a file."""
 _SCORED: Final = {"benchmark", "score"}
 """Columns of a table with one row a score."""
 
