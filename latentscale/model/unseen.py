@@ -76,6 +76,23 @@ def raw_of_model_effects(spec: ModelSpec, draws: xr.Dataset, models: Sequence[st
     )
 
 
+def linked_rows(
+    spec: ModelSpec, draws: xr.Dataset, variable: str, models: Sequence[str]
+) -> npt.NDArray[np.int64]:
+    """Return a number for each model, one for those whose raw effects act on one another.
+
+    Parameters
+    ----------
+    spec, draws
+        The fitted spec and its draws.
+    variable
+        An effect by model.
+    models
+        Names of rows.
+    """
+    return model_terms(spec)[variable].linked_rows(draws, models)
+
+
 def tied_latents(
     spec: ModelSpec, draws: xr.Dataset, design: Design, template: xr.Dataset
 ) -> npt.NDArray[np.bool_]:

@@ -4,7 +4,7 @@ A posterior draw holds intercepts, trends, levels of lineages and families, and 
 effects where the fitted scores leave them. Where little is known of a new model's place (its date
 lies past the last fitted one, its benchmarks have few scores), such draws differ by much more than
 new scores allow, and weights degenerate. So each draw is moved along as many directions as there
-are new scores: of all changes that alter the new predictors by the same amount, those that the
+are new scores that move differently: of all changes that alter the new predictors by the same amount, those that the
 prior and the old scores like best. The rest of the draw stays, and given that rest the density of
 a shift is the prior's times the old scores': a problem of a few dimensions, solved as any other.
 
@@ -65,7 +65,7 @@ class Cells:
     weight
         Average curvature of its log density in its predictor.
     new_row, new_benchmark
-        Of each new score: the row, and the benchmark.
+        Of each new score that has a direction: the row, and the benchmark.
     kept
         Fitted models whose own effects stay, by model.
     """
