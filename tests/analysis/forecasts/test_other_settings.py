@@ -159,7 +159,7 @@ OF_FITTED = ["a-1_medium", "a-1_minimal"]
 def test_rows_of_one_release_differ_by_what_they_have_apart(
     names: list[str], prior_fit: Callable[..., Fit]
 ) -> None:
-    """Whatever was fitted of it, the difference of two settings has variance 2 (1 - rho) sigma^2."""
+    """Whatever was fitted of it, two settings differ with variance 2 (1 - rho) sigma^2."""
     fit = prior_fit(spec_of(), Scores.from_frame(table_of()), draws=COUNT)
     rows = pd.DataFrame([setting(name) for name in (*names, "a-3_low", "a-3-mini_low")])
     skill = ls.predict(fit, rows, seed=1).skill_draws
