@@ -85,6 +85,23 @@ def with_settings_given(draws: xr.Dataset, effects: Sequence[xr.Dataset]) -> xr.
     return draws.assign({ROW_RESIDUAL: (dims, known)})
 
 
+def raw_of_settings(draws: xr.Dataset, of_release: xr.Dataset, own: xr.Dataset) -> xr.Dataset:
+    """Return raw effects of settings: residuals have a share in common, others are the release's.
+
+    Parameters
+    ----------
+    draws
+        Posterior draws, dims (sample, ...).
+    of_release, own
+        Standard normal values of each row's release, and of its own, dims (model, sample, ...).
+    """
+    if _SHARE not in draws or _RESIDUAL not in own:
+        return of_release
+    share = draws[_SHARE]
+    both = np.sqrt(share) * of_release[_RESIDUAL] + np.sqrt(1 - share) * own[_RESIDUAL]
+    return of_release.assign({_RESIDUAL: both})
+
+
 def rows_of_fitted_releases(
     spec: ModelSpec, draws: xr.Dataset, fitted: Design, planned: xr.Dataset
 ) -> dict[str, int]:

@@ -222,11 +222,7 @@ def local_problem(
     base = _unpack(template, np.where(free, 0.0, fitted))
     evaluation = _evaluated(fit, draws, group, base, begin, noise_of_models)
     offset = _cell_eta(evaluation, group)
-    linked = {
-        str(name): linked_rows(fit.spec, draws, str(name), variable[MODEL].values.tolist())
-        for name, variable in template.data_vars.items()
-        if variable.dims[0] == MODEL
-    }
+    linked = linked_rows(fit.spec, draws, template)
     matrix = matrix_of(group, linked, base, free, at, offset)
     shifts = moves.sizes.get(SHIFT, 0)
     for place in range(shifts):
