@@ -47,7 +47,7 @@ _NOISE_VARIANCE = 0.05
 _CONTRIBUTION_SD = 0.5
 """Standard deviation of a skill's contribution to predictors: of a table's second and third."""
 
-CENTRING = {"centring": "2"}
+CENTRING = {"centring": "3"}
 """What a folder of draws records beside libraries' versions; the number changes with what is moved,
 so that chains are never resumed in other coordinates than they began in."""
 
@@ -80,11 +80,11 @@ def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tup
         if pooling.name != INTERCEPT:
             pooled = _pooled(pooling, known, design, by_benchmark, spec)
             if unit is not None and pooling == of_skills:
-                pooled = _loadings(pooling, known, design, by_benchmark, unit)
+                pooled = _loadings(pooling, known, design, unit)
             coordinates.append(pooled)
     if any(isinstance(term, Residual) for term in terms_of(spec)):
         curve = latent_skill(spec, known, rows, lambda term: not isinstance(term, Residual))
-        coordinates.append(_residuals(known, design, curve, unit, of_skills, spec))
+        coordinates.append(_residuals(known, design, curve, unit, spec))
     skill = latent_skill(spec, known, rows)
     # Last: intercepts move with loadings and skills, which are moved themselves.
     coordinates += [
@@ -106,7 +106,6 @@ def _residuals(
     design: Design,
     curve: Named | None,
     unit: Named | None,
-    of_skills: Pooling | None,
     spec: ModelSpec,
 ) -> Coordinate:
     """Return the coordinate of residuals: models' skills, around their curve, in units of loadings.
@@ -117,16 +116,19 @@ def _residuals(
     independent ones would need.
     """
     scale = known["residual_scale"]
-    share = _share(design.model_of_cell, len(design.scores.models), MODEL)
     middle = _in_units(0.0 * scale if curve is None else curve, unit)
     spread = _in_units(scale, unit)
-    if of_skills is None:
+    if unit is None:
+        share = _share(design.model_of_cell, len(design.scores.models), MODEL)
         moved = _moved(known["residual_raw"], middle, spread, share)
     else:
-        reliability = _reliability_of_residuals(known, design, of_skills)
+        # In these units loadings have a root mean square of 1.
+        scores = np.bincount(design.model_of_cell, minlength=len(design.scores.models))
+        known_of_it = as_data(scores / _NOISE_VARIANCE, (MODEL,))
         half_log_count = as_data(np.array(np.log(len(design.scores.models)) / 2), ())
+        reliability: Any = _reliability(spread, known_of_it)
         stretch = reliability.mean(MODEL) * half_log_count
-        moved = _moved(known["residual_raw"], middle, spread, share, reliability, stretch)
+        moved = _standardised(known["residual_raw"], middle, spread, known_of_it, stretch)
     return _apart(moved, known, design, spec) if design.use_release else moved
 
 
@@ -145,18 +147,14 @@ def _apart(moved: Coordinate, known: dict[str, Any], design: Design, spec: Model
     )
 
 
-def _reliability_of_residuals(known: dict[str, Any], design: Design, of_skills: Pooling) -> Any:
-    """Return the reliability of residuals given their scores, dims (model, skill).
+def _reliability(spread: Any, precision: Any) -> Any:
+    """Return the share of an effect's variance that scores of this precision explain.
 
-    For n scores with loadings of mean square l^2 and noise of variance v on the link scale, and
-    residuals of standard deviation s: n l^2 s^2 / (n l^2 s^2 + v). Where s is near 0 the scores are
-    uninformative: centred there, the residuals of all models would form a funnel.
+    Near 0 where the spread is near 0: scores are then uninformative, and effects that were centred
+    there would form a funnel.
     """
-    scores = np.bincount(design.model_of_cell, minlength=len(design.scores.models))
-    mean, spread = (known[f"{of_skills.name}_{what}"] for what in ("mean", "spread"))
-    loading_square = mean**2 + spread**2
-    signal = as_data(scores, (MODEL,)) * known["residual_scale"] ** 2 * loading_square
-    return signal / (signal + _NOISE_VARIANCE)
+    signal = precision * spread**2
+    return signal / (1 + signal)
 
 
 def _in_units(value: Named, unit: Named | None) -> Named:
@@ -193,48 +191,60 @@ def _pooled(
     return _moved(known[f"{pooling.name}_raw"], middle, known[f"{pooling.name}_spread"], share)
 
 
-def _loadings(
-    pooling: Pooling, known: dict[str, Any], design: Design, share: Named, unit: Named
-) -> Coordinate:
+def _loadings(pooling: Pooling, known: dict[str, Any], design: Design, unit: Named) -> Coordinate:
     """Return the coordinate of free skills' loadings, in units of their population.
 
-    Their reliability is n b^2 s^2 / (n b^2 s^2 + v) for n scores, a skill that contributes a
-    standard deviation of b to predictors, noise of variance v and loadings of standard deviation s
-    in these units: near 0 where all benchmarks have about the same loading.
+    Of a loading a score says b^2 / v, for a skill that contributes a standard deviation of b to
+    predictors and noise of variance v.
     """
     spread: Any = known[f"{pooling.name}_spread"] / unit
     scores = np.bincount(design.benchmark_of_cell, minlength=len(design.scores.benchmarks))
-    signal = as_data(scores, (BENCHMARK,)) * (_CONTRIBUTION_SD * spread) ** 2
+    precision = as_data(scores * _CONTRIBUTION_SD**2 / _NOISE_VARIANCE, (BENCHMARK,))
     middle = pooling.middle(known, design) / unit
-    reliability = signal / (signal + _NOISE_VARIANCE)
-    return _moved(known[f"{pooling.name}_raw"], middle, spread, share, reliability)
+    return _standardised(known[f"{pooling.name}_raw"], middle, spread, precision)
 
 
-def _moved(
-    raw: Any,
-    middle: Named,
-    spread: Named,
-    share: Named,
-    power: Named | None = None,
-    stretch: Named | None = None,
+def _standardised(
+    raw: Any, middle: Named, spread: Named, precision: Named, stretch: Named | None = None
 ) -> Coordinate:
-    """Return z = (p - w middle) / spread^v for the standard normals z, with p in their place.
+    """Return p, which scores of a precision q leave a unit variance whatever the spread s, for z.
 
-    For w = v = 1 that is middle + spread z = p, the effect itself; for w = v = 0 it is z = p. With
-    a stretch k, on the log scale, p is what is moved plus (e^k - 1) times its mean over models.
+    Effects are middle + s z for standard normals z. Given scores that say y of the effect with
+    precision q, z has variance 1 / (1 + q s^2) and mean s q (y - middle) / (1 + q s^2). So
+    p = sqrt(1 + q s^2) z + s q middle / sqrt(1 + q s^2) has unit variance, and a mean that does not
+    depend on the middle: sqrt(q) times the effect where q s^2 is large, z where it is small. Where
+    the variance changes with the spread, so does the density at the mode, and with it the energy
+    of chains: with many effects they then explore the spread slowly.
+    """
+    root: Any = maths_of(raw).sqrt(1 + precision * spread**2)
+    return _replaced(raw, spread * precision * middle / root, 1 / root, stretch)
+
+
+def _moved(raw: Any, middle: Named, spread: Named, share: Named) -> Coordinate:
+    """Return p = spread^w z + w middle for the standard normals z: the effect itself for w = 1."""
+    maths = maths_of(raw)
+    narrowed: Any = share * maths.log(spread)
+    return _replaced(raw, share * middle, maths.exp(-narrowed))
+
+
+def _replaced(raw: Any, start: Any, factor: Any, stretch: Named | None = None) -> Coordinate:
+    """Return the coordinate p of standard normals z = factor (p - start).
+
+    With a stretch k, on the log scale, p is what is moved plus (e^k - 1) times its mean over
+    models.
     """
     import pytensor.tensor as pt
 
     point = raw.type(name=f"{raw.name}_point")
     maths = maths_of(raw)
-    narrowed: Any = (share if power is None else power) * maths.log(spread)
-    volume = -pt.as_tensor(narrowed, allow_xtensor_conversion=True).sum()
+    narrowed: Any = maths.log(factor)
+    volume = pt.as_tensor(narrowed, allow_xtensor_conversion=True).sum()
     effect: Any = point
     if stretch is not None:
         effect = point + (maths.exp(stretch) - 1) * point.mean(MODEL)
         each: Any = stretch
         volume = volume + pt.as_tensor(each, allow_xtensor_conversion=True).sum()
-    value = (effect - share * middle) * maths.exp(-narrowed)
+    value = (effect - start) * factor
     return Coordinate(str(raw.name), point, value.transpose(*raw.dims), volume)
 
 
