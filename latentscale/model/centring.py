@@ -30,7 +30,7 @@ from latentscale.engine.coordinate import Coordinate
 from latentscale.maths import Named, as_data, maths_of
 from latentscale.model.design import Design
 from latentscale.model.equations import latent_skill, linear_predictor
-from latentscale.model.pooling import Pooling
+from latentscale.model.pooling import GROUP, Pooling, benchmark_groups, group_of_benchmark
 from latentscale.model.release_share import independent, log_determinant
 from latentscale.model.skill_units import pooled_loadings, unit_coordinates, unit_of_skills
 from latentscale.model.terms.base import terms_of
@@ -85,6 +85,9 @@ def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tup
     if any(isinstance(term, Residual) for term in terms_of(spec)):
         curve = latent_skill(spec, known, rows, lambda term: not isinstance(term, Residual))
         coordinates.append(_residuals(known, design, curve, unit, spec))
+    coordinates += [
+        _of_groups(known, design) for _ in range("model_group_raw" in known and unit is not None)
+    ]
     skill = latent_skill(spec, known, rows)
     # Last: intercepts move with loadings and skills, which are moved themselves.
     coordinates += [
@@ -202,6 +205,20 @@ def _loadings(pooling: Pooling, known: dict[str, Any], design: Design, unit: Nam
     precision = as_data(scores * _CONTRIBUTION_SD**2 / _NOISE_VARIANCE, (BENCHMARK,))
     middle = pooling.middle(known, design) / unit
     return _standardised(known[f"{pooling.name}_raw"], middle, spread, precision)
+
+
+def _of_groups(known: dict[str, Any], design: Design) -> Coordinate:
+    """Return the coordinate of effects of models on groups of benchmarks."""
+    table = design.scores.dataset
+    groups = benchmark_groups(table)
+    of_benchmark = np.array([name for name in group_of_benchmark(table)])
+    counts = np.zeros((len(design.scores.models), len(groups)))
+    for place, group in enumerate(groups):
+        inside = of_benchmark[design.benchmark_of_cell] == group
+        counts[:, place] = np.bincount(design.model_of_cell[inside], minlength=len(counts))
+    precision = as_data(counts / _NOISE_VARIANCE, (MODEL, GROUP))
+    spread = known["model_group_scale"]
+    return _standardised(known["model_group_raw"], 0.0 * spread, spread, precision)
 
 
 def _standardised(

@@ -167,6 +167,31 @@ def test_what_many_scores_pin_down_moves_by_itself_and_the_rest_by_its_prior() -
     assert share[0] > 0.95 and share[1] < 0.5 and share[2] == 0
 
 
+@pytest.mark.parametrize("spread", [0.01, 0.2, 3.0])
+@pytest.mark.parametrize("precision", [0.0, 5.0, 400.0])
+def test_a_standardised_effect_has_unit_variance_given_scores_whatever_the_spread(
+    spread: float, precision: float
+) -> None:
+    """Conjugate: z given its scores' y of m + s z, with precision q, is normal."""
+    import pytensor.xtensor as px
+
+    from latentscale.model.centring import _standardised
+
+    raw = px.xtensor("raw", dims=("model",), shape=(1,))
+    means = []
+    for middle in (-1.0, 2.0):
+        known = (as_data(np.full(1, value), ("model",)) for value in (middle, spread, precision))
+        coordinate = _standardised(raw, *known)
+        at = [float(coordinate.value.eval({coordinate.point: np.full(1, p)})[0]) for p in (0, 1)]
+        slope, z_at_0 = at[1] - at[0], at[0]
+        assert float(coordinate.log_jacobian.eval()) == pytest.approx(np.log(slope))
+        variance = 1 / (1 + precision * spread**2)
+        mean = spread * precision * (0.7 - middle) * variance
+        assert variance / slope**2 == pytest.approx(1)
+        means.append((mean - z_at_0) / slope)
+    assert means[0] == pytest.approx(means[1])
+
+
 def test_benchmarks_with_priors_of_their_own_are_left_as_they_are() -> None:
     assert can_be_moved(ls.load_spec("capabilities"))
     assert not can_be_moved(ls.load_spec("latentscale"))
