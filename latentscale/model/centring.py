@@ -128,9 +128,10 @@ def _residuals(
         # In these units loadings have a root mean square of 1.
         scores = np.bincount(design.model_of_cell, minlength=len(design.scores.models))
         known_of_it = as_data(scores / _NOISE_VARIANCE, (MODEL,))
-        half_log_count = as_data(np.array(np.log(len(design.scores.models)) / 2), ())
-        reliability: Any = _reliability(spread, known_of_it)
-        stretch = reliability.mean(MODEL) * half_log_count
+        wide: Any = 1 + known_of_it * spread**2
+        stretch = 0.5 * maths_of(wide).log(wide).mean(MODEL)
+        if curve is not None:
+            middle = middle - middle.mean(MODEL)
         moved = _standardised(known["residual_raw"], middle, spread, known_of_it, stretch)
     return _apart(moved, known, design, spec) if design.use_release else moved
 
@@ -148,16 +149,6 @@ def _apart(moved: Coordinate, known: dict[str, Any], design: Design, spec: Model
         value=value.transpose(*before.value.dims),
         log_jacobian=before.log_jacobian - volume,
     )
-
-
-def _reliability(spread: Any, precision: Any) -> Any:
-    """Return the share of an effect's variance that scores of this precision explain.
-
-    Near 0 where the spread is near 0: scores are then uninformative, and effects that were centred
-    there would form a funnel.
-    """
-    signal = precision * spread**2
-    return signal / (1 + signal)
 
 
 def _in_units(value: Named, unit: Named | None) -> Named:
