@@ -35,13 +35,6 @@ class Candidates:
     level: Floats
     proposal: Proposal | None = None
 
-    @property
-    def concentration(self) -> Floats:
-        """Sum of the squared shares of a draw's candidates in its weight, by sample."""
-        within = np.exp(self.log_weight - self.log_weight.max(axis=1, keepdims=True))
-        within /= within.sum(axis=1, keepdims=True)
-        return np.asarray((within**2).sum(axis=1))
-
 
 def from_fit(problem: LocalProblem, few_shot: FewShot, rng: np.random.Generator) -> Candidates:
     """Return candidates from what the fit knows: its own latents, the prior for the rest."""

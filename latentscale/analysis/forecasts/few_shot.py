@@ -98,8 +98,8 @@ class Conditioning(Result):
     n_scores
         Number of new scores.
     ess
-        Effective number of draws behind the forecast: the least over the posterior draws'
-        weights and over each family's candidates; of a refit, the least over its parameters.
+        Effective number of posterior draws behind the forecast, by their weights; of a refit, the
+        least over its parameters.
     pareto_k
         Shape of the tail of the posterior draws' weights (PSIS). NaN where there are too few
         draws for it, or no tail. Of a refit: what it was without one.

@@ -102,21 +102,18 @@ class GroupInBlocks:
         """Return candidates on all draws, and how they weigh them."""
         states: list[np.random.Generator] = []
         made: list[Candidates | None] = []
-        levels, concentrations = [], []
+        levels = []
         for number in range(len(self.blocks)):
             states.append(deepcopy(rng))
             drawn = make(self.problem(number), few_shot, rng)
             levels.append(drawn.level)
-            concentrations.append(drawn.concentration)
             made.append(drawn if self.keep else None)
 
         def again(number: int) -> Candidates:
             kept = made[number]
             return kept or make(self.problem(number), few_shot, deepcopy(states[number]))
 
-        return GroupCandidates(
-            self.blocks, np.concatenate(levels), np.concatenate(concentrations), again
-        )
+        return GroupCandidates(self.blocks, np.concatenate(levels), again)
 
 
 @dataclass(frozen=True)
@@ -127,15 +124,12 @@ class GroupCandidates:
     ----------
     level
         Log of the estimated likelihood of the group's new scores, by sample.
-    concentration
-        Sum of the squared shares of a draw's candidates in its weight, by sample.
     candidates
         Returns the candidates of a block.
     """
 
     blocks: Sequence[slice]
     level: Floats
-    concentration: Floats
     candidates: Callable[[int], Candidates] = field(repr=False)
 
     def draw(

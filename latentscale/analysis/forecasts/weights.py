@@ -74,7 +74,7 @@ class DrawWeights:
     weight
         By sample; they sum to 1.
     ess
-        Least effective sample size: over the posterior draws, and over each group's candidates.
+        Effective sample size of the posterior draws. Pairs of a draw and a candidate are more.
     pareto_k
         Shape of the tail of the weights (PSIS).
     """
@@ -90,9 +90,7 @@ def weigh(groups: Sequence[GroupCandidates], method: str) -> DrawWeights:
     """Weigh the posterior draws by all groups together, and count what that leaves."""
     level = np.sum([candidates.level for candidates in groups], axis=0)
     weight, pareto_k = smoothed(level)
-    ess = [1 / float(np.sum(weight**2))]
-    ess += [1 / float(np.sum(weight**2 * group.concentration)) for group in groups]
-    return DrawWeights(groups, method, weight, min(ess), pareto_k)
+    return DrawWeights(groups, method, weight, 1 / float(np.sum(weight**2)), pareto_k)
 
 
 def smoothed(level: Floats) -> tuple[Floats, float]:
