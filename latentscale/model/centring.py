@@ -30,7 +30,8 @@ from latentscale.engine.coordinate import Coordinate
 from latentscale.maths import Named, as_data, maths_of
 from latentscale.model.design import Design
 from latentscale.model.equations import latent_skill, linear_predictor
-from latentscale.model.pooling import GROUP, Pooling, benchmark_groups, group_of_benchmark
+from latentscale.model.normal_effects import NormalEffect
+from latentscale.model.pooling import Pooling
 from latentscale.model.release_share import independent, log_determinant
 from latentscale.model.skill_units import pooled_loadings, unit_coordinates, unit_of_skills
 from latentscale.model.terms.base import terms_of
@@ -85,13 +86,13 @@ def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tup
     if any(isinstance(term, Residual) for term in terms_of(spec)):
         curve = latent_skill(spec, known, rows, lambda term: not isinstance(term, Residual))
         coordinates.append(_residuals(known, design, curve, unit, spec))
-    coordinates += [
-        _of_groups(known, design) for _ in range("model_group_raw" in known and unit is not None)
-    ]
+    if unit is not None:
+        effects = [e for term in terms_of(spec) for e in term.normal_effects(spec, design) or ()]
+        coordinates += [_added(effect, known) for effect in effects if effect.scores is not None]
     skill = latent_skill(spec, known, rows)
     # Last: intercepts move with loadings and skills, which are moved themselves.
     coordinates += [
-        _pooled(pooling, known, design, by_benchmark, spec, skill)
+        _intercepts(pooling, known, design, skill)
         for pooling in poolings
         if pooling.name == INTERCEPT
     ]
@@ -174,15 +175,25 @@ def _pooled(
     design: Design,
     share: Named,
     spec: ModelSpec,
-    skill: Named | None = None,
 ) -> Coordinate:
-    """Return the coordinate of a pooled parameter; `skill` is that of models, for intercepts."""
+    """Return the coordinate of a pooled parameter."""
     middle = pooling.middle(known, design)
-    if skill is not None:
-        middle = middle + _at_mean_skill(skill, known, design)
     if pooling.support == POSITIVE:  # its prior is far from 0, where chains begin
         middle = middle - float(spec.prior(f"{pooling.name}_mean").numbers["mu"])
     return _moved(known[f"{pooling.name}_raw"], middle, known[f"{pooling.name}_spread"], share)
+
+
+def _intercepts(
+    pooling: Pooling, known: dict[str, Any], design: Design, skill: Named | None
+) -> Coordinate:
+    """Return the coordinate of pooled intercepts: predictors at their models' mean skill."""
+    middle = pooling.middle(known, design)
+    if skill is not None:
+        middle = middle + _at_mean_skill(skill, known, design)
+    scores = np.bincount(design.benchmark_of_cell, minlength=len(design.scores.benchmarks))
+    precision = as_data(scores / _NOISE_VARIANCE, (BENCHMARK,))
+    raw, spread = known[f"{pooling.name}_raw"], known[f"{pooling.name}_spread"]
+    return _standardised(raw, middle, spread, precision)
 
 
 def _loadings(pooling: Pooling, known: dict[str, Any], design: Design, unit: Named) -> Coordinate:
@@ -198,18 +209,13 @@ def _loadings(pooling: Pooling, known: dict[str, Any], design: Design, unit: Nam
     return _standardised(known[f"{pooling.name}_raw"], middle, spread, precision)
 
 
-def _of_groups(known: dict[str, Any], design: Design) -> Coordinate:
-    """Return the coordinate of effects of models on groups of benchmarks."""
-    table = design.scores.dataset
-    groups = benchmark_groups(table)
-    of_benchmark = np.array([name for name in group_of_benchmark(table)])
-    counts = np.zeros((len(design.scores.models), len(groups)))
-    for place, group in enumerate(groups):
-        inside = of_benchmark[design.benchmark_of_cell] == group
-        counts[:, place] = np.bincount(design.model_of_cell[inside], minlength=len(counts))
-    precision = as_data(counts / _NOISE_VARIANCE, (MODEL, GROUP))
-    spread = known["model_group_scale"]
-    return _standardised(known["model_group_raw"], 0.0 * spread, spread, precision)
+def _added(effect: NormalEffect, known: dict[str, Any]) -> Coordinate:
+    """Return the coordinate of effects around 0 that are added to the predictors of scores."""
+    if effect.scale is None or effect.scores is None:
+        raise ValueError(f"{effect.variable}: it has no scale, or is not added to predictors.")
+    precision = as_data(effect.scores / _NOISE_VARIANCE, effect.dims)
+    spread = known[effect.scale.name] * effect.scale.times
+    return _standardised(known[f"{effect.variable}_raw"], 0.0 * spread, spread, precision)
 
 
 def _standardised(

@@ -107,6 +107,9 @@ class NormalEffect:
         Groups that the levels are in.
     equal_correlation
         Groups in which effects are correlated.
+    scores
+        How many scores' predictors each is added to, by its dims; None where that is not all that
+        it does.
     labels
         Coordinates of dims that follow from the table.
     other_names
@@ -122,5 +125,6 @@ class NormalEffect:
     correlated: bool = False
     nesting: Nesting | None = None
     equal_correlation: EqualCorrelation | None = None
+    scores: np.ndarray | None = None
     labels: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     other_names: tuple[str, ...] = ()

@@ -21,7 +21,9 @@ from latentscale.model.equations import latent_skill, linear_predictor
 from latentscale.model.terms.base import Term, terms_of
 from latentscale.model.undisclosed import rows_in_graph
 
-NAMES = ["intercept_raw", "signed_loading_raw", "precision_raw", "residual_raw"]
+NAMES = [
+    *("intercept_raw", "signed_loading_raw", "precision_raw", "residual_raw", "model_group_raw"),
+]
 UNITS = [
     *("slope", "trend_scale", "residual_scale", "family_skill_raw", "lineage_skill_raw"),
     "category_scale",
@@ -144,20 +146,40 @@ def test_a_skills_unit_can_change_by_itself(moved: dict[str, Any]) -> None:
     np.testing.assert_allclose(same_predictor, predictor, rtol=1e-9)
 
 
-def test_the_mean_of_all_models_moves_further_than_single_models(moved: dict[str, Any]) -> None:
+def test_the_mean_of_all_models_moves_as_far_as_their_prior_leaves_it(
+    moved: dict[str, Any],
+) -> None:
+    """Scores pin down differences of models, not their mean, which intercepts absorb."""
     function, place, names = moved["function"], moved["place"], moved["names"]
-    residuals = names.index("residual_raw")
+    residuals, scale = names.index("residual_raw"), names.index("residual_scale")
 
     def skills(shift: np.ndarray) -> np.ndarray:
         there = [p + shift if i == residuals else p for i, p in enumerate(place)]
         return np.asarray(function(*there)[3]).reshape(-1, 2)
 
     here, shape = skills(np.zeros(())), place[residuals].shape
-    of_all = np.abs(skills(np.ones(shape)) - here).mean(axis=0)
+    of_all = skills(np.ones(shape)) - here
+    first = sum(p.size for p in place[:scale])
+    spread = np.exp(np.asarray(function(*place)[0])[first : first + 2])
+    np.testing.assert_allclose(np.exp(np.log(of_all).mean(axis=0)), spread)
     alone = np.zeros(shape)
     alone[0], alone[1] = 1, -1  # the mean stays
     of_two = np.abs(skills(alone) - here)[:2].mean(axis=0)
-    assert (of_all > 1.2 * of_two).all() and (of_all < np.sqrt(shape[0]) * 1.2 * of_two).all()
+    assert (of_two < spread / 2).all()
+
+
+def test_a_common_level_of_all_models_moves_by_itself(moved: dict[str, Any]) -> None:
+    """Intercepts absorb it, so that all its parts would otherwise have to move with residuals."""
+    function, place, count = moved["function"], moved["place"], len(moved["names"])
+    levels = count + moved["others"].index("category_effect_raw")
+    changed = [p + 1.5 * (i == levels) for i, p in enumerate(place)]
+    _, skill, predictor = (np.asarray(v) for v in function(*place)[2:])
+    _, higher, same = (np.asarray(v) for v in function(*changed)[2:])
+    shift = (higher - skill).reshape(-1, 2)
+    assert (abs(shift[0]) > 0.01).all()
+    np.testing.assert_allclose(shift, np.broadcast_to(shift[0], shift.shape), rtol=1e-9)
+    # All but what the intercepts' prior holds: a share of 1 in 1 + 20 n for n scores.
+    np.testing.assert_allclose(same, predictor, atol=0.01 * abs(shift).max())
 
 
 def test_what_many_scores_pin_down_moves_by_itself_and_the_rest_by_its_prior() -> None:

@@ -92,9 +92,20 @@ class ModelGroup(Term):
 
     def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...]:
         """Return the effects."""
-        scale = EffectScale("model_group_scale", (GROUP,))
-        labels = {GROUP: benchmark_groups(design.scores.dataset)}
-        return (NormalEffect("model_group", (MODEL, GROUP), scale=scale, labels=labels),)
+        groups = benchmark_groups(design.scores.dataset)
+        of_benchmark = np.array(group_of_benchmark(design.scores.dataset))
+        of_cell = of_benchmark[design.benchmark_of_cell]
+        counts = np.zeros((len(design.scores.models), len(groups)), dtype=np.int64)
+        for place, group in enumerate(groups):
+            np.add.at(counts[:, place], design.model_of_cell[of_cell == group], 1)
+        effect = NormalEffect(
+            "model_group",
+            (MODEL, GROUP),
+            scale=EffectScale("model_group_scale", (GROUP,)),
+            scores=counts,
+            labels={GROUP: groups},
+        )
+        return (effect,)
 
     def predictor(
         self, values: Mapping[str, Named], rows: Rows, skill: Named | None
