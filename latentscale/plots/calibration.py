@@ -263,7 +263,9 @@ def plot_coverage(
         panel.set_xlabel("scores inside (%)")
     cells = curve.groupby("benchmark", sort=False)["cells"].first()
     shown = zip(distinct(names, ROW_LETTERS), names, strict=True)
-    name_rows(axes[0], [f"{short} ({cells[name]})" for short, name in shown], limit=None)
+    labels = [f"{short} ({cells[name]})" for short, name in shown]
+    for panel in axes:
+        name_rows(panel, labels, limit=None)
     title(figure, "Coverage by benchmark", "In brackets: held-out scores of the benchmark.")
     legend(figure, axes)
     return figure

@@ -289,7 +289,8 @@ def plot_influence(influence: FamilyInfluence, *, rows: int = _SHOWN, ax: OnAxes
         influence.k_limit, color=BLACK, lw=1, ls="--", label=f"limit {influence.k_limit:.2f}"
     )
     weight.set_xlabel("Pareto k")
-    name_rows(change, [str(name) for name in table["family"]], limit=_MAX_NAME)
+    for panel in (change, weight):
+        name_rows(panel, [str(name) for name in table["family"]], limit=_MAX_NAME)
     cut = (
         f", {len(table)} of {len(influence.families)} shown"
         if len(table) < len(influence.families)
