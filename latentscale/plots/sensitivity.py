@@ -197,7 +197,8 @@ def plot_tornado(
         panel.set_xlabel(
             "change of the median (posterior standard deviations of the base)"
             if variable is None
-            else f"change of the median of {variable}" + (f" ({unit})" if unit else "")
+            else f"change of the median of {variable}" + (f" ({unit})" if unit else ""),
+            parse_math=False,
         )
         labels = [_name(*key) if variable is None else key[1] or key[0] for key in size.index]
         name_rows(panel, labels, limit=_MAX_NAME)
