@@ -27,6 +27,7 @@ from latentscale.plots.style import (
     legend,
     name_rows,
     panels,
+    part_shown,
     percent_axis,
     score_axis,
     score_label,
@@ -92,7 +93,7 @@ def plot_next_benchmark(choice: NextBenchmark, *, ax: OnAxes = None) -> Sheet:
     order = "gain per unit cost" if table["cost"].nunique() > 1 else "gain"
     title(
         figure,
-        f"{choice.model}: what to measure next",
+        f"{choice.model}: what to measure next{part_shown(len(table), len(choice.rows))}",
         f"To learn about {_cut(choice.targets)}.\n{known} In order of {order}.",
     )
     return figure

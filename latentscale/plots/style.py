@@ -298,6 +298,11 @@ def title(figure: Figure, headline: str, caption: str) -> None:
     figure.suptitle(text, x=0.01, ha="left", fontsize=10, linespacing=1.4, parse_math=False)
 
 
+def part_shown(shown: int, of: int, what: str = "") -> str:
+    """Return what a headline adds where a figure has no room for all rows; else nothing."""
+    return f", {shown} of {of}{f' {what}' if what else ''} shown" if shown < of else ""
+
+
 def across_label(axes: list[Axes], columns: int, text: str) -> None:
     """Label the horizontal axis of the lowest panel of each column."""
     for panel in axes[-columns:]:
