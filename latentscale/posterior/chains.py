@@ -61,7 +61,8 @@ def _status(fit: Fit, kept: list[int], every: list[int]) -> Status:
         "No interval covers what the other chains drew: report which chains were left out, and "
         "why.",
     )
-    return status_with_start(judged, f"chains {_shown(kept)} of {_shown(every)} kept", advice)
+    out = [chain for chain in every if chain not in kept]
+    return status_with_start(judged, f"{_named(kept)} kept, {_named(out)} left out", advice)
 
 
 def _checked(chains: Iterable[int], every: list[int]) -> list[int]:
@@ -77,6 +78,10 @@ def _checked(chains: Iterable[int], every: list[int]) -> list[int]:
     if twice:
         raise FitError(f"chains names chain {_shown(twice)} more than once; name each one once.")
     return kept
+
+
+def _named(chains: list[int]) -> str:
+    return f"chain{'' if len(chains) == 1 else 's'} {_shown(chains)}"
 
 
 def _shown(chains: list[int]) -> str:
