@@ -48,19 +48,33 @@ def fit_of_chains(fit: Fit, chains: Iterable[int]) -> Fit:
         tree=xr.DataTree.from_dict(groups),
         provenance=replace(fit.provenance, settings={**fit.provenance.settings, KEPT: kept}),
     )
-    return replace(chosen, status=_status(chosen, kept, every))
+    return replace(chosen, status=_status(fit, chosen, kept, every))
 
 
-def _status(fit: Fit, kept: list[int], every: list[int]) -> Status:
-    judged = status_of_chains(
+def _judged(fit: Fit) -> Status:
+    """Return the status that a fit's draws have by themselves."""
+    return status_of_chains(
         fit.convergence(), interrupted=fit.status.interrupted, good_for=fit.status.good_for
     )
-    if kept == every:
+
+
+def _status(fit: Fit, chosen: Fit, kept: list[int], every: list[int]) -> Status:
+    """Return the status of the chains kept, with what the fit's own says beside its draws.
+
+    That is where the chains began, which modes they leave out, and chains left out before.
+    """
+    own = _judged(fit)
+    before = fit.status.message.partition(f"{own.message}; ")[2]
+    said = tuple(line for line in fit.status.advice if line not in own.advice)
+    # Advice without it is of an earlier version's diagnostics, in other words than this one's.
+    judged = status_with_start(_judged(chosen), before, said)
+    if sorted(kept) == sorted(every):
         return judged
     advice = (
         "No interval covers what the other chains drew: report which chains were left out, and "
         "why.",
     )
+    advice = tuple(line for line in advice if line not in judged.advice)
     out = [chain for chain in every if chain not in kept]
     return status_with_start(judged, f"{_named(kept)} kept, {_named(out)} left out", advice)
 

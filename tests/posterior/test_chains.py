@@ -13,6 +13,7 @@ import xarray as xr
 import latentscale as ls
 from latentscale.errors import FitError
 from latentscale.posterior.fit import Fit
+from latentscale.posterior.status import status_with_start
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,23 @@ def test_chains_that_agree_converge_without_the_one_that_does_not(apart: Fit) ->
     assert kept.status.converged is True
     assert "chains 0, 1, 2 kept, chain 3 left out" in kept.status.message
     assert any("which chains were left out" in line for line in kept.status.advice)
+
+
+def test_what_a_status_says_beside_the_draws_stays(apart: Fit) -> None:
+    """Modes that chains leave out, and chains left out before, were forgotten."""
+    own = apart.with_chains([0, 1, 2, 3])
+    start = status_with_start(own.status, "chains begin at 1 of 2 modes", ("Report the other.",))
+    once = replace(own, status=start).with_chains([0, 1, 2])
+    twice, again = once.with_chains([0, 1]), once.with_chains([2, 1, 0])
+    assert once.status.message.endswith(
+        "; chains begin at 1 of 2 modes; chains 0, 1, 2 kept, chain 3 left out"
+    )
+    assert twice.status.message.endswith("chain 3 left out; chains 0, 1 kept, chain 2 left out")
+    assert again.status.message == once.status.message
+    for fit in (once, twice, again):
+        assert fit.status.advice.count("Report the other.") == 1
+        assert sum("which chains were left out" in line for line in fit.status.advice) == 1
+    assert "R-hat" not in "".join(once.status.advice)
 
 
 def test_draws_are_those_of_the_chains_kept_in_every_group(apart: Fit) -> None:
