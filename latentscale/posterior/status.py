@@ -7,7 +7,7 @@ from math import isnan
 from typing import Any
 
 from latentscale.errors import listed
-from latentscale.markup import call_text, counted, known_number
+from latentscale.markup import call_text, known_number
 from latentscale.numerics.psis import MOST_K
 from latentscale.posterior.convergence import (
     EBFMI_LIMIT,
@@ -127,7 +127,7 @@ def status_of_chains(
     figures = (
         f"max R-hat {known_number(convergence.max_rhat, '.3f')}, "
         f"min ESS {known_number(convergence.min_ess, '.0f')}, "
-        f"{counted(convergence.divergences, 'divergence')}"
+        f"{convergence.divergences} divergences"
     )
     converged = not problems(convergence)
     word = "converged" if converged else "not converged"
@@ -243,9 +243,8 @@ def problems(convergence: Convergence) -> tuple[str, ...]:
         )
     if convergence.frozen:
         names = ", ".join(map(str, convergence.frozen))
-        chain = "Chain" if len(convergence.frozen) == 1 else "Chains"
         lines.append(
-            f"{chain} {names} hardly moved: the draws spread less than a fifth as far as those of "
+            f"Chain {names} hardly moved: its draws spread less than a fifth as far as those of "
             "another chain. Use more tuning, or keep the other chains (fit.with_chains)."
         )
     said = bool(lines) and isnan(convergence.min_ess)  # of what cannot be computed
@@ -256,8 +255,8 @@ def problems(convergence: Convergence) -> tuple[str, ...]:
         )
     if convergence.divergences:
         lines.append(
-            f"{counted(convergence.divergences, 'divergent transition')}: part of the posterior "
-            "may be missed. Raise target_accept towards 0.99."
+            f"{convergence.divergences} divergent transitions: part of the posterior may be "
+            "missed. Raise target_accept towards 0.99."
         )
     if convergence.ebfmi < EBFMI_LIMIT:
         lines.append(
