@@ -17,6 +17,7 @@ from latentscale.declare import spec_from_dict
 from latentscale.errors import SpecError
 from latentscale.model.build import build_design
 from latentscale.model.design import design
+from latentscale.model.terms.model_group import ModelGroup
 from latentscale.posterior.fit import Fit
 
 SPEC = spec_from_dict(
@@ -108,3 +109,16 @@ def test_shares_of_variance_name_the_effect(fit: Fit) -> None:
     shares = ls.studies.variance_shares(fit)
     assert "model x benchmark group" in shares.draws["component"].values
     assert "other terms" not in shares.draws["component"].values
+
+
+def test_effects_have_the_standard_deviation_of_their_group(fit: Fit) -> None:
+    unit = fit.samples["model_group"] / fit.samples["model_group_scale"]
+    # 12 models x 400 draws: a standard error of 0.01.
+    np.testing.assert_allclose(unit.std(["sample", "model"]), 1.0, atol=0.05)
+
+
+def test_an_effect_of_no_spread_has_the_standardised_value_0() -> None:
+    draws = xr.Dataset({"model_group_scale": ("benchmark_group", [0.0, 2.0])})
+    effect = xr.DataArray([[0.0, 3.0]], dims=("model", "benchmark_group"))
+    raw = ModelGroup(kind="model-group").raw_of_model_effect(draws, effect)
+    assert raw.transpose(*effect.dims).values.tolist() == [[0.0, 1.5]]
