@@ -1,4 +1,4 @@
-"""Settings of fitted releases that were not fitted themselves: of which release each is."""
+"""Settings of releases that were not fitted themselves: of which release each is."""
 
 from __future__ import annotations
 
@@ -13,22 +13,28 @@ from latentscale.data.features.base import FeatureKind
 from latentscale.data.known import INSTRUCT, features_of, kinds_among
 from latentscale.data.releases import SETTINGS, name_without_setting
 from latentscale.declare.spec import ModelSpec
-from latentscale.dims import FAMILY, MODEL
+from latentscale.dims import FAMILY, MODEL, SAMPLE, SKILL
 from latentscale.model.design import Design
-from latentscale.model.terms.residual import MODEL_RELEASE, OTHER_SETTINGS, ROW_RELEASE
+from latentscale.model.terms.residual import (
+    MODEL_RELEASE,
+    OTHER_SETTINGS,
+    ROW_RELEASE,
+    ROW_RESIDUAL,
+)
 
+_RESIDUAL = "residual"
 _SHARE = "release_share"
 
 
 def with_other_settings(
     spec: ModelSpec, draws: xr.Dataset, fitted: Design, planned: xr.Dataset
 ) -> xr.Dataset:
-    """Return draws that also say of which fitted release each row is that is of one.
+    """Return draws that also say of which release each row is that is one with other models.
 
-    Given the n fitted residuals of its release, equally correlated by rho, the row's own is normal
-    with mean rho / (1 + (n - 1) rho) times their sum and 1 - n rho^2 / (1 + (n - 1) rho) times
-    the variance. Rows of one release are drawn independently of each other given those, and so
-    are rows of one release that was not fitted.
+    Those are fitted models, or other rows. Given n residuals of its release, equally correlated by
+    rho, a row's own is normal with mean rho / (1 + (n - 1) rho) times their sum and
+    1 - n rho^2 / (1 + (n - 1) rho) times the variance. Given those, further rows of the
+    release are equally correlated by rho / (1 + n rho).
 
     Parameters
     ----------
@@ -42,6 +48,7 @@ def with_other_settings(
         The rows of a forecast, dims (model,).
     """
     rows = rows_of_fitted_releases(spec, draws, fitted, planned)
+    rows |= _rows_of_one_release(spec, draws, fitted, planned, known=rows)
     if not rows:
         return draws
     release, row_of = np.unique(list(rows.values()), return_inverse=True)
@@ -54,6 +61,45 @@ def with_other_settings(
             MODEL_RELEASE: (MODEL, by_name[[str(name) for name in draws[MODEL].values]].to_numpy()),
         }
     ).assign_coords({OTHER_SETTINGS: list(rows)})
+
+
+def with_settings_given(draws: xr.Dataset, effects: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Return draws that also hold the residuals of rows that new scores speak of.
+
+    Parameters
+    ----------
+    draws
+        Draws from `with_other_settings`, dims (sample, ...).
+    effects
+        Effects by model given new scores, on the same samples.
+    """
+    if OTHER_SETTINGS not in draws.coords:
+        return draws
+    rows = draws.get_index(OTHER_SETTINGS)
+    dims = (SAMPLE, OTHER_SETTINGS, SKILL)
+    known = np.full([draws.sizes[SAMPLE], len(rows), draws.sizes[SKILL]], np.nan)
+    for given in effects:
+        place = rows.get_indexer(given[MODEL].values)
+        own = given[_RESIDUAL].transpose(SAMPLE, MODEL, SKILL).values
+        known[:, place[place >= 0]] = own[:, place >= 0]
+    return draws.assign({ROW_RESIDUAL: (dims, known)})
+
+
+def raw_of_settings(draws: xr.Dataset, of_release: xr.Dataset, own: xr.Dataset) -> xr.Dataset:
+    """Return raw effects of settings: residuals have a share in common, others are the release's.
+
+    Parameters
+    ----------
+    draws
+        Posterior draws, dims (sample, ...).
+    of_release, own
+        Standard normal values of each row's release, and of its own, dims (model, sample, ...).
+    """
+    if _SHARE not in draws or _RESIDUAL not in own:
+        return of_release
+    share = draws[_SHARE]
+    both = np.sqrt(share) * of_release[_RESIDUAL] + np.sqrt(1 - share) * own[_RESIDUAL]
+    return of_release.assign({_RESIDUAL: both})
 
 
 def rows_of_fitted_releases(
@@ -74,11 +120,7 @@ def rows_of_fitted_releases(
     if _SHARE not in draws:
         return {}
     data, known = fitted.scores.dataset, set(fitted.scores.models)
-    kinds = {kind.variable: kind for kind in kinds_among(features_of(data)).values()}
-    in_use = [kind.variable for kind in features_in_use(data, list(spec.covariates))]
-    used = [name for name in (FAMILY, *in_use) if name in planned and name not in SETTINGS]
-    own_way = {*used, *SETTINGS, INSTRUCT}  # instruct has a value where rows do not state it
-    others = [kind for name, kind in kinds.items() if name in planned and name not in own_way]
+    used, others = _features(spec, data, planned)
     number = fitted.release_of_model
     releases: dict[tuple[Hashable, ...], set[int]] = {}
     for key, of in zip(_keys(data, used), number.tolist(), strict=True):
@@ -97,6 +139,43 @@ def rows_of_fitted_releases(
         if len(fits) == 1:
             found[name] = fits[0]
     return found
+
+
+def _rows_of_one_release(
+    spec: ModelSpec,
+    draws: xr.Dataset,
+    fitted: Design,
+    planned: xr.Dataset,
+    known: Mapping[str, int],
+) -> dict[str, int]:
+    """Return a release, beyond the fitted ones, of each other row that is one with another row.
+
+    Their names are alike without their settings, and so are all features but those.
+    """
+    if _SHARE not in draws:
+        return {}
+    apart = set(fitted.scores.models) | set(known)
+    used, others = _features(spec, fitted.scores.dataset, planned)
+    alike: dict[Hashable, list[str]] = {}
+    rows = zip(_keys(planned, used), _stated(planned, others), strict=True)
+    names = [str(name) for name in planned[MODEL].values]
+    for name, (key, stated) in zip(names, rows, strict=True):
+        if name not in apart:
+            alike.setdefault((key, *sorted(stated.items())), []).append(name)
+    several = [members for members in alike.values() if len(members) > 1]
+    first = int(fitted.release_of_model.max()) + 1
+    return {name: first + number for number, members in enumerate(several) for name in members}
+
+
+def _features(
+    spec: ModelSpec, data: xr.Dataset, planned: xr.Dataset
+) -> tuple[list[str], list[FeatureKind]]:
+    """Return family and the features that a fit uses, and the others, apart from settings."""
+    kinds = {kind.variable: kind for kind in kinds_among(features_of(data)).values()}
+    in_use = [kind.variable for kind in features_in_use(data, list(spec.covariates))]
+    used = [name for name in (FAMILY, *in_use) if name in planned and name not in SETTINGS]
+    own_way = {*used, *SETTINGS, INSTRUCT}  # instruct has a value where rows do not state it
+    return used, [kind for name, kind in kinds.items() if name in planned and name not in own_way]
 
 
 def _keys(rows: xr.Dataset, variables: Sequence[str]) -> Iterator[tuple[Hashable, ...]]:

@@ -76,6 +76,29 @@ def raw_of_model_effects(spec: ModelSpec, draws: xr.Dataset, models: Sequence[st
     )
 
 
+def linked_rows(
+    spec: ModelSpec, draws: xr.Dataset, template: xr.Dataset
+) -> dict[str, npt.NDArray[np.int64]]:
+    """Return a number for each model, one for those whose raw effects act on one another.
+
+    Parameters
+    ----------
+    spec, draws
+        The fitted spec and its draws.
+    template
+        Raw effects, of which those by model count, dims (model, ...).
+
+    Returns
+    -------
+    Numbers by variable, each of shape (model,).
+    """
+    return {
+        name: term.linked_rows(draws, template[name][MODEL].values.tolist())
+        for name, term in model_terms(spec).items()
+        if name in template
+    }
+
+
 def tied_latents(
     spec: ModelSpec, draws: xr.Dataset, design: Design, template: xr.Dataset
 ) -> npt.NDArray[np.bool_]:

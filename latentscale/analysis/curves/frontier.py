@@ -38,6 +38,7 @@ from latentscale.errors import DataError, listed, nearest
 from latentscale.expect import expect
 from latentscale.markup import FRACTION
 from latentscale.model.evaluate import Evaluation
+from latentscale.model.other_settings import raw_of_settings
 from latentscale.model.unseen import model_effects_of_raw, raw_model_template
 from latentscale.posterior.fit import Fit
 from latentscale.result import Picture, Result
@@ -222,8 +223,10 @@ def frontier(
     frontier rises by the trend in dates, and by luck. They are evenly spaced: the first is due one
     interval (a year over `per_year`) after the last fitted release, so that a date before it has
     none. Rows of the table that differ in the features ``reasoning`` and ``effort`` alone are one
-    release, of which the best setting counts. That future releases are as many and of the kinds
-    that the table has is an assumption: tables of hubs hold mostly leading models.
+    release, of which the best setting counts; settings share its deviations, their residuals as
+    far as fitted settings do where the spec has ``skills.release``. That future releases are as
+    many and of the kinds that the table has is an assumption: tables of hubs hold mostly leading
+    models.
 
     Which models are measured is not modelled. Hubs measure a model the sooner the stronger it is
     thought to be, more so from year to year; a trend in dates then takes in this change of
@@ -294,9 +297,14 @@ def frontier(
         coming = releases_to_come(fit, released, when.max(), rate)
     if coming is not None:
         planned = planned_rows(fit, coming.rows)
-        raw = raw_model_template(fit.spec, posterior, coming.names)
-        noise = raw.map(lambda v: _noise(v, posterior.sizes[SAMPLE], rng))
-        effects = model_effects_of_raw(fit.spec, posterior, coming.of_rows(noise))
+        shared, own = (
+            raw_model_template(fit.spec, posterior, names).map(
+                lambda v: _noise(v, posterior.sizes[SAMPLE], rng)
+            )
+            for names in (coming.names, coming.rows[MODEL].tolist())
+        )
+        raw = raw_of_settings(posterior, coming.of_rows(shared), own)
+        effects = model_effects_of_raw(fit.spec, posterior, raw)
         sampled = with_drawn_releases(fit, posterior, coming, planned, rng)
         values = value(fit.evaluator.at(sampled, planned, residuals=effects))
         later = (values, coming.rows[RELEASED].to_numpy(dtype="datetime64[ns]"))
@@ -387,7 +395,7 @@ def _valued(
 
 
 def _noise(template: xr.DataArray, count: int, rng: np.random.Generator) -> xr.DataArray:
-    """Return noise release by release: those up to a date have theirs, however many follow."""
+    """Return noise model by model: those up to a date have theirs, however many follow."""
     wide = template.expand_dims({SAMPLE: count}).transpose(MODEL, SAMPLE, ...)
     return wide.copy(data=rng.spawn(1)[0].standard_normal(wide.shape))
 

@@ -4,9 +4,10 @@ A posterior draw holds intercepts, trends, levels of lineages and families, and 
 effects where the fitted scores leave them. Where little is known of a new model's place (its date
 lies past the last fitted one, its benchmarks have few scores), such draws differ by much more than
 new scores allow, and weights degenerate. So each draw is moved along as many directions as there
-are new scores: of all changes that alter the new predictors by the same amount, those that the
-prior and the old scores like best. The rest of the draw stays, and given that rest the density of
-a shift is the prior's times the old scores': a problem of a few dimensions, solved as any other.
+are new scores that move differently: of all changes that alter the new predictors by the same
+amount, those that the prior and the old scores like best. The rest of the draw stays, and given
+that rest the density of a shift is the prior's times the old scores': a problem of a few
+dimensions, solved as any other.
 
 Any directions are right, as long as they do not depend on where the draw is along them; good ones
 leave the weights near equal. So what the old scores weigh in them is an average over draws, and
@@ -65,7 +66,7 @@ class Cells:
     weight
         Average curvature of its log density in its predictor.
     new_row, new_benchmark
-        Of each new score: the row, and the benchmark.
+        Of each new score that has a direction: the row, and the benchmark.
     kept
         Fitted models whose own effects stay, by model.
     """

@@ -15,6 +15,7 @@ import xarray as xr
 from latentscale.analysis.forecasts.condition import LatentsGivenScores
 from latentscale.analysis.tools.blocks import BlockArray, Stream, block_size, parts
 from latentscale.dims import BENCHMARK, FAMILY, MODEL, SAMPLE, SKILL
+from latentscale.model.other_settings import with_settings_given
 from latentscale.model.unseen import (
     draw_new_families,
     draw_raw,
@@ -71,6 +72,7 @@ def evaluate_in_blocks(
     one_model
         Rows that are one model at several sizes, and so share one residual.
     """
+    draws = with_settings_given(draws, () if given is None else given.residuals)
     samples, models = draws.sizes[SAMPLE], planned.sizes[MODEL]
     width = len(fit.scores.benchmarks)
     most = block_size(samples * models * width)

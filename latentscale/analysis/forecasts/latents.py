@@ -8,7 +8,7 @@ independent, once a posterior draw.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from latentscale.analysis.forecasts.groups import Group
+from latentscale.analysis.forecasts.matrix import matrix_of
 from latentscale.analysis.forecasts.moves import SHIFT, moved_by
 from latentscale.data.scaling import sampling_of, usual_sampling
 from latentscale.declare.likelihood import Noise
@@ -27,6 +28,7 @@ from latentscale.model.noise import of_fractions
 from latentscale.model.scaled import CODE
 from latentscale.model.unseen import (
     family_effects,
+    linked_rows,
     model_effects_of_raw,
     model_terms,
     noise_effects,
@@ -220,7 +222,8 @@ def local_problem(
     base = _unpack(template, np.where(free, 0.0, fitted))
     evaluation = _evaluated(fit, draws, group, base, begin, noise_of_models)
     offset = _cell_eta(evaluation, group)
-    matrix = _matrix(group, len(fitted), template, base, free, lambda raw: at(raw) - offset)
+    linked = linked_rows(fit.spec, draws, template)
+    matrix = matrix_of(group, linked, base, free, at, offset)
     shifts = moves.sizes.get(SHIFT, 0)
     for place in range(shifts):
         unit = np.eye(shifts)[[place] * len(fitted)]
@@ -264,50 +267,6 @@ def local_problem(
         noise_of_models=noise_of_models,
         moves=moves,
     )
-
-
-def _matrix(
-    group: Group,
-    count: int,
-    template: xr.Dataset,
-    base: xr.Dataset,
-    free: npt.NDArray[np.bool_],
-    change: Callable[[xr.Dataset], Floats],
-) -> Floats:
-    """Return what each free latent adds to the cells' predictors, (sample, cell, free latent).
-
-    Effects by model act on that model alone, so those of all models are moved at once.
-
-    Parameters
-    ----------
-    group, template, free
-        As in `LocalProblem`.
-    count
-        How many posterior draws there are.
-    base
-        Raw latents from which one is moved by 1 at a time, dims (sample, ...).
-    change
-        Returns the change of the predictors, (sample, cell), for raw latents.
-    """
-    column = np.cumsum(free) - 1
-    matrix = np.zeros((count, len(group.score), int(free.sum())))
-    first = 0
-    for name, variable in template.data_vars.items():
-        places = first + np.arange(variable.size)
-        first += variable.size
-        by_model = variable.dims[0] == MODEL
-        rows = variable.sizes[MODEL] if by_model else 1
-        row = np.zeros(len(group.score), dtype=np.int64)
-        if by_model:
-            row = variable.get_index(MODEL).get_indexer(group.model_of_cell)
-        for together in places.reshape(rows, -1).T:
-            cells = np.flatnonzero(free[together[row]])
-            if not len(cells):
-                continue
-            unit = variable.copy(data=np.isin(places, together).reshape(variable.shape) * 1.0)
-            moved = change(base.assign({name: base[name] + unit}))
-            matrix[:, cells, column[together[row[cells]]]] = moved[:, cells]
-    return matrix
 
 
 def slope_and_curvature(problem: LocalProblem, eta: Floats) -> tuple[Floats, Floats]:

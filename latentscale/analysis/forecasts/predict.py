@@ -64,10 +64,9 @@ def predict(
 ) -> Forecast:
     """Forecast the scores of models, given scores that they have already, if any.
 
-    A row of a fitted model uses that model's own latents. Another setting of a fitted release
-    (``"o3_low"`` beside ``"o3_high"``) has a residual given theirs, where the spec has
-    ``skills.release``; given theirs, new settings of one release are drawn independently of each
-    other, so that scores of one do not bear on another's residual. Another member of a fitted
+    A row of a fitted model uses that model's own latents. Settings of one release
+    (``"o3_low"`` and ``"o3_high"``), fitted or not, have residuals in common where the spec has
+    ``skills.release``, so that scores of one bear on the others. Another member of a fitted
     family uses the family's. A new family is drawn around its lineage if that was fitted, else from
     the population; rows of one new family share the draw, and new families of one new lineage share
     the lineage's. Where the spec estimates undisclosed tokens, a row may leave tokens_t empty: its

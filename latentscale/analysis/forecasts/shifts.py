@@ -126,7 +126,8 @@ def shifts_for(fit: Fit, draws: xr.Dataset, group: Group) -> Shifts | None:
     rng = np.random.default_rng(0)  # fitted models have effects on precision: none is drawn
     noise = draw_noise_of_models(fit, draws, fitted, rng)
     old = local_problem(fit, draws, fitted, noise, hold=True)
-    made = _in_blocks(effects, _cells(fit, group, fitted, old), draws)
+    cells = _cells(fit, group, fitted, old, effects.of_rows)
+    made = _in_blocks(effects, cells, draws)
     try:
         mode, factor = _gaussian(old, made)
     except np.linalg.LinAlgError:
@@ -137,8 +138,12 @@ def shifts_for(fit: Fit, draws: xr.Dataset, group: Group) -> Shifts | None:
     return Shifts(centred, xr.Dataset(moves), made, old, mode, factor)
 
 
-def _cells(fit: Fit, group: Group, fitted: Group, old: LocalProblem) -> Cells:
-    """Return where old and new scores are, and what the old ones weigh."""
+def _cells(fit: Fit, group: Group, fitted: Group, old: LocalProblem, of_rows: Floats) -> Cells:
+    """Return where old and new scores are, and what the old ones weigh.
+
+    Of new scores of one benchmark whose rows take the same of the shared effects (`of_rows`), such
+    as settings of a release, the first stands for all: they move in one direction.
+    """
     count = old.draws.sizes[SAMPLE]
     some = np.unique(np.linspace(0, count - 1, min(count, _FOR_AVERAGES)).round().astype(int))
     sample = old.at(some)
@@ -146,12 +151,16 @@ def _cells(fit: Fit, group: Group, fitted: Group, old: LocalProblem) -> Cells:
     data = fit.scores.dataset
     models, benchmarks = data.get_index(MODEL), data.get_index(BENCHMARK)
     rows = group.rows.get_index(MODEL)
+    new_row = rows.get_indexer(group.model_of_cell)
+    new_benchmark = benchmarks.get_indexer(group.benchmark_of_cell)
+    taken = np.column_stack([new_benchmark, of_rows[new_row]])
+    first = np.sort(np.unique(taken, axis=0, return_index=True)[1])
     return Cells(
         model=models.get_indexer(fitted.model_of_cell),
         benchmark=benchmarks.get_indexer(fitted.benchmark_of_cell),
         weight=np.maximum(np.maximum(curvature, 0.0).mean(axis=0), _LEAST_WEIGHT),
-        new_row=rows.get_indexer(group.model_of_cell),
-        new_benchmark=benchmarks.get_indexer(group.benchmark_of_cell),
+        new_row=new_row[first],
+        new_benchmark=new_benchmark[first],
         kept=np.isin(models, rows),
     )
 

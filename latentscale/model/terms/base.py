@@ -346,6 +346,10 @@ class Term(Record):
         """Return fitted models whose effects depend a priori on those of other models."""
         return ()
 
+    def linked_rows(self, draws: xr.Dataset, models: Sequence[str]) -> npt.NDArray[np.int64]:
+        """Return a number for each model, one for those whose raw effects act on one another."""
+        return np.arange(len(models))
+
     def raw_of_model_effect(self, draws: xr.Dataset, effect: xr.DataArray) -> xr.DataArray:
         """Undo `model_effect_of_raw`; an effect whose scale is 0 has raw value 0."""
         scale = draws[f"{self.model_effect}_scale"]

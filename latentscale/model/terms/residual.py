@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal, Self
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from latentscale.declare.kinds import TERMS
@@ -19,12 +20,14 @@ from latentscale.model.priors import declare_parameters, deterministic, standard
 from latentscale.model.release_share import correlated
 from latentscale.model.terms.base import Rows, Term
 
-OTHER_SETTINGS = "row_of_fitted_release"
+OTHER_SETTINGS = "row_of_release"
 ROW_RELEASE = "release_of_row"
 MODEL_RELEASE = "release_of_fitted_model"
-"""What `latentscale.model.other_settings` adds to draws: rows that are settings of fitted releases,
-the place of the release of each, dims (row,), and that of each fitted model's release, dims
-(model,), -1 where no row is of it."""
+ROW_RESIDUAL = "residual_of_row"
+"""What `latentscale.model.other_settings` adds to draws: rows that are one release with fitted
+models or with one another, the place of the release of each, dims (row,), that of each fitted
+model's release, dims (model,), -1 where no row is of it, and residuals of the rows whose scores
+are given, dims (sample, row, skill), NaN for other rows."""
 
 
 @TERMS.add
@@ -107,8 +110,16 @@ class Residual(Term):
         effect = super().model_effect_of_raw(draws, raw)
         if ROW_RELEASE not in draws:
             return effect
-        mean, left = _given_other_settings(draws, raw)
-        return mean + left * effect
+        return _given_other_settings(draws, effect)
+
+    def linked_rows(self, draws: xr.Dataset, models: Sequence[str]) -> npt.NDArray[np.int64]:
+        """Return one number for the rows of a release, and one for each other model."""
+        numbers = super().linked_rows(draws, models)
+        if ROW_RELEASE not in draws:
+            return numbers
+        rows = draws.get_index(OTHER_SETTINGS).get_indexer(list(models))
+        release = draws[ROW_RELEASE].values[rows]
+        return np.where(rows >= 0, len(models) + release, numbers)
 
     def tied_models(self, draws: xr.Dataset, design: Design) -> tuple[str, ...]:
         """Return the fitted settings of releases of several, fitted or to be forecast."""
@@ -123,28 +134,39 @@ class Residual(Term):
         return tuple(names[tied].tolist())
 
 
-def _given_other_settings(draws: xr.Dataset, of: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
-    """Return mean and left share for the models of an array: 0 and 1 where nothing is known.
+def _given_other_settings(draws: xr.Dataset, effect: xr.DataArray) -> xr.DataArray:
+    """Return residuals given those of other settings, from independent ones of the same scale.
 
-    They are those of the residuals in the draws, which new scores may have moved.
+    The residuals given are those in the draws, which new scores may have moved.
     """
-    rows = draws.get_index(OTHER_SETTINGS).get_indexer(of[MODEL].values)
+    rows = draws.get_index(OTHER_SETTINGS).get_indexer(effect[MODEL].values)
+    of_model, of_row = draws[MODEL_RELEASE].values, draws[ROW_RELEASE].values
+    fitted = of_model >= 0
+    given = draws["residual"].transpose(SAMPLE, MODEL, SKILL).values[:, fitted]
+    release = of_model[fitted]
+    if ROW_RESIDUAL in draws:
+        own = draws[ROW_RESIDUAL].transpose(SAMPLE, OTHER_SETTINGS, SKILL).values
+        known = ~np.isnan(own).all(axis=(0, 2))
+        given = np.concatenate([given, own[:, known]], axis=1)
+        release = np.concatenate([release, of_row[known]])
+        rows[np.isin(rows, np.flatnonzero(known))] = -1
     here = np.flatnonzero(rows >= 0)
-    release, place = np.unique(draws[ROW_RELEASE].values[rows[here]], return_inverse=True)
-    member = draws[MODEL_RELEASE].values == release[:, None]  # (release, model)
-    residual = draws["residual"].transpose(SAMPLE, MODEL, SKILL).values
-    some = member.any(axis=0)
-    sums = np.einsum("rm,smk->srk", member[:, some].astype(float), residual[:, some])
-    count = member.sum(axis=1)
+    releases, place = np.unique(of_row[rows[here]], return_inverse=True)
+    member = (release == releases[:, None]).astype(float)  # (release, given)
+    count, among = member.sum(axis=1), np.bincount(place, minlength=len(releases))
     share = draws["release_share"].values[:, None]
     shrunk = share / (1 + (count - 1) * share)
-    coords = {MODEL: of[MODEL].values}
-    mean = np.zeros((len(residual), of.sizes[MODEL], residual.shape[2]))
-    left = np.ones(mean.shape[:2])
-    mean[:, here] = (shrunk[..., None] * sums)[:, place]
-    left[:, here] = np.sqrt(1 - count * share * shrunk)[:, place]
-    by_skill = {**coords, SKILL: draws[SKILL].values} if SKILL in draws.coords else coords
-    return (
-        xr.DataArray(mean, by_skill, (SAMPLE, MODEL, SKILL)),
-        xr.DataArray(left, coords, (SAMPLE, MODEL)),
+    left = np.sqrt(1 - count * share * shrunk)
+    # Those that are left are equally correlated in their turn: see `release_share`.
+    rest = share / (1 + count * share)
+    across, along = np.sqrt(1 - rest), np.sqrt(1 + (among - 1) * rest)
+    values = effect.transpose(SAMPLE, MODEL, SKILL).values.copy()
+    own = values[:, here]
+    averaging = np.equal.outer(np.arange(len(releases)), place) / among[:, None]
+    mean = np.einsum("rm,smk->srk", averaging, own)
+    values[:, here] = (
+        (shrunk[..., None] * np.einsum("rm,smk->srk", member, given))[:, place]
+        + (left * across)[:, place, None] * own
+        + ((left * (along - across))[..., None] * mean)[:, place]
     )
+    return effect.transpose(SAMPLE, MODEL, SKILL).copy(data=values)

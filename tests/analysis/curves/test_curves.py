@@ -197,3 +197,24 @@ def test_without_a_covariate_a_curve_runs_along_what_the_spec_uses(small_scores,
         assert ls.scaling_curve(fit, family=family).over == wanted
     fit = prior_fit(spec_from_dict(products), small_scores, draws=4)
     assert ls.scaling_curve(fit, family=family).over == "log_params"
+
+
+@pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
+def test_a_family_without_sizes(small_scores, prior_fit) -> None:
+    """What is held was said to be nan, and the error over compute blamed the tokens."""
+    frame = small_scores.to_frame()
+    frame.loc[frame["family"] == "fam00", "params_b"] = np.nan
+    table = ls.Scores.from_frame(frame, benchmarks=small_scores.benchmark_info)
+    fit = prior_fit(ls.ModelSpec(name="tokens", covariates=("log_tokens",)), table, draws=20)
+    curve = ls.scaling_curve(fit, over="log_tokens", family="fam00", points=3)
+    assert np.isfinite(curve.draws.values).all() and curve.held == "as base model"
+    for limits in (None, (1e22, 1e24)):
+        with pytest.raises(DataError, match="size"):
+            ls.scaling_curve(fit, over="log_flops", family="fam00", limits=limits)
+    stated = frame.assign(flops=1e22 * np.arange(1.0, len(frame) + 1))
+    table = ls.Scores.from_frame(stated, benchmarks=small_scores.benchmark_info)
+    fit = prior_fit(ls.ModelSpec(name="flops", covariates=("log_flops",)), table, draws=20)
+    curve = ls.scaling_curve(fit, family="fam00", points=3)
+    assert np.isfinite(curve.draws.values).all() and "nan" not in curve.held
+    along = ls.scaling_curve(fit, over="log_tokens", family="fam00", points=3)
+    assert along.held == "parameters undisclosed; as base model"

@@ -21,6 +21,7 @@ from latentscale.data.releases import release_of_rows
 from latentscale.data.scores import Scores
 from latentscale.declare import spec_from_dict
 from latentscale.errors import DataError, SpecError
+from latentscale.model.other_settings import raw_of_settings
 from latentscale.posterior.fit import Fit
 
 SPEC = spec_from_dict(
@@ -255,6 +256,15 @@ def test_the_plot_has_a_line_a_level(fit: Fit) -> None:
     named = [line for line in each.axes[0].lines if not str(line.get_label()).startswith("_")]
     assert len(named) == min(6, len(fit.scores.families))
     assert "of each family" in each.get_suptitle()
+    looks = {(line.get_color(), line.get_marker()) for line in named}
+    assert len({marker for _, marker in looks}) == len(looks) == len(named)
+
+
+def test_names_of_levels_are_not_read_as_mathematics(fit: Fit) -> None:
+    each = ls.frontier(fit, benchmark="alpha", dates=["2027-01-01"], by="family")
+    odd = [f"a$_{{$ {name}" for name in each.draws["family"].values]
+    draws, leader = (one.assign_coords(family=odd) for one in (each.draws, each.leader_draws))
+    replace(each, draws=draws, leader_draws=leader).plot().to_svg()
 
 
 def test_dates_beyond_the_last_fitted_release_are_marked(fit: Fit) -> None:
@@ -398,3 +408,32 @@ def test_settings_of_a_release_share_its_deviations(with_efforts: Fit) -> None:
     assert spread["model"].values.tolist() == coming.rows["model"].tolist()
     pairs = spread.values.reshape(-1, 2)
     assert (pairs[:, 0] == pairs[:, 1]).all() and len(set(pairs[:, 0])) == len(coming.names)
+
+
+def test_residuals_of_settings_to_come_have_in_common_what_fitted_ones_have(
+    with_efforts: Fit, prior_fit: Callable[..., Fit]
+) -> None:
+    """The best of two settings is the higher the less they have in common."""
+    best = {}
+    for share in (0.05, 0.95):
+        spec = SPEC.to_dict()
+        spec["skills"] |= {"release": True}
+        spec["priors"] |= {
+            "release_share": {"dist": "Beta", "alpha": 1e6 * share, "beta": 1e6 * (1 - share)},
+            "residual_scale": {"dist": "LogNormal", "mu": 0.0, "sigma": 0.01},
+        }
+        fit = prior_fit(spec_from_dict(spec), with_efforts.scores, draws=2_000)
+        rng = np.random.default_rng(1)
+        dims, shape = ("model", "sample", "skill"), (50, fit.samples.sizes["sample"], 1)
+        of_release, own = (
+            xr.Dataset({"residual": (dims, rng.standard_normal(shape))}) for _ in range(2)
+        )
+        raw = raw_of_settings(fit.samples.drop_vars("skill"), of_release, own)["residual"]
+        assert abs(float(raw.var()) - 1) < 4 * np.sqrt(2 / raw.size)
+        in_common = float((raw * of_release["residual"]).mean()) / np.sqrt(share)
+        assert abs(in_common - 1) < 4 * np.sqrt(2 / share / raw.size)
+        dates = [str(fit.scores.dataset["released"].values.max() + np.timedelta64(370, "D"))[:10]]
+        found = ls.frontier(fit, benchmark="alpha", dates=dates, seed=1)
+        best[share] = found.draws.isel(date=0)
+    higher = (best[0.05].values - best[0.95].values) / best[0.05].values.std()
+    assert higher.mean() > 3 * higher.std() / np.sqrt(higher.size)

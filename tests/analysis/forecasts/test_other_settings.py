@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import latentscale as ls
 from latentscale.analysis.forecasts import condition as condition_module
@@ -88,6 +89,11 @@ GIVEN = {
         setting("a-1_medium", alpha=0.25),
         setting("a-1_minimal"),
     ],
+    "a new release": [
+        setting("a-2_low", alpha=0.05, beta=0.05),
+        setting("a-2_high", alpha=0.1),
+        setting("a-2_minimal"),
+    ],
 }
 
 
@@ -143,3 +149,66 @@ def test_the_basis_of_a_row_says_whether_its_release_was_fitted(
     rows = pd.DataFrame([setting("a-1_medium"), setting("a-2_medium")])
     basis = ls.predict(fit, rows, seed=1).table().groupby("model")["basis"].first()
     assert basis.to_dict() == {"a-1_medium": "known release", "a-2_medium": "known family"}
+
+
+NEW_RELEASE = ["a-2_low", "a-2_high"]
+OF_FITTED = ["a-1_medium", "a-1_minimal"]
+
+
+@pytest.mark.parametrize("names", [NEW_RELEASE, OF_FITTED])
+def test_rows_of_one_release_differ_by_what_they_have_apart(
+    names: list[str], prior_fit: Callable[..., Fit]
+) -> None:
+    """Whatever was fitted of it, two settings differ with variance 2 (1 - rho) sigma^2."""
+    fit = prior_fit(spec_of(), Scores.from_frame(table_of()), draws=COUNT)
+    rows = pd.DataFrame([setting(name) for name in (*names, "a-3_low", "a-3-mini_low")])
+    skill = ls.predict(fit, rows, seed=1).skill_draws
+    assert skill is not None
+    scaled = skill.isel(skill=0) / fit.samples["residual_scale"].isel(skill=0)
+    for pair, share in ((names, SHARE), (["a-3_low", "a-3-mini_low"], 0.0)):
+        one, other = (scaled.sel(model=name) for name in pair)
+        found = float(((one - other) ** 2).mean()) / 2 / (1 - share)
+        assert abs(found - 1) < 4 * np.sqrt(2 / COUNT)
+        # Apart from the residual, both have the same family and date.
+        assert abs(float((one - other).mean())) < 4 * np.sqrt(2 * (1 - share) / COUNT)
+
+
+@pytest.mark.filterwarnings("ignore:The scores given")
+def test_scores_of_a_new_release_move_its_other_settings_as_weights_of_forecasts_do(
+    posterior: Fit,
+) -> None:
+    """Against joint draws of its settings with nothing given, weighted by the scores."""
+    rows = pd.DataFrame(GIVEN["a new release"])
+    asked = rows[["model", "family", "released"]]
+    levels, log_weight = [], []
+    for seed in range(4):
+        free = ls.predict(posterior, asked, seed=seed)
+        scores = xr.DataArray(
+            rows[["alpha", "beta"]].to_numpy(),
+            {"model": rows["model"], "benchmark": ["alpha", "beta"]},
+        )
+        noise, mean, precision = free.noise, free.mean_draws, free.precision_draws
+        density = noise.log_density(scores.fillna(0.5), mean, precision)
+        log_weight.append(density.where(scores.notnull()).sum(["model", "benchmark"]).values)
+        levels.append(free.skill_draws.isel(skill=0).transpose("sample", "model").values)
+    values, weight = np.concatenate(levels), np.exp(np.concatenate(log_weight))
+    weight /= weight.sum()
+    mean, error = weight @ values, np.sqrt((weight**2).sum())
+    spread = np.sqrt(weight @ (values - mean) ** 2)
+    few = ls.FewShot(draws=COUNT, min_ess=50, degenerate="warn")
+    found = ls.predict(posterior, rows, seed=1, few_shot=few)
+    assert found.conditioning is not None and found.skill_draws is not None
+    own = found.skill_draws.isel(skill=0)
+    error = np.hypot(error, np.sqrt(1 / found.conditioning.ess))
+    apart = (own.mean("sample").values - mean) / spread
+    np.testing.assert_array_less(abs(apart), 4 * error)
+    np.testing.assert_array_less(abs(own.std("sample").values / spread - 1), 4 * error)
+    # The setting without scores stays near the others, not where its family is.
+    between = values[:, 2] - values[:, 1]
+    wide = np.sqrt(weight @ (between - weight @ between) ** 2)
+    found_wide = float((own.isel(model=2) - own.isel(model=1)).std())
+    assert abs(found_wide / wide - 1) < 4 * error
+    alone = ls.predict(posterior, rows.assign(model=["x", "y", "z"]), seed=1, few_shot=few)
+    assert alone.skill_draws is not None
+    theirs = alone.skill_draws.isel(skill=0)
+    assert float((theirs.isel(model=2) - theirs.isel(model=1)).std()) > (1 + 4 * error) * wide
