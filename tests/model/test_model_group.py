@@ -12,6 +12,7 @@ import xarray as xr
 from scipy.special import logit
 
 import latentscale as ls
+from latentscale.analysis.forecasts.rows import planned_rows
 from latentscale.data.scores import Scores
 from latentscale.declare import spec_from_dict
 from latentscale.errors import SpecError
@@ -71,12 +72,19 @@ def test_new_models_draw_their_effects_and_fitted_ones_keep_theirs(fit: Fit) -> 
         at.sel(model=known).transpose("sample", "benchmark"),
         rtol=1e-9,
     )
-    curve = fit.evaluator.at(
-        fit.samples, fit.scores.dataset.sel(model=[known]), residuals="none"
-    ).eta.isel(model=0)
-    spread = forecast.mean_draws.sel(model="x").std("sample")
-    assert float(spread.sel(benchmark="alpha")) > 0
-    assert curve.sizes["benchmark"] == len(fit.scores.benchmarks)
+    new = planned_rows(fit, ROW)
+    curve = fit.evaluator.at(fit.samples, new, residuals="none").eta.isel(model=0, drop=True)
+    floor = fit.scores.dataset["floor"]
+    eta = logit((forecast.mean_draws.sel(model="x", drop=True) - floor) / (1 - floor))
+    own = (eta - curve).where(abs(curve) < 8)  # expected scores stay a millionth from 0 and 1
+    for name, group in GROUPS.items():
+        if group == "alone":
+            assert float(abs(own.sel(benchmark=name)).max()) < 1e-4
+            continue
+        scale = fit.samples["model_group_scale"].sel(benchmark_group=group)
+        unit = own.sel(benchmark=name) / scale
+        # Some 400 draws: a standard error of 0.035.
+        assert float(unit.std()) == pytest.approx(1.0, abs=0.16)
 
 
 def test_a_score_moves_the_benchmarks_of_its_group_most(fit: Fit) -> None:
