@@ -12,6 +12,7 @@ import xarray as xr
 
 import latentscale as ls
 from latentscale.errors import FitError
+from latentscale.posterior.draws import kept_chains
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.status import status_with_start
 
@@ -102,3 +103,10 @@ def test_chains_that_are_not_there_are_refused(apart: Fit, chains: object, words
 def test_one_chain_alone_is_no_choice(prior_fit, quick_spec, small_scores) -> None:
     with pytest.raises(FitError, match="has one chain"):
         prior_fit(quick_spec, small_scores).with_chains([0])
+
+
+def test_chains_that_got_half_as_far_as_the_longest_are_kept() -> None:
+    assert kept_chains([100, 50, 49, 80]) == ([0, 1, 3], 50)
+    assert kept_chains([0, 1]) == ([1], 1)
+    with pytest.raises(FitError, match="before the first kept draw"):
+        kept_chains([0, 0])
