@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import xarray as xr
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 KEPT = "chains_kept"
 """Setting of the provenance that records which chains were kept."""
+_REPORT: Final = (
+    "No interval covers what the other chains drew: report which chains were left out, and why."
+)
 
 
 def fit_of_chains(fit: Fit, chains: Iterable[int]) -> Fit:
@@ -70,11 +73,7 @@ def _status(fit: Fit, chosen: Fit, kept: list[int], every: list[int]) -> Status:
     judged = status_with_start(_judged(chosen), before, said)
     if sorted(kept) == sorted(every):
         return judged
-    advice = (
-        "No interval covers what the other chains drew: report which chains were left out, and "
-        "why.",
-    )
-    advice = tuple(line for line in advice if line not in judged.advice)
+    advice = () if _REPORT in judged.advice else (_REPORT,)
     out = [chain for chain in every if chain not in kept]
     return status_with_start(judged, f"{_named(kept)} kept, {_named(out)} left out", advice)
 
