@@ -122,11 +122,13 @@ def plot_curve(
         panel.set_ylabel(score_label(names, curve.units))
     across_label(axes, columns, curve.label)
     kind = "new scores, noise included" if noise else "expected scores, without noise"
+    what = curve.label.partition(" (")[0]
+    left = f"\nNot drawn, since their {what} is not known: {listed(curve.left_out)}."
     title(
         figure,
-        f"{curve.family}: scores along {curve.label.partition(' (')[0]}",
+        f"{curve.family}: scores along {what}",
         f"Bands: {_NARROW:.0%} and {_WIDE:.0%} intervals of {kind}.\n"
-        f"Along the curve: {curve.held}.",
+        f"Along the curve: {curve.held}." + (left if curve.left_out else ""),
     )
     legend(figure, axes)
     return figure

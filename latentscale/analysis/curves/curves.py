@@ -76,6 +76,9 @@ class Curve(Result):
     family_range
         Smallest and largest value of `over` among the family's fitted models, in natural units;
         None where it has none.
+    left_out
+        Models of the family that have scores and do not state `over`, so that `observed` is
+        without them.
 
     Examples
     --------
@@ -96,6 +99,7 @@ class Curve(Result):
     is_log: bool = True
     units: Mapping[str, str] = field(default_factory=dict)
     falling: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return one row a point and benchmark.
@@ -257,6 +261,7 @@ def scaling_curve(
         is_log=is_log(fit, over),
         units={name: unit for name, unit in forecast.units.items() if name in chosen},
         falling=tuple(n for n in chosen if fit.scores.benchmark_info[n].lower_is_better),
+        left_out=_left_out(members, own, chosen),
     )
 
 
@@ -306,3 +311,8 @@ def _observed(members: xr.Dataset, own: np.ndarray, benchmarks: list[str]) -> pd
     return (
         frame.reset_index()[["model", "benchmark", "at", "score"]].dropna().reset_index(drop=True)
     )
+
+
+def _left_out(members: xr.Dataset, own: np.ndarray, benchmarks: list[str]) -> tuple[str, ...]:
+    scored = members["score"].sel({BENCHMARK: benchmarks}).notnull().any(BENCHMARK).values
+    return tuple(str(name) for name in members[MODEL].values[scored & pd.isna(own)])

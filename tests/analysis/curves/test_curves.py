@@ -200,6 +200,28 @@ def test_without_a_covariate_a_curve_runs_along_what_the_spec_uses(small_scores,
 
 
 @pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
+def test_scores_without_a_place_on_the_curve_are_named(small_scores, prior_fit) -> None:
+    frame = small_scores.to_frame()
+    frame.loc[frame["model"] == "fam00-m1", "params_b"] = np.nan
+    table = ls.Scores.from_frame(frame, benchmarks=small_scores.benchmark_info)
+    fit = prior_fit(ls.ModelSpec(name="tokens", covariates=("log_tokens",)), table, draws=20)
+    sized = fit.spec.with_({"covariates": ["log_tokens", "log_params"]})
+    every = prior_fit(sized, small_scores, draws=20)
+    assert ls.scaling_curve(every, over="log_params", family="fam00", points=3).left_out == ()
+    curve = ls.scaling_curve(fit, over="log_tokens", family="fam00", points=3)
+    assert curve.left_out == () and "fam00-m1" in set(curve.observed["model"])
+    estimated = ls.Scores.from_frame(
+        frame,
+        features=[ls.Feature("params_b", missing="estimated")],
+        benchmarks=small_scores.benchmark_info,
+    )
+    part = prior_fit(sized, estimated, draws=20)
+    curve = ls.scaling_curve(part, over="log_params", family="fam00", points=3)
+    assert curve.left_out == ("fam00-m1",) and set(curve.observed["model"]) == {"fam00-m0"}
+    assert 'is not known: "fam00-m1"' in " ".join(curve.plot().get_suptitle().split())
+
+
+@pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
 def test_a_family_without_sizes(small_scores, prior_fit) -> None:
     """What is held was said to be nan, and the error over compute blamed the tokens."""
     frame = small_scores.to_frame()
