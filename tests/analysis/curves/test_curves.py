@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -240,3 +242,17 @@ def test_a_family_without_sizes(small_scores, prior_fit) -> None:
     assert np.isfinite(curve.draws.values).all() and "nan" not in curve.held
     along = ls.scaling_curve(fit, over="log_tokens", family="fam00", points=3)
     assert along.held == "parameters undisclosed; as base model"
+
+
+def test_a_point_estimate_has_no_interval_of_the_expected_score(small_scores, prior_fit) -> None:
+    fit = prior_fit(ls.ModelSpec(name="tokens", covariates=("log_tokens",)), small_scores, draws=20)
+    point = replace(fit, status=replace(fit.status, is_posterior=False))
+    curve = ls.scaling_curve(point, family="fam00", points=3)
+    table = curve.table()
+    assert table[["lower", "upper"]].isna().all(axis=None) and table["median"].notna().all()
+    assert "a point estimate" in curve.headline
+    for noise, said in ((True, "bands are of the noise alone"), (False, "A point estimate.")):
+        figure = curve.plot(noise=noise)
+        assert said in figure.get_suptitle() and "Bands" not in figure.get_suptitle()
+        labels = figure.axes[0].get_legend_handles_labels()[1]
+        assert ("90% interval" in labels) is noise
