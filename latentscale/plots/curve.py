@@ -127,7 +127,7 @@ def plot_curve(
     if not curve.is_posterior:
         bands = "A point estimate" + (": bands are of the noise alone." if noise else ".")
     what = curve.label.partition(" (")[0]
-    left = f"\nNot drawn, since their {what} is not known: {listed(curve.left_out)}."
+    left = f"\nNot drawn, without a known place along {what}: {listed(curve.left_out)}."
     title(
         figure,
         f"{curve.family}: scores along {what}",
