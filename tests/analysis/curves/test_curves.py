@@ -220,7 +220,8 @@ def test_scores_without_a_place_on_the_curve_are_named(small_scores, prior_fit) 
     part = prior_fit(sized, estimated, draws=20)
     curve = ls.scaling_curve(part, over="log_params", family="fam00", points=3)
     assert curve.left_out == ("fam00-m1",) and set(curve.observed["model"]) == {"fam00-m0"}
-    assert 'known place along parameters: "fam00-m1"' in " ".join(curve.plot().get_suptitle().split())
+    caption = " ".join(curve.plot().get_suptitle().split())
+    assert 'known place along parameters: "fam00-m1"' in caption
 
 
 @pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
