@@ -69,8 +69,8 @@ def plot_frontier(frontier: Frontier, *, prob: float = DEFAULT_PROB, ax: OnAxes 
     figure, (panel,) = panels(1, columns=1, width=6.6, height=3.2, ax=ax)
     for level, *look in zip(shown, _LINES, _MARKERS, strict=False):
         own = table[table[frontier.by] == level] if frontier.by else table
-        band = f"{prob:.0%} interval" if not frontier.by else None
-        label = str(level) if frontier.by else "median"
+        band = f"{prob:.0%} interval" if frontier.is_posterior and not frontier.by else None
+        label = str(level) if frontier.by else "median" if frontier.is_posterior else "estimate"
         _draw_level(panel, own, (look[0], look[1]), (label, band))
     name = frontier.benchmark
     units = {name: frontier.unit} if name and frontier.unit else {}
@@ -81,6 +81,8 @@ def plot_frontier(frontier: Frontier, *, prob: float = DEFAULT_PROB, ax: OnAxes 
     each = f" of each {frontier.by}" if frontier.by else ""
     of = f"the {len(shown)} best of {len(levels)} levels" if len(shown) < len(levels) else ""
     caption = f"Lines: median. Bands: {prob:.0%} interval of the best expected score or index."
+    if not frontier.is_posterior:
+        caption = "Lines: point estimate of the best expected score or index."
     if table["beyond_fitted"].any():
         caption += (
             f" Dashed and paler: after the last fitted release, {frontier.last_fitted:%Y-%m-%d}."

@@ -248,11 +248,13 @@ def plot_variance_shares(shares: VarianceShares, *, ax: OnAxes = None) -> Sheet:
     percent_axis(panel.xaxis)
     panel.set_xlim(min(0.0, float(left.min()) * 1.05), float(right.max()))
     panel.set_xlabel("share of the variance of scores over models (%)", fontsize=8.5)
+    unvaried = f"\nNot drawn, with scores of fewer than two models: {listed(shares.left_out)}."
     title(
         figure,
         "What makes models differ",
         "Posterior means; each bar sums to 100%.\n"
-        "Noise: its share on the scale of scores; the rest is split on the link's scale.",
+        "Noise: its share on the scale of scores; the rest is split on the link's scale."
+        + (unvaried if shares.left_out else ""),
     )
     legend(figure, axes)
     return figure

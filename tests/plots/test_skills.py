@@ -189,3 +189,9 @@ def test_families_differ_in_colour_and_in_marker(skills: Skills) -> None:
     assert len(set(markers)) == len(FAMILIES)
     handles = figure.legends[0].legend_handles[: len(FAMILIES)]
     assert [handle.get_marker() for handle in handles] == markers
+
+
+def test_benchmarks_without_a_variance_are_named(shares: VarianceShares) -> None:
+    assert "Not drawn" not in plot_variance_shares(shares).get_suptitle()
+    some = plot_variance_shares(replace(shares, left_out=("quiz", "code"))).get_suptitle()
+    assert 'fewer than two models: "quiz", "code"' in " ".join(some.split())

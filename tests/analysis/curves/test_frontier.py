@@ -260,6 +260,18 @@ def test_the_plot_has_a_line_a_level(fit: Fit) -> None:
     assert len({marker for _, marker in looks}) == len(looks) == len(named)
 
 
+def test_a_point_estimate_has_no_interval(fit: Fit) -> None:
+    """Its interval was from the estimate to itself."""
+    point = replace(fit, status=replace(fit.status, is_posterior=False))
+    best = ls.frontier(point, benchmark="alpha", dates=["2025-07-15"], draws=1)
+    table = best.table()
+    assert table[["lower", "upper", "leader_lower", "leader_upper"]].isna().all(axis=None)
+    assert table["median"].notna().all() and "(a point estimate, without an" in best.headline
+    figure = best.plot()
+    assert "point estimate" in figure.get_suptitle() and "Bands" not in figure.get_suptitle()
+    assert figure.axes[0].get_legend_handles_labels()[1] == ["estimate"]
+
+
 def test_names_of_levels_are_not_read_as_mathematics(fit: Fit) -> None:
     each = ls.frontier(fit, benchmark="alpha", dates=["2027-01-01"], by="family")
     odd = [f"a$_{{$ {name}" for name in each.draws["family"].values]
