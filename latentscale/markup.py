@@ -106,7 +106,7 @@ def data_table(
     body = "".join(_row(row, align, decimals) for row in shown.itertuples(index=False, name=None))
     left = len(frame) - len(shown)
     if left:
-        body += f'<tr><td colspan="{len(frame.columns)}">and {left} more rows</td></tr>'
+        body += f'<tr><td colspan="{len(frame.columns)}">and {counted(left, "more row")}</td></tr>'
     return f"<table>{_caption(caption)}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 

@@ -22,7 +22,7 @@ import pandas as pd
 from latentscale import validate
 from latentscale.dims import DEFAULT_PROB
 from latentscale.errors import FitError
-from latentscale.markup import bullets, data_table, on_screen, plain_text, shortened
+from latentscale.markup import bullets, counted, data_table, on_screen, plain_text, shortened
 
 WIDTH = 100
 """Columns of text; terminals that are narrower wrap it."""
@@ -375,7 +375,11 @@ def _table_lines(frame: pd.DataFrame) -> list[str]:
             break
         count -= 1
     rows, columns = len(frame) - len(shown), len(shown.columns) - count
-    left = [f"{rows} more rows"] * (rows > 0) + [f"{columns} more columns"] * (columns > 0)
+    left = [
+        counted(count, f"more {what}")
+        for count, what in ((rows, "row"), (columns, "column"))
+        if count
+    ]
     return [*lines, *([f"and {', '.join(left)}"] if left else [])]
 
 

@@ -251,7 +251,7 @@ def with_errors_of(dataset: xr.Dataset, sampling: xr.DataArray) -> xr.Dataset:
     share = score.where(is_bounded(dataset), 0.5)
     # As sampling_of reads them: s^2 / (m (1 - m)), and s / (1 - s) for scores within s of an end.
     inner = (sampling * share * (1 - share)) ** 0.5
-    error = inner.where(inner <= np.minimum(share, 1 - share), sampling / (1 + sampling))
+    error = inner.where(inner < np.minimum(share, 1 - share), sampling / (1 + sampling))
     for place, scale in enumerate(scales_of(dataset).values()):
         if scale.bounded is None:
             slope = scale.step_at(score[:, place].values) / dataset[STEP].values[place]

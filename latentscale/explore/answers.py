@@ -142,11 +142,11 @@ class Answer:
         ends = quantiles(self.index, prob)
         low, high = interval_quantiles(prob)
         places = self.rank.quantile([low, 0.5, high], SAMPLE, method="nearest").astype(int).values
-        index = ", ".join(f"{float(ends[name]):.2f}" for name in ("lower", "upper"))
+        index = " to ".join(f"{float(ends[name]):.2f}" for name in ("lower", "upper"))
         return (
-            f"Index {float(ends['median']):.2f} ({index}): standard deviations above the average "
-            f"fitted model, over all benchmarks. Rank {places[1]} ({places[0]} to {places[2]}) "
-            f"among {self.fitted} fitted models."
+            f"Index {float(ends['median']):.2f} ({prob:.0%} interval {index}): standard deviations "
+            f"above the average fitted model, over all benchmarks. Rank {places[1]} ({prob:.0%} "
+            f"interval {places[0]} to {places[2]}) among {self.fitted} fitted models."
         )
 
 

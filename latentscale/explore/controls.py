@@ -47,6 +47,8 @@ class Control:
         Smallest and largest value of numbers and dates; None for others.
     levels
         Values of a choice.
+    blank
+        The value of a choice that stands for an empty cell; an empty text where none does.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Control:
     log: bool = False
     ends: tuple[Any, Any] | None = None
     levels: tuple[str, ...] = ()
+    blank: str = ""
 
 
 def controls_of(fit: Fit) -> tuple[Control, ...]:
@@ -67,13 +70,15 @@ def controls_of(fit: Fit) -> tuple[Control, ...]:
             continue
         unit = kind.feature.unit or _UNITS.get(kind.name, "")
         label = f"{kind.name} ({unit})" if unit else kind.name
-        controls.append(_control(kind.name, label, list(kind.cells(some[kind.variable].values))))
+        blank = str(getattr(kind, "missing_level", ""))
+        cells = list(kind.cells(some[kind.variable].values))
+        controls.append(_control(kind.name, label, cells, blank))
     if fit.spec.needs_instruct and all(control.name != _INSTRUCT for control in controls):
         controls.append(Control(_INSTRUCT, "instruct (instruction-tuned)", "flag"))
     return tuple(controls)
 
 
-def _control(name: str, label: str, cells: list[Any]) -> Control:
+def _control(name: str, label: str, cells: list[Any], blank: str) -> Control:
     values = [cell for cell in cells if not is_missing(cell)]
     if all(isinstance(v, Real) for v in values) and set(values) <= {0, 1}:
         return Control(name, label, "flag")
@@ -86,7 +91,8 @@ def _control(name: str, label: str, cells: list[Any]) -> Control:
         days = pd.to_datetime(pd.Series(values))
         last = days.max() + pd.Timedelta(days=_YEARS)
         return Control(name, label, "date", ends=(days.min().date(), last.date()))
-    return Control(name, label, "choice", levels=tuple(sorted({str(v) for v in values})))
+    levels = sorted({str(v) for v in values}) + ([blank] if blank else [])
+    return Control(name, label, "choice", levels=tuple(levels), blank=blank)
 
 
 def usual_values(fit: Fit, family: str | None) -> dict[str, Any]:

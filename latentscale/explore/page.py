@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from latentscale.analysis.tools.units import other_units
+from latentscale.data.columns import is_missing
 from latentscale.data.scales.base import scale_of
 from latentscale.data.tables import quoted
 from latentscale.dims import BENCHMARK, DEFAULT_PROB
@@ -126,7 +127,9 @@ class Page:
         return Planned(
             model=self.model.value.strip() or "planned model",
             family=family,
-            features={name: _cell(w.value) for name, w in self.features.items()},
+            features={
+                name: _cell(w.value, self.controls[name]) for name, w in self.features.items()
+            },
             scores=given,
             lineage=lineage if new else "",
         )
@@ -288,7 +291,7 @@ def _set(widget: Any, control: Control, value: Any) -> None:
     if control.sort == "flag":
         widget.value = bool(value)
     elif control.sort == "choice":
-        widget.value = str(value)
+        widget.value = control.blank if is_missing(value) else str(value)
     elif control.sort == "date":
         low, high = control.ends or (None, None)
         widget.value = min(max(pd.Timestamp(value).date(), low), high)
@@ -296,8 +299,10 @@ def _set(widget: Any, control: Control, value: Any) -> None:
         widget.value = min(widget.options, key=lambda option: abs(option - float(value)))
 
 
-def _cell(value: Any) -> Any:
-    """Return what a row holds: flags as 0 and 1, dates as text."""
+def _cell(value: Any, control: Control) -> Any:
+    """Return what a row holds: flags as 0 and 1, dates as text, None where a cell is empty."""
+    if control.blank and value == control.blank:
+        return None
     if isinstance(value, bool):
         return int(value)
     return value if isinstance(value, int | float | str) else str(value)

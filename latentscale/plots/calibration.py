@@ -151,6 +151,7 @@ def plot_reliability(
     prob: float = DEFAULT_PROB,
     resamples: int = 2000,
     seed: int = 0,
+    source: str = "held-out",
     ax: OnAxes = None,
 ) -> Sheet:
     """Draw actual against nominal coverage of central intervals, with a band over families.
@@ -158,11 +159,13 @@ def plot_reliability(
     Parameters
     ----------
     table
-        From `latentscale.backtest`.
+        From `latentscale.backtest`, or that of `latentscale.leave_one_out`.
     prob
         Probability of the bootstrap band.
     resamples, seed
         Of the bootstrap, which keeps the cells of a family together.
+    source
+        As in `plot_pit`.
     ax
         Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
@@ -202,7 +205,7 @@ def plot_reliability(
     panel.set_ylabel("scores inside it (%)")
     title(
         figure,
-        f"Coverage of {len(table)} held-out scores",
+        f"Coverage of {len(table)} {source} scores",
         "Below the diagonal: intervals too narrow. Above: too wide.",
     )
     legend(figure, [panel])
@@ -216,6 +219,7 @@ def plot_coverage(
     prob: float = DEFAULT_PROB,
     resamples: int = 2000,
     seed: int = 0,
+    source: str = "held-out",
     ax: OnAxes = None,
 ) -> Sheet:
     """Draw actual coverage of each benchmark, one panel a nominal level.
@@ -230,6 +234,8 @@ def plot_coverage(
         Probability of the bootstrap interval over families.
     resamples, seed
         Of the bootstrap.
+    source
+        As in `plot_pit`.
     ax
         Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
@@ -263,8 +269,10 @@ def plot_coverage(
         panel.set_xlabel("scores inside (%)")
     cells = curve.groupby("benchmark", sort=False)["cells"].first()
     shown = zip(distinct(names, ROW_LETTERS), names, strict=True)
-    name_rows(axes[0], [f"{short} ({cells[name]})" for short, name in shown], limit=None)
-    title(figure, "Coverage by benchmark", "In brackets: held-out scores of the benchmark.")
+    labels = [f"{short} ({cells[name]})" for short, name in shown]
+    for panel in axes:
+        name_rows(panel, labels, limit=None)
+    title(figure, "Coverage by benchmark", f"In brackets: {source} scores of the benchmark.")
     legend(figure, axes)
     return figure
 

@@ -31,6 +31,7 @@ from latentscale.plots.style import (
     legend,
     name_rows,
     panels,
+    part_shown,
     percent_axis,
     title,
 )
@@ -216,6 +217,7 @@ def plot_predictive(
     )
     kept = set(lowest.sort_values().head(rows).index)
     groups = [group for group in lowest.index if group in kept]
+    cut = part_shown(len(groups), len(lowest))
     columns = min(len(statistics), 4)
     figure, axes = panels(
         len(statistics), columns=columns, width=2.3, height=0.6 + _GROUP_INCHES * len(groups), ax=ax
@@ -229,11 +231,11 @@ def plot_predictive(
         percent_axis(panel.xaxis)
     for panel in axes[-columns:]:
         panel.set_xlabel(SCORE_LABEL, fontsize=8.5)
-    for panel in axes[::columns]:
+    for panel in axes:  # the caller's need not share their rows
         name_rows(panel, [str(group) for group in groups])
     title(
         figure,
-        f"{check.kind.capitalize()} predictive check by {by}",
+        f"{check.kind.capitalize()} predictive check by {by}{cut}",
         f"Lines: {check.prob:.0%} interval over {check.draws.sizes['sample']} replicated tables."
         + (f"\nNot drawn, in units of their own: {listed(units)}." if units else ""),
     )
@@ -272,7 +274,7 @@ def plot_outliers(check: FitCheck, *, rows: int = 20, ax: OnAxes = None) -> Shee
     rows = whole_number(rows, "rows", least=1, error=DataError)
     settled = check.outliers.assign(kind="outlier")
     both = pd.concat([settled, check.unsettled.assign(kind="unsettled")], ignore_index=True)
-    both = both.head(rows)
+    every, both = len(both), both.head(rows)
     if both.empty:
         raise DataError("No score is an outlier or unsettled; there is nothing to draw.")
     both, label = _on_one_axis(both, check.predictive.scores)
@@ -306,7 +308,7 @@ def plot_outliers(check: FitCheck, *, rows: int = 20, ax: OnAxes = None) -> Shee
     panel.set_xlabel(label)
     title(
         figure,
-        "Scores far from what the others say",
+        f"Scores far from what the others say{part_shown(len(both), every)}",
         f"Outliers: residual beyond {check.threshold:.1f} predictive standard deviations.",
     )
     legend(figure, [panel])

@@ -27,6 +27,7 @@ from latentscale.plots.style import (
     legend,
     name_rows,
     panels,
+    part_shown,
     percent_axis,
     score_axis,
     score_label,
@@ -92,7 +93,7 @@ def plot_next_benchmark(choice: NextBenchmark, *, ax: OnAxes = None) -> Sheet:
     order = "gain per unit cost" if table["cost"].nunique() > 1 else "gain"
     title(
         figure,
-        f"{choice.model}: what to measure next",
+        f"{choice.model}: what to measure next{part_shown(len(table), len(choice.rows))}",
         f"To learn about {_cut(choice.targets)}.\n{known} In order of {order}.",
     )
     return figure
@@ -139,9 +140,17 @@ def plot_compute_needed(
             panel.axvline(end, color=BLACK, lw=1, ls="--", label="range of all fitted models")
     low, high = max(table["lower"], at[0]), min(table["upper"], at[-1])
     if low < high:
-        label = f"{prob:.0%} interval" + (", open above" if np.isinf(table["upper"]) else "")
+        opens = [
+            side
+            for side, here in (
+                ("below", table["lower"] <= at[0]),
+                ("above", np.isinf(table["upper"])),
+            )
+            if here
+        ]
+        label = f"{prob:.0%} interval" + (f", open {' and '.join(opens)}" if opens else "")
         panel.axvspan(low, high, color=BLUE, alpha=0.14, lw=0, label=label)
-    if np.isfinite(table["median"]):
+    if at[0] < table["median"] < np.inf:  # else the median lies beyond an end of the axis
         panel.scatter([table["median"]], [0.5], color=VERMILLION, s=34, zorder=4, label="median")
     if needed.probability_above_ceiling > 0:
         panel.axhline(

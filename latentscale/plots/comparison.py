@@ -73,13 +73,12 @@ def plot_compare(comparison: Comparison, *, ax: OnAxes = None) -> Sheet:
     weight.set_xlim(0, 1)
     weight.set_xlabel("weight in the stacked forecast", fontsize=8.5)
     # A model with log score -inf has an infinite difference, which cannot be drawn.
-    name_rows(
-        gap,
-        [
-            str(name) if np.isfinite(elpd) else f"{name} (-inf)"
-            for name, elpd in zip(table["name"], table["elpd"], strict=True)
-        ],
-    )
+    names = [
+        str(name) if np.isfinite(elpd) else f"{name} (-inf)"
+        for name, elpd in zip(table["name"], table["elpd"], strict=True)
+    ]
+    for panel in (gap, weight):
+        name_rows(panel, names)
     cells = int(table["cells"].iloc[0])
     if comparison.held_out:
         caption = f"{cells} held-out scores, exact."

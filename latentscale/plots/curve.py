@@ -101,7 +101,8 @@ def plot_curve(
     for name, panel in zip(names, axes, strict=True):
         heading(panel, with_unit(name, curve.units))
         _ranges(panel, curve)
-        _bands(panel, wide[wide["benchmark"] == name], narrow[narrow["benchmark"] == name], noise)
+        outer, inner = (table[table["benchmark"] == name] for table in (wide, narrow))
+        _bands(panel, outer, inner, noise, curve.is_posterior)
         labelled = len(set(curve.observed["model"]) | set(points["model"])) <= _MAX_LABELS
         _points(panel, curve.observed, name, curve.family, labelled, fitted=True)
         _points(panel, points, name, curve.family, labelled, fitted=False)
@@ -122,11 +123,15 @@ def plot_curve(
         panel.set_ylabel(score_label(names, curve.units))
     across_label(axes, columns, curve.label)
     kind = "new scores, noise included" if noise else "expected scores, without noise"
+    bands = f"Bands: {_NARROW:.0%} and {_WIDE:.0%} intervals of {kind}."
+    if not curve.is_posterior:
+        bands = "A point estimate" + (": bands are of the noise alone." if noise else ".")
+    what = curve.label.partition(" (")[0]
+    left = f"\nNot drawn, without a known place along {what}: {listed(curve.left_out)}."
     title(
         figure,
-        f"{curve.family}: scores along {curve.label.partition(' (')[0]}",
-        f"Bands: {_NARROW:.0%} and {_WIDE:.0%} intervals of {kind}.\n"
-        f"Along the curve: {curve.held}.",
+        f"{curve.family}: scores along {what}",
+        f"{bands}\nAlong the curve: {curve.held}." + (left if curve.left_out else ""),
     )
     legend(figure, axes)
     return figure
@@ -144,9 +149,11 @@ def _checked(hidden: pd.DataFrame | None) -> pd.DataFrame:
     return hidden
 
 
-def _bands(panel: Axes, wide: pd.DataFrame, narrow: pd.DataFrame, noise: bool) -> None:
+def _bands(panel: Axes, wide: pd.DataFrame, narrow: pd.DataFrame, noise: bool, known: bool) -> None:
+    """Draw the median and, but of expected scores of a point estimate, the bands."""
     low, high = ("score_lower", "score_upper") if noise else ("lower", "upper")
-    for table, prob, alpha in ((wide, _WIDE, 0.18), (narrow, _NARROW, 0.34)):
+    shown = ((wide, _WIDE, 0.18), (narrow, _NARROW, 0.34)) if known or noise else ()
+    for table, prob, alpha in shown:
         panel.fill_between(
             table["at"],
             table[low],

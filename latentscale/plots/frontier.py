@@ -21,6 +21,8 @@ from latentscale.plots.style import (
 
 # Blue, vermillion, orange, black, pink and pale blue: lines need hues that differ.
 _LINES = tuple(FILLS[place][0] for place in (0, 3, 4, 7, 6, 1))
+_MARKERS = ("o", "s", "^", "D", "v", "P")
+"""Of the lines, so that levels are not told apart by colour alone."""
 _PALE = 0.18
 """Opacity of bands: three over one another still differ from one."""
 _PALER = 0.09
@@ -65,11 +67,11 @@ def plot_frontier(frontier: Frontier, *, prob: float = DEFAULT_PROB, ax: OnAxes 
     levels = list(dict.fromkeys(table[frontier.by])) if frontier.by else [""]
     shown = levels[: len(_LINES)]
     figure, (panel,) = panels(1, columns=1, width=6.6, height=3.2, ax=ax)
-    for level, color in zip(shown, _LINES, strict=False):
+    for level, *look in zip(shown, _LINES, _MARKERS, strict=False):
         own = table[table[frontier.by] == level] if frontier.by else table
-        band = f"{prob:.0%} interval" if not frontier.by else None
-        label = str(level) if frontier.by else "median"
-        _draw_level(panel, own, color, (label, band))
+        band = f"{prob:.0%} interval" if frontier.is_posterior and not frontier.by else None
+        label = str(level) if frontier.by else "median" if frontier.is_posterior else "estimate"
+        _draw_level(panel, own, (look[0], look[1]), (label, band))
     name = frontier.benchmark
     units = {name: frontier.unit} if name and frontier.unit else {}
     if name is not None:
@@ -79,6 +81,8 @@ def plot_frontier(frontier: Frontier, *, prob: float = DEFAULT_PROB, ax: OnAxes 
     each = f" of each {frontier.by}" if frontier.by else ""
     of = f"the {len(shown)} best of {len(levels)} levels" if len(shown) < len(levels) else ""
     caption = f"Lines: median. Bands: {prob:.0%} interval of the best expected score or index."
+    if not frontier.is_posterior:
+        caption = "Lines: point estimate of the best expected score or index."
     if table["beyond_fitted"].any():
         caption += (
             f" Dashed and paler: after the last fitted release, {frontier.last_fitted:%Y-%m-%d}."
@@ -101,12 +105,13 @@ def _label(frontier: Frontier) -> str:
 
 
 def _draw_level(
-    panel: Axes, rows: pd.DataFrame, color: str, labels: tuple[str, str | None]
+    panel: Axes, rows: pd.DataFrame, look: tuple[str, str], labels: tuple[str, str | None]
 ) -> None:
     """Draw median and band: what models to come decide is dashed, its band paler.
 
-    `labels` are those of line and band, in the legend once.
+    `look` are colour and marker; `labels` are those of line and band, in the legend once.
     """
+    color, marker = look
     beyond = rows["beyond_fitted"].to_numpy(dtype=bool)
     fitted = int((~beyond).sum())
     # What lies beyond begins at the last fitted point, so that the line has no gap.
@@ -119,6 +124,13 @@ def _draw_level(
             part[DATE], part["lower"], part["upper"], color=color, alpha=alpha, lw=0, label=band
         )
         panel.plot(
-            part[DATE], part["median"], color=color, lw=1.8, marker=".", ls=style, label=line
+            part[DATE],
+            part["median"],
+            color=color,
+            lw=1.8,
+            marker=marker,
+            ms=4,
+            ls=style,
+            label=line,
         )
         line, band = "_nolegend_", "_nolegend_"

@@ -14,8 +14,9 @@ from scipy.stats import gaussian_kde
 
 from latentscale.analysis.skills.skills import Skills
 from latentscale.dims import FAMILY, SAMPLE, SKILL
-from latentscale.errors import DataError, SpecError, listed, nearest
+from latentscale.errors import DataError, FitError, SpecError, listed, nearest
 from latentscale.expect import expect, expect_names
+from latentscale.plots.skills import of_skill, zero_of
 from latentscale.plots.style import (
     BLACK,
     BLUE,
@@ -29,11 +30,15 @@ from latentscale.plots.style import (
 )
 
 _COLOURS: Final = (BLUE, VERMILLION, "#009E73", BLACK)  # Okabe and Ito 2008
+_MARKERS: Final = ("o", "s", "^", "D")
+"""Of the medians, so that families are not told apart by colour alone."""
 _MOST_FAMILIES: Final = len(_COLOURS)
 _PROBS: Final = (0.9, 0.5)
 """Probabilities inside the outer and the inner contour, as in the other pictures."""
 _GRID: Final = 90
 """Points a side of the grid: contours look smooth on a panel of 3 inches."""
+_FEWEST: Final = 50
+"""Draws of which 5 lie beyond a contour of 90%; of fewer its place is noise."""
 _MARGIN: Final = 0.35
 """Room around the draws, in their range: tails of the kernels end inside."""
 _MOST_PANELS: Final = 6
@@ -74,6 +79,8 @@ def plot_joint_skills(
         If a family or a skill is not in the fit, or there are none or too many.
     SpecError
         If the spec gives families no level, or has one skill, or the fit is a point estimate.
+    FitError
+        If the fit has fewer than 50 draws, or a skill of a family is the same in all of them.
 
     Examples
     --------
@@ -86,6 +93,12 @@ def plot_joint_skills(
             "A joint density of families needs posterior draws of families' levels; this fit has "
             "none. Fit a spec with family.level by NUTS."
         )
+    count = skills.family.sizes[SAMPLE]
+    if count < _FEWEST:
+        raise FitError(
+            f"A density of families' skills needs at least {_FEWEST} draws; this fit has {count}. "
+            "Fit with more draws, or take plot_family_skills."
+        )
     known = [str(name) for name in skills.family[FAMILY].values]
     chosen = _checked(families, known, "families", _MOST_FAMILIES)
     names = [str(name) for name in skills.family[SKILL].values]
@@ -96,22 +109,39 @@ def plot_joint_skills(
         heading(panel, f"{across} and {up}")
         panel.axhline(0, color="#BBBBBB", lw=0.8, zorder=1)
         panel.axvline(0, color="#BBBBBB", lw=0.8, zorder=1)
-        for family, colour in zip(chosen, _COLOURS, strict=False):
+        for family, colour, marker in zip(chosen, _COLOURS, _MARKERS, strict=False):
             draws = skills.family.sel({FAMILY: family}).transpose(SAMPLE, SKILL)
             points = np.stack([draws.sel({SKILL: one}).values for one in (across, up)])
-            _contours(panel, points, colour)
-        panel.set_xlabel(f"skill {across}", parse_math=False)
-        panel.set_ylabel(f"skill {up}", parse_math=False)
+            _refuse_flat(points, (across, up), family)
+            _contours(panel, points, colour, marker)
+        panel.set_xlabel(of_skill(across), parse_math=False)
+        panel.set_ylabel(of_skill(up), parse_math=False)
     title(
         figure,
         "Skills of families, two at a time",
-        "Contours hold 50% and 90% of the posterior draws; average of families = 0.",
+        "Contours hold 50% and 90% of the posterior draws, marks are medians; "
+        f"{zero_of(skills)} = 0.",
     )
     _legend(figure, chosen)
     return figure
 
 
-def _contours(panel: Axes, points: np.ndarray, colour: str) -> None:
+def _refuse_flat(points: np.ndarray, pair: tuple[str, str], family: str) -> None:
+    """Refuse draws that lie on a line, which have no density in the plane."""
+    for name, values in zip(pair, points, strict=True):
+        if np.ptp(values) == 0:
+            raise FitError(
+                f'Skill "{name}" of family "{family}" is the same in all draws, so it has no '
+                "density; take plot_family_skills."
+            )
+    if np.linalg.matrix_rank(np.cov(points)) < len(pair):
+        raise FitError(
+            f'Skills "{pair[0]}" and "{pair[1]}" of family "{family}" lie on one line in all '
+            "draws, so they have no joint density; take plot_family_skills."
+        )
+
+
+def _contours(panel: Axes, points: np.ndarray, colour: str, marker: str) -> None:
     density = gaussian_kde(points)
     low, high = points.min(axis=1), points.max(axis=1)
     room = _MARGIN * (high - low)
@@ -120,19 +150,18 @@ def _contours(panel: Axes, points: np.ndarray, colour: str) -> None:
     levels = np.quantile(density(points), [1 - prob for prob in _PROBS])
     panel.contourf(x, y, height, levels=[*levels, height.max()], colors=colour, alpha=0.28)
     panel.contour(x, y, height, levels=levels, colors=colour, linewidths=(0.9, 1.6))
-    panel.plot(*np.median(points, axis=1), marker="o", ms=4, color=colour, zorder=4)
+    panel.plot(*np.median(points, axis=1), marker=marker, ms=4, color=colour, zorder=4)
 
 
 def _legend(figure: Sheet, families: list[str]) -> None:
     marks = [
-        Line2D([], [], color=colour, lw=1.6, marker="o", ms=4, label=name)
-        for name, colour in zip(families, _COLOURS, strict=False)
+        Line2D([], [], color=colour, lw=1.6, marker=marker, ms=4, label=name)
+        for name, colour, marker in zip(families, _COLOURS, _MARKERS, strict=False)
     ]
     marks += [
         Line2D([], [], color="#666666", lw=width, label=f"{prob:.0%} of draws")
         for prob, width in zip(_PROBS, (0.9, 1.6), strict=True)
     ]
-    marks.append(Line2D([], [], color="#666666", lw=0, marker="o", ms=4, label="medians"))
     host = hosted(figure)
     drawn = (
         host[-1].legend(handles=marks, frameon=False)

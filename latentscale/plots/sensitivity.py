@@ -28,6 +28,7 @@ from latentscale.plots.style import (
     legend,
     name_rows,
     panels,
+    part_shown,
     title,
 )
 from latentscale.validate import whole_number
@@ -115,11 +116,7 @@ def plot_sensitivity(sensitivity: Sensitivity, *, rows: int = _SHOWN, ax: OnAxes
     panel.set_xlabel("sensitivity, log scale (distance per doubling of strength)")
     name_rows(panel, _quantities(table), limit=_MAX_NAME)
     counts = sensitivity.rows["diagnosis"].value_counts()
-    cut = (
-        f", {len(table)} of {len(sensitivity.rows)} shown"
-        if len(table) < len(sensitivity.rows)
-        else ""
-    )
+    cut = part_shown(len(table), len(sensitivity.rows))
     title(
         figure,
         f"Sensitivity to the priors and to the scores{cut}",
@@ -197,12 +194,12 @@ def plot_tornado(
         panel.set_xlabel(
             "change of the median (posterior standard deviations of the base)"
             if variable is None
-            else f"change of the median of {variable}" + (f" ({unit})" if unit else "")
+            else f"change of the median of {variable}" + (f" ({unit})" if unit else ""),
+            parse_math=False,
         )
         labels = [_name(*key) if variable is None else key[1] or key[0] for key in size.index]
         name_rows(panel, labels, limit=_MAX_NAME)
-    shown, known_size = sum(map(len, sizes)), len(_sizes(moved, value))
-    cut = f", {shown} of {known_size} quantities shown" if shown < known_size else ""
+    cut = part_shown(sum(map(len, sizes)), len(_sizes(moved, value)), "quantities")
     title(
         figure,
         f"What {len(grid.variants)} variants change{cut}",
@@ -289,12 +286,9 @@ def plot_influence(influence: FamilyInfluence, *, rows: int = _SHOWN, ax: OnAxes
         influence.k_limit, color=BLACK, lw=1, ls="--", label=f"limit {influence.k_limit:.2f}"
     )
     weight.set_xlabel("Pareto k")
-    name_rows(change, [str(name) for name in table["family"]], limit=_MAX_NAME)
-    cut = (
-        f", {len(table)} of {len(influence.families)} shown"
-        if len(table) < len(influence.families)
-        else ""
-    )
+    for panel in (change, weight):
+        name_rows(panel, [str(name) for name in table["family"]], limit=_MAX_NAME)
+    cut = part_shown(len(table), len(influence.families))
     title(
         figure,
         f"Influence of single families{cut}",

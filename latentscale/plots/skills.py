@@ -39,6 +39,8 @@ _COLUMNS = 4
 """Panels in a row: their labels stay readable across a page."""
 _MOST_FAMILIES = 12
 """Families in one picture: there are no more colours and markers to distinguish."""
+_ROUNDING = 1e-8
+"""Of the largest level: a mean of zero to within the rounding of sums of doubles."""
 # What is not a term's: apart from every colour and hatch of the terms.
 _FILLS_OF_RESTS: dict[str, tuple[str, str | None]] = {
     OTHER: ("#009E73", "xx"),
@@ -78,7 +80,7 @@ def plot_loadings(skills: Skills, *, ax: OnAxes = None) -> Sheet:
     rows = list(dict.fromkeys(wide["benchmark"]))
     figure, axes = _rows_of(names, len(rows), ax)
     for name, panel in zip(names, axes, strict=True):
-        heading(panel, _of_skill(name))
+        heading(panel, of_skill(name))
         outer, inner = (table[table["skill"] == name] for table in (wide, narrow))
         _intervals(panel, outer, inner, skills.is_posterior)
         panel.axvline(0, color=GREY, lw=0.9, zorder=1)
@@ -156,7 +158,7 @@ def plot_family_skills(skills: Skills, families: Sequence[str], *, ax: OnAxes = 
     names = [str(name) for name in skills.loading[SKILL].values]
     figure, axes = _rows_of(names, len(chosen), ax)
     for name, panel in zip(names, axes, strict=True):
-        heading(panel, _of_skill(name))
+        heading(panel, of_skill(name))
         outer, inner = (
             table[table["skill"] == name].set_index(FAMILY).loc[chosen].reset_index()
             for table in (wide, narrow)
@@ -164,7 +166,7 @@ def plot_family_skills(skills: Skills, families: Sequence[str], *, ax: OnAxes = 
         _intervals(panel, outer, inner, skills.is_posterior)
         panel.axvline(0, color=GREY, lw=0.9, zorder=1)
         name_rows(panel, chosen)
-        panel.set_xlabel("family's skill, average of families = 0", fontsize=8.5)
+        panel.set_xlabel(f"family's skill, {zero_of(skills)} = 0", fontsize=8.5)
     _caption(
         figure,
         "Skills of families at equal size, tokens and other covariates",
@@ -173,6 +175,19 @@ def plot_family_skills(skills: Skills, families: Sequence[str], *, ax: OnAxes = 
     )
     legend(figure, axes)
     return figure
+
+
+def zero_of(skills: Skills) -> str:
+    """Return what a family's skill of 0 is, in words.
+
+    Levels are centred on the fitted families, or on the lineages where there are lineages; levels
+    that are not pooled are not centred.
+    """
+    assert skills.family is not None  # the callers have asked
+    mean = abs(skills.family.mean(FAMILY))
+    if float(mean.max()) <= _ROUNDING * float(abs(skills.family).max()):
+        return "average of families"
+    return "level of the intercepts" if skills.population is None else "population mean"
 
 
 def plot_variance_shares(shares: VarianceShares, *, ax: OnAxes = None) -> Sheet:
@@ -233,11 +248,13 @@ def plot_variance_shares(shares: VarianceShares, *, ax: OnAxes = None) -> Sheet:
     percent_axis(panel.xaxis)
     panel.set_xlim(min(0.0, float(left.min()) * 1.05), float(right.max()))
     panel.set_xlabel("share of the variance of scores over models (%)", fontsize=8.5)
+    unvaried = f"\nNot drawn, with scores of fewer than two models: {listed(shares.left_out)}."
     title(
         figure,
         "What makes models differ",
         "Posterior means; each bar sums to 100%.\n"
-        "Noise: its share on the scale of scores; the rest is split on the link's scale.",
+        "Noise: its share on the scale of scores; the rest is split on the link's scale."
+        + (unvaried if shares.left_out else ""),
     )
     legend(figure, axes)
     return figure
@@ -301,7 +318,8 @@ def _intervals(panel: Axes, wide: pd.DataFrame, narrow: pd.DataFrame, bands: boo
             )
 
 
-def _of_skill(name: str) -> str:
+def of_skill(name: str) -> str:
+    """Return a skill's name after the word, unless the name begins with it."""
     return name if name.startswith("skill") else f"skill {name}"
 
 

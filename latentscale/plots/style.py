@@ -298,10 +298,15 @@ def title(figure: Figure, headline: str, caption: str) -> None:
     figure.suptitle(text, x=0.01, ha="left", fontsize=10, linespacing=1.4, parse_math=False)
 
 
+def part_shown(shown: int, of: int, what: str = "") -> str:
+    """Return what a headline adds where a figure has no room for all rows; else nothing."""
+    return f", {shown} of {of}{f' {what}' if what else ''} shown" if shown < of else ""
+
+
 def across_label(axes: list[Axes], columns: int, text: str) -> None:
     """Label the horizontal axis of the lowest panel of each column."""
     for panel in axes[-columns:]:
-        panel.set_xlabel(text, fontsize=8.5)
+        panel.set_xlabel(text, fontsize=8.5, parse_math=False)
 
 
 def percent_axis(axis: Any) -> None:
@@ -421,7 +426,7 @@ def legend(figure: Figure, axes: list[Axes]) -> None:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
     if hosted(figure):
-        axes[-1].legend(
+        drawn = axes[-1].legend(
             list(handles.values()),
             list(handles),
             loc="upper left",
@@ -430,12 +435,14 @@ def legend(figure: Figure, axes: list[Axes]) -> None:
             fontsize=7.5,
             frameon=False,
         )
-        return
-    with mpl.rc_context(_STYLE):
-        figure.legend(
-            list(handles.values()),
-            list(handles),
-            loc="outside lower left",
-            ncols=min(len(handles), 3),
-            fontsize=8.5,
-        )
+    else:
+        with mpl.rc_context(_STYLE):
+            drawn = figure.legend(
+                list(handles.values()),
+                list(handles),
+                loc="outside lower left",
+                ncols=min(len(handles), 3),
+                fontsize=8.5,
+            )
+    for text in drawn.get_texts():  # names of levels may hold dollar signs
+        text.set_parse_math(False)

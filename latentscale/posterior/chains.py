@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import xarray as xr
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 KEPT = "chains_kept"
 """Setting of the provenance that records which chains were kept."""
+_REPORT: Final = (
+    "No interval covers what the other chains drew: report which chains were left out, and why."
+)
 
 
 def fit_of_chains(fit: Fit, chains: Iterable[int]) -> Fit:
@@ -48,20 +51,31 @@ def fit_of_chains(fit: Fit, chains: Iterable[int]) -> Fit:
         tree=xr.DataTree.from_dict(groups),
         provenance=replace(fit.provenance, settings={**fit.provenance.settings, KEPT: kept}),
     )
-    return replace(chosen, status=_status(chosen, kept, every))
+    return replace(chosen, status=_status(fit, chosen, kept, every))
 
 
-def _status(fit: Fit, kept: list[int], every: list[int]) -> Status:
-    judged = status_of_chains(
+def _judged(fit: Fit) -> Status:
+    """Return the status that a fit's draws have by themselves."""
+    return status_of_chains(
         fit.convergence(), interrupted=fit.status.interrupted, good_for=fit.status.good_for
     )
-    if kept == every:
+
+
+def _status(fit: Fit, chosen: Fit, kept: list[int], every: list[int]) -> Status:
+    """Return the status of the chains kept, with what the fit's own says beside its draws.
+
+    That is where the chains began, which modes they leave out, and chains left out before.
+    """
+    own = _judged(fit)
+    before = fit.status.message.partition(f"{own.message}; ")[2]
+    said = tuple(line for line in fit.status.advice if line not in own.advice)
+    # Advice without it is of an earlier version's diagnostics, in other words than this one's.
+    judged = status_with_start(_judged(chosen), before, said)
+    if sorted(kept) == sorted(every):
         return judged
-    advice = (
-        "No interval covers what the other chains drew: report which chains were left out, and "
-        "why.",
-    )
-    return status_with_start(judged, f"chains {_shown(kept)} of {_shown(every)} kept", advice)
+    advice = () if _REPORT in judged.advice else (_REPORT,)
+    out = [chain for chain in every if chain not in kept]
+    return status_with_start(judged, f"{_named(kept)} kept, {_named(out)} left out", advice)
 
 
 def _checked(chains: Iterable[int], every: list[int]) -> list[int]:
@@ -77,6 +91,10 @@ def _checked(chains: Iterable[int], every: list[int]) -> list[int]:
     if twice:
         raise FitError(f"chains names chain {_shown(twice)} more than once; name each one once.")
     return kept
+
+
+def _named(chains: list[int]) -> str:
+    return f"chain{'' if len(chains) == 1 else 's'} {_shown(chains)}"
 
 
 def _shown(chains: list[int]) -> str:

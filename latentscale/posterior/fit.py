@@ -22,7 +22,7 @@ from latentscale.dims import (
     SAMPLE_STATS,
     SKILL,
 )
-from latentscale.markup import bullets, facts_table, fitted_text
+from latentscale.markup import bullets, counted, facts_table, fitted_text
 from latentscale.model.design import Design, design
 from latentscale.model.evaluate import Evaluator
 from latentscale.model.open_ceilings import IS_OPEN, estimated_ceilings
@@ -267,7 +267,8 @@ class Fit:
             "data": f"{len(self.scores.models)} models, {len(self.scores.benchmarks)} benchmarks, "
             f"{self.scores.n_observed} scores",
             "method": f"{self.provenance.method}, seed {self.provenance.seed}, {seconds}",
-            "draws": f"{sizes.get(CHAIN, 0)} chains x {sizes.get(DRAW, 0)} draws",
+            "draws": f"{counted(sizes.get(CHAIN, 0), 'chain')} x "
+            f"{counted(sizes.get(DRAW, 0), 'draw')}",
             **({"open ceilings": self._open_ceilings()} if OPENED in self.tree else {}),
             "priors": self._priors(),
             "status": self.status.message,

@@ -166,6 +166,8 @@ def read_chains(path: Path, variables: Sequence[str]) -> dict[int, ChainDraws]:
 def common_draws(chains: dict[int, ChainDraws]) -> tuple[xr.Dataset, xr.Dataset]:
     """Return what the chains that got far have in common, dims (chain, draw, ...).
 
+    Chains keep their numbers, by which statuses name them.
+
     Raises
     ------
     FitError
@@ -174,7 +176,7 @@ def common_draws(chains: dict[int, ChainDraws]) -> tuple[xr.Dataset, xr.Dataset]
     numbers = list(chains)
     far, length = kept_chains([chains[number].length for number in numbers])
     kept = [chains[numbers[index]] for index in far]
-    index = xr.DataArray(np.arange(len(kept)), dims=(CHAIN,), name=CHAIN)
+    index = xr.DataArray([numbers[index] for index in far], dims=(CHAIN,), name=CHAIN)
 
     def joined(chains: list[xr.Dataset]) -> xr.Dataset:
         cut = [draws.isel({DRAW: slice(length)}) for draws in chains]

@@ -42,7 +42,7 @@ def checks(request: Request) -> tuple[Block, ...]:
         PictureBlock(
             plot_residuals(result).to_svg(),
             _residuals_in_words(result),
-            "Leave-one-out residuals, in predictive standard deviations on the logit scale.",
+            f"Leave-one-out residuals, in predictive standard deviations{_on_scale(result)}.",
         ),
         *outliers(result),
         TableBlock(
@@ -127,6 +127,15 @@ def _fractions(result: FitCheck) -> set[str]:
     """Return the benchmarks whose scores are fractions."""
     names = result.predictive.rows.loc[result.predictive.rows["by"] == "benchmark", "group"]
     return set(names) - set(_units(result.predictive))
+
+
+def _on_scale(result: FitCheck) -> str:
+    """Return on which scale scores are compared with their forecasts."""
+    units = _units(result.predictive)
+    if not units:
+        return " on the logit scale"
+    own = "scores as they are, or their logarithms where they are positive"
+    return f" (of logits of fractions; else of {own})" if _fractions(result) else f" (of {own})"
 
 
 def _units(predictive: PredictiveCheck) -> dict[str, str]:

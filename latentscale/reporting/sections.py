@@ -204,6 +204,7 @@ def _curve_table(curve: Curve, prob: float) -> TableBlock:
 def _curve_in_words(curve: Curve, prob: float) -> str:
     table = curve.table(prob)
     first, last = map(place_text, curve.ends)
+    ends = f", with the {prob:.0%} interval at the end" if curve.is_posterior else ""
     parts = []
     for name, rows in table.groupby("benchmark", sort=False):
         low, high = rows.iloc[0], rows.iloc[-1]
@@ -213,7 +214,7 @@ def _curve_in_words(curve: Curve, prob: float) -> str:
         )
     return (
         f"Scaling curves of {curve.family}. Median expected score from {first} to {last} "
-        f"of {curve.label}, with the {prob:.0%} interval at the end: {'; '.join(parts)}."
+        f"of {curve.label}{ends}: {'; '.join(parts)}."
     )
 
 
@@ -287,6 +288,8 @@ def _cell_text(cell: Any) -> str:
 
 
 def _with_interval(median: float, lower: float, upper: float, unit: str | None) -> str:
+    if np.isnan(lower):  # of a point estimate
+        return shown_score(median, unit)
     shown = (shown_score(value, unit) for value in (median, lower, upper))
     return "{} ({} to {})".format(*shown)
 

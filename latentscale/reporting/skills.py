@@ -87,8 +87,9 @@ def variance(request: Request) -> tuple[Block, ...]:
         PictureBlock(
             plot_variance_shares(shares).to_svg(),
             _shares_in_words(shares),
-            "Shares of the variance of scores over the fitted models, posterior means. Noise is "
-            "what would change in a new measurement; the rest is split on the scale of the link.",
+            "Shares of the variance of scores over the models measured on each benchmark, "
+            "posterior means. Noise is what would change in a new measurement; the rest is split "
+            "on the scale of the link.",
         ),
         TableBlock(
             shares.table(request.prob),

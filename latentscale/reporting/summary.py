@@ -47,7 +47,9 @@ def _forecast(request: Request) -> list[str]:
     if len(plain):
         half = 100 * float((plain["upper"] - plain["lower"]).median()) / 2
         which = "all forecasts" if len(plain) == len(table) else "the forecasts that are fractions"
-        sentences.append(f"Half of {which} are known to within ±{half:.1f} points or better.")
+        sentences.append(
+            f"Half of {which} have {request.prob:.0%} intervals of ±{half:.1f} points or less."
+        )
     beyond = table.loc[table["extrapolates"] != "", "model"].nunique()
     if beyond:
         of = table["model"].nunique()

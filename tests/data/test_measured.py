@@ -7,9 +7,15 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from latentscale import Benchmark, DataError, DataWarning, Scores
-from latentscale.data.scaling import sampling_of, usual_sampling, with_standards
+from latentscale.data.scaling import (
+    sampling_of,
+    usual_sampling,
+    with_errors_of,
+    with_standards,
+)
 
 
 def long_of(*cells: tuple[object, ...], columns: str = "") -> pd.DataFrame:
@@ -198,3 +204,21 @@ def test_a_column_of_standard_errors_is_not_taken_for_a_benchmark(name: str) -> 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)
         assert name in Scores.from_frame(frame, benchmarks=named).benchmarks
+
+
+def test_errors_of_new_scores_amount_to_the_sampling_that_was_asked_for() -> None:
+    """In the middle s^2 / (m (1 - m)), within s of an end s / (1 - s), and Elo by its step."""
+    frame = long_of(
+        *[(f"m{i}", "b", 0.2 * i + 0.1, 0.03) for i in range(5)],
+        *[(f"m{i}", "elo", 1000.0 + 50 * i, 8.0) for i in range(5)],
+        columns="stderr",
+    )
+    dataset = with_standards(read(frame, elo=Benchmark(scale="real")).dataset)
+    score = dataset["score"].copy()
+    score.loc[{"benchmark": "b"}] = [0.0, 0.004, 0.4, 0.97, 1.0]
+    sampling = xr.full_like(score, 0.03)
+    moved = with_errors_of(dataset.assign(score=score), sampling)
+    error = moved["stderr"].sel(benchmark="b").values
+    np.testing.assert_allclose(error[[0, 4]], 0.03 / 1.03)
+    np.testing.assert_allclose(error[2], np.sqrt(0.03 * 0.4 * 0.6))
+    np.testing.assert_allclose(sampling_of(moved), sampling)

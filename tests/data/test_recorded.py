@@ -12,6 +12,7 @@ from latentscale.data.recorded import (
     inside,
     recording_of,
     underflow_as_recorded,
+    unlike,
 )
 
 RNG = np.random.default_rng(0)
@@ -77,3 +78,12 @@ def test_draws_that_underflow_are_inside(value: float) -> None:
 def test_half_a_step_is_the_coarser_of_items_and_rounding() -> None:
     scores = table(np.round(RAW, 2), np.round(RAW, 4), RAW, items=(1324.0, 250.0, np.nan))
     np.testing.assert_allclose(half_step(scores, scores["n_items"]), [0.005, 0.002, 0.0005])
+
+
+def test_scores_are_alike_within_rounding_of_their_size() -> None:
+    """Of a millionth: of 1 where they are fractions, of themselves on other scales."""
+    names = {"benchmark": ["share", "elo"]}
+    bounded = xr.DataArray([True, False], names, ("benchmark",))
+    score = xr.DataArray([[0.5, 1200.0]] * 3, names, ("model", "benchmark"))
+    other = score + np.array([[5e-7, 6e-4], [2e-6, 2e-3], [np.nan, np.nan]])
+    assert unlike(score, other, bounded).values.tolist() == [[False] * 2, [True] * 2, [False] * 2]

@@ -135,3 +135,22 @@ def test_every_slot_says_what_it_is() -> None:
 def test_a_quantile_of_what_is_no_probability_is_refused(prob: object) -> None:
     with pytest.raises(SpecError, match=r"prob must lie in \[0, 1\]"):
         Prior("Normal", mu=0, sigma=1).quantile(prob)  # type: ignore[arg-type]
+
+
+def test_default_priors_are_those_that_their_reasons_speak_of() -> None:
+    """By hand, as the comments beside them say; digests of specs hold the older ones."""
+    lambda_ = PRIOR_SLOTS["levelling"].default
+    assert lambda_.dist == "HalfNormal"
+    assert (1 - np.exp(-2 * lambda_.sigma)) / lambda_.sigma == pytest.approx(1.26, abs=0.005)
+    for slot in ("curvature", "benchmark_curvature"):
+        kappa = PRIOR_SLOTS[slot].default
+        # At -0.125 a slope of 0.5 comes to rest two standard deviations up: 1.25 of the prior's.
+        assert (kappa.dist, kappa.mu, kappa.sigma) == ("Normal", 0, 0.125 / 1.25)
+    spread = PRIOR_SLOTS["item_spread"].default
+    assert (spread.dist, np.exp(spread.mu), spread.sigma) == ("LogNormal", 1.0, 1)
+    share, ratio = (
+        PRIOR_SLOTS[slot].default for slot in ("outlier_share", "outlier_precision_ratio")
+    )
+    assert share.dist == ratio.dist == "Beta" and share.alpha == ratio.alpha == 2
+    assert share.alpha / (share.alpha + share.beta) == pytest.approx(0.1)
+    assert ratio.alpha / (ratio.alpha + ratio.beta) == pytest.approx(1 / 6)

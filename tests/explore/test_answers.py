@@ -52,6 +52,12 @@ def test_a_larger_model_ranks_higher(planner: Planner) -> None:
     )
 
 
+def test_intervals_of_the_standing_say_their_probability(planner: Planner) -> None:
+    answer = planner.answer(planned())
+    for prob in (0.5, 0.9):
+        assert answer.standing(prob).count(f"({prob:.0%} interval ") == 2
+
+
 def test_thresholds_give_probabilities_of_a_new_score(planner: Planner) -> None:
     answer = planner.answer(planned())
     table = answer.passing({"mmlu": 0.7}, 0.9).set_index("benchmark")

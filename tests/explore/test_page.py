@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -129,3 +130,32 @@ def test_in_a_browser_without_a_network(served: str) -> None:
 def _leaves(url: str) -> bool:
     """Return whether a request leaves this machine."""
     return "127.0.0.1" not in url and not url.startswith(("data:", "blob:"))
+
+
+def test_an_empty_category_stays_an_empty_cell(prior_fit) -> None:
+    """The commonest level was none, and the row then said "None": a level that nobody has."""
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame(
+        {
+            "model": [f"m{k}" for k in range(12)],
+            "family": [f"f{k % 3}" for k in range(12)],
+            "params_b": rng.uniform(1, 70, 12),
+            "vendor": ["p0", "p1", *[None] * 10],
+            "quiz": rng.uniform(0.3, 0.8, 12),
+            "code": rng.uniform(0.3, 0.8, 12),
+        }
+    )
+    scores = ls.Scores.from_frame(frame, features=[ls.Feature("vendor", missing="level")])
+    spec = ls.ModelSpec(
+        name="x", covariates=("log_params", "vendor"), skills=ls.load_spec("sloth").skills
+    ).with_({"skills.count": 1})
+    pytest.importorskip("panel", reason="the extra explore is not installed")
+    from latentscale.explore.page import Page
+
+    shown = Page(prior_fit(spec, scores))
+    assert shown.features["vendor"].value == "(missing)"
+    assert shown.planned.features["vendor"] is None
+    assert shown.answer is not None
+    assert str(shown.answer.forecast.models["extrapolates"].values[0]) == ""
+    shown.features["vendor"].value = "p1"
+    assert shown.planned.features["vendor"] == "p1"

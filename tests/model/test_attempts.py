@@ -14,7 +14,7 @@ from scipy import stats
 import latentscale as ls
 from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.errors import DataError, SpecError
-from latentscale.model.attempts import over_attempts
+from latentscale.model.attempts import first_of_each, over_attempts
 from latentscale.model.build import build_design
 from latentscale.model.evaluate import NO_RESIDUALS
 from latentscale.posterior.fit import Fit
@@ -141,3 +141,16 @@ def test_tables_keep_attempts_through_files(tmp_path) -> None:
     scores.save(tmp_path / "t.csv")
     read = ls.readers.read_scores(tmp_path / "t.csv")
     assert read.benchmark_info == scores.benchmark_info
+
+
+def test_tasks_are_those_with_several_attempts_and_begin_with_their_own_benchmark() -> None:
+    """Whatever the order of columns; a benchmark of one attempt alone has no spread of items."""
+    frame = pd.DataFrame({"model": list("abc"), "family": "f", "params_b": [1.0, 3.0, 9.0]})
+    frame = frame.assign(**{"quiz": 0.4, "code pass@10": 0.6, "code": [0.2, 0.3, 0.5]})
+    info = {
+        "code": ls.Benchmark(task="code"),
+        "code pass@10": ls.Benchmark(attempts=10, task="code"),
+    }
+    scores = ls.Scores.from_frame(frame, benchmarks=info)
+    assert first_of_each(scores.dataset).tolist() == [0, 2, 2]
+    assert list(ls.build(spec(), scores).coords["attempted_task"]) == ["code"]

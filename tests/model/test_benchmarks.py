@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 import xarray as xr
 from scipy import stats
 from scipy.special import expit, logit
@@ -165,3 +166,29 @@ def test_precision_is_log_linear_in_its_covariates() -> None:
     wanted = level.values * np.exp(rows.covariates["precision_covariate"].values @ slope.T)
     np.testing.assert_allclose(phi.transpose("model", "benchmark").values, wanted, rtol=1e-12)
     assert precision(spec_with(), {"precision": level}, rows).dims == ("benchmark",)
+
+
+@pytest.mark.filterwarnings("ignore:Scores were read")  # unrelated columns of either orientation
+def test_estimated_ends_of_curves_follow_what_the_table_states(known, prior_fit) -> None:
+    """Stated ceilings stay; where lower is better a curve begins at 1 and ends above 0."""
+    info = {
+        "alpha": ls.Benchmark(floor=0.0),
+        "beta": ls.Benchmark(floor=0.25),
+        "gamma": ls.Benchmark(floor=0.2, ceiling=0.9),
+        "delta": ls.Benchmark(lower_is_better=True),
+    }
+    names = ["model", "family", "params_b", "tokens_t", *info]
+    scores = ls.Scores.from_frame(known.frame.head(12)[names], benchmarks=info)
+    draws = prior_fit(floor_spec(ceiling="estimated"), scores, draws=5).samples
+    floor, share, ceiling = (
+        {name: draws[variable].sel(benchmark=name).values for name in info}
+        for variable in ("floor", "ceiling_share", "ceiling")
+    )
+    shift = draws["floor_shift"].sel(benchmark="beta").values
+    np.testing.assert_allclose(floor["alpha"], 0.0)
+    np.testing.assert_allclose(floor["beta"], expit(logit(0.25) + shift))
+    np.testing.assert_allclose(floor["delta"], 1.0)
+    for name in ("alpha", "beta"):
+        np.testing.assert_allclose(ceiling[name], floor[name] + (1 - floor[name]) * share[name])
+    np.testing.assert_allclose(ceiling["gamma"], 0.9)
+    np.testing.assert_allclose(ceiling["delta"], 1 - share["delta"])

@@ -14,7 +14,7 @@ from latentscale.declare import ModelSpec, Prior, load_spec, spec_from_dict
 from latentscale.model.build import build
 from latentscale.model.design import design
 from latentscale.model.terms.base import Rows
-from latentscale.model.unseen import draw_new_families, draw_raw, family_effects
+from latentscale.model.unseen import draw_new_families, draw_raw, family_effects, raw_of_terms
 
 N = 20_000
 
@@ -362,3 +362,30 @@ def test_a_new_familys_slopes_have_the_spread_of_their_covariate(draws: xr.Datas
     spread = families["family_benchmark_slope"].std("sample").squeeze("family")
     wanted = np.sqrt(WIDER) * scale
     np.testing.assert_allclose(spread.transpose("benchmark", covariate), wanted, rtol=0.04)
+
+
+@pytest.mark.parametrize("lineage", [False, True])
+def test_raw_effects_of_fitted_families_are_standard_normal(
+    lineage: bool, known, prior_fit, everything_spec: ModelSpec
+) -> None:
+    """Of draws of the prior: what new scores move starts from its own prior distribution."""
+    spec = everything_spec.with_({"family.lineage": lineage})
+    models = [f"fam{f:02d}-m{i}" for f in range(6) for i in (0, 1)]
+    names = ["alpha", "beta", "gamma", "delta"]
+    fit = prior_fit(spec, known.scores.select(models=models, benchmarks=names), draws=800)
+    lineages = [str(g) for g in fit.scores.family_lineage().loc[list(fit.scores.families)]]
+    raw = raw_of_terms(spec, fit.samples, list(fit.scores.families), lineages)
+    assert set(raw) == {
+        "family_skill",
+        "family_slope",
+        "family_benchmark",
+        "family_benchmark_slope",
+    }
+    apart = raw["family_benchmark"].isel(benchmark=~np.isin(names, fit.design.anchors))
+    for effect in raw.assign(family_benchmark=apart).data_vars.values():
+        # Around a lineage's level that is centred itself: by (1 - 1 / 3) of a sixth at most.
+        low = 0.8 if lineage and effect.name == "family_skill" else 0.9
+        assert low < float(effect.var()) < 1.1  # 800 draws x 12: a standard error of some 0.02
+    if not lineage:
+        at_anchor = raw["family_benchmark"].isel(benchmark=np.isin(names, fit.design.anchors))
+        assert (at_anchor == 0).all()

@@ -13,6 +13,7 @@ import xarray as xr
 from scipy.special import logit
 
 import latentscale as ls
+from latentscale.analysis.forecasts.rows import typical_features
 from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.errors import DataError, DataWarning, SpecError
 from latentscale.model.design import design
@@ -182,3 +183,38 @@ def test_categories_alone_and_no_covariate_at_all_are_specs_like_others(
 def test_methods_of_marginal_likelihood_refuse_a_category_by_name(scores: ls.Scores) -> None:
     with pytest.raises(SpecError, match="effects of categories in covariates"):
         ls.fit(spec_of("provider"), scores, method=ls.MarginalML())
+
+
+def test_levels_have_the_spread_of_their_own_category(
+    frame: pd.DataFrame, prior_fit: Callable[..., Fit]
+) -> None:
+    """Two categories, the spread of one a hundred times that of the other."""
+    sorts = frame.assign(sort=np.array(["x", "y", "z"])[np.arange(len(frame)) % 3])
+    scores = ls.Scores.from_frame(sorts, features=[ls.Feature("sort", kind="category"), CONTEXT])
+    draws = prior_fit(spec_of("provider", "sort"), scores, draws=300).samples
+    effect, scale = draws["category_effect"], draws["category_scale"]
+    for name, count in (("provider", 4), ("sort", 3)):
+        mine = [v for v in effect["category_level"].values if str(v).startswith(f"{name}=")]
+        unit = effect.sel(category_level=mine) / scale.sel(category=name)
+        assert len(mine) == count
+        # 1,800 values or more: a standard error of at most 0.017.
+        assert float(unit.std()) == pytest.approx(1.0, abs=0.08)
+
+
+def test_models_to_come_are_like_the_latest_members_of_a_family(fitted: Fit) -> None:
+    members = fitted.scores.dataset.isel(model=[0, 1, 2])
+    latest, dates = members["released"].argmax("model"), members["released"].values
+    usual, coming = (
+        {
+            name: values
+            for name, (_, values) in typical_features(fitted, members, 2, to_come=c).items()
+        }
+        for c in (False, True)
+    )
+    np.testing.assert_array_equal(coming["released"], [dates.max()] * 2)
+    middle = dates.min() + (dates - dates.min()).mean()
+    assert abs(usual["released"] - middle).max() <= np.timedelta64(1, "D")
+    assert coming["provider"].tolist() == [members["provider"].isel(model=latest).item()] * 2
+    undated = members.assign(released=members["released"].where(False))
+    there = typical_features(fitted, undated, 1, to_come=True)["released"][1]
+    assert there == fitted.scores.dataset["released"].values.max()

@@ -145,3 +145,22 @@ def test_saved_fits_keep_what_is_estimated(prior_fit: Callable[..., Fit], tmp_pa
     rows = pd.DataFrame({"model": ["new"], "family": "f", "released": "2025-01-01"})
     first, second = (ls.predict(one, rows, seed=1).mean_draws for one in (fit, again))
     np.testing.assert_allclose(first, second)
+
+
+def test_a_fitted_model_is_forecast_with_the_values_that_were_fitted(
+    prior_fit: Callable[..., Fit],
+) -> None:
+    """Not with others from the prior, beside new models that are drawn so."""
+    frame, _ = table(20)
+    fit = prior_fit(spec(), read(frame), draws=12)
+    columns = ["model", "family", "params_b", "released"]
+    new = frame.loc[[2], columns].assign(model="new")
+    rows = pd.concat([frame.loc[[0, 4, 15], columns], new])
+    drawn = ls.predict(fit, rows, seed=1).mean_draws
+    at = fit.evaluator.at(fit.samples, fit.scores.dataset, residuals=NO_RESIDUALS).mean
+    order = ("sample", "model", "benchmark")
+    known = ["m0", "m4", "m15"]
+    np.testing.assert_allclose(
+        drawn.sel(model=known).transpose(*order), at.sel(model=known).transpose(*order), rtol=1e-9
+    )
+    assert float(abs(drawn.sel(model="new") - at.sel(model="m2")).max()) > 1e-3

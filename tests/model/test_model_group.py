@@ -12,11 +12,13 @@ import xarray as xr
 from scipy.special import logit
 
 import latentscale as ls
+from latentscale.analysis.forecasts.rows import planned_rows
 from latentscale.data.scores import Scores
 from latentscale.declare import spec_from_dict
 from latentscale.errors import SpecError
 from latentscale.model.build import build_design
 from latentscale.model.design import design
+from latentscale.model.terms.model_group import ModelGroup
 from latentscale.posterior.fit import Fit
 
 SPEC = spec_from_dict(
@@ -70,12 +72,19 @@ def test_new_models_draw_their_effects_and_fitted_ones_keep_theirs(fit: Fit) -> 
         at.sel(model=known).transpose("sample", "benchmark"),
         rtol=1e-9,
     )
-    curve = fit.evaluator.at(
-        fit.samples, fit.scores.dataset.sel(model=[known]), residuals="none"
-    ).eta.isel(model=0)
-    spread = forecast.mean_draws.sel(model="x").std("sample")
-    assert float(spread.sel(benchmark="alpha")) > 0
-    assert curve.sizes["benchmark"] == len(fit.scores.benchmarks)
+    new = planned_rows(fit, ROW)
+    curve = fit.evaluator.at(fit.samples, new, residuals="none").eta.isel(model=0, drop=True)
+    floor = fit.scores.dataset["floor"]
+    eta = logit((forecast.mean_draws.sel(model="x", drop=True) - floor) / (1 - floor))
+    own = (eta - curve).where(abs(curve) < 8)  # expected scores stay a millionth from 0 and 1
+    for name, group in GROUPS.items():
+        if group == "alone":
+            assert float(abs(own.sel(benchmark=name)).max()) < 1e-4
+            continue
+        scale = fit.samples["model_group_scale"].sel(benchmark_group=group)
+        unit = own.sel(benchmark=name) / scale
+        # Some 400 draws: a standard error of 0.035.
+        assert float(unit.std()) == pytest.approx(1.0, abs=0.16)
 
 
 def test_a_score_moves_the_benchmarks_of_its_group_most(fit: Fit) -> None:
@@ -108,3 +117,16 @@ def test_shares_of_variance_name_the_effect(fit: Fit) -> None:
     shares = ls.studies.variance_shares(fit)
     assert "model x benchmark group" in shares.draws["component"].values
     assert "other terms" not in shares.draws["component"].values
+
+
+def test_effects_have_the_standard_deviation_of_their_group(fit: Fit) -> None:
+    unit = fit.samples["model_group"] / fit.samples["model_group_scale"]
+    # 12 models x 400 draws: a standard error of 0.01.
+    np.testing.assert_allclose(unit.std(["sample", "model"]), 1.0, atol=0.05)
+
+
+def test_an_effect_of_no_spread_has_the_standardised_value_0() -> None:
+    draws = xr.Dataset({"model_group_scale": ("benchmark_group", [0.0, 2.0])})
+    effect = xr.DataArray([[0.0, 3.0]], dims=("model", "benchmark_group"))
+    raw = ModelGroup(kind="model-group").raw_of_model_effect(draws, effect)
+    assert raw.transpose(*effect.dims).values.tolist() == [[0.0, 1.5]]

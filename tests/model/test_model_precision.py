@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,7 @@ import pytest
 import xarray as xr
 
 import latentscale as ls
+from latentscale.analysis.forecasts.latents import draw_noise_of_models
 from latentscale.declare import spec_from_dict
 from latentscale.posterior.fit import Fit
 
@@ -87,3 +90,21 @@ def test_scores_that_contradict_each_other_tell_of_a_noisy_model(
         return float((forecast.draws - forecast.mean_draws).std("sample").mean())
 
     assert noise(contradicting) > 1.5 * noise(agreeing)
+
+
+def test_effects_have_their_standard_deviation(fit: Fit) -> None:
+    draws = fit.samples
+    unit = draws["model_precision"] / draws["model_precision_scale"]
+    # 12 models x 400 draws: a standard error of 0.01.
+    assert float(unit.std()) == pytest.approx(1.0, abs=0.05)
+
+
+def test_fitted_models_keep_their_noise_where_new_ones_are_drawn(fit: Fit) -> None:
+    draws, (known, other) = fit.samples, fit.scores.models[:2]
+    asked: Any = SimpleNamespace(rows=xr.Dataset(coords={"model": [known, "new", other]}))
+    noise = draw_noise_of_models(fit, draws, asked, np.random.default_rng(3))["model_precision"]
+    for name in (known, other):
+        own = draws["model_precision"].sel(model=name)
+        np.testing.assert_array_equal(noise.sel(model=name).values, own.values)
+    new = noise.sel(model="new").values / draws["model_precision_scale"].values
+    assert new.std() == pytest.approx(1.0, abs=0.15)  # 400 draws: a standard error of 0.035

@@ -12,12 +12,13 @@ from scipy.special import expit, logit
 
 import latentscale as ls
 from latentscale.declare import ModelSpec, spec_from_dict, spec_from_json
-from latentscale.declare.likelihood import Noise
+from latentscale.declare.likelihood import Noise, NormalNoise
 from latentscale.errors import SpecError
 from latentscale.model.likelihoods.beta import BetaNoise
 from latentscale.model.likelihoods.beta_binomial import BetaBinomialNoise
 from latentscale.model.likelihoods.logit_normal import LogitNormalNoise
-from latentscale.model.likelihoods.student_t import StudentTNoise
+from latentscale.model.likelihoods.student_t import RealStudentTNoise, StudentTNoise
+from latentscale.model.noise import SampledNoise
 
 KINDS = ("beta", "beta-binomial", "logit-normal", "student-t")
 ITEMS = xr.DataArray([40.0, 200.0, 1000.0], dims="benchmark")
@@ -267,3 +268,36 @@ def test_forecasts_and_log_scores_use_the_likelihood(kind: str, known, prior_fit
     if kind == "beta-binomial":
         scaled = forecast.draws.values * 500
         np.testing.assert_allclose(scaled, np.rint(scaled), atol=1e-9)
+
+
+@pytest.mark.parametrize("noise", [NormalNoise(), RealStudentTNoise(xr.DataArray(4.0))], ids=str)
+def test_sampling_adds_to_the_squared_scale_of_scores_without_bounds(noise: Noise) -> None:
+    """A scale 2 / sqrt(phi) whose square is 4 / phi + s; two errors add up."""
+    middle = xr.DataArray(0.7)
+    together = noise.sampled(xr.DataArray(50.0), middle, xr.DataArray(0.03))
+    assert 4 / float(together) == pytest.approx(4 / 50 + 0.03)
+    known = SampledNoise(noise, xr.DataArray(0.02))
+    again = known.sampled(xr.DataArray(50.0), middle, xr.DataArray(0.03))
+    assert 4 / float(again) == pytest.approx(4 / 50 + 0.02 + 0.03)
+
+
+@pytest.mark.parametrize("kind", ["logit-normal", "student-t"])
+def test_sampling_of_items_near_an_end_is_that_at_half_an_item(kind: str) -> None:
+    """On the logit scale 1 / (n m (1 - m)) is added, m no nearer to 0 and 1 than 1 / (2 n)."""
+    items, half = 50, 0.01
+    for mean, at in ((1e-6, half), (0.004, half), (0.3, 0.3), (1 - 1e-6, half)):
+        both = NOISE[kind].sampled(xr.DataArray(40.0), xr.DataArray(mean), xr.DataArray(1 / items))
+        assert 4 / float(both) == pytest.approx(4 / 40 + 1 / (items * at * (1 - at)))
+
+
+def test_counts_have_the_sampling_of_items_already() -> None:
+    phi, mean = xr.DataArray(37.0), xr.DataArray(0.3)
+    assert NOISE["beta-binomial"].sampled(phi, mean, xr.DataArray(0.02)) is phi
+
+
+def test_a_score_of_a_single_item_is_no_count(known) -> None:
+    long = known.frame.head(6)[["model", "family", "params_b", "tokens_t", "alpha"]]
+    long = long.rename(columns={"alpha": "score"}).assign(benchmark="alpha", n_items=[1] + [40] * 5)
+    scores = ls.Scores.from_long(long, benchmarks={"alpha": ls.Benchmark(n_items=40)})
+    with pytest.raises(SpecError, match="number of items"):
+        ls.build(spec_of("beta-binomial"), scores)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from scipy import stats
 from scipy.special import expit
 
 import latentscale as ls
@@ -18,7 +19,8 @@ from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.errors import FitWarning, SpecError
 from latentscale.inference.method import Method
 from latentscale.model.design import Design, design
-from latentscale.model.open_ceilings import open_curves, opened_draws, representative
+from latentscale.model.likelihoods.beta import BetaNoise
+from latentscale.model.open_ceilings import _Curve, open_curves, opened_draws, representative
 from latentscale.posterior.convert import to_tree
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.fit import Fit
@@ -271,3 +273,15 @@ def test_draws_of_every_method_are_opened(closed: Fit, opened: Fit) -> None:
     is_open = fit.samples["open_ceiling"]
     assert is_open.any("benchmark").sum() == 2
     assert "open ceilings: 2 of 8 draws" in repr(fit)
+
+
+def test_priors_of_an_open_curve_are_densities_of_what_moves() -> None:
+    """Normal for intercept, log slope and log precision; the log of a power that is LogNormal."""
+    powers = {"link_power": ls.Prior("LogNormal", mu=0.2, sigma=0.4)}
+    nothing = xr.DataArray(0.0)
+    curve = _Curve(lines_spec(), 1.0, {}, BetaNoise(), nothing, nothing, np.zeros((1, 1)), powers)
+    at = np.array([[1.0, -0.5, 0.3, 0.6], [-2.0, 0.1, 0.0, -0.7]])
+    found, sds = curve.prior(at), np.array([3.0, 1.0, 1.0])
+    wanted = stats.norm(0, sds).logpdf(at[:, :3]) - stats.norm(0, sds).logpdf(0)
+    np.testing.assert_allclose(found[:, :3], wanted)
+    np.testing.assert_allclose(found[:, 3], stats.norm(0.2, 0.4).logpdf(at[:, 3]))

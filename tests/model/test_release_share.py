@@ -10,6 +10,7 @@ import pymc as pm
 import pytest
 
 import latentscale as ls
+from latentscale.analysis.forecasts.rows import planned_rows
 from latentscale.data.releases import release_of_rows
 from latentscale.data.scores import Scores
 from latentscale.declare import ModelSpec
@@ -18,7 +19,10 @@ from latentscale.errors import FitError, SpecError
 from latentscale.model.build import build_design
 from latentscale.model.centring import centred_coordinates
 from latentscale.model.design import Design, design
+from latentscale.model.other_settings import with_other_settings
 from latentscale.model.release_share import correlated, independent, log_determinant
+from latentscale.model.terms.base import terms_of
+from latentscale.model.terms.residual import Residual
 from latentscale.posterior.fit import Fit
 
 SIZES = [3, 1, 2]
@@ -229,3 +233,15 @@ def test_models_with_other_names_are_not_one_release_for_want_of_dates() -> None
     rows[["instruct", "alpha", "beta"]] = [1, 0.4, 0.5]
     spec = spec_of(**{"covariates": ["instruct"]})
     assert design(spec, Scores.from_frame(rows)).release_of_model.tolist() == [0, 1, 2, 1]
+
+
+def test_settings_of_a_release_are_tied_to_each_other(known_share: Fit) -> None:
+    """Those of releases of several, and one alone where another setting of it is asked for."""
+    fit = known_share
+    alone = {"a-2", "b-2"}
+    (residual,) = (term for term in terms_of(fit.spec) if isinstance(term, Residual))
+    assert set(residual.tied_models(fit.samples, fit.design)) == set(fit.scores.models) - alone
+    day = pd.Timestamp("2025-02-10")
+    row = pd.DataFrame({"model": ["a-2_high"], "family": "a", "released": day})
+    draws = with_other_settings(fit.spec, fit.samples, fit.design, planned_rows(fit, row))
+    assert set(residual.tied_models(draws, fit.design)) == set(fit.scores.models) - {"b-2"}

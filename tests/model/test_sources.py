@@ -99,3 +99,18 @@ def test_scores_without_a_source_beside_those_of_one_are_named() -> None:
     taken = frame.assign(benchmark=["quiz", "quiz", "quiz (z)"], source=["z", "y", "x"])
     with pytest.raises(ls.DataError, match="would take that name"):
         ls.Scores.from_long(taken, sources="apart")
+
+
+def test_a_benchmark_that_names_no_source_has_no_offset(prior_fit: Callable[..., Fit]) -> None:
+    frame = (
+        rows(6)
+        .query("source == 'lab'")
+        .pivot_table(index=["model", "family", "params_b"], columns="benchmark", values="score")
+    )
+    table = frame.reset_index().assign(plain=0.5)
+    info = {"quiz": ls.Benchmark(source="vendor"), "code": ls.Benchmark(source="lab")}
+    draws = prior_fit(spec(), ls.Scores.from_frame(table, benchmarks=info), draws=4).samples
+    offset, own = draws["source_offset"], draws["source"]
+    np.testing.assert_array_equal(offset.sel(benchmark="plain"), 0.0)
+    for name, source in (("quiz", "vendor"), ("code", "lab")):
+        np.testing.assert_array_equal(offset.sel(benchmark=name), own.sel(score_source=source))

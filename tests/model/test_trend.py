@@ -96,3 +96,16 @@ def test_a_trend_that_a_spec_cannot_have_is_refused(small_scores: Scores) -> Non
     same = Scores.from_frame(frame, benchmarks=small_scores.benchmark_info)
     with pytest.raises(SpecError, match="differ between models"):
         build_design(spec_of(), design(spec_of(), same))
+
+
+@pytest.mark.parametrize("shape", ["local-linear", "random-walk"])
+def test_changes_have_the_variance_of_their_distance(
+    shape: str, prior_fit: Callable[..., Fit], small_scores: Scores
+) -> None:
+    """Normal(0, trend_scale^2 times the distance of two knots)."""
+    draws = prior_fit(spec_of(shape), small_scores, draws=400).samples
+    change = draws["trend_change"]
+    step = np.diff(change["trend_knot"].values.astype(float)).mean()
+    unit = change / (draws["trend_scale"] * np.sqrt(step))
+    assert unit.size >= 3200  # a standard deviation then has a standard error of at most 0.0125
+    assert float(unit.std()) == pytest.approx(1.0, abs=0.06)

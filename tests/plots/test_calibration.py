@@ -55,3 +55,11 @@ def test_each_benchmark_has_its_coverage(table: pd.DataFrame) -> None:
 def test_too_many_levels_are_refused(table: pd.DataFrame) -> None:
     with pytest.raises(DataError, match="at most 4"):
         plot_coverage(table, levels=(0.1, 0.2, 0.3, 0.4, 0.5))
+
+
+def test_scores_are_called_what_they_are(table: pd.DataFrame) -> None:
+    """Leave-one-out scores were called held-out ones."""
+    for plot in (plot_pit, plot_reliability, plot_coverage):
+        for source in ("held-out", "leave-one-out"):
+            figure = plot(table, source=source)  # type: ignore[operator]
+            assert f"{source} scores" in figure.get_suptitle()

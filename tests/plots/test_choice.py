@@ -74,6 +74,13 @@ def test_bars_are_the_shares_of_the_table() -> None:
     assert [bar.get_width() for bar in by_information.axes[0].patches] == [0.8, 1.15, 0.4, 0.1]
 
 
+def test_benchmarks_for_which_there_is_no_room_are_counted() -> None:
+    rows = pd.concat([CHOICE.rows] * 5, ignore_index=True)
+    many = replace(CHOICE, rows=rows.assign(benchmarks=[f"b{k}" for k in range(len(rows))]))
+    assert "15 of 20 shown" in plot_next_benchmark(many).get_suptitle()
+    assert "shown" not in plot_next_benchmark(CHOICE).get_suptitle()
+
+
 def test_the_chance_curve_and_its_interval() -> None:
     result = needed()
     figure = plot_compute_needed(result, prob=0.5)

@@ -7,9 +7,12 @@ import sys
 from collections.abc import Callable, Iterator
 
 import matplotlib as mpl
+import numpy as np
+import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
+from matplotlib.axes import Axes
 
 import latentscale as ls
 from latentscale.data.scores import Scores
@@ -120,3 +123,34 @@ def test_every_plot_takes_axes(name: str) -> None:
     function = getattr(ls.plots, name)
     assert inspect.signature(function).parameters["ax"].default is None
     assert "\nax\n" in (inspect.getdoc(function) or "")
+
+
+def _rows(panel: Axes) -> tuple[bool, list[str]]:
+    """Return whether rows go down, and their names."""
+    bottom, top = panel.get_ylim()
+    return bottom > top, [text.get_text() for text in panel.get_yticklabels()]
+
+
+def test_rows_are_the_same_on_every_axes_given(plt, fit: Fit) -> None:
+    replicated = ls.studies.posterior_predictive(fit, seed=1)
+    axes = plt.subplots(1, 4)[1]
+    replicated.plot(ax=axes)
+    names = list(fit.scores.benchmarks)
+    assert [_rows(panel) for panel in axes] == [(True, names)] * 4
+    comparison = ls.compare({"one": fit, "other": fit})
+    axes = plt.subplots(1, 2)[1]
+    comparison.plot(ax=axes)
+    assert [_rows(panel) for panel in axes] == [(True, list(comparison.rows["name"]))] * 2
+    influence = ls.studies.family_influence(fit, variables=["intercept"], progress=False)
+    axes = plt.subplots(1, 2)[1]
+    influence.plot(ax=axes)
+    assert [_rows(panel) for panel in axes] == [(True, list(influence.families["family"]))] * 2
+
+
+def test_coverage_names_the_rows_of_every_axes_given(plt) -> None:
+    rng = np.random.default_rng(1)
+    rows = [(f"f{k % 4}", name) for k in range(20) for name in ("quiz", "code")]
+    table = pd.DataFrame(rows, columns=["family", "benchmark"]).assign(pit=rng.random(len(rows)))
+    axes = plt.subplots(1, 2)[1]
+    ls.plots.plot_coverage(table, resamples=50, ax=axes)
+    assert [_rows(panel) for panel in axes] == [(True, ["quiz (20)", "code (20)"])] * 2

@@ -14,7 +14,7 @@ from matplotlib.colors import to_hex
 from latentscale.analysis.skills.skills import Skills
 from latentscale.analysis.skills.variance import VarianceShares
 from latentscale.declare.kinds import TERMS
-from latentscale.errors import DataError
+from latentscale.errors import DataError, FitError
 from latentscale.model.terms.base import components
 from latentscale.plots import (
     plot_family_skills,
@@ -138,7 +138,7 @@ def test_contours_of_a_family_hold_half_and_nine_tenths_of_its_draws(skills: Ski
     outer, inner = _contour_paths(panel)
     for path, share in ((outer, 0.9), (inner, 0.5)):
         assert abs(path.contains_points(draws).mean() - share) < 0.03
-    assert (panel.get_xlabel(), panel.get_ylabel()) == ("skill mmlu", "skill skill 2")
+    assert (panel.get_xlabel(), panel.get_ylabel()) == ("skill mmlu", "skill 2")
 
 
 def _contour_paths(panel: Axes) -> list[Any]:
@@ -153,3 +153,45 @@ def _contour_paths(panel: Axes) -> list[Any]:
 def test_a_joint_density_of_what_is_not_there_is_refused(skills: Skills, families, pair) -> None:
     with pytest.raises(DataError):
         plot_joint_skills(skills, families, pair)
+
+
+def test_a_joint_density_of_few_draws_or_of_constant_ones_is_refused(skills: Skills) -> None:
+    few = replace(skills, family=skills.family.isel(sample=[0]))
+    with pytest.raises(FitError, match="at least 50 draws; this fit has 1"):
+        plot_joint_skills(few, ["opt"])
+    flat = skills.family.copy()
+    flat.loc[{"family": "opt", "skill": "mmlu"}] = 0.5
+    with pytest.raises(FitError, match='"mmlu" of family "opt" is the same in all draws'):
+        plot_joint_skills(replace(skills, family=flat), ["yi", "opt"])
+    line = skills.family.copy()
+    line.loc[{"skill": "skill 2"}] = 2 * line.sel(skill="mmlu", drop=True)
+    with pytest.raises(FitError, match="lie on one line"):
+        plot_joint_skills(replace(skills, family=line), ["yi"])
+
+
+def test_a_family_s_skill_of_zero_is_called_what_it_is(skills: Skills) -> None:
+    """Levels are centred on lineages where there are lineages, and else not always on families."""
+    centred = replace(skills, family=skills.family - skills.family.mean("family"))
+    covariance = xr.DataArray(np.eye(2), dims=("skill", "other_skill"))
+    pooled = replace(skills, population=covariance)
+    for given, words in (
+        (centred, "average of families = 0"),
+        (pooled, "population mean = 0"),
+        (skills, "level of the intercepts = 0"),
+    ):
+        assert plot_family_skills(given, ["yi"]).axes[0].get_xlabel() == f"family's skill, {words}"
+        assert words in " ".join(plot_joint_skills(given, ["yi"]).get_suptitle().split())
+
+
+def test_families_differ_in_colour_and_in_marker(skills: Skills) -> None:
+    figure = plot_joint_skills(skills, FAMILIES)
+    markers = [line.get_marker() for line in figure.axes[0].lines if len(line.get_xdata()) == 1]
+    assert len(set(markers)) == len(FAMILIES)
+    handles = figure.legends[0].legend_handles[: len(FAMILIES)]
+    assert [handle.get_marker() for handle in handles] == markers
+
+
+def test_benchmarks_without_a_variance_are_named(shares: VarianceShares) -> None:
+    assert "Not drawn" not in plot_variance_shares(shares).get_suptitle()
+    some = plot_variance_shares(replace(shares, left_out=("quiz", "code"))).get_suptitle()
+    assert 'fewer than two models: "quiz", "code"' in " ".join(some.split())

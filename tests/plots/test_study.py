@@ -135,6 +135,8 @@ def test_outliers_and_what_is_unsettled(check: FitCheck, tmp_path: Path) -> None
     at = _labelled(panel, "measured score, unsettled").get_offsets()
     np.testing.assert_allclose(at, [[0.7, 1]])
     _saved(figure, tmp_path)
+    assert "shown" not in figure.get_suptitle()
+    assert "1 of 2 shown" in plot_outliers(check, rows=1).get_suptitle()
     empty = check.outliers.iloc[:0]
     clean = FitCheck(**{**vars(check), "outliers": empty, "unsettled": empty})
     with pytest.raises(DataError, match="nothing to draw"):
@@ -157,6 +159,9 @@ def test_predictive_statistics(predictive: PredictiveCheck, tmp_path: Path) -> N
         plot_predictive(predictive, statistics=("meen",))
     with pytest.raises(DataError, match="rows must be a whole number"):
         plot_predictive(predictive, rows="x")  # type: ignore[arg-type]
+    assert (
+        "1 of 2 shown" in plot_predictive(predictive, statistics=("mean",), rows=1).get_suptitle()
+    )
 
 
 def test_a_comparison(tmp_path: Path) -> None:

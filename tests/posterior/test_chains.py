@@ -12,7 +12,9 @@ import xarray as xr
 
 import latentscale as ls
 from latentscale.errors import FitError
+from latentscale.posterior.draws import kept_chains
 from latentscale.posterior.fit import Fit
+from latentscale.posterior.status import status_with_start
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +46,25 @@ def test_chains_that_agree_converge_without_the_one_that_does_not(apart: Fit) ->
     assert apart.with_chains([0, 1, 2, 3]).status.converged is False
     kept = apart.with_chains([0, 1, 2])
     assert kept.status.converged is True
-    assert "chains 0, 1, 2 of 0, 1, 2, 3 kept" in kept.status.message
+    assert "chains 0, 1, 2 kept, chain 3 left out" in kept.status.message
     assert any("which chains were left out" in line for line in kept.status.advice)
+
+
+def test_what_a_status_says_beside_the_draws_stays(apart: Fit) -> None:
+    """Modes that chains leave out, and chains left out before, were forgotten."""
+    own = apart.with_chains([0, 1, 2, 3])
+    start = status_with_start(own.status, "chains begin at 1 of 2 modes", ("Report the other.",))
+    once = replace(own, status=start).with_chains([0, 1, 2])
+    twice, again = once.with_chains([0, 1]), once.with_chains([2, 1, 0])
+    assert once.status.message.endswith(
+        "; chains begin at 1 of 2 modes; chains 0, 1, 2 kept, chain 3 left out"
+    )
+    assert twice.status.message.endswith("chain 3 left out; chains 0, 1 kept, chain 2 left out")
+    assert again.status.message == once.status.message
+    for fit in (once, twice, again):
+        assert fit.status.advice.count("Report the other.") == 1
+        assert sum("which chains were left out" in line for line in fit.status.advice) == 1
+    assert "R-hat" not in "".join(once.status.advice)
 
 
 def test_draws_are_those_of_the_chains_kept_in_every_group(apart: Fit) -> None:
@@ -84,3 +103,10 @@ def test_chains_that_are_not_there_are_refused(apart: Fit, chains: object, words
 def test_one_chain_alone_is_no_choice(prior_fit, quick_spec, small_scores) -> None:
     with pytest.raises(FitError, match="has one chain"):
         prior_fit(quick_spec, small_scores).with_chains([0])
+
+
+def test_chains_that_got_half_as_far_as_the_longest_are_kept() -> None:
+    assert kept_chains([100, 50, 49, 80]) == ([0, 1, 3], 50)
+    assert kept_chains([0, 1]) == ([1], 1)
+    with pytest.raises(FitError, match="before the first kept draw"):
+        kept_chains([0, 0])

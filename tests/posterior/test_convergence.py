@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
-from latentscale.posterior.convergence import convergence
+from latentscale.posterior.convergence import Convergence, convergence
 from latentscale.posterior.status import Status, problems, status_of_chains
 
 
@@ -115,3 +116,12 @@ def test_an_interrupted_run_says_so_and_a_status_reads_back() -> None:
     status = status_of_chains(convergence(draws, statistics(draws)), interrupted=True)
     assert status.interrupted and "interrupted" in status.message and status.advice
     assert Status.from_dict(status.to_dict()) == status
+
+
+def test_the_least_effective_size_is_of_bulk_or_tail() -> None:
+    def least(bulk: list[float], tail: list[float]) -> float:
+        table = pd.DataFrame({"rhat": 1.0, "ess_bulk": bulk, "ess_tail": tail})
+        return Convergence(table, 0, 1.0).min_ess
+
+    assert least([900.0, 800.0], [700.0, 300.0]) == 300.0
+    assert least([200.0, 800.0], [700.0, 300.0]) == 200.0

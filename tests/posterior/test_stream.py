@@ -46,6 +46,16 @@ def test_a_killed_run_is_partial_and_says_so(folder, prepared, store, begin) -> 
     assert back.status == fit.status
 
 
+def test_chains_keep_their_numbers_where_one_has_no_draws(folder, prepared, store, begin) -> None:
+    groups = store(begin(folder), prepared.scores.benchmarks, {0: 0, 1: 31, 2: 25})
+    fit = ls.load(folder)
+    assert fit.posterior["chain"].values.tolist() == [1, 2]
+    np.testing.assert_array_equal(
+        fit.posterior["precision"].sel(chain=2), groups["posterior"]["precision"][2, :25]
+    )
+    assert set(fit.samples["chain"].values) == {1, 2}
+
+
 def test_draws_of_a_killed_run_have_a_hash_once_they_are_resumed(
     folder, prepared, store, begin, monkeypatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -338,3 +339,14 @@ def test_a_point_estimate_says_what_it_cannot_answer(asked: Request, fit: Fit) -
     assert all("point estimate" in one.absent for one in absent.values())
     captions = [b.frame for one in made if one.key == "skills" for b in _of(one.blocks, TableBlock)]
     assert captions[0][["lower", "upper"]].isna().all().all()
+
+
+def test_residuals_and_widths_say_what_they_are_of(asked: Request, fit: Fit) -> None:
+    """Minutes and Elo have no logit, and the width of an interval is one of a probability."""
+    residuals = [block.caption for block in _of(checks(asked), PictureBlock)][1]
+    assert residuals.endswith("in predictive standard deviations on the logit scale.")
+    dated = ls.load(Path(__file__).parents[2] / "docs" / "fits" / "dated.nc")
+    wanted = request(dated, families=["acme"], planned=None, prob=0.8, seed=1)
+    residuals = [block.caption for block in _of(checks(wanted), PictureBlock)][1]
+    assert "on the logit scale" not in residuals and "of logits of fractions; else of" in residuals
+    assert "have 80% intervals of ±" in summary(wanted)

@@ -49,9 +49,11 @@ class ProbeSet(Result):
     Attributes
     ----------
     steps
-        One row a benchmark in the order in which it was added: benchmark, cost, total_cost, and
-        rmse_left: expected root mean square error of the expected scores of all benchmarks that
-        are not in the set so far (in `unit`), over models to come.
+        One row a benchmark in the order in which it was added: benchmark, cost, total_cost;
+        share_left: share of variance that the set so far leaves, mean over all targets, 0 for one
+        in the set, which falls from step to step; and rmse_left: expected root mean square error
+        of the expected scores of the targets that are not in the set so far (in `unit`), over
+        models to come. These are fewer at each step, so that it may rise.
     left
         One row a benchmark outside the set: benchmark, sd_before, sd_after (standard deviation of
         its expected score before and after the set is measured), share_explained.
@@ -351,7 +353,7 @@ def _described(
         outside = [t not in chosen[:count] for t in joint.targets]
         left = joint.variance(chosen[:count])[outside]
         rmse = float(np.sqrt(left.mean())) if len(left) else 0.0
-        steps.append((name, price[name], total, rmse))
+        steps.append((name, price[name], total, joint.unknown(frozenset(chosen[:count])), rmse))
     after = joint.variance(chosen)
     share = 1 - after / np.where(before > 0, before, 1.0)
     rows = pd.DataFrame(
@@ -364,7 +366,9 @@ def _described(
     )
     rest = rows[~rows[BENCHMARK].isin(chosen)]
     return ProbeSet(
-        steps=pd.DataFrame(steps, columns=[BENCHMARK, "cost", "total_cost", "rmse_left"]),
+        steps=pd.DataFrame(
+            steps, columns=[BENCHMARK, "cost", "total_cost", "share_left", "rmse_left"]
+        ),
         left=rest.sort_values("share_explained", ascending=False).reset_index(drop=True),
         search=search,
         unit=joint.unit,

@@ -236,11 +236,15 @@ def rows_along(
             grow = np.sqrt(at / usual)
             params, tokens = params * grow, tokens * grow
     elif over == "log_flops":
-        if np.isnan(tokens).any():
-            raise DataError(
-                f'Family "{family}" discloses no tokens, so its compute is unknown; use '
-                'over="log_params".'
-            )
+        for values, what, other in (
+            (tokens, "tokens", "log_params"),
+            (params, "sizes", "log_tokens"),
+        ):
+            if np.isnan(values).any():
+                raise DataError(
+                    f'Family "{family}" discloses no {what}, so its compute is unknown; use '
+                    f'over="{other}".'
+                )
         grow = np.sqrt(at / (FLOPS_PER_BILLION_TRILLION * params * tokens))
         params, tokens = params * grow, tokens * grow
     else:
@@ -289,16 +293,16 @@ def geometric_mean(values: xr.DataArray) -> float:
 def held(fit: Fit, members: xr.Dataset, over: str) -> str:
     """Return in words what is held along a curve."""
     params, tokens = geometric_mean(members["params"]), geometric_mean(members["tokens"])
-    undisclosed = "undisclosed" if np.isnan(tokens) else f"held at {tokens:.3g} trillion"
     sized: Mapping[str, Callable[[], str]] = {
-        "log_params": lambda: f"tokens {undisclosed}",
-        "log_tokens": lambda: f"parameters held at {params:.3g} billion",
+        "log_params": lambda: f"tokens {_held_at(tokens, 'trillion')}",
+        "log_tokens": lambda: f"parameters {_held_at(params, 'billion')}",
         "log_flops": lambda: f"tokens per parameter held at {1000 * tokens / params:,.0f}",
     }
     texts = []
     by_compute = fit.transform.needs("log_flops")
-    unused = over == "log_params" and not (by_compute or fit.transform.needs("log_tokens"))
-    if over in sized and not unused and not (over == "log_flops" and np.isnan(tokens)):
+    other = {"log_params": "log_tokens", "log_tokens": "log_params"}.get(over, over)
+    unused = other != over and not (by_compute or fit.transform.needs(other))
+    if over in sized and not unused and not (over == "log_flops" and np.isnan(tokens / params)):
         texts.append(sized[over]())
     elif over == "log_flops" and fit.transform.needs("log_params"):
         texts.append("parameters grow as the square root of compute")
@@ -315,3 +319,7 @@ def held(fit: Fit, members: xr.Dataset, over: str) -> str:
         tuned = float(members["instruct"].mean()) > 0.5
         texts.append("as instruction-tuned" if tuned else "as base model")
     return "; ".join(texts) or "nothing else is held"
+
+
+def _held_at(value: float, unit: str) -> str:
+    return "undisclosed" if np.isnan(value) else f"held at {value:.3g} {unit}"

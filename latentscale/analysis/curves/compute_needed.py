@@ -138,7 +138,9 @@ class ComputeNeeded(Result):
         -------
         pandas.DataFrame
             Rows lower, median, upper; columns flops, params_b (billions), tokens_t (trillions) and
-            beyond_fitted (bool). Infinite where the quantile is beyond the upper limit.
+            beyond_fitted (bool; missing where no fitted model discloses its compute). Infinite
+            where the quantile is beyond the upper limit, and the lower limit where the quantile
+            is that or less: no smaller compute was looked at.
 
         Raises
         ------
@@ -156,7 +158,7 @@ class ComputeNeeded(Result):
         flops = np.quantile(self.draws.values, [low, 0.5, high], method="inverted_cdf")
         params = np.sqrt(flops / (FLOPS_PER_BILLION_TRILLION * self.tokens_per_parameter / 1000))
         first, last = self.fitted_range
-        return pd.DataFrame(
+        table = pd.DataFrame(
             {
                 "flops": flops,
                 "params_b": params,
@@ -165,6 +167,9 @@ class ComputeNeeded(Result):
             },
             index=pd.Index(["lower", "median", "upper"], name="quantile"),
         )
+        if np.isnan(first):
+            return table.assign(beyond_fitted=pd.array([pd.NA] * len(table), dtype="boolean"))
+        return table
 
     plot = Picture("plot_compute_needed")
 
@@ -179,20 +184,23 @@ class ComputeNeeded(Result):
         """
         flops = self.table()["flops"]
         held = f"; {self.held}" if self.held else ""
+        least, most = self.limits
+        open_below = flops["lower"] <= least
+        low = f"{least:.2g} or less" if open_below else f"{flops['lower']:.2g}"
+        what = f"{self.family} reaches {self.shown_target} on {self.benchmark}"
         if np.isinf(flops["median"]):
-            lower = flops["lower"]
-            ends = f"; {DEFAULT_PROB:.0%} interval from {lower:.2g} FLOPs on"
-            ends = ("" if np.isinf(lower) else ends) + held
+            ends = f"; {DEFAULT_PROB:.0%} interval from {low} FLOPs on"
+            ends = ("" if np.isinf(flops["lower"]) else ends) + held
             return (
-                f"{self.family} reaches {self.shown_target} on {self.benchmark} below "
-                f"{self.limits[1]:.2g} FLOPs with probability "
+                f"{what} below {most:.2g} FLOPs with probability "
                 f"{1 - self.probability_unreachable:.2f} only{ends}"
             )
+        middle = f"{flops['median']:.2g}" + (" or less" if flops["median"] <= least else "")
+        enough = f" {least:.2g} is enough with probability {self.probability_already:.2f};"
         return (
-            f"{self.family} reaches {self.shown_target} on {self.benchmark} at "
-            f"{flops['median']:.2g} FLOPs ({DEFAULT_PROB:.0%} interval {flops['lower']:.2g} to "
-            f"{flops['upper']:.2g}); not below {self.limits[1]:.2g} with probability "
-            f"{self.probability_unreachable:.2f}{held}"
+            f"{what} at {middle} FLOPs ({DEFAULT_PROB:.0%} interval {low} to "
+            f"{flops['upper']:.2g});{enough if open_below else ''} not below {most:.2g} with "
+            f"probability {self.probability_unreachable:.2f}{held}"
         )
 
     def brief(self) -> pd.DataFrame:

@@ -76,6 +76,11 @@ class Curve(Result):
     family_range
         Smallest and largest value of `over` among the family's fitted models, in natural units;
         None where it has none.
+    left_out
+        Models of the family that have scores and do not state `over`, so that `observed` is
+        without them.
+    is_posterior
+        False if the fit is a point estimate; tables then hold no intervals of expected scores.
 
     Examples
     --------
@@ -96,6 +101,8 @@ class Curve(Result):
     is_log: bool = True
     units: Mapping[str, str] = field(default_factory=dict)
     falling: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    is_posterior: bool = True
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return one row a point and benchmark.
@@ -110,7 +117,8 @@ class Curve(Result):
         pandas.DataFrame
             Columns benchmark, at (natural units), mean, median, lower, upper (of the expected
             score), score_lower, score_upper (of a new score), beyond_fitted (bool), and unit (of
-            the scores; ``"fraction"`` or as in `units`).
+            the scores; ``"fraction"`` or as in `units`). For a point estimate lower and upper are
+            NaN, and score_lower and score_upper leave out the parameters' uncertainty.
 
         Raises
         ------
@@ -133,6 +141,8 @@ class Curve(Result):
                 "score_upper": score["upper"],
             }
         )
+        if not self.is_posterior:
+            wide = wide.assign({name: np.nan * wide[name] for name in ("lower", "upper")})
         table = wide.to_dataframe(dim_order=[BENCHMARK, POINT]).reset_index()
         first, last = self.fitted_range
         table["beyond_fitted"] = (table["at"] < first) | (table["at"] > last)
@@ -168,6 +178,7 @@ class Curve(Result):
         return (
             f"Curve of {self.family} over {self.label} from {first} to {last}, {points} points, "
             f"{self.draws.sizes[BENCHMARK]} benchmarks; {self.held}"
+            + ("" if self.is_posterior else " (a point estimate, without an interval)")
             + units_note(self.units, map(str, self.draws[BENCHMARK].values))
         )
 
@@ -257,6 +268,8 @@ def scaling_curve(
         is_log=is_log(fit, over),
         units={name: unit for name, unit in forecast.units.items() if name in chosen},
         falling=tuple(n for n in chosen if fit.scores.benchmark_info[n].lower_is_better),
+        left_out=_left_out(members, own, chosen),
+        is_posterior=fit.is_posterior,
     )
 
 
@@ -306,3 +319,8 @@ def _observed(members: xr.Dataset, own: np.ndarray, benchmarks: list[str]) -> pd
     return (
         frame.reset_index()[["model", "benchmark", "at", "score"]].dropna().reset_index(drop=True)
     )
+
+
+def _left_out(members: xr.Dataset, own: np.ndarray, benchmarks: list[str]) -> tuple[str, ...]:
+    scored = members["score"].sel({BENCHMARK: benchmarks}).notnull().any(BENCHMARK).values
+    return tuple(str(name) for name in members[MODEL].values[scored & pd.isna(own)])

@@ -79,6 +79,8 @@ class Frontier(Result):
     by
         What has a frontier for each of its levels, such as ``"family"``; empty for one of all
         models. Levels are in order of their medians at the last date, the best first.
+    is_posterior
+        False if the fit is a point estimate; tables then hold no intervals.
 
     Examples
     --------
@@ -96,6 +98,7 @@ class Frontier(Result):
     lower_is_better: bool = False
     unit: str = ""
     by: str = ""
+    is_posterior: bool = True
     plot = Picture("plot_frontier")
 
     @property
@@ -114,8 +117,9 @@ class Frontier(Result):
         best = "Best (lowest)" if self.lower_is_better else "Best"
         form = ".1%" if self.benchmark is not None and not self.unit else ".4g"  # a fraction
         figures = [
-            f"{f'{row[self.by]} ' if self.by else ''}{row['median']:{form}} "
-            f"({row['lower']:{form}} to {row['upper']:{form}}){unit}"
+            f"{f'{row[self.by]} ' if self.by else ''}{row['median']:{form}}"
+            + (f" ({row['lower']:{form}} to {row['upper']:{form}})" if self.is_posterior else "")
+            + unit
             for _, row in last.head(_SAID).iterrows()
         ]
         left = len(last) - len(figures)
@@ -127,6 +131,7 @@ class Frontier(Result):
         return (
             f"{best} {what}{each} by {last[DATE].iloc[0]:%Y-%m-%d}: {', '.join(figures)}"
             f"{f' and {left} more' if left else ''}"
+            f"{'' if self.is_posterior else ' (a point estimate, without an interval)'}"
             f"{to_come if last['beyond_fitted'].any() else ''}"
         )
 
@@ -141,7 +146,8 @@ class Frontier(Result):
         Returns
         -------
         pandas.DataFrame
-            Columns date, median, lower, upper (of the best score or index by then), leader (the
+            Columns date, median, lower, upper (of the best score or index by then; lower and upper
+            are NaN for a point estimate), leader (the
             fitted model with the highest mean by then), probability_new (that a model still to
             come surpasses all fitted ones), beyond_fitted (bool: whether the date is after the
             last fitted release, so that the row is a forecast), leader_median, leader_lower and
@@ -161,8 +167,11 @@ class Frontier(Result):
         """
         known = self.draws.notnull().all(SAMPLE)  # NumPy warns of quantiles of nothing
         rows = known.values.ravel()
-        table = summary(self.draws.where(known, 0.0), prob)[rows].reset_index(drop=True)
-        leader = summary(self.leader_draws.where(known, 0.0), prob)[rows]
+        table, leader = (
+            summary(draws.where(known, 0.0), prob, is_posterior=self.is_posterior)[rows]
+            for draws in (self.draws, self.leader_draws)
+        )
+        table = table.reset_index(drop=True)
         return table.assign(
             leader=self.leaders[MODEL].to_numpy(),
             probability_new=self.leaders["probability_new"].to_numpy(),
@@ -325,6 +334,7 @@ def frontier(
         lower_is_better=down,
         unit=other_units(fit.scores).get(benchmark or "", ""),
         by=by or "",
+        is_posterior=fit.is_posterior,
     )
 
 

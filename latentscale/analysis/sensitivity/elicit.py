@@ -148,7 +148,8 @@ def elicit(
     - a change of the linear predictor (slopes, effects, loadings and spreads): by how much the
       score changes from `at` where the parameter acts once: a standard deviation of the covariate,
       a unit of skill, a standard deviation of families;
-    - the precision: standard deviation of scores around an expected score of `at`;
+    - the precision: standard deviation of scores around an expected score of `at`; under a
+      likelihood of counts that of success rates, on top of which comes the sampling of items;
     - the ceiling: the best score possible.
 
     Of all distributions of its kind, PreliZ takes the one of maximum entropy (``preliz.maxent``).
@@ -242,7 +243,9 @@ def _translation(
                 f"The precision of a {spec.benchmarks.likelihood.kind} likelihood does not say "
                 'how far scores scatter; give bounds on it with units="parameter".'
             )
-        return f"the standard deviation of scores around {at:g}", curve.precision, curve.scatter
+        # Of counts of items the precision is that of the rates: sampling of items comes on top.
+        of = "success rates" if spec.benchmarks.likelihood.needs_items else "scores"
+        return f"the standard deviation of {of} around {at:g}", curve.precision, curve.scatter
     if known.reading == "ceiling":
         return "the best score possible", curve.share_of_ceiling, curve.ceiling_of_share
     if support == POSITIVE:

@@ -15,6 +15,7 @@ from scipy import stats
 
 import latentscale as ls
 from latentscale.analysis.checks.ranking import joint_families, stacking_weights
+from latentscale.analysis.forecasts.stack import _counts
 from latentscale.declare import spec_from_dict
 from latentscale.posterior.convert import to_tree
 from latentscale.posterior.draws import Draws
@@ -475,3 +476,8 @@ def test_fits_of_other_units_are_not_stacked(pooled_fit: Fit) -> None:
     points = in_other_units(pooled_fit, 100, "")
     with pytest.raises(ls.FitError, match="different scores of the same cells"):
         ls.stack({"a": pooled_fit, "b": points}, frame, weights)
+
+
+def test_draws_are_split_by_largest_remainder() -> None:
+    assert _counts({"a": 0.74, "b": 0.26}, 10) == {"a": 7, "b": 3}
+    assert _counts({"a": 0.58, "b": 0.21, "c": 0.21}, 10) == {"a": 6, "b": 2, "c": 2}

@@ -61,7 +61,7 @@ def test_more_benchmarks_leave_less_unknown(fit: Fit) -> None:
     one = ls.probe_set(fit, 1, seed=1)
     shared = probes.left.merge(one.left, on="benchmark", suffixes=("", "_one"))
     assert (shared["sd_after"] <= shared["sd_after_one"] + 1e-12).all()
-    assert "explain" in repr(probes) and probes.table().shape == (3, 4)
+    assert "explain" in repr(probes) and probes.table().shape == (3, 5)
 
 
 def test_by_default_a_small_table_has_a_set_that_leaves_one_benchmark(fit: Fit) -> None:
@@ -84,6 +84,10 @@ def test_costs_change_the_choice_and_exchanges_keep_to_the_budget(fit: Fit) -> N
     assert probes.search == "greedy with exchanges"
     assert not set(probes.best) & set(free.best)
     assert probes.steps["total_cost"].iloc[-1] == 2.0
+    share = probes.steps["share_left"]
+    assert share.is_monotonic_decreasing and 0 <= share.iloc[-1] < share.iloc[0] < 1
+    outside = probes.left["share_explained"]
+    assert share.iloc[-1] == pytest.approx((1 - outside).sum() / len(fit.scores.benchmarks))
 
 
 def test_the_greedy_search_is_close_to_what_comparing_all_sets_gives(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -197,3 +199,61 @@ def test_without_a_covariate_a_curve_runs_along_what_the_spec_uses(small_scores,
         assert ls.scaling_curve(fit, family=family).over == wanted
     fit = prior_fit(spec_from_dict(products), small_scores, draws=4)
     assert ls.scaling_curve(fit, family=family).over == "log_params"
+
+
+@pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
+def test_scores_without_a_place_on_the_curve_are_named(small_scores, prior_fit) -> None:
+    frame = small_scores.to_frame()
+    frame.loc[frame["model"] == "fam00-m1", "params_b"] = np.nan
+    table = ls.Scores.from_frame(frame, benchmarks=small_scores.benchmark_info)
+    fit = prior_fit(ls.ModelSpec(name="tokens", covariates=("log_tokens",)), table, draws=20)
+    sized = fit.spec.with_({"covariates": ["log_tokens", "log_params"]})
+    every = prior_fit(sized, small_scores, draws=20)
+    assert ls.scaling_curve(every, over="log_params", family="fam00", points=3).left_out == ()
+    curve = ls.scaling_curve(fit, over="log_tokens", family="fam00", points=3)
+    assert curve.left_out == () and "fam00-m1" in set(curve.observed["model"])
+    estimated = ls.Scores.from_frame(
+        frame,
+        features=[ls.Feature("params_b", missing="estimated")],
+        benchmarks=small_scores.benchmark_info,
+    )
+    part = prior_fit(sized, estimated, draws=20)
+    curve = ls.scaling_curve(part, over="log_params", family="fam00", points=3)
+    assert curve.left_out == ("fam00-m1",) and set(curve.observed["model"]) == {"fam00-m0"}
+    caption = " ".join(curve.plot().get_suptitle().split())
+    assert 'known place along parameters: "fam00-m1"' in caption
+
+
+@pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
+def test_a_family_without_sizes(small_scores, prior_fit) -> None:
+    """What is held was said to be nan, and the error over compute blamed the tokens."""
+    frame = small_scores.to_frame()
+    frame.loc[frame["family"] == "fam00", "params_b"] = np.nan
+    table = ls.Scores.from_frame(frame, benchmarks=small_scores.benchmark_info)
+    fit = prior_fit(ls.ModelSpec(name="tokens", covariates=("log_tokens",)), table, draws=20)
+    curve = ls.scaling_curve(fit, over="log_tokens", family="fam00", points=3)
+    assert np.isfinite(curve.draws.values).all() and curve.held == "as base model"
+    for limits in (None, (1e22, 1e24)):
+        with pytest.raises(DataError, match="size"):
+            ls.scaling_curve(fit, over="log_flops", family="fam00", limits=limits)
+    stated = frame.assign(flops=1e22 * np.arange(1.0, len(frame) + 1))
+    table = ls.Scores.from_frame(stated, benchmarks=small_scores.benchmark_info)
+    fit = prior_fit(ls.ModelSpec(name="flops", covariates=("log_flops",)), table, draws=20)
+    curve = ls.scaling_curve(fit, family="fam00", points=3)
+    assert np.isfinite(curve.draws.values).all() and "nan" not in curve.held
+    along = ls.scaling_curve(fit, over="log_tokens", family="fam00", points=3)
+    assert along.held == "parameters undisclosed; as base model"
+
+
+def test_a_point_estimate_has_no_interval_of_the_expected_score(small_scores, prior_fit) -> None:
+    fit = prior_fit(ls.ModelSpec(name="tokens", covariates=("log_tokens",)), small_scores, draws=20)
+    point = replace(fit, status=replace(fit.status, is_posterior=False))
+    curve = ls.scaling_curve(point, family="fam00", points=3)
+    table = curve.table()
+    assert table[["lower", "upper"]].isna().all(axis=None) and table["median"].notna().all()
+    assert "a point estimate" in curve.headline
+    for noise, said in ((True, "bands are of the noise alone"), (False, "A point estimate.")):
+        figure = curve.plot(noise=noise)
+        assert said in figure.get_suptitle() and "Bands" not in figure.get_suptitle()
+        labels = figure.axes[0].get_legend_handles_labels()[1]
+        assert ("90% interval" in labels) is noise

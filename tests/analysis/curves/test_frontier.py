@@ -256,6 +256,27 @@ def test_the_plot_has_a_line_a_level(fit: Fit) -> None:
     named = [line for line in each.axes[0].lines if not str(line.get_label()).startswith("_")]
     assert len(named) == min(6, len(fit.scores.families))
     assert "of each family" in each.get_suptitle()
+    looks = {(line.get_color(), line.get_marker()) for line in named}
+    assert len({marker for _, marker in looks}) == len(looks) == len(named)
+
+
+def test_a_point_estimate_has_no_interval(fit: Fit) -> None:
+    """Its interval was from the estimate to itself."""
+    point = replace(fit, status=replace(fit.status, is_posterior=False))
+    best = ls.frontier(point, benchmark="alpha", dates=["2025-07-15"], draws=1)
+    table = best.table()
+    assert table[["lower", "upper", "leader_lower", "leader_upper"]].isna().all(axis=None)
+    assert table["median"].notna().all() and "(a point estimate, without an" in best.headline
+    figure = best.plot()
+    assert "point estimate" in figure.get_suptitle() and "Bands" not in figure.get_suptitle()
+    assert figure.axes[0].get_legend_handles_labels()[1] == ["estimate"]
+
+
+def test_names_of_levels_are_not_read_as_mathematics(fit: Fit) -> None:
+    each = ls.frontier(fit, benchmark="alpha", dates=["2027-01-01"], by="family")
+    odd = [f"a$_{{$ {name}" for name in each.draws["family"].values]
+    draws, leader = (one.assign_coords(family=odd) for one in (each.draws, each.leader_draws))
+    replace(each, draws=draws, leader_draws=leader).plot().to_svg()
 
 
 def test_dates_beyond_the_last_fitted_release_are_marked(fit: Fit) -> None:

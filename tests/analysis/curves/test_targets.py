@@ -124,6 +124,33 @@ def test_a_target_that_most_draws_do_not_reach_is_not_at_infinite_flops(held_fit
     assert never.headline.endswith("with probability 0.00 only")
 
 
+def test_compute_at_the_lower_limit_is_that_or_less(held_fit: Fit) -> None:
+    """Where the lower limit is enough already, its draws are the end of the search."""
+    compute = ls.flops_for_target(held_fit, "alpha", 0.7, family="fresh", tokens_per_parameter=50)
+    least = compute.limits[0]
+    values = np.where(np.arange(compute.draws.size) % 3 == 0, least, 100 * least)
+    some = replace(compute, draws=compute.draws.copy(data=values), probability_already=1 / 3)
+    assert f"interval {least:.2g} or less to {100 * least:.2g})" in some.headline
+    assert f"; {least:.2g} is enough with probability 0.33; not below" in some.headline
+    assert f"at {least:.2g} or less FLOPs" not in some.headline
+    label = some.plot().axes[0].get_legend_handles_labels()[1]
+    assert "90% interval, open below" in label and "median" in label
+    low = np.where(np.arange(values.size) % 3 == 0, 100 * least, least)
+    most = replace(compute, draws=compute.draws.copy(data=low), probability_already=2 / 3)
+    assert f"at {least:.2g} or less FLOPs (90% interval {least:.2g} or less to" in most.headline
+    assert "median" not in most.plot().axes[0].get_legend_handles_labels()[1]
+
+
+def test_whether_compute_is_beyond_the_fitted_is_missing_where_none_is_disclosed(
+    held_fit: Fit,
+) -> None:
+    compute = ls.flops_for_target(
+        held_fit, "alpha", 0.7, family="fresh", tokens_per_parameter=50, limits=LIMITS
+    )
+    table = replace(compute, fitted_range=(np.nan, np.nan)).table()
+    assert table["beyond_fitted"].isna().all()
+
+
 @pytest.mark.parametrize(("target", "shown"), [(0.7, "70%"), (0.999, "99.9%"), (0.125, "12.5%")])
 def test_a_target_is_shown_as_it_was_given(held_fit: Fit, target: float, shown: str) -> None:
     compute = ls.flops_for_target(

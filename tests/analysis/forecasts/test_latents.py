@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
+from scipy import stats
 
 import latentscale as ls
 from latentscale.analysis.forecasts import condition as condition_module
@@ -109,3 +114,49 @@ def test_all_latents_move_only_where_held_ones_leave_few_draws(
     forecast = ls.predict(fit, table, few_shot=few_shot)
     assert asked == ([True, False] if moves else [True])
     assert forecast.draws.sizes[SAMPLE] == 20
+
+
+def problem_of(fit: Fit, family: str, lineage: str) -> latents.LocalProblem:
+    group, draws = group_of(fit, rows(family, lineage)), fit.samples.drop_vars(list(ORIGIN))
+    noise = latents.draw_noise_of_models(fit, draws, group, np.random.default_rng(1))
+    return latents.local_problem(fit, draws, group, noise)
+
+
+def test_a_fitted_family_moves_by_its_deviation_from_the_others(
+    small_scores, prior_fit, one_skill
+) -> None:
+    """Taken from the mean of the 5 others it has 1 + 1 / 5 times the variance, here of 1."""
+    fit = prior_fit(one_skill, small_scores, draws=6)
+    problem = problem_of(fit, "fam02", "lin01")
+    assert problem.known.all()
+    here = np.arange(6)
+    now, then = (
+        problem.terms(here, z)[0]["family_skill"].values.ravel()
+        for z in (problem.start + 1, problem.start)
+    )
+    own = fit.samples["family_skill"].sel(family="fam02").values.ravel()
+    np.testing.assert_allclose(then, own, atol=1e-12)
+    np.testing.assert_allclose(now - then, np.sqrt(6 / 5), rtol=1e-9)
+
+
+def test_unpooled_families_have_their_own_prior(small_scores, prior_fit, one_skill) -> None:
+    spec = one_skill.with_({"family.level": "fixed"}).with_priors(
+        {"fixed_family": ls.Prior("Normal", mu=1.0, sigma=5.0)}
+    )
+    fit = prior_fit(spec, small_scores, draws=6)
+    z = np.random.default_rng(3).normal(size=(6, 1))
+    for family in (("fam02", "lin01"), ("fresh", "strange")):
+        problem = problem_of(fit, *family)
+        np.testing.assert_allclose(problem.log_prior(z), stats.norm(1.0, 5.0).logpdf(z))
+
+
+def test_a_new_score_has_the_usual_sampling_of_its_benchmark() -> None:
+    usual = xr.DataArray([0.01, 0.04], {"benchmark": ["p", "q"]}, ("benchmark",))
+    names = {"model": ["a", "b"], "benchmark": ["p", "q"]}
+    own = xr.DataArray([[0.1, 0.2], [0.3, 0.4]], names, ("model", "benchmark"))
+    cells: Any = SimpleNamespace(
+        is_new=np.array([False, True, False, True]),
+        model_of_cell=["b", "x", "a", "y"],
+        benchmark_of_cell=["p", "q", "q", "p"],
+    )
+    assert latents._by_cell(usual, own, cells).values.tolist() == [0.3, 0.04, 0.2, 0.01]

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from scipy import stats
 
 import latentscale as ls
 from latentscale.analysis.forecasts import condition as condition_module
@@ -22,6 +23,7 @@ from latentscale.analysis.forecasts.latents import (
 from latentscale.analysis.forecasts.moves import SHIFT, moved_by
 from latentscale.analysis.forecasts.new_scores import new_scores
 from latentscale.analysis.forecasts.rows import planned_rows
+from latentscale.analysis.forecasts.shared_effects import shared_effects
 from latentscale.analysis.forecasts.shifts import Shifts, shifts_for
 from latentscale.data.scores import Scores
 from latentscale.declare import ModelSpec, spec_from_dict
@@ -115,15 +117,8 @@ def family_density(fit: Fit, draws: xr.Dataset, at: xr.Dataset) -> np.ndarray:
     return np.array(density)
 
 
-@pytest.mark.parametrize("lineage", [False, True])
-def test_the_prior_of_a_shift_is_that_of_the_effects(
-    lineage: bool, grouped: Scores, prior_fit: Callable[..., Fit]
-) -> None:
+def prior_change(fit: Fit, draws: xr.Dataset, there: xr.Dataset) -> np.ndarray:
     """By hand: differences of normal log densities of all effects that move."""
-    spec = spec_of(family={"level": "partial", "lineage": lineage})
-    fit = prior_fit(spec, grouped, draws=6)
-    draws, made = shifts_of(fit, later(alpha=0.9, gamma=0.8))
-    moves = made.directions.moves
     step = np.diff(draws["trend_knot"].values.astype(float)).mean()
     sd = {
         "slope": fit.spec.prior("slope").sigma,
@@ -131,16 +126,70 @@ def test_the_prior_of_a_shift_is_that_of_the_effects(
         "trend_change": draws["trend_scale"] * step**0.5,
         "residual": draws["residual_scale"],
     }
-    assert set(moves.data_vars) == {*sd, "family_skill", *(["lineage_skill"] if lineage else [])}
-    shift = np.random.default_rng(1).normal(size=(6, 2))
-    there = moved_by(draws, moves, shift)
+    levels = ["family_skill", *(["lineage_skill"] if "lineage_skill" in draws else [])]
+    assert set(there.data_vars) == {*sd, *levels}
     change = family_density(fit, draws, there) - family_density(fit, draws, draws)
     for name, scale in sd.items():
         ratio = -0.5 * (there[name] ** 2 - draws[name] ** 2) / scale**2
         change = change + ratio.sum([d for d in ratio.dims if d != SAMPLE]).values
+    return np.asarray(change)
+
+
+@pytest.mark.parametrize("lineage", [False, True])
+def test_the_prior_of_a_shift_is_that_of_the_effects(
+    lineage: bool, grouped: Scores, prior_fit: Callable[..., Fit]
+) -> None:
+    spec = spec_of(family={"level": "partial", "lineage": lineage})
+    fit = prior_fit(spec, grouped, draws=6)
+    draws, made = shifts_of(fit, later(alpha=0.9, gamma=0.8))
+    shift = np.random.default_rng(1).normal(size=(6, 2))
+    change = prior_change(fit, draws, moved_by(draws, made.directions.moves, shift))
     d = made.directions
     wanted = -(d.slope * shift).sum(1) - np.einsum("sc,scd,sd->s", shift, d.bend, shift) / 2
     np.testing.assert_allclose(change, wanted, rtol=1e-6, atol=1e-7)
+
+
+def test_a_correction_is_the_true_density_over_the_gaussian_one(
+    grouped: Scores, prior_fit: Callable[..., Fit]
+) -> None:
+    """Both relative to the draw itself; by hand from the old scores at the shifted draws."""
+    fit = prior_fit(spec_of(family={"level": "partial"}), grouped, draws=6)
+    draws, made = shifts_of(fit, later(alpha=0.9, gamma=0.8))
+    group = fitted_group(fit)
+    index = np.array([4, 0, 4, 2])
+    u = np.random.default_rng(2).normal(size=(4, 2))
+    shift = made.mode[index] + (made.factor[index] @ u[..., None])[..., 0]
+    chosen = draws.isel({SAMPLE: index})
+    there = moved_by(chosen, made.directions.moves.isel({SAMPLE: index}), shift)
+    noise = draw_noise_of_models(fit, chosen, group, np.random.default_rng(0))
+    likelihoods = []
+    for at in (chosen.assign(there.data_vars), chosen):
+        problem = local_problem(fit, at, group, noise, hold=True)
+        likelihoods.append(problem.log_likelihood(problem.offset).sum(axis=1))
+    gaussian = [
+        stats.multivariate_normal(mode, factor @ factor.T).logpdf([at, [0, 0]])
+        for mode, factor, at in zip(made.mode[index], made.factor[index], shift, strict=True)
+    ]
+    wanted = likelihoods[0] - likelihoods[1] + prior_change(fit, chosen, there)
+    wanted -= np.array([at_shift - at_draw for at_shift, at_draw in gaussian])
+    np.testing.assert_allclose(made.log_correction(index, u), wanted, rtol=1e-6, atol=1e-6)
+
+
+def test_pooled_intercepts_have_the_precision_of_their_groups(fit: Fit) -> None:
+    """The inverse of spread^2 I + group_spread^2 M M', around the mean."""
+    draws = fit.samples.drop_vars(list(ORIGIN))
+    made = shared_effects(fit, draws, planned_rows(fit, later(alpha=0.9)))
+    assert made is not None and made.intercept is not None
+    assert made.intercept_precision is not None
+    same = np.kron(np.eye(2), np.ones((2, 2)))  # alpha and beta, gamma and delta
+    spread, between = (draws[f"intercept_{n}"].values for n in ("spread", "group_spread"))
+    for place in range(10):
+        covariance = spread[place] ** 2 * np.eye(4) + between[place] ** 2 * same
+        np.testing.assert_allclose(
+            made.intercept_precision[place] @ covariance, np.eye(4), atol=1e-8
+        )
+    away = draws["intercept"] - draws["intercept_mean"]
+    np.testing.assert_allclose(made.intercept, away.transpose(SAMPLE, "benchmark"))
 
 
 def test_the_prior_of_a_shift_has_the_correlation_of_settings(

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import latentscale as ls
 from latentscale.analysis.forecasts import condition as condition_module
@@ -80,3 +83,18 @@ def test_weights_are_judged_by_both_figures(
             with pytest.raises(error, match=outcome) as raised:
                 refuse_degenerate(weights, 3, count, ls.FewShot())
             assert "nan" not in str(raised.value)
+
+
+def test_draws_that_the_correction_drops_are_not_counted() -> None:
+    """Half of the chosen draws are impossible under the true density of their shifts."""
+    count = 200
+    possible = np.arange(count) % 2 == 0
+    shared = xr.Dataset({"shift": (("sample", "shift"), np.zeros((count, 1)))})
+    corrections: Any = SimpleNamespace(
+        log_correction=lambda chosen, u: np.where(possible, 0.0, -np.inf)
+    )
+    weights = DrawWeights((), SAMPLER, np.full(count, 1 / count), 120.0, 0.1)
+    rng = np.random.default_rng(1)
+    both, again = condition_module._corrected(weights, corrections, np.arange(count), shared, rng)
+    assert both.ess == pytest.approx(60.0)
+    assert possible[again].all() and len(again) == count

@@ -121,3 +121,14 @@ def test_a_point_estimate_has_neither_intervals_nor_probabilities(
     assert np.isnan(index.agreement(table.set_index("model")["median"])["covered_90"])
     with pytest.raises(ls.FitError, match="no probabilities"):
         index.probability_above(*table["model"][:2])
+
+
+def test_every_benchmark_weighs_alike(fit: Fit, anchors: dict[str, float]) -> None:
+    """Predictors times weights have one standard deviation over models, on every benchmark."""
+    index = ls.capability_index(fit, anchors=anchors)
+    table = fit.scores.dataset
+    eta = fit.evaluator.at(fit.samples, table, residuals="fitted").eta
+    spread = (eta.mean("sample") * index.weights).std("model")
+    np.testing.assert_allclose(spread, float(spread[0]), rtol=1e-9)
+    moved = (eta * index.weights).sum("benchmark") - index.draws
+    assert float(moved.std()) < 1e-9 * float(index.draws.std())

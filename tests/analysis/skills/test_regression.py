@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 import latentscale as ls
-from latentscale.analysis.skills.regression import _draw_conjugate
+from latentscale.analysis.skills.regression import _draw_conjugate, _standards
 from latentscale.errors import DataError, DataWarning, FitError, SpecError
 from latentscale.posterior.fit import Fit
 
@@ -214,3 +214,14 @@ def test_a_further_benchmark_on_few_models_joins_as_one_more_column(
     rows = frame[["model", "family", "lineage", "instruct", "params_b", "tokens_t"]].iloc[40:44]
     draws = ls.predict(fit, rows).draws.sel(benchmark="agent")
     assert draws.sizes["model"] == 4 and np.isfinite(draws.values).all()
+
+
+@pytest.mark.parametrize("identified", [True, False])
+def test_skills_are_standardised_whatever_their_unit(identified: bool) -> None:
+    names = ("sample", "model", "skill")
+    skill = xr.DataArray(np.random.default_rng(1).normal(2, 3, (5, 8, 2)), dims=names)
+    (centre, scale), (ten, tenfold) = (
+        _standards(times * skill, identified=identified) for times in (1, 10)
+    )
+    np.testing.assert_allclose(ten, 10 * centre)
+    np.testing.assert_allclose(tenfold, 10 * scale)

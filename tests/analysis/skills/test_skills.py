@@ -338,3 +338,30 @@ def test_offsets_of_sources_are_no_share(prior_fit) -> None:
     scores = ls.Scores.from_long(source_rows(6), sources="apart")
     shares = ls.studies.variance_shares(prior_fit(source_spec(), scores, draws=10))
     assert list(shares.draws["component"].values) == ["benchmark's own slopes", "noise"]
+
+
+def test_noise_is_averaged_over_the_models_that_were_measured(held_fit: Fit) -> None:
+    """On one benchmark four models alone, whose scores scatter least or most."""
+    table = held_fit.scores.dataset
+    at = held_fit.evaluator.at(held_fit.samples, table, residuals="fitted")
+    mean = at.mean.sel(benchmark="alpha").isel(sample=0).values  # all draws are the same
+    variance = mean * (1 - mean) / (1 + 40)
+    order = np.argsort(variance)
+    assert variance[order[-4:]].mean() > 1.5 * variance[order[:4]].mean()
+    for some in (order[:4], order[-4:]):
+        score = table["score"].copy()
+        score.loc[{"benchmark": "alpha"}] = np.where(np.isin(np.arange(12), some), 0.5, np.nan)
+        fewer = replace(held_fit, scores=ls.Scores(table.assign(score=score)))
+        shares = ls.studies.variance_shares(fewer, draws=1500).draws
+        noise = variance[some].mean()
+        # 24,000 simulated scores: a variance has a relative standard error of some 0.01.
+        found = float(shares.sel(component="noise", benchmark="alpha").mean())
+        assert found == pytest.approx(noise / (noise + mean[some].var()), rel=0.06)
+
+
+def test_the_population_has_the_scales_of_families(fit: Fit, summary: ls.results.Skills) -> None:
+    """D R D, with the correlation R = L L'."""
+    factor = fit.samples["skill_cholesky"].transpose("sample", "skill", "skill_factor").values
+    scaled = fit.samples["family_scale"].transpose("sample", "skill").values[..., None] * factor
+    assert summary.population is not None
+    np.testing.assert_allclose(summary.population.values, scaled @ scaled.transpose(0, 2, 1))
