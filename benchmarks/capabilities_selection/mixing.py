@@ -3,7 +3,8 @@
 The table (../shared/tables/benchpress) is read in place. Fits are kept in the folder runs under a
 label, which is the commit that made them: to compare with an earlier one run this file with that
 commit's checkout as PYTHONPATH. What is judged is what `Fit.convergence` judges: of free skills
-linear predictors in place of loadings and skills, which rotate.
+linear predictors in place of loadings and skills, which rotate. Rows of earlier commits stay in
+mixing.csv.
 
     python -m benchmarks.capabilities_selection.mixing --label now --seeds 1 2
     PYTHONPATH=../earlier python benchmarks/capabilities_selection/mixing.py --label earlier
@@ -23,6 +24,8 @@ import latentscale as ls
 HERE = Path(__file__).resolve().parent
 RUNS = HERE / "runs" / "mixing"
 SHARED = HERE.parents[1].parent / "shared" / "tables" / "benchpress"
+ROWS = HERE / "mixing.csv"
+"""What earlier runs found, of commits whose fits are not kept."""
 KINDS = ("linear_predictor", "intercept", "model_group")
 """Variables that a user reads and that mixed slowest when the study began."""
 LIMIT = 1.05
@@ -74,14 +77,18 @@ def report() -> str:
     from benchmarks.common.markdown import markdown
     from benchmarks.common.provenance import provenance
 
-    rows = [row(path) for path in sorted(RUNS.glob("*.nc"))]
+    earlier = pd.read_csv(ROWS, dtype=str)
+    now = pd.DataFrame([row(path) for path in sorted(RUNS.glob("*.nc"))])
+    rows = pd.concat([earlier, now.astype(str)], ignore_index=True)
+    rows = rows.drop_duplicates(["commit", "seed"], keep="last")
+    rows.to_csv(ROWS, index=False)
     parts = [
         "# Mixing of `capabilities` with the shipped defaults",
         provenance(1),
         "The whole BenchPress matrix (84 models, 133 benchmarks), NUTS with 4 chains of 400 + "
         "1,000 draws. R-hat and bulk ESS of every quantity that `Fit.convergence` judges, and of "
         "the slowest kinds.",
-        markdown(pd.DataFrame(rows)),
+        markdown(rows),
         (HERE / "mixing_notes.md").read_text(encoding="utf-8").strip(),
     ]
     return "\n\n".join(parts) + "\n"
