@@ -15,6 +15,7 @@ from latentscale.data.features.base import ESTIMATED
 from latentscale.data.floors import floor_findings
 from latentscale.data.known import features_of
 from latentscale.data.names import names_like_empty_cells, similar_names
+from latentscale.data.odd_models import odd_model_findings
 from latentscale.data.orientation import orientation_findings
 from latentscale.data.scaling import is_bounded
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
@@ -63,6 +64,7 @@ def dataset_findings(dataset: xr.Dataset) -> list[Finding]:
         *_rarely_measured(dataset),
         *copied_scores(dataset),
         *_exact_bounds(dataset),
+        *odd_model_findings(dataset),
         *_other_units(dataset),
         *floor_findings(dataset),
         *orientation_findings(dataset),

@@ -25,6 +25,8 @@ _NEITHER: Final = re.compile(
     re.IGNORECASE,
 )
 """Columns of numbers that measure no skill: prices, speeds, ranks, counts, settings."""
+EARNED: Final = re.compile(r"revenue|profit|balance|net worth|earn(ed|ings)", re.IGNORECASE)
+"""Amounts of money that a model made, which measure skill; a price or a cost does not."""
 _OF_A_RUN: Final = re.compile(
     r"\b(lr|learning ?rate|weight ?decay|warm-?up( steps)?|batch ?size|dropout|grad(ient)? ?norm"
     r"|data ?mix(ture)?|(usage|market|mix|data) ?share|vocab(ulary)? ?size|contamination|uptime"
@@ -57,6 +59,7 @@ _MEAN: Final = re.compile(r"\W*(average|avg|mean|overall|total)(?![a-z])", re.IG
 def is_neither(name: str) -> bool:
     """Return whether a column's name speaks of prices, speeds, ranks, counts or settings."""
     text = name.replace("_", " ")
+    text = re.sub(r"[$€£]", "", text) if EARNED.search(text) else text
     return bool(_NEITHER.search(text) or _OF_A_RUN.search(text) or _SPREAD.fullmatch(text))
 
 

@@ -244,7 +244,7 @@ def test_repeated_columns_are_refused(first: str) -> None:
 def test_unread_cells_are_counted_with_their_column() -> None:
     table = percentages()
     table.loc[0, "AIME 2025"] = "see notes"
-    with pytest.warns(DataWarning, match=r"AIME 2025: 1 cells are not numbers.*see notes"):
+    with pytest.warns(DataWarning, match=r"AIME 2025: 1 cell is not a number.*gpt-5: see notes"):
         read_published(table)
 
 

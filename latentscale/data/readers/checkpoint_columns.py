@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from latentscale.data.audit import Finding
-from latentscale.data.column_names import is_neither
+from latentscale.data.column_names import is_neither, without_brackets
 from latentscale.data.readers.cells import to_numbers
 from latentscale.data.readers.published_cells import amounts
 from latentscale.data.readers.published_columns import (
@@ -34,6 +34,8 @@ _TOKENS: Final = {
     "tokens_t": 1e12,
 }
 """Columns of tokens seen, with what one of their numbers counts: tokens, billions, trillions."""
+_COUNTED: Final = {spelling(name): tokens for name, tokens in _TOKENS.items()}
+"""The same by spelling: "Tokens (B)" is tokens_b."""
 _FEWEST: Final = 1e6
 """Tokens that any run has seen at its end; fewer are counted in another unit."""
 _PARAMS: Final = (
@@ -69,10 +71,10 @@ def is_checkpoints(table: pd.DataFrame) -> bool:
 
 def tokens_seen(table: pd.DataFrame, what: str) -> np.ndarray:
     """Return the tokens that each row's checkpoint has seen, NaN where no column says them."""
-    name = column_of(table, tuple(_TOKENS))
+    name = _tokens_column(table)
     if name is None:
         return np.full(len(table), np.nan)
-    seen = to_numbers(table[name])[0] * _TOKENS[name]
+    seen = to_numbers(table[name])[0] * _COUNTED[_spelt(name)]
     most = float(np.nanmax(seen, initial=0.0))
     if 0 < most < _FEWEST:
         raise DataError(
@@ -164,5 +166,14 @@ def _is_setting(name: str) -> bool:
     return bool(_SETTINGS.fullmatch(name)) or (is_neither(name) and not is_lower(name))
 
 
+def _tokens_column(table: pd.DataFrame) -> str | None:
+    return next((n for key in _COUNTED for n in table.columns if _spelt(n) == key), None)
+
+
+def _spelt(name: str) -> str:
+    """Return a heading without case, spaces and brackets; the unit in them stays."""
+    return spelling(without_brackets(name))
+
+
 def _own(table: pd.DataFrame) -> set[str | None]:
-    return {run_column(table), column_of(table, STEP), column_of(table, tuple(_TOKENS))}
+    return {run_column(table), column_of(table, STEP), _tokens_column(table)}

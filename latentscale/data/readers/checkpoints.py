@@ -407,7 +407,8 @@ def _with_tokens(
     bare = list(dict.fromkeys(cells.loc[tokens.isna(), "run"]))
     if bare:
         raise DataError(
-            f"the tokens of the checkpoints of {listed(bare)} are not known: give "
+            f"the tokens of the checkpoints of {listed(bare)} are not known: name a column of "
+            'tokens seen "tokens", "tokens_b" (billions) or "tokens_t" (trillions), or give '
             "tokens_per_step= to read_checkpoints, one number or by run, or --tokens-per-step to "
             "`latentscale gather`."
         )

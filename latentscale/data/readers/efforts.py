@@ -36,6 +36,8 @@ _WORD: Final = re.compile(
     re.IGNORECASE,
 )
 _OFF: Final = ("nothinking", "non-thinking", "no thinking", "no", "off", "disabled")
+_SILENT: Final = ("none", "minimal")
+"""Efforts at which a model answers without reasoning first."""
 _REASONING_WORDS: Final = frozenset(("thinking", "reasoning", "reasoner", "think"))
 _REASONING_SERIES: Final = re.compile(
     r"openai-o(-.*)?|deepseek-r(-.*)?|qwq.*|gpt-oss.*|magistral.*|minimax-m.*|codex-.*"
@@ -74,6 +76,23 @@ def effort_of(text: str) -> str:
         return UNSTATED
     thousands = float(budget[1]) if budget[1] else float(budget[2].replace(",", "")) / 1000
     return ("low", "medium", "high")[int(np.searchsorted(LARGEST_BUDGET_K, thousands))]
+
+
+def reasons_by(text: str) -> float | None:
+    """Return 1 or 0 where a text states whether a model reasons, by a mode or an effort; else None.
+
+    Examples
+    --------
+    >>> [reasons_by(text) for text in ("high", "none", "Thinking", "non-reasoning", "hybrid")]
+    [1.0, 0.0, 1.0, 0.0, None]
+    """
+    words = re.findall(r"[a-z]+", text.casefold())
+    if text.strip().casefold() in _OFF or ({"non", "no", "not", "without"} & set(words)):
+        return 0.0
+    level = effort_of(text)
+    if level != UNSTATED:
+        return float(level not in _SILENT)
+    return 1.0 if _REASONING_WORDS & set(words) or words == ["on"] else None
 
 
 def effort(names: Iterable[str]) -> NameReading:
@@ -155,7 +174,7 @@ def reasoning(names: Iterable[str]) -> NameReading:
 def _reasons(name: ModelName) -> str:
     """Return the part of a name from which it reasons, empty if none says so."""
     level = effort_of(name.setting)
-    if level in ("none", "minimal"):
+    if level in _SILENT:
         return ""
     if level != UNSTATED or name.setting == "thinking":
         return name.setting

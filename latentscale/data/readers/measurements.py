@@ -236,8 +236,11 @@ def with_names(models: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
         merged = own.astype(object).where(own.notna(), values)
         models = models.assign(**{name: merged.infer_objects()})
         findings += read.audit.findings
+    stated = models.get("size_class", nothing).astype(object)
+    if stated.notna().all():
+        return models, findings
     sizes = size_class(names)
-    models = models.assign(size_class=sizes.values)
+    models = models.assign(size_class=stated.where(stated.notna(), sizes.values))
     return models, [*findings, *sizes.audit.findings]
 
 

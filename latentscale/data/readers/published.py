@@ -104,20 +104,23 @@ def read_published(
     -------
     Scores
         Families, and where the table does not state them providers, efforts and size classes, are
-        read from names; so are sizes where the table states none and at least half of the names
-        do. A column of numbers is a benchmark: of percentages where cells have a
-        percent sign or exceed 1, of fractions where none does; a rating (real) or an amount
-        (positive, such as minutes) by its name, and a rating too where all scores lie between
-        500 and 5000; cells such as "2 hr 17 min" are minutes. Columns whose names speak of ranks,
-        prices, speeds, votes or settings, means and indices of the others (also with weights, of
-        columns that a name is part of), and numbers beyond 100 that no rule knows are left out.
-        Lower is better where a heading says so ("WER", "perplexity", "↓"). Floors are those of
-        guessing among a known task's choices, unless a score is below.
+        read from names; a column Reasoning may hold yes and no or efforts. Sizes are read from
+        names where the table states none and at least half of the names do. A column of numbers is
+        a benchmark: of percentages where cells have a percent sign or exceed 1, of fractions where
+        none does; a rating (real) or an amount (positive, such as minutes) by its name, and a
+        rating too where all scores lie between 500 and 5000; cells such as "2 hr 17 min" are
+        minutes. Columns whose names speak of ranks, prices, speeds, votes or settings, means and
+        indices of the others (also with weights, of columns that a name is part of), and numbers
+        beyond 100 that no rule knows are left out. A percentage below 0 or above 100 is left out
+        and named where it is one cell of ten or more with percent signs, or of fifty without; else
+        the column is left out. Lower is better where a heading says so ("WER", "perplexity", "↓").
+        Floors are those of guessing among a known task's choices, unless a score is below.
         Errors follow from columns of standard errors and of 95% intervals; half widths printed
         beside a score ("78.2 ± 1.1") count as those of 95%, since spread beyond the stated error
         is estimated. Intervals of amounts, by their ends or as "60 +120/-40", are taken for
         symmetric in logarithms: half their width in logarithms times the score (half their width
-        where an end is not above 0). Each decision is in the audit.
+        where an end is not above 0). Whole numbers in a column such as "GPQA n" are the items of
+        the benchmark's scores. Each decision is in the audit.
 
     Raises
     ------
@@ -214,7 +217,7 @@ def published_measurements(
         cells=cells,
         models=models,
         benchmarks={name: info[name] for name in dict.fromkeys(cells["benchmark"])},
-        features=(*published_features(), *(features or ())),
+        features=(*published_features(own), *(features or ())),
         audit=Audit(
             (
                 *(*unnamed, *bare, *figures, *described_here, *found, *mixed, *merged, *without),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -36,6 +37,11 @@ _CELL: Final = re.compile(
     rf"(?P<minus>-(?=[$€£]))?(?P<money>[$€£])?\s*(?P<number>{_NUMBER})\s*(?P<percent>{_SIGN})?"
     rf"\s*(?P<width>[(\[]?\s*(?:±|\+/-|\+-|\$?\\pm\$?|\+|\[|\().+?)?\s*[*†‡^]*"
 )
+_NOTE: Final = re.compile(
+    rf"(?<={_SIGN})\s*(?:\[\w{{1,2}}\]|\([a-z]\))$|(?<=[\d%\uff05)\]])\s*[*†‡§^¹²³⁴-⁹]+$",
+    re.IGNORECASE,
+)
+"""Marks of footnotes; "45 [1]" without a percent sign may be an interval that was cut off."""
 _PLUS_MINUS: Final = re.compile(
     rf"[(\[]?\s*(?:\+\s*(?P<up>{_NUMBER})\s*{_SIGN}?\s*[/,]?\s*[-–−]\s*(?P<down>{_PLAIN})"
     rf"|(?:±|\+/-|\+-|\$?\\pm\$?)\s*(?P<both>{_NUMBER}))\s*{_SIGN}?\s*[)\]]?"
@@ -111,7 +117,7 @@ def score_cells(column: pd.Series) -> ScoreCells:
         if duration is not None:
             values[row], minutes[row] = duration, True
             continue
-        match = _CELL.fullmatch(cell.strip()) if isinstance(cell, str) else None
+        match = _CELL.fullmatch(_NOTE.sub("", cell.strip())) if isinstance(cell, str) else None
         number = _plain(match["number"]) if match else number_of_cell(cell)
         number = -number if number is not None and match and match["minus"] else number
         width = _width(match["width"], number) if match and match["width"] else None
@@ -192,6 +198,12 @@ def ends_of(column: pd.Series, scores: Floats) -> tuple[Floats, Floats]:
             ends[row] = times
     ends[ends[:, 0] > ends[:, 1]] = np.nan
     return ends[:, 0], ends[:, 1]
+
+
+def is_bare(cell: object) -> bool:
+    """Return whether a cell is one number and nothing else: "1,357" is no interval of 1 to 357."""
+    match = _CELL.fullmatch(cell.strip()) if isinstance(cell, str) else None
+    return match is not None and not match["width"]
 
 
 def half_of_ends(lower: Floats, upper: Floats, scores: Floats, positive: Any) -> Floats:
@@ -288,18 +300,27 @@ def plain_numbers(column: pd.Series) -> tuple[list[float | None], list[str]]:
     return read, odd
 
 
-def truths(column: pd.Series) -> list[float | None] | None:
-    """Return a column of yes and no as 1 and 0, None where empty; None if it holds others."""
+def truths(
+    column: pd.Series, other: Callable[[str], float | None] = lambda text: None
+) -> tuple[list[float | None], list[str]]:
+    """Return a column of yes and no as 1 and 0, None where empty or neither, and cells that are.
+
+    Parameters
+    ----------
+    column
+        The cells.
+    other
+        What a text that is neither yes nor no says; None if it does not.
+    """
     read: list[float | None] = []
+    odd = []
     for cell in column.tolist():
         text = str(cell).strip().casefold()
-        if is_empty(cell):
-            read.append(None)
-        elif text in _YES or text in _NO:
-            read.append(float(text in _YES))
-        else:
-            return None
-    return read if any(value is not None for value in read) else None
+        known = text in _YES or text in _NO
+        value = None if is_empty(cell) else float(text in _YES) if known else other(str(cell))
+        read.append(value)
+        odd += [str(cell)] if value is None and not is_empty(cell) else []
+    return read, odd
 
 
 def dates(column: pd.Series) -> tuple[list[pd.Timestamp | None], list[str], dict[str, str]]:

@@ -13,7 +13,7 @@ from typing import Final
 
 import pandas as pd
 
-from latentscale.data.column_names import without_brackets
+from latentscale.data.column_names import EARNED, without_brackets
 from latentscale.errors import spelling
 
 _ROLES: Final[Mapping[str, str]] = {
@@ -41,6 +41,7 @@ _ROLES: Final[Mapping[str, str]] = {
     "effort": "effort|reasoning effort|thinking effort|reasoning level|thinking",
     "reasoning": "reasoning|is reasoning|reasoning model|thinking mode",
     "instruct": "instruct|is instruct",
+    "size_class": "size class|model size class|size category|size tier",
     "open_weights": "open weights|open source|open|weights|license|licence|model license|开源",
     "benchmark": """benchmark|benchmarks|bench|benchmark name|task|task name|dataset|dataset name
     |eval|eval name|evaluation|category|subset|test|metric|metric name|measure
@@ -66,9 +67,14 @@ _LESS: Final = re.compile(r"[↓⬇▼]|lower[ -](is[ -])?better|越低越好|�
 _MORE: Final = re.compile(r"[↑⬆▲]|higher[ -](is[ -])?better|越高越好|越大越好", re.IGNORECASE)
 """What a heading says of which scores are better; it wins over what its words suggest."""
 _AMOUNTS: Final = (
-    (re.compile(r"minutes?(?![a-z])|分钟", re.IGNORECASE), "minutes"),
-    (re.compile(r"hours?(?![a-z])", re.IGNORECASE), "hours"),
-    (re.compile(r"dollars?|usd|revenue|profit|balance|net worth|earnings", re.IGNORECASE), "USD"),
+    (
+        re.compile(r"minutes?(?![a-z])|分钟|[(\[](in )?mins?\.?[)\]]|,? mins?\.?$", re.IGNORECASE),
+        "minutes",
+    ),
+    (re.compile(r"hours?(?![a-z])|[(\[](in )?(h|hrs?\.?)[)\]]", re.IGNORECASE), "hours"),
+    (re.compile(rf"dollars?|usd|{EARNED.pattern}", re.IGNORECASE), "USD"),
+    (re.compile(r"per (1[, ]?000|1k|thousand)(?!\d)", re.IGNORECASE), "per 1,000"),
+    (re.compile(r"per (1[, ]?000[, ]?000|million)(?!\d)", re.IGNORECASE), "per million"),
     (re.compile(r"perplexity|(?<![a-z])ppl(?![a-z])|loss(?![a-z])", re.IGNORECASE), ""),
 )
 """Positive amounts that measure skill, with their units."""

@@ -13,7 +13,7 @@ from latentscale.data.audit import Finding
 from latentscale.data.empty import is_empty
 from latentscale.data.features import Feature
 from latentscale.data.known import known_features
-from latentscale.data.readers.efforts import UNSTATED, effort_of
+from latentscale.data.readers.efforts import UNSTATED, effort_of, reasons_by
 from latentscale.data.readers.measurements import commonest, name_features
 from latentscale.data.readers.model_names import parse_name
 from latentscale.data.readers.published_cells import (
@@ -24,6 +24,7 @@ from latentscale.data.readers.published_cells import (
     truths,
 )
 from latentscale.data.readers.published_columns import Roles, counted_in, power_of_ten
+from latentscale.data.readers.size_classes import SIZE_CLASSES
 from latentscale.data.table import MAX_TOKENS_T
 from latentscale.errors import DataError, listed
 from latentscale.markup import counted
@@ -31,6 +32,7 @@ from latentscale.markup import counted
 _PROPRIETARY = "proprietary", "proprietary license", "commercial", "api"
 _CLOSED = frozenset((*_PROPRIETARY, "closed", "closed source", "闭源", "否"))
 _TEXTS = ("family", "lineage", "provider")
+_CHOICES = ("reasoning", "instruct", "open_weights", "size_class")
 _AMOUNTS = {"params_b": 1e9, "active_params_b": 1e9, "tokens_t": 1e12, "flops": 1.0}
 """Units in which amounts are kept: billions of parameters, trillions of tokens, FLOP."""
 _MOST = 0.5
@@ -39,12 +41,19 @@ class, which every name has, says more."""
 _EXPERTS = re.compile(r"\d+x\d+(\.\d+)?b")
 _UNREAD = 30
 """Cells named in one message: more than a reader corrects one by one."""
-_ISO = "Write dates as 2024-07-23."
+_ALLOWED = {
+    "released": "Write dates as 2024-07-23.",
+    "reasoning": "Write yes or no, or an effort such as low or high.",
+    "instruct": "Write yes or no.",
+    "size_class": f"Allowed are {listed(SIZE_CLASSES, len(SIZE_CLASSES))}.",
+}
+"""What may be written in a column, by its role."""
 
 
-def published_features() -> tuple[str | Feature, ...]:
-    """Return declarations of the features that published tables may state."""
-    return ("released", "flops", "active_params_b", "open_weights", *name_features())
+def published_features(own: Collection[str] = ()) -> tuple[str | Feature, ...]:
+    """Return declarations of the features that published tables may state, but the caller's own."""
+    features = ("released", "flops", "active_params_b", "open_weights", *name_features())
+    return tuple(f for f in features if (f if isinstance(f, str) else f.name) not in own)
 
 
 def with_figures(
@@ -107,6 +116,9 @@ def described(
     """
     columns = roles.columns
     efforts = _efforts(table, columns.get("effort"))
+    if "effort" not in columns:  # a column "Reasoning" may hold "low" and "high" as well as "no"
+        modes = _efforts(table, columns.get("reasoning"))
+        efforts = modes if {*modes} - {None, "none"} else efforts
     written = [str(cell).strip() for cell in table[columns["model"]].tolist()]
     names = pd.Series([plain_name(name) or name for name in written], dtype=object)
     levels = pd.DataFrame({"model": names, "effort": efforts}).fillna({"effort": ""})
@@ -115,7 +127,7 @@ def described(
     named = names.where(~apart, names + " (" + levels["effort"] + ")")
     read: dict[str, Sequence[Any] | pd.Series] = {"effort": efforts}
     findings = [_recognised(roles), *_cleaned(written, names)]
-    for role in ("released", *_TEXTS, *_AMOUNTS, "reasoning", "instruct", "open_weights"):
+    for role in ("released", *_TEXTS, *_AMOUNTS, *_CHOICES):
         if role not in columns:
             continue
         values, odd, notes = _read(role, table[columns[role]])
@@ -125,7 +137,7 @@ def described(
         if odd:
             shown = listed(dict.fromkeys(odd), _UNREAD)
             message = f"{len(odd)} cells were not understood and left empty: {shown}."
-            message += f" {_ISO}" if role == "released" else ""
+            message += f" {_ALLOWED[role]}" if role in _ALLOWED else ""
             findings.append(Finding("warning", "cell-unread", columns[role], message))
     read |= {name: table[name] for name in own}
     rows = pd.DataFrame({"model": named, **{k: list(v) for k, v in read.items()}})
@@ -209,9 +221,20 @@ def _read(role: str, column: pd.Series) -> tuple[Sequence[Any] | None, list[str]
         pairs = zip(column.tolist(), read, strict=True)
         odd = [str(cell) for cell, value in pairs if value is None and not _unstated(cell)]
         return (*_few_too_large(read, odd), {}) if role == "tokens_t" else (read, odd, {})
+    if role == "size_class":
+        return *_size_classes(column), {}
     if role == "open_weights":
-        return truths(column) or _licences(column), [], {}
-    return truths(column), [], {}
+        stated, unclear = truths(column)
+        return (_licences(column) if unclear else stated), [], {}
+    return *truths(column, reasons_by if role == "reasoning" else lambda text: None), {}
+
+
+def _size_classes(column: pd.Series) -> tuple[list[str | None], list[str]]:
+    """Return the size class that each cell names, None where empty or not one, and the latter."""
+    texts = [None if is_empty(cell) else str(cell).strip().casefold() for cell in column]
+    read = [text if text in SIZE_CLASSES else None for text in texts]
+    odd = [str(c) for c, t, r in zip(column, texts, read, strict=True) if t and r is None]
+    return read, odd
 
 
 def _few_too_large(

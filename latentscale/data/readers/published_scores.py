@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -12,31 +12,31 @@ import pandas as pd
 from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.column_names import is_neither
-from latentscale.data.empty import is_empty
 from latentscale.data.readers.benchmark_names import group_of, plain_name
 from latentscale.data.readers.guessing import floor_for
 from latentscale.data.readers.published_cells import (
     NORMAL_95,
     Floats,
     ScoreCells,
-    ends_of,
-    half_of_ends,
-    half_widths,
     score_cells,
 )
 from latentscale.data.readers.published_columns import (
     Roles,
     bounds_among,
-    is_error,
     is_in_points,
-    is_interval,
     is_lower,
     is_metric,
     is_rating,
-    scored_by,
     unit_of_amount,
-    without_error_words,
 )
+from latentscale.data.readers.published_errors import (
+    error_columns,
+    half_of_rows,
+    standard_errors,
+    tiny_errors,
+)
+from latentscale.data.readers.published_impossible import named_outside, without_impossible
+from latentscale.data.readers.published_items import item_columns, items_of, items_read
 from latentscale.data.readers.published_means import means_among
 from latentscale.data.readers.published_metrics import with_metrics
 from latentscale.errors import DataError, listed
@@ -46,8 +46,6 @@ _RATINGS: Final = (500.0, 5000.0)
 """Where Elo ratings of models lie; those of players begin near 1000 and reach 4000 (Codeforces)."""
 _FEW: Final = 3
 """Fewer rows than these may be numbered 1, 2, 3 by chance."""
-_MOST_ITEMS: Final = 1e6
-"""Items of a benchmark: the largest test sets have some ten thousand."""
 _FLOORS_SAID: Final = 12
 """Floors that one finding names: as many as a table of multiple-choice tasks has."""
 _COMMAS: Final = "numbers with a decimal comma; write them with a dot"
@@ -82,8 +80,10 @@ def wide_cells(
         The table, for messages.
     """
     columns = {name: score_cells(table[name]) for name in roles.others if name not in own}
-    errors = _error_columns(columns, declared)
-    info, left_out = _benchmarks(columns, errors, declared)
+    columns, impossible = without_impossible(columns, dict.fromkeys(columns, named), declared)
+    errors = error_columns(columns, declared)
+    counts = item_columns({n: c for n, c in columns.items() if n not in errors}, declared)
+    info, left_out = _benchmarks(columns, {*errors, *counts}, declared, named)
     values = {name: columns[name].values for name in info}
     combined, kept = means_among(values, declared)
     left_out |= combined
@@ -93,7 +93,7 @@ def wide_cells(
             f"{what}: no column is a benchmark. {_reasons(left_out)} Declare one with "
             'benchmarks={"name": Benchmark(scale=...)}.'
         )
-    stderr, unused = _stderr(table, columns, info, errors)
+    stderr, unused = standard_errors(table, columns, info, errors)
     left_out |= unused
     sources = _sources(table, roles)
     parts = [
@@ -103,7 +103,7 @@ def wide_cells(
                 "benchmark": name,
                 "score": columns[name].values,
                 "stderr": stderr[name],
-                "n_items": np.nan,
+                "n_items": items_of(columns, counts, name),
                 "source": sources,
             }
         )
@@ -113,8 +113,10 @@ def wide_cells(
         *_left_out(left_out),
         *kept,
         *_scales(info, declared),
-        *_cells(table, columns, info, declared),
-        *_tiny_errors(columns, stderr, info),
+        *impossible,
+        *items_read({column: name for column, name in counts.items() if name in info}),
+        *_cells(table, named, columns, info, declared),
+        *tiny_errors(columns, stderr, info),
     ]
     return pd.concat(parts, ignore_index=True), info, found
 
@@ -136,23 +138,16 @@ def long_cells(
     bounds = bounds_among([name for name in roles.others if name not in own])
     info: dict[str, Benchmark] = {}
     left_out: dict[str, str] = {}
-    parts: dict[str, ScoreCells] = {}
     metrics = [name for name in roles.others if name not in own and is_metric(name)]
     headings, mixed = with_metrics(names, table[metrics])
-    for name, rows in names.groupby(names, sort=False).groups.items():
-        parts[str(name)] = part = ScoreCells(
-            read.values[rows],
-            read.percent[rows],
-            read.money[rows],
-            read.half[rows],
-            [],
-            minutes=read.minutes[rows],
-        )
-        benchmark, why = _declared(str(name), part, declared, heading=headings[str(name)])
+    parts, impossible, groups = _by_benchmark(read, named, names, declared)
+    for name, part in parts.items():
+        read.values[groups[name]] = part.values
+        benchmark, why = _declared(name, part, declared, heading=headings[name])
         if benchmark is None:
-            left_out[str(name)] = why
+            left_out[name] = why
         else:
-            info[str(name)] = benchmark
+            info[name] = benchmark
     if not info:
         raise DataError(f"{what}: no benchmark has a score. {_reasons(left_out)}")
     by_model = _by_model(named, names, read.values)
@@ -160,7 +155,7 @@ def long_cells(
     left_out |= combined
     info = {name: benchmark for name, benchmark in info.items() if name not in combined}
     positive = names.isin([name for name, about in info.items() if about.scale == "positive"])
-    half = _half_of_rows(table, columns["score"], read, bounds, positive.to_numpy())
+    half = half_of_rows(table, columns["score"], read, bounds, positive.to_numpy())
     error = np.where(np.isnan(error), half / NORMAL_95, error)
     error = np.where(error > 0, error, np.nan)
     cells = pd.DataFrame(
@@ -181,11 +176,26 @@ def long_cells(
         *mixed,
         *kept,
         *_scales(info, declared),
-        *_cells(table, parts, info, declared),
-        *_tiny_errors(parts, {name: error[names == name] for name in info}, info),
-        *_unread(columns["score"], table, read),
+        *impossible,
+        *_cells(table, named, parts, info, declared),
+        *tiny_errors(parts, {name: error[names == name] for name in info}, info),
+        *_unread(columns["score"], table, named, read),
     ]
     return cells[cells["benchmark"].isin(info)], info, found
+
+
+def _by_benchmark(
+    read: ScoreCells, named: pd.Series, names: pd.Series, declared: Mapping[str, Benchmark]
+) -> tuple[dict[str, ScoreCells], list[Finding], dict[str, pd.Index]]:
+    """Return the cells of each benchmark and their rows, and findings on cells left out."""
+    groups = {str(n): rows for n, rows in names.groupby(names, sort=False).groups.items()}
+    fields = ("values", "percent", "money", "half", "minutes")
+    parts = {
+        name: ScoreCells(**{f: getattr(read, f)[rows] for f in fields}, unread=[])
+        for name, rows in groups.items()
+    }
+    models = {name: named.loc[rows] for name, rows in groups.items()}
+    return *without_impossible(parts, models, declared), groups
 
 
 def _column(table: pd.DataFrame, name: str | None) -> Floats:
@@ -202,6 +212,7 @@ def _benchmarks(
     columns: Mapping[str, ScoreCells],
     errors: Collection[str],
     declared: Mapping[str, Benchmark],
+    models: pd.Series,
 ) -> tuple[dict[str, Benchmark], dict[str, str]]:
     """Return the declarations of columns of scores, and why other columns are not some."""
     info: dict[str, Benchmark] = {}
@@ -213,7 +224,8 @@ def _benchmarks(
         if benchmark is not None and name not in declared and _numbers_rows(cells.values):
             benchmark, why = None, "the numbers of the rows"
         if benchmark is None:
-            left_out[name] = why
+            unknown = why.startswith(("numbers of", "percent signs"))
+            left_out[name] = why + (named_outside(cells.values, models) if unknown else "")
         else:
             info[name] = benchmark
     return info, left_out
@@ -231,45 +243,6 @@ def _by_model(models: pd.Series, benchmarks: pd.Series, scores: Floats) -> dict[
     table = pd.DataFrame({"model": models, "benchmark": benchmarks, "score": scores})
     wide = table.pivot_table(index="model", columns="benchmark", values="score", dropna=False)
     return {str(name): wide[name].to_numpy(dtype=float) for name in wide}
-
-
-def _tiny_errors(
-    columns: Mapping[str, ScoreCells], stderr: Mapping[str, Floats], info: Mapping[str, Benchmark]
-) -> list[Finding]:
-    """Find errors of percentages that no test set is large enough for: fractions, perhaps."""
-    tiny = []
-    for name, about in info.items():
-        score = columns[name].values
-        items = score * (100.0 - score) / stderr[name] ** 2
-        if about.scale == "percent" and np.nanmedian(np.append(items, 0.0)) > _MOST_ITEMS:
-            tiny.append(name)
-    if not tiny:
-        return []
-    message = (
-        f"the errors beside {listed(tiny)} are as small as those of more than {_MOST_ITEMS:,.0f} "
-        "items: fractions among percentages? If so, multiply them by 100."
-    )
-    return [Finding("warning", "errors-tiny", "benchmarks", message)]
-
-
-def _error_columns(
-    columns: Mapping[str, ScoreCells], declared: Mapping[str, Benchmark]
-) -> dict[str, tuple[str, ...]]:
-    """Return columns of errors with their kind.
-
-    A column named as an interval whose cells are scores with half widths ("40 ± 1") has scores.
-    """
-    free = [name for name in columns if name not in declared]
-    errors: dict[str, tuple[str, ...]] = {}
-    for rest, low, high in bounds_among(free):
-        errors[low] = errors[high] = ("bounds", rest, low, high)
-    for name in free:
-        scored = not np.isnan(columns[name].half).all()
-        if name not in errors and is_error(name):
-            errors[name] = ("error", name)
-        elif name not in errors and is_interval(name) and not scored:
-            errors[name] = ("interval", name)
-    return errors
 
 
 def _declared(
@@ -336,66 +309,6 @@ def _scale_of(name: str, cells: ScoreCells, known: Floats) -> tuple[Benchmark | 
     return None, f"numbers of {low:g} to {high:g}, whose scale is not known{remedy}"
 
 
-def _stderr(
-    table: pd.DataFrame,
-    columns: Mapping[str, ScoreCells],
-    info: Mapping[str, Benchmark],
-    errors: Mapping[str, tuple[str, ...]],
-) -> tuple[dict[str, Floats], dict[str, str]]:
-    """Return standard errors by benchmark in its scores' units, and why columns give none."""
-    positive = {name: about.scale == "positive" for name, about in info.items()}
-    stderr = {
-        name: _half_printed(table[name], columns[name], positive[name]) / NORMAL_95 for name in info
-    }
-    order = list(table.columns)
-    unused: dict[str, str] = {}
-    for name, (kind, *about) in errors.items():
-        left = next((n for n in reversed(order[: order.index(name)]) if n not in errors), None)
-        rest = about[0] if kind == "bounds" else without_error_words(name)
-        owner = scored_by(rest, list(info), left if left in info else None)
-        if owner is None:
-            unused[name] = "by its name errors or ends of intervals, but of no benchmark here"
-            continue
-        if kind == "error":
-            read = columns[name].values
-        elif kind == "interval":
-            widths = half_widths(table[name])
-            read = columns[name].values if widths is None else widths
-            read = np.where(columns[owner].minutes, np.nan, read)  # "±5" of minutes or of hours?
-            scores = columns[owner].values
-            ends = ends_of(table[name], np.where(columns[owner].minutes, np.nan, scores))
-            spread = half_of_ends(*ends, scores, positive[owner])
-            read = np.where(np.isnan(spread), read, spread) / NORMAL_95
-        else:
-            low, high = (columns[n].values for n in about[1:])
-            read = half_of_ends(low, high, columns[owner].values, positive[owner]) / NORMAL_95
-        if np.isnan(read).all() and not table[name].map(is_empty).all():
-            unused[name] = "by its name errors or intervals, but not understood"
-        stderr[owner] = np.where(np.isnan(stderr[owner]), read, stderr[owner])
-    return {name: np.where(values > 0, values, np.nan) for name, values in stderr.items()}, unused
-
-
-def _half_printed(column: pd.Series, cells: ScoreCells, positive: bool | np.ndarray) -> Floats:
-    """Return half widths that are printed beside scores, NaN where there is none."""
-    half = half_of_ends(*ends_of(column, cells.values), cells.values, positive)
-    return np.where(np.isnan(half), cells.half, half)
-
-
-def _half_of_rows(
-    table: pd.DataFrame,
-    column: str,
-    read: ScoreCells,
-    bounds: Sequence[tuple[str, str, str]],
-    positive: np.ndarray,
-) -> Floats:
-    """Return half widths that are printed beside scores, else those of columns of ends."""
-    printed = _half_printed(table[column], read, positive)
-    if not bounds:
-        return printed
-    lower, upper = (score_cells(table[name]).values for name in bounds[0][1:])
-    return np.where(np.isnan(printed), half_of_ends(lower, upper, read.values, positive), printed)
-
-
 def _left_out(reasons: Mapping[str, str]) -> list[Finding]:
     if not reasons:
         return []
@@ -447,12 +360,13 @@ def _scales(info: Mapping[str, Benchmark], declared: Mapping[str, Benchmark]) ->
 
 def _cells(
     table: pd.DataFrame,
+    named: pd.Series,
     columns: Mapping[str, ScoreCells],
     info: Mapping[str, Benchmark],
     declared: Mapping[str, Benchmark],
 ) -> list[Finding]:
     """Name cells that were not read, and columns that may mix fractions and percentages."""
-    findings = [f for name in info for f in _unread(name, table, columns[name])]
+    findings = [f for name in info for f in _unread(name, table, named, columns[name])]
     mixed = []
     for name, about in info.items():
         plain = columns[name].values[~columns[name].percent]
@@ -479,10 +393,12 @@ def _cells(
     return findings
 
 
-def _unread(name: str, table: pd.DataFrame, cells: ScoreCells) -> list[Finding]:
+def _unread(name: str, table: pd.DataFrame, named: pd.Series, cells: ScoreCells) -> list[Finding]:
     if not cells.unread or name not in table:
         return []
-    shown = listed([table[name].iloc[row] for row in cells.unread], 4)
-    message = f"{len(cells.unread)} cells are not numbers and were left out: {shown}."
+    shown = listed([f"{named.iloc[row]}: {table[name].iloc[row]}" for row in cells.unread], 4)
+    count = len(cells.unread)
+    are = "is not a number and was" if count == 1 else "are not numbers and were"
+    message = f"{counted(count, 'cell')} {are} left out: {shown}."
     message += " Write decimals with a dot." if cells.commas else ""
     return [Finding("warning", "cell-unread", name, message)]

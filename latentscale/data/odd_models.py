@@ -1,0 +1,84 @@
+"""Rows of a table that no model can be: released decades from all others, wrong or right on all.
+
+Not for single scores, which other checks compare within a benchmark.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import xarray as xr
+
+from latentscale.data.audit import Finding
+from latentscale.data.features.date import Date
+from latentscale.data.known import features_of
+from latentscale.data.scaling import is_bounded
+from latentscale.dims import MODEL
+from latentscale.errors import listed
+from latentscale.markup import counted
+
+_FEWEST_DATES: Final = 5
+"""Models with a date from which most of them show when the table's models were released."""
+_GAP: Final = np.timedelta64(5 * 365, "D")
+"""Five years without any release: longer than between the generations of language models."""
+_FEWEST_SCORES: Final = 3
+"""Scores of exactly 0 or 1 that one model rarely has on as many benchmarks, and on no other."""
+
+
+def odd_model_findings(dataset: xr.Dataset) -> list[Finding]:
+    """Return findings on models with dates or scores that look like a fault of the table.
+
+    Parameters
+    ----------
+    dataset
+        As in `Scores`: score (model, benchmark), and the variables of models and benchmarks.
+    """
+    return [*_odd_dates(dataset), *_all_at_a_bound(dataset)]
+
+
+def _odd_dates(dataset: xr.Dataset) -> list[Finding]:
+    """Find dates that a gap of years parts from those around the median."""
+    findings = []
+    models = dataset[MODEL].to_numpy()
+    for feature in features_of(dataset):
+        if feature.kind != Date.kind or feature.name not in dataset:
+            continue
+        days = dataset[feature.name].to_numpy().astype("datetime64[D]")
+        known = np.sort(days[~np.isnat(days)])
+        if len(known) < _FEWEST_DATES:
+            continue
+        gaps = np.flatnonzero(np.diff(known) > _GAP)
+        middle = (len(known) - 1) // 2
+        first = known[max((gap + 1 for gap in gaps if gap < middle), default=0)]
+        last = known[min((gap for gap in gaps if gap >= middle), default=len(known) - 1)]
+        odd = np.flatnonzero((days < first) | (days > last))
+        if not len(odd):
+            continue
+        shown = listed([f"{models[row]}: {days[row]}" for row in odd], 6)
+        message = (
+            f"{counted(len(odd), 'model')} years from all others, which lie between {first} and "
+            f"{last}: {shown}. A wrong date bends the trend and moves the last release, from which "
+            "frontiers are forecast: correct it, or leave the cell empty."
+        )
+        findings.append(Finding("warning", "odd-date", feature.name, message))
+    return findings
+
+
+def _all_at_a_bound(dataset: xr.Dataset) -> list[Finding]:
+    """Find models whose scores on bounded benchmarks are all 0 or all 1: a run that failed."""
+    score = dataset["score"].to_numpy()[:, is_bounded(dataset).to_numpy()]
+    measured = (~np.isnan(score)).sum(axis=1)
+    findings = []
+    for bound in (0, 1):
+        at = (np.where(np.isnan(score), bound, score) == bound).all(axis=1)
+        rows = np.flatnonzero(at & (measured >= _FEWEST_SCORES))
+        if len(rows):
+            shown = listed([f"{dataset[MODEL].to_numpy()[row]} ({measured[row]})" for row in rows])
+            message = (
+                f"{counted(len(rows), 'model')} with scores of exactly {bound} on all of several "
+                f"benchmarks: {shown}. An evaluation that failed, or a row filled in? Leave such "
+                "cells empty; a fit takes them for measured scores."
+            )
+            findings.append(Finding("warning", "all-at-a-bound", "rows", message))
+    return findings
