@@ -42,9 +42,10 @@ from latentscale.model.undisclosed import rows_in_graph
 _HALF = 2.0
 """Scores with which a coordinate is half centred. A score says about as much of a loading or of
 a skill as half its prior does on the tables of closed models."""
-_NOISE_VARIANCE = 0.05
-"""Variance of a score's linear predictor, of the noise alone: 1 / (0.2 x 100) for a score of 0.3 or
-0.7 and a Beta of precision 100, which is typical of the tables of closed models."""
+_NOISE_VARIANCE = 0.1
+"""Variance of a score's linear predictor, of the noise alone: 1 / (0.2 x 50) for a score of 0.3 or
+0.7 and a Beta of precision 50. With it effects on groups have a posterior variance of about 1 in
+these coordinates on BenchPress, whatever their number of scores; with half of it, 1.4."""
 _CONTRIBUTION_SD = 0.5
 """Standard deviation of a skill's contribution to predictors: of a table's second and third."""
 
@@ -114,10 +115,10 @@ def _residuals(
 ) -> Coordinate:
     """Return the coordinate of residuals: models' skills, around their curve, in units of loadings.
 
-    The mean of a free skill over all models is weakly identified, as intercepts can absorb it: it
-    is about as uncertain as the skill of one model. So where residuals are centred their mean is
-    stretched by the square root of the number of models, which a sum of so many as uncertain and
-    independent ones would need.
+    The mean of a free skill over all models is weakly identified, as intercepts can absorb it.
+    Parts of the curve that shift all models, such as levels of a category that all have, therefore
+    move without the coordinates of residuals, and the mean of those is stretched until only the
+    residuals' prior holds it.
     """
     scale = known["residual_scale"]
     middle = _in_units(0.0 * scale if curve is None else curve, unit)
@@ -128,12 +129,12 @@ def _residuals(
     else:
         # In these units loadings have a root mean square of 1.
         scores = np.bincount(design.model_of_cell, minlength=len(design.scores.models))
-        known_of_it = as_data(scores / _NOISE_VARIANCE, (MODEL,))
-        wide: Any = 1 + known_of_it * spread**2
-        stretch = 0.5 * maths_of(wide).log(wide).mean(MODEL)
+        precision = as_data(scores / _NOISE_VARIANCE, (MODEL,))
+        held: Any = 1 + precision * spread**2  # by scores and prior, over the prior alone
+        stretch = 0.5 * maths_of(held).log(held).mean(MODEL)
         if curve is not None:
             middle = middle - middle.mean(MODEL)
-        moved = _standardised(known["residual_raw"], middle, spread, known_of_it, stretch)
+        moved = _standardised(known["residual_raw"], middle, spread, precision, stretch)
     return _apart(moved, known, design, spec) if design.use_release else moved
 
 
@@ -221,17 +222,19 @@ def _added(effect: NormalEffect, known: dict[str, Any]) -> Coordinate:
 def _standardised(
     raw: Any, middle: Named, spread: Named, precision: Named, stretch: Named | None = None
 ) -> Coordinate:
-    """Return p, which scores of a precision q leave a unit variance whatever the spread s, for z.
+    """Return p, which scores leave one variance whatever the spread s, for standard normals z.
 
-    Effects are middle + s z for standard normals z. Given scores that say y of the effect with
-    precision q, z has variance 1 / (1 + q s^2) and mean s q (y - middle) / (1 + q s^2). So
-    p = sqrt(1 + q s^2) z + s q middle / sqrt(1 + q s^2) has unit variance, and a mean that does not
-    depend on the middle: sqrt(q) times the effect where q s^2 is large, z where it is small. Where
-    the variance changes with the spread, so does the density at the mode, and with it the energy
-    of chains: with many effects they then explore the spread slowly.
+    Effects are middle + s z. Given scores that say y of the effect with precision q, z has variance
+    1 / (1 + q s^2) and mean s q (y - middle) / (1 + q s^2). So with r = sqrt(1 + q s^2)
+    p = (r z + s q middle / r) / sqrt(1 + q) has a variance that depends on neither spread nor
+    middle, and a mean that does not depend on the middle: it is the effect where q s^2 is large,
+    and in proportion to z where it is small. Where the variance changed with the spread, the
+    density at the mode would, and with many effects a chain's energy: it would explore the spread
+    slowly.
     """
-    root: Any = maths_of(raw).sqrt(1 + precision * spread**2)
-    return _replaced(raw, spread * precision * middle / root, 1 / root, stretch)
+    root: Any = maths_of(raw).sqrt((1 + precision * spread**2) / (1 + precision))
+    own: Any = spread * precision * middle / (1 + precision)
+    return _replaced(raw, own / root, 1 / root, stretch)
 
 
 def _moved(raw: Any, middle: Named, spread: Named, share: Named) -> Coordinate:

@@ -15,7 +15,7 @@ from latentscale.dims import MODEL
 from latentscale.engine.graphs import flat_graph, moved_by
 from latentscale.maths import as_data
 from latentscale.model.build import build_design
-from latentscale.model.centring import can_be_moved, centred_coordinates
+from latentscale.model.centring import _NOISE_VARIANCE, can_be_moved, centred_coordinates
 from latentscale.model.design import design
 from latentscale.model.equations import latent_skill, linear_predictor
 from latentscale.model.terms.base import Term, terms_of
@@ -147,9 +147,11 @@ def test_a_skills_unit_can_change_by_itself(moved: dict[str, Any]) -> None:
 
 
 def test_the_mean_of_all_models_moves_as_far_as_their_prior_leaves_it(
-    moved: dict[str, Any],
+    moved: dict[str, Any], small: Scores
 ) -> None:
     """Scores pin down differences of models, not their mean, which intercepts absorb."""
+    counts = small.dataset["score"].notnull().sum("benchmark").values
+    unit = np.sqrt(1 + counts / _NOISE_VARIANCE)[:, None]
     function, place, names = moved["function"], moved["place"], moved["names"]
     residuals, scale = names.index("residual_raw"), names.index("residual_scale")
 
@@ -161,11 +163,11 @@ def test_the_mean_of_all_models_moves_as_far_as_their_prior_leaves_it(
     of_all = skills(np.ones(shape)) - here
     first = sum(p.size for p in place[:scale])
     spread = np.exp(np.asarray(function(*place)[0])[first : first + 2])
-    np.testing.assert_allclose(np.exp(np.log(of_all).mean(axis=0)), spread)
+    np.testing.assert_allclose(np.exp(np.log(of_all / unit).mean(axis=0)), spread)
     alone = np.zeros(shape)
     alone[0], alone[1] = 1, -1  # the mean stays
     of_two = np.abs(skills(alone) - here)[:2].mean(axis=0)
-    assert (of_two < spread / 2).all()
+    assert (of_two < of_all.mean(axis=0) / 2).all()
 
 
 def test_a_common_level_of_all_models_moves_by_itself(moved: dict[str, Any]) -> None:
@@ -178,7 +180,7 @@ def test_a_common_level_of_all_models_moves_by_itself(moved: dict[str, Any]) -> 
     shift = (higher - skill).reshape(-1, 2)
     assert (abs(shift[0]) > 0.01).all()
     np.testing.assert_allclose(shift, np.broadcast_to(shift[0], shift.shape), rtol=1e-9)
-    # All but what the intercepts' prior holds: a share of 1 in 1 + 20 n for n scores.
+    # All but what the intercepts' prior holds: a share of 1 in 1 + 10 n for n scores.
     np.testing.assert_allclose(same, predictor, atol=0.01 * abs(shift).max())
 
 
@@ -191,7 +193,7 @@ def test_what_many_scores_pin_down_moves_by_itself_and_the_rest_by_its_prior() -
 
 @pytest.mark.parametrize("spread", [0.01, 0.2, 3.0])
 @pytest.mark.parametrize("precision", [0.0, 5.0, 400.0])
-def test_a_standardised_effect_has_unit_variance_given_scores_whatever_the_spread(
+def test_a_standardised_effect_has_one_variance_given_scores_whatever_the_spread(
     spread: float, precision: float
 ) -> None:
     """Conjugate: z given its scores' y of m + s z, with precision q, is normal."""
@@ -209,7 +211,7 @@ def test_a_standardised_effect_has_unit_variance_given_scores_whatever_the_sprea
         assert float(coordinate.log_jacobian.eval()) == pytest.approx(np.log(slope))
         variance = 1 / (1 + precision * spread**2)
         mean = spread * precision * (0.7 - middle) * variance
-        assert variance / slope**2 == pytest.approx(1)
+        assert variance / slope**2 == pytest.approx(1 / (1 + precision))
         means.append((mean - z_at_0) / slope)
     assert means[0] == pytest.approx(means[1])
 
