@@ -182,3 +182,12 @@ def test_a_learning_rate_that_falls_is_said_with_the_remedy() -> None:
     (finding,) = falling.audit.filter("falling-rate")
     assert finding.where == "lr" and "planned tokens" in finding.message
     assert not read_checkpoints(checkpoints(lr=[1e-4, 3e-4, 3e-4] * 2)).audit.filter("falling-rate")
+
+
+def test_copies_of_a_model_are_named() -> None:
+    base = np.linspace(30.0, 80.0, 8)
+    frame = table(MMLU=base + 1, MATH=base + 2, HLE=base / 3)
+    assert not read_published(frame).audit.filter("identical-models")
+    frame.loc[3, ["GPQA", "MMLU", "MATH", "HLE"]] = frame.loc[6, ["GPQA", "MMLU", "MATH", "HLE"]]
+    (finding,) = read_published(frame).audit.filter("identical-models")
+    assert "1 model " in finding.message and '"Claude Opus 4.5 = GLM-5"' in finding.message
