@@ -206,9 +206,9 @@ class Fit:
     def save(self, path: str | Path) -> Path:
         """Write the fit to one NetCDF file; `latentscale.load` reads it back.
 
-        The file holds the draws, the spec, the scores, the covariate transform, versions
-        and a hash of it all. Nothing in it is pickled. Attributes of the tree are kept as JSON
-        holds them: numbers, texts, lists and tables as they are, all else as text.
+        The file holds the draws, the spec, the scores with their audit, the covariate transform,
+        versions and a hash of it all. Nothing in it is pickled. Attributes of the tree are kept
+        as JSON holds them: numbers, texts, lists and tables as they are, all else as text.
 
         Parameters
         ----------

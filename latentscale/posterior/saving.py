@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import xarray as xr
 
+from latentscale.data.audit import Audit, Finding
+from latentscale.data.scores import Scores
 from latentscale.errors import FitError
 from latentscale.files import writable_path
+from latentscale.markup import counted
 from latentscale.posterior import netcdf
 from latentscale.posterior.header import FitHeader, parsed, readable, sealed, verified
 
@@ -24,6 +28,10 @@ if TYPE_CHECKING:
 
 SCORES = "scores"
 """Group of the table; the other groups are those of the fit's tree."""
+AUDIT: Final = "audit"
+"""Attribute of that group that holds what was found when the table was read; not in older files."""
+_MOST_FINDINGS: Final = 10_000
+"""Findings that a file keeps: some MB of a header, and more than anybody reads."""
 
 
 def save_fit(fit: Fit, path: str | Path) -> Path:
@@ -41,7 +49,8 @@ def save_fit(fit: Fit, path: str | Path) -> Path:
             "fitted table; give the group another name."
         )
     groups = {node.path: node.to_dataset() for node in fit.tree.subtree}
-    tree = xr.DataTree.from_dict({**groups, f"/{SCORES}": fit.scores.dataset})
+    table = fit.scores.dataset.assign_attrs({AUDIT: _findings(fit.scores.audit)})
+    tree = xr.DataTree.from_dict({**groups, f"/{SCORES}": table})
     try:
         header = FitHeader(
             spec=fit.spec,
@@ -60,6 +69,28 @@ def save_fit(fit: Fit, path: str | Path) -> Path:
     _check(content, path)
     netcdf.write(path, content)
     return path
+
+
+def scores_of(table: xr.Dataset) -> Scores:
+    """Return the scores of a file's table, with the audit that was saved with it.
+
+    Much of that is of cells as they were read, which the table no longer shows: several sources of
+    a score, dates without a day. A table without it is audited anew.
+    """
+    bare = table.copy()
+    found = bare.attrs.pop(AUDIT, None)
+    scores = Scores(bare).select()
+    if found is None:
+        return scores
+    return Scores(scores.dataset, Audit(tuple(Finding(**finding) for finding in found)))
+
+
+def _findings(audit: Audit) -> list[dict[str, str]]:
+    kept = list(audit.findings[:_MOST_FINDINGS])
+    if len(audit) > len(kept):
+        more = f"{counted(len(audit) - len(kept), 'more finding')}, left out of the saved fit."
+        kept.append(Finding("info", "findings-cut", "table", more))
+    return [asdict(finding) for finding in kept]
 
 
 def attributes_of(tree: xr.DataTree) -> dict[str, dict[str, dict[str, Any]]]:

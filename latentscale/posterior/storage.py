@@ -20,7 +20,7 @@ from latentscale.posterior.fit import Fit
 from latentscale.posterior.folder import read_header
 from latentscale.posterior.header import FitHeader, FolderHeader, parsed, readable, verified
 from latentscale.posterior.identified import convergence_of
-from latentscale.posterior.saving import SCORES, with_attributes
+from latentscale.posterior.saving import SCORES, scores_of, with_attributes
 from latentscale.posterior.status import (
     status_of_chains,
     status_of_partial,
@@ -79,10 +79,9 @@ def load(path: str | Path) -> Fit:
         header = FitHeader.from_dict(verified(document, tree, path), path)
         if header.attributes is not None:
             tree = with_attributes(tree, header.attributes)
-        scores = Scores(tree[SCORES].to_dataset()).select()  # which audits it anew
         return Fit(
             spec=header.spec,
-            scores=scores,
+            scores=scores_of(tree[SCORES].to_dataset()),
             tree=tree.drop_nodes(SCORES),
             status=header.status,
             transform=header.transform,

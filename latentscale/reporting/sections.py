@@ -69,7 +69,7 @@ def data_audit(request: Request) -> tuple[Block, ...]:
         ),
     ]
     if findings.empty:
-        return (*blocks, Paragraph("The audit found nothing odd in the table."))
+        return (*blocks, Paragraph("The audit found nothing odd in the rows that were fitted."))
     warned = len(scores.audit.warnings)
     verdict = f"{warned} finding{'' if warned == 1 else 's'} to check." if warned else ""
     shown = findings[["where", "level", "message"]]

@@ -16,7 +16,10 @@ import pytest
 import xarray as xr
 
 import latentscale as ls
+from latentscale.data.audit import Audit, Finding
+from latentscale.data.scores import Scores
 from latentscale.errors import FitError
+from latentscale.posterior import saving
 from latentscale.posterior.fit import Fit
 
 ROWS = pd.DataFrame(
@@ -61,6 +64,30 @@ def copied(saved: Path, tmp_path: Path) -> Path:
     path = tmp_path / "copy.nc"
     path.write_bytes(saved.read_bytes())
     return path
+
+
+def test_what_was_found_in_the_table_comes_back(
+    quick_spec, small_scores, prior_fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Merged sources and days taken for months are not in the table; a report said nothing odd."""
+    found = Audit(
+        (
+            Finding("warning", "merged-sources", "source", "3 scores are means over sources."),
+            Finding("info", "dates-by-middle", "released", "2024 as 2024-07-01"),
+        )
+    )
+    fit = prior_fit(quick_spec, small_scores, draws=8)
+    fit = replace(fit, scores=Scores(fit.scores.dataset, found))
+    path = fit.save(tmp_path / "fit.nc")
+    back = ls.load(path)
+    assert back.scores.audit == found
+    assert back.scores.dataset.attrs == fit.scores.dataset.attrs == {}
+    assert ls.load(back.save(tmp_path / "again.nc")).scores.audit == found
+    monkeypatch.setattr(saving, "_MOST_FINDINGS", 1)
+    first, rest = ls.load(fit.save(tmp_path / "cut.nc")).scores.audit
+    assert (
+        first == found.findings[0] and rest.message == "1 more finding, left out of the saved fit."
+    )
 
 
 def test_everything_comes_back(known_fit: Fit, saved: Path) -> None:
