@@ -22,6 +22,11 @@ _FEWEST_DATES: Final = 5
 """Models with a date from which most of them show when the table's models were released."""
 _GAP: Final = np.timedelta64(5 * 365, "D")
 """Five years without any release: longer than between the generations of language models."""
+_FEWEST_SAME: Final = 4
+"""Scores that two models measured apart do not share: with 500 items each, and models alike to a
+tenth of a point, four agree once in some hundred thousand pairs."""
+_SHOWN_SAME: Final = 3
+"""Names of one group of copies that the finding has."""
 _FEWEST_SCORES: Final = 3
 """Scores of exactly 0 or 1 that one model rarely has on as many benchmarks, and on no other."""
 
@@ -34,7 +39,7 @@ def odd_model_findings(dataset: xr.Dataset) -> list[Finding]:
     dataset
         As in `Scores`: score (model, benchmark), and the variables of models and benchmarks.
     """
-    return [*_odd_dates(dataset), *_all_at_a_bound(dataset)]
+    return [*_odd_dates(dataset), *_all_at_a_bound(dataset), *_identical(dataset)]
 
 
 def _odd_dates(dataset: xr.Dataset) -> list[Finding]:
@@ -63,6 +68,28 @@ def _odd_dates(dataset: xr.Dataset) -> list[Finding]:
         )
         findings.append(Finding("warning", "odd-date", feature.name, message))
     return findings
+
+
+def _identical(dataset: xr.Dataset) -> list[Finding]:
+    """Find models with the scores of another on every benchmark: copies, quantised or renamed."""
+    groups: dict[bytes, list[str]] = {}
+    for name, row in zip(
+        dataset[MODEL].to_numpy().tolist(), dataset["score"].to_numpy(), strict=True
+    ):
+        inside = row[~np.isnan(row) & (row != 0) & (row != 1)]
+        if len(inside) >= _FEWEST_SAME:
+            groups.setdefault(row.astype(float).tobytes(), []).append(name)
+    copies = [names for names in groups.values() if len(names) > 1]
+    if not copies:
+        return []
+    count = sum(len(names) - 1 for names in copies)
+    shown = listed([" = ".join(names[:_SHOWN_SAME]) for names in copies], 3)
+    message = (
+        f"{counted(count, 'model')} with exactly the scores of another on all of its benchmarks: "
+        f"{shown}. If they are copies, a fit counts one measurement several times: keep one of "
+        "each."
+    )
+    return [Finding("warning", "identical-models", "rows", message)]
 
 
 def _all_at_a_bound(dataset: xr.Dataset) -> list[Finding]:

@@ -159,3 +159,35 @@ def test_checkpoints_may_count_tokens_in_a_heading_with_brackets() -> None:
     assert scores.to_frame()["tokens_t"].tolist() == pytest.approx([0.0022, 0.0044, 0.0066] * 2)
     with pytest.raises(DataError, match=r'"tokens_b" \(billions\)'):
         read_checkpoints(runs)
+
+
+def checkpoints(**columns: object) -> pd.DataFrame:
+    runs = pd.DataFrame({"run": ["a-1B"] * 3 + ["b-1B"] * 3, "step": [100, 200, 300] * 2})
+    runs["tokens_b"], runs["arc_easy"] = runs["step"] / 45, [0.3, 0.35, 0.4, 0.31, 0.36, 0.41]
+    return runs.assign(**columns)
+
+
+def test_passes_of_several_attempts_are_one_task() -> None:
+    rising = np.linspace(0.1, 0.3, 6)
+    figures = {f"humaneval_pass@{k}": rising * (1 + k / 20) for k in (1, 4, 16)}
+    info = read_checkpoints(checkpoints(**figures, **{"mbpp_pass@10": rising})).benchmark_info
+    assert [info[name].attempts for name in figures] == [1, 4, 16]
+    assert {info[name].task for name in figures} == {"humaneval"}
+    assert (info["mbpp_pass@10"].attempts, info["mbpp_pass@10"].task) == (10, "")
+    assert info["arc_easy"].attempts == 1
+
+
+def test_a_learning_rate_that_falls_is_said_with_the_remedy() -> None:
+    falling = read_checkpoints(checkpoints(lr=[3e-4, 2e-4, 3e-5] * 2))
+    (finding,) = falling.audit.filter("falling-rate")
+    assert finding.where == "lr" and "planned tokens" in finding.message
+    assert not read_checkpoints(checkpoints(lr=[1e-4, 3e-4, 3e-4] * 2)).audit.filter("falling-rate")
+
+
+def test_copies_of_a_model_are_named() -> None:
+    base = np.linspace(30.0, 80.0, 8)
+    frame = table(MMLU=base + 1, MATH=base + 2, HLE=base / 3)
+    assert not read_published(frame).audit.filter("identical-models")
+    frame.loc[3, ["GPQA", "MMLU", "MATH", "HLE"]] = frame.loc[6, ["GPQA", "MMLU", "MATH", "HLE"]]
+    (finding,) = read_published(frame).audit.filter("identical-models")
+    assert "1 model " in finding.message and '"Claude Opus 4.5 = GLM-5"' in finding.message

@@ -40,7 +40,9 @@ class Degenerate(FitError):
         Shape of the tail of the weights.
     """
 
-    def __init__(self, n_scores: int, ess: float, pareto_k: float, count: int) -> None:
+    def __init__(
+        self, n_scores: int, ess: float, pareto_k: float, count: int, *, several: bool = False
+    ) -> None:
         self.n_scores, self.pareto_k = n_scores, pareto_k
         verb = "leaves" if n_scores == 1 else "leave"
         size = f"effective sample size {ess:.0f} of {count}"
@@ -58,6 +60,7 @@ class Degenerate(FitError):
             "the scores and their columns. If they are right, fit them as well: add the rows to "
             "the table and fit again, or give predict "
             "few_shot=latentscale.FewShot(refit=latentscale.NUTS()), which does that."
+            + (" Or forecast one model at a time, by its own scores alone." if several else "")
         )
 
 
@@ -128,7 +131,8 @@ def refuse_degenerate(weights: DrawWeights, n_scores: int, count: int, few_shot:
         return
     degenerate = is_degenerate(weights, count)
     if degenerate and (few_shot.refit is not None or few_shot.degenerate == "refuse"):
-        raise Degenerate(n_scores, weights.ess, weights.pareto_k, count)
+        several = len(weights.groups) > 1
+        raise Degenerate(n_scores, weights.ess, weights.pareto_k, count, several=several)
     if is_rough(weights, count):
         shape = "" if np.isnan(weights.pareto_k) else f", Pareto k {weights.pareto_k:.2f}"
         warnings.warn(

@@ -49,6 +49,10 @@ _SETTINGS: Final = re.compile(
     re.IGNORECASE,
 )
 """Columns of numbers that are settings of a run, or its clock."""
+_RATE: Final = re.compile(r"(.*[/_ ])?(lr|learning.?rate)([ _]?group ?\d)?", re.IGNORECASE)
+"""Columns of learning rates: "lr", "learning_rate", "optim/learning_rate_group0"."""
+_FALLEN: Final = 0.5
+"""Share of its highest value below which a learning rate has fallen; half of a cosine's way."""
 
 
 def column_of(table: pd.DataFrame, names: tuple[str, ...]) -> str | None:
@@ -138,7 +142,25 @@ def unused_columns(table: pd.DataFrame, figures: str) -> list[Finding]:
     if not unused or any(name.startswith(figures) for name in table.columns):
         return []
     message = f"not used, as settings or text: {listed(unused)}. Others are scores."
-    return [Finding("info", "ignored-column", "columns", message)]
+    return [Finding("info", "ignored-column", "columns", message), *_falling_rates(table, unused)]
+
+
+def _falling_rates(table: pd.DataFrame, names: Sequence[str]) -> list[Finding]:
+    """Say that scores of runs whose learning rate falls need to know how far a run is."""
+    run = run_column(table)
+    name = next((n for n in names if _RATE.fullmatch(n)), None)
+    if run is None or name is None:
+        return []
+    rates = pd.Series(to_numbers(table[name])[0]).groupby(table[run].to_numpy())
+    falls = rates.last() < _FALLEN * rates.max()
+    if not falls.any():
+        return []
+    message = (
+        f"the learning rate falls over {int(falls.sum())} of {counted(len(falls), 'run')}, and "
+        "scores rise as it does: a fit that knows tokens alone forecasts the end of an unfinished "
+        "run too low. Add the share of its planned tokens that a run has seen as a feature."
+    )
+    return [Finding("warning", "falling-rate", name, message)]
 
 
 def unread_cells(table: pd.DataFrame, figures: str) -> list[Finding]:

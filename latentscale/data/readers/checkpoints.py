@@ -34,7 +34,7 @@ from latentscale.data.readers.measurements import (
     one_score_a_cell,
     read_measurements,
 )
-from latentscale.data.readers.metrics import rank_of
+from latentscale.data.readers.metrics import rank_of, with_attempts
 from latentscale.data.readers.model_names import parse_name
 from latentscale.data.readers.parquet import read_table
 from latentscale.data.readers.published_columns import is_lower, unit_of_amount
@@ -104,7 +104,9 @@ def read_checkpoints(
         where most rows have it, else ``acc`` and the like; the subjects of MMLU are one benchmark
         where all are there. A task that was run with several numbers of examples is a benchmark
         each ("arc 5-shot"). A setting that is not a number of examples makes a run of its own
-        ("pythia-1b (intervention)"). Scores that occur several times are averaged.
+        ("pythia-1b (intervention)"). Scores that occur several times are averaged. Figures named
+        ``"humaneval_pass@4"`` are of four attempts at an item, and those of several numbers of
+        attempts are one task, for specs with the term ``attempts``.
 
     Raises
     ------
@@ -385,7 +387,9 @@ def _measurements(
     return Measurements(
         cells=cells,
         models=models,
-        benchmarks={str(name): _declared(str(name), float(top)) for name, top in most.items()},
+        benchmarks=with_attempts(
+            {str(name): _declared(str(name), float(top)) for name, top in most.items()}
+        ),
         audit=Audit(tuple(findings)),
         expected=("odd-tokens", "odd-ratio"),
     )

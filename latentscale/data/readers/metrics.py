@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from math import isfinite, nan
 from typing import Any, Final
 
+from latentscale.data.benchmarks import Benchmark
 from latentscale.data.columns import is_missing, number_of_cell
 
 _COUNTS: Final = ("sample_len", "sample_count", "samples", "n_samples", "num_samples")
@@ -38,6 +40,7 @@ Length-normalised accuracy comes first, as the Open LLM Leaderboard takes it whe
 it. Perplexities, bits per byte, BLEU, ROUGE, correlations and times are not here.
 """
 _ATTEMPTS: Final = re.compile(r"pass(?:@|_at_)(\d+)(?:,|$)")
+_NAMED: Final = re.compile(r"(?P<task>.*\w)[\W_]*?[ _/.-]pass(?:@|_at_)(?P<k>[1-9]\d*)")
 _FILTERS: Final = ("none", "strict-match", "get-answer")
 """Filters of an answer, the preferred one first; others follow in the order of the file."""
 
@@ -97,6 +100,28 @@ def attempts_of(key: str) -> int | None:
     """
     match = _ATTEMPTS.match(key)
     return int(match[1]) if match else None
+
+
+def with_attempts(benchmarks: Mapping[str, Benchmark]) -> dict[str, Benchmark]:
+    """Return declarations in which benchmarks named "humaneval_pass@4" have that many attempts.
+
+    Those of one name and several numbers of attempts are of one task.
+
+    Examples
+    --------
+    >>> read = with_attempts({"code_pass@1": Benchmark(), "code_pass@4": Benchmark()})
+    >>> [(one.attempts, one.task) for one in read.values()]
+    [(1, 'code'), (4, 'code')]
+    """
+    named = {name: match for name in benchmarks if (match := _NAMED.fullmatch(name))}
+    of_task: dict[str, set[str]] = {}
+    for match in named.values():
+        of_task.setdefault(match["task"], set()).add(match["k"])
+    changed = dict(benchmarks)
+    for name, match in named.items():
+        task = match["task"] if len(of_task[match["task"]]) > 1 else benchmarks[name].task
+        changed[name] = replace(benchmarks[name], attempts=int(match["k"]), task=task)
+    return changed
 
 
 def rank_of(key: str) -> tuple[int, int] | None:

@@ -53,10 +53,12 @@ def without_impossible(
             f"{models[name].iloc[row]}: {cells.values[row]:g}" for row in np.flatnonzero(outside)
         ]
         known = int((~np.isnan(cells.values)).sum())
+        was = "was" if len(shown) == 1 else "were"
         message = (
             f"{counted(len(shown), 'cell')} of {known} cannot be percentages, as all others are, "
-            f"and were left out: {listed(shown, 6)}. Correct them: is a decimal point missing? If "
-            'the benchmark is no percentage, pass benchmarks={"name": Benchmark(scale=...)}.'
+            f"and {was} left out: {listed(shown, 6)}. Correct them: is a decimal point missing? "
+            "If the benchmark is no percentage, pass "
+            'benchmarks={"name": Benchmark(scale=...)}.'
         )
         findings.append(Finding("warning", "impossible-score", name, message))
     return kept, findings
