@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from latentscale.data.readers import read_checkpoints, read_published
+from latentscale.data.readers import read_checkpoints, read_planned, read_published
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError
 
@@ -191,3 +191,32 @@ def test_copies_of_a_model_are_named() -> None:
     frame.loc[3, ["GPQA", "MMLU", "MATH", "HLE"]] = frame.loc[6, ["GPQA", "MMLU", "MATH", "HLE"]]
     (finding,) = read_published(frame).audit.filter("identical-models")
     assert "1 model " in finding.message and '"Claude Opus 4.5 = GLM-5"' in finding.message
+
+
+def test_rows_to_forecast_are_read_with_the_headings_of_hubs() -> None:
+    frame = pd.DataFrame(
+        {
+            "Model": ["gpt-6-2026-10-20 (high)", "Claude Haiku 6"],
+            "Organization": ["OpenAI", "Anthropic"],
+            "Release date": ["2026-10-20", "Nov 2026"],
+            "Reasoning": ["high", "no"],
+            "Size class": ["large", "small"],
+            "Price ($/M tokens)": ["$2.00", "$0.25"],
+            "GPQA Diamond": ["93%", ""],
+            "Chatbot Arena Elo": ["1,450", "1,390"],
+            "METR time horizon (minutes)": ["12 hr 5 min", ""],
+        }
+    )
+    rows = read_planned(frame)
+    assert rows["family"].tolist() == ["gpt", "claude-haiku"]
+    assert rows["released"].astype(str).tolist() == ["2026-10-20", "2026-11-15"]
+    assert rows["reasoning"].tolist() == [1, 0]
+    assert rows["size_class"].tolist() == ["large", "small"]
+    assert "Price ($/M tokens)" not in rows
+    scores = rows.filter(["GPQA Diamond", "Chatbot Arena Elo", "METR time horizon (minutes)"])
+    assert scores.iloc[0].tolist() == [0.93, 1450, 725]
+    assert scores.iloc[1].isna().tolist() == [True, False, True]
+    ready = pd.DataFrame({"model": ["a-1b"], "family": ["a"], "params_b": [1.0]})
+    pd.testing.assert_frame_equal(read_planned(ready), ready)
+    with pytest.raises(DataError, match="in several rows"):
+        read_planned(pd.concat([frame, frame]))
