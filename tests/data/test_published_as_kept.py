@@ -101,6 +101,15 @@ def test_one_impossible_number_of_many_is_left_out_and_of_few_is_named() -> None
     assert scores_of(read_published(declared), "Quiz (minutes)")[0] == 713
 
 
+def test_an_error_rate_above_all_words_is_not_taken_for_a_typo() -> None:
+    signed = [f"{score}%" for score in np.linspace(20.0, 90.0, 29).round(1)]
+    frame = many(30, ["112%", *signed]).rename(columns={"Quiz": "FLEURS WER"})
+    scores = read_published(frame)
+    assert not scores.audit.filter("impossible-score")
+    (finding,) = scores.audit.filter("ignored-column")
+    assert "gpt-0: 112" in finding.message
+
+
 @pytest.mark.parametrize(
     ("name", "unit"),
     [
@@ -220,3 +229,18 @@ def test_rows_to_forecast_are_read_with_the_headings_of_hubs() -> None:
     pd.testing.assert_frame_equal(read_planned(ready), ready)
     with pytest.raises(DataError, match="in several rows"):
         read_planned(pd.concat([frame, frame]))
+
+
+def test_settings_of_one_release_with_different_dates_are_named() -> None:
+    names = ["gpt-5 (low)", "gpt-5 (high)", "o3 (low)", "o3 (high)", "Grok 4"]
+    frame = pd.DataFrame({"Model": names})
+    frame["Released"] = ["2025-08", "2025-08-07", "2025-04-16", "2025-04-16", "2025-07-09"]
+    frame["GPQA"] = [60.0, 80.0, 70.0, 75.0, 79.0]
+    (finding,) = read_published(frame).audit.filter("torn-releases")
+    assert '"gpt-5 (low) and gpt-5 (high) (released)"' in finding.message
+    assert "1 release " in finding.message
+    frame.loc[0, "Released"] = "2025-08-07"
+    assert not read_published(frame).audit.filter("torn-releases")
+    copies = pd.DataFrame({"Model": ["a/Qwen2.5-7B-slerp", "b/Qwen2.5-7B-slerp"], "GPQA": [40, 50]})
+    copies["Released"] = ["2025-01-01", "2025-05-01"]
+    assert not read_published(copies).audit.filter("torn-releases")

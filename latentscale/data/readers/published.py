@@ -38,6 +38,7 @@ from latentscale.data.readers.published_models import (
     with_figures,
     with_sizes_of_names,
 )
+from latentscale.data.readers.published_releases import torn_releases
 from latentscale.data.readers.published_repeats import mixed_settings
 from latentscale.data.readers.published_scores import long_cells, wide_cells
 from latentscale.data.scores import Scores
@@ -222,6 +223,7 @@ def published_measurements(
             (
                 *(*unnamed, *bare, *figures, *described_here, *found, *mixed, *merged, *without),
                 *(*_errors(cells, info), *of_sizes, *from_names, *turned),
+                *torn_releases(models),
             )
         ),
         sources=sources,
