@@ -223,9 +223,9 @@ def _arguments(
 
 def _frame(name: str, about: str, required: bool) -> Argument:
     if name == "frame" and required:
-        return Argument("rows", Rows, ..., _typed("rows", _table_of), name, True)
+        return Argument("rows", Rows, ..., _typed("rows", _planned_of), name, True)
     if name == "frame":
-        return Argument("planned", PlannedRows, None, _typed("planned", _table_of), name, True)
+        return Argument("planned", PlannedRows, None, _typed("planned", _planned_of), name, True)
     option = typer.Option(
         f"--{_dashed(name)}", metavar="TABLE", help=about, callback=existing_input
     )
@@ -338,6 +338,12 @@ def _table_of(path: Path) -> Any:
     from latentscale.data.readers import read_table
 
     return read_table(path)
+
+
+def _planned_of(path: Path) -> Any:
+    from latentscale.data.readers import read_planned
+
+    return read_planned(path)
 
 
 def _without_none(hint: Any) -> tuple[Any, bool]:

@@ -125,11 +125,11 @@ def predict(
     """
     import latentscale as ls
     from latentscale.analysis.tools.units import units_note
-    from latentscale.data.readers import read_table
+    from latentscale.data.readers import read_planned
     from latentscale.markup import on_screen
 
     announce([out], inputs=[fit_file, rows])
-    frame = read_table(rows)
+    frame = read_planned(rows)
     fit, few_shot = loaded(fit_file), few_shot_of(refit)
     forecast = ls.predict(fit, frame, seed=seed, draws=draws, few_shot=few_shot)
     table = forecast.table(prob)
@@ -242,10 +242,10 @@ def report(
     an example: four times their largest or, where the fit uses no sizes, like their latest.
     """
     import latentscale as ls
-    from latentscale.data.readers import read_table
+    from latentscale.data.readers import read_planned
 
     announce([out, keep], inputs=[source, planned, features, benchmarks])
-    rows = None if planned is None else read_table(planned)
+    rows = None if planned is None else read_planned(planned)
     if is_fit(source):
         if feature or features or benchmarks:
             raise DataError(

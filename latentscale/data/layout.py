@@ -123,6 +123,8 @@ def _missing(name: str, spare: Sequence[str], frame: pd.DataFrame) -> str:
     if meant:
         return f'{start} Did you mean "{meant}"? Rename that column, and mind its unit.'
     hint = (_turned(frame) or _indexed(frame)) if name == "model" else ""
+    if name == "family" and not hint:
+        hint = " Of rows to forecast, latentscale.readers.read_planned reads it from models' names."
     return f"{start} The table has {listed(frame.columns)}.{hint}"
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from latentscale.data.readers import read_checkpoints, read_published
+from latentscale.data.readers import read_checkpoints, read_planned, read_published
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError
 
@@ -101,6 +101,15 @@ def test_one_impossible_number_of_many_is_left_out_and_of_few_is_named() -> None
     assert scores_of(read_published(declared), "Quiz (minutes)")[0] == 713
 
 
+def test_an_error_rate_above_all_words_is_not_taken_for_a_typo() -> None:
+    signed = [f"{score}%" for score in np.linspace(20.0, 90.0, 29).round(1)]
+    frame = many(30, ["112%", *signed]).rename(columns={"Quiz": "FLEURS WER"})
+    scores = read_published(frame)
+    assert not scores.audit.filter("impossible-score")
+    (finding,) = scores.audit.filter("ignored-column")
+    assert "gpt-0: 112" in finding.message
+
+
 @pytest.mark.parametrize(
     ("name", "unit"),
     [
@@ -191,3 +200,47 @@ def test_copies_of_a_model_are_named() -> None:
     frame.loc[3, ["GPQA", "MMLU", "MATH", "HLE"]] = frame.loc[6, ["GPQA", "MMLU", "MATH", "HLE"]]
     (finding,) = read_published(frame).audit.filter("identical-models")
     assert "1 model " in finding.message and '"Claude Opus 4.5 = GLM-5"' in finding.message
+
+
+def test_rows_to_forecast_are_read_with_the_headings_of_hubs() -> None:
+    frame = pd.DataFrame(
+        {
+            "Model": ["gpt-6-2026-10-20 (high)", "Claude Haiku 6"],
+            "Organization": ["OpenAI", "Anthropic"],
+            "Release date": ["2026-10-20", "Nov 2026"],
+            "Reasoning": ["high", "no"],
+            "Size class": ["large", "small"],
+            "Price ($/M tokens)": ["$2.00", "$0.25"],
+            "GPQA Diamond": ["93%", ""],
+            "Chatbot Arena Elo": ["1,450", "1,390"],
+            "METR time horizon (minutes)": ["12 hr 5 min", ""],
+        }
+    )
+    rows = read_planned(frame)
+    assert rows["family"].tolist() == ["gpt", "claude-haiku"]
+    assert rows["released"].astype(str).tolist() == ["2026-10-20", "2026-11-15"]
+    assert rows["reasoning"].tolist() == [1, 0]
+    assert rows["size_class"].tolist() == ["large", "small"]
+    assert "Price ($/M tokens)" not in rows
+    scores = rows.filter(["GPQA Diamond", "Chatbot Arena Elo", "METR time horizon (minutes)"])
+    assert scores.iloc[0].tolist() == [0.93, 1450, 725]
+    assert scores.iloc[1].isna().tolist() == [True, False, True]
+    ready = pd.DataFrame({"model": ["a-1b"], "family": ["a"], "params_b": [1.0]})
+    pd.testing.assert_frame_equal(read_planned(ready), ready)
+    with pytest.raises(DataError, match="in several rows"):
+        read_planned(pd.concat([frame, frame]))
+
+
+def test_settings_of_one_release_with_different_dates_are_named() -> None:
+    names = ["gpt-5 (low)", "gpt-5 (high)", "o3 (low)", "o3 (high)", "Grok 4"]
+    frame = pd.DataFrame({"Model": names})
+    frame["Released"] = ["2025-08", "2025-08-07", "2025-04-16", "2025-04-16", "2025-07-09"]
+    frame["GPQA"] = [60.0, 80.0, 70.0, 75.0, 79.0]
+    (finding,) = read_published(frame).audit.filter("torn-releases")
+    assert '"gpt-5 (low) and gpt-5 (high) (released)"' in finding.message
+    assert "1 release " in finding.message
+    frame.loc[0, "Released"] = "2025-08-07"
+    assert not read_published(frame).audit.filter("torn-releases")
+    copies = pd.DataFrame({"Model": ["a/Qwen2.5-7B-slerp", "b/Qwen2.5-7B-slerp"], "GPQA": [40, 50]})
+    copies["Released"] = ["2025-01-01", "2025-05-01"]
+    assert not read_published(copies).audit.filter("torn-releases")

@@ -25,6 +25,7 @@ from latentscale.data.readers.measurements import Measurements
 from latentscale.data.readers.metadata import join_metadata
 from latentscale.data.readers.names import match_benchmarks, same_benchmark
 from latentscale.data.readers.parquet import read_parquet, read_table
+from latentscale.data.readers.planned_rows import read_planned
 from latentscale.data.readers.published import published_measurements, read_published
 from latentscale.data.readers.scores import read_scores
 from latentscale.data.readers.size_classes import SIZE_CLASSES, NameReading, size_class
@@ -61,6 +62,7 @@ __all__ = [
     "read_leaderboard",
     "read_livebench",
     "read_parquet",
+    "read_planned",
     "read_published",
     "read_scores",
     "read_table",

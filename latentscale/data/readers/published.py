@@ -38,6 +38,7 @@ from latentscale.data.readers.published_models import (
     with_figures,
     with_sizes_of_names,
 )
+from latentscale.data.readers.published_releases import torn_releases
 from latentscale.data.readers.published_repeats import mixed_settings
 from latentscale.data.readers.published_scores import long_cells, wide_cells
 from latentscale.data.scores import Scores
@@ -212,7 +213,7 @@ def published_measurements(
     without = _without_scores(models.loc[~scored, "model"])
     turned = _turned([name for name in info if name not in declared], cells, falling)
     models, of_sizes = with_sizes_of_names(models[scored].reset_index(drop=True))
-    models, from_names = _with_names(models)
+    models, from_names = completed_by_names(models)
     return Measurements(
         cells=cells,
         models=models,
@@ -222,6 +223,7 @@ def published_measurements(
             (
                 *(*unnamed, *bare, *figures, *described_here, *found, *mixed, *merged, *without),
                 *(*_errors(cells, info), *of_sizes, *from_names, *turned),
+                *torn_releases(models),
             )
         ),
         sources=sources,
@@ -343,7 +345,7 @@ def _shape(table: pd.DataFrame, roles: Roles) -> Roles:
     return replace(roles, columns=kept, others=tuple(others))
 
 
-def _with_names(models: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
+def completed_by_names(models: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
     """Complete models from their names; what the table states of families stays."""
     own = {name: models[name] for name in ("family", "lineage") if name in models}
     completed, findings = with_names(models.drop(columns=list(own)))

@@ -15,7 +15,7 @@ import pandas as pd
 from latentscale.data.audit import Finding
 from latentscale.data.column_names import is_neither
 from latentscale.data.readers.published_cells import ScoreCells
-from latentscale.data.readers.published_columns import is_rating, unit_of_amount
+from latentscale.data.readers.published_columns import is_lower, is_rating, unit_of_amount
 from latentscale.errors import listed
 from latentscale.markup import counted
 
@@ -73,7 +73,9 @@ def _outside(name: str, cells: ScoreCells) -> npt.NDArray[np.bool_]:
     known = values[~np.isnan(values)]
     outside = (values < 0) | (values > 100)
     none = np.zeros(len(values), dtype=bool)
-    other = is_neither(name) or is_rating(name) or unit_of_amount(name) is not None
+    # An error rate may exceed 100%, as word error rates do.
+    other = is_neither(name) or is_rating(name) or is_lower(name)
+    other = other or unit_of_amount(name) is not None
     if other or cells.minutes.any() or cells.money.any() or not outside.any():
         return none
     share = _SIGNED if cells.percent.any() else _BARE
