@@ -77,10 +77,9 @@ def report() -> str:
     from benchmarks.common.markdown import markdown
     from benchmarks.common.provenance import provenance
 
-    earlier = pd.read_csv(ROWS, dtype=str)
-    now = pd.DataFrame([row(path) for path in sorted(RUNS.glob("*.nc"))])
-    rows = pd.concat([earlier, now.astype(str)], ignore_index=True)
-    rows = rows.drop_duplicates(["commit", "seed"], keep="last")
+    found = pd.read_csv(ROWS, dtype=str).to_dict("records")
+    found += [row(path) for path in sorted(RUNS.glob("*.nc"), key=lambda p: p.stat().st_mtime)]
+    rows = pd.DataFrame({(each["commit"], each["seed"]): each for each in found}.values())
     rows.to_csv(ROWS, index=False)
     parts = [
         "# Mixing of `capabilities` with the shipped defaults",
