@@ -1,6 +1,6 @@
-"""Rows of a table that no model can be: released decades from all others, wrong or right on all.
+"""Rows that look like faults of a table: released years from all others, wrong or right on all.
 
-Not for single scores, which other checks compare within a benchmark.
+Single scores are compared within their benchmark by other checks.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Models to forecast from a table with headings and cells as hubs print them.
 
-Not for tables of scores to fit, which `read_published` reads and audits.
+Tables of scores to fit are read and audited by `read_published`.
 """
 
 from __future__ import annotations

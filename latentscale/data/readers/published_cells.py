@@ -201,7 +201,7 @@ def ends_of(column: pd.Series, scores: Floats) -> tuple[Floats, Floats]:
 
 
 def is_bare(cell: object) -> bool:
-    """Return whether a cell is one number and nothing else: "1,357" is no interval of 1 to 357."""
+    """Return whether a cell is one number and nothing else: "1,357" is not an interval."""
     match = _CELL.fullmatch(cell.strip()) if isinstance(cell, str) else None
     return match is not None and not match["width"]
 

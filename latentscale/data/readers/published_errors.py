@@ -1,6 +1,6 @@
 """Standard errors of a published table: columns of errors and intervals, half widths in cells.
 
-Not for the numbers of items, which columns of their own count.
+Numbers of items have columns of their own (`published_items`).
 """
 
 from __future__ import annotations

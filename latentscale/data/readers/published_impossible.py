@@ -1,6 +1,6 @@
 """Single cells of a published table that no benchmark's scale holds: 713 among percentages.
 
-Not for columns whose scale is unknown: where many cells lie outside, the column is left out.
+Where many cells lie outside, the scale is unknown and the whole column is left out.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def without_impossible(
         message = (
             f"{counted(len(shown), 'cell')} of {known} cannot be percentages, as all others are, "
             f"and {was} left out: {listed(shown, 6)}. Correct them: is a decimal point missing? "
-            "If the benchmark is no percentage, pass "
+            "If the benchmark is not a percentage, pass "
             'benchmarks={"name": Benchmark(scale=...)}.'
         )
         findings.append(Finding("warning", "impossible-score", name, message))
@@ -65,7 +65,7 @@ def without_impossible(
 
 
 def _outside(name: str, cells: ScoreCells) -> npt.NDArray[np.bool_]:
-    """Return the cells of a column of percentages that are none; no cell where it may be another.
+    """Return cells below 0 or above 100 in a column of percentages, none in one of other units.
 
     Percentages of which some are above 1: a column of fractions has no cell between.
     """

@@ -1,6 +1,6 @@
 """Columns of a published table that count the items of a benchmark: "HLE n", "n_items (HLE)".
 
-Not for long tables, where one column has the items of each row.
+In long tables one column has the items of each row.
 """
 
 from __future__ import annotations

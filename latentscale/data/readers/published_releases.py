@@ -1,6 +1,6 @@
 """Settings of one release whose features differ: a fit takes them for several releases.
 
-Not for which rows are one release, which `latentscale.data.releases` decides.
+`latentscale.data.releases` decides which rows are one release.
 """
 
 from __future__ import annotations
