@@ -25,7 +25,7 @@ import pymc as pm
 
 from latentscale.declare.prior import POSITIVE
 from latentscale.declare.spec import ModelSpec
-from latentscale.dims import BENCHMARK, CATEGORY, CATEGORY_LEVEL, MODEL, SKILL
+from latentscale.dims import BENCHMARK, MODEL, SKILL
 from latentscale.engine.coordinate import Coordinate
 from latentscale.maths import Named, as_data, maths_of
 from latentscale.model.design import Design
@@ -35,7 +35,6 @@ from latentscale.model.pooling import Pooling
 from latentscale.model.release_share import independent, log_determinant
 from latentscale.model.skill_units import pooled_loadings, unit_coordinates, unit_of_skills
 from latentscale.model.terms.base import terms_of
-from latentscale.model.terms.categories import EFFECT
 from latentscale.model.terms.intercept import INTERCEPT, Intercept
 from latentscale.model.terms.residual import Residual
 from latentscale.model.undisclosed import rows_in_graph
@@ -85,14 +84,12 @@ def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tup
             if unit is not None and pooling == of_skills:
                 pooled = _loadings(pooling, known, design, unit)
             coordinates.append(pooled)
-    effects = [e for term in terms_of(spec) for e in term.normal_effects(spec, design) or ()]
-    if unit is not None:
-        levels = [effect for effect in effects if effect.variable == EFFECT]
-        coordinates += [_levels(effect, known, design, unit) for effect in levels]
-        coordinates += [_added(effect, known) for effect in effects if effect.scores is not None]
     if any(isinstance(term, Residual) for term in terms_of(spec)):
         curve = latent_skill(spec, known, rows, lambda term: not isinstance(term, Residual))
         coordinates.append(_residuals(known, design, curve, unit, spec))
+    if unit is not None:
+        effects = [e for term in terms_of(spec) for e in term.normal_effects(spec, design) or ()]
+        coordinates += [_added(effect, known) for effect in effects if effect.scores is not None]
     skill = latent_skill(spec, known, rows)
     # Last: intercepts move with loadings and skills, which are moved themselves.
     coordinates += [
@@ -220,18 +217,6 @@ def _added(effect: NormalEffect, known: dict[str, Any]) -> Coordinate:
     precision = as_data(effect.scores / _NOISE_VARIANCE, effect.dims)
     spread = known[effect.scale.name] * effect.scale.times
     return _standardised(known[f"{effect.variable}_raw"], 0.0 * spread, spread, precision)
-
-
-def _levels(effect: NormalEffect, known: dict[str, Any], design: Design, unit: Named) -> Coordinate:
-    """Return the coordinate of levels of categories, which their models' skills inform."""
-    owner = next(iter(effect.scale.owners.values()))[1] if effect.scale else np.zeros(0)
-    spread: Any = known["category_scale"].isel({CATEGORY: as_data(owner, (CATEGORY_LEVEL,))}) * unit
-    table, names = design.scores.dataset, list(design.transform.levels)
-    models = design.transform.indicators(table, names).sum(MODEL).values
-    each = len(design.model_of_cell) / len(design.scores.models)
-    residual: Any = known["residual_scale"] * unit if "residual_scale" in known else 0.0 * unit
-    precision: Any = as_data(models, (CATEGORY_LEVEL,)) / (residual**2 + _NOISE_VARIANCE / each)
-    return _standardised(known[f"{EFFECT}_raw"], 0.0 * spread, spread, precision)
 
 
 def _standardised(
