@@ -364,7 +364,8 @@ def test_residuals_are_above_0_where_scores_are_better_and_figure_and_advice_say
 
 def test_a_reports_summary_says_which_forecasts_its_points_are_of(mixed_fit: Fit) -> None:
     asked = request(mixed_fit, families=None, planned=None, prob=0.9, seed=1)
-    assert "Half of the forecasts that are fractions are known" in summary(asked)
+    said = summary(asked)
+    assert "Half of the forecasts that are fractions have 90% intervals of ±" in said
 
 
 def test_a_unit_that_a_name_states_is_not_said_twice() -> None:

@@ -87,7 +87,9 @@ def test_candidates_at_the_mode_weigh_draws_as_many_candidates_of_the_prior_do(f
     for make, count in ((from_fit, 40_000), (from_mode, 400)):
         (held,) = groups_in_blocks(fit, draws, groups, np.random.default_rng(1), hold=True)
         made = held.candidates(make, ls.FewShot(latents=count), np.random.default_rng(3))
-        share = np.exp(made.log_weight - made.log_weight.max(axis=1, keepdims=True))
+        blocks = [made.candidates(number).log_weight for number in range(len(made.blocks))]
+        log_weight = np.concatenate(blocks)
+        share = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
         share /= share.sum(axis=1, keepdims=True)
         error = np.sqrt(np.maximum((share**2).sum(axis=1) - 1 / count, 0.0))
         levels.append((made.level, error))
