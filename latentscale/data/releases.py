@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 import pandas as pd
 
+from latentscale.data.readers.efforts import SETTINGS
 from latentscale.data.readers.model_names import parse_name
 from latentscale.data.scores import Scores
 from latentscale.dims import MODEL
-
-SETTINGS: Final = ("reasoning", "effort")
-"""Features that say how a model was run: rows that differ in these alone are one release."""
 
 
 def features_of_models(scores: Scores) -> pd.DataFrame:

@@ -44,8 +44,7 @@ _HALF = 2.0
 a skill as half its prior does on the tables of closed models."""
 _NOISE_VARIANCE = 0.1
 """Variance of a score's linear predictor, of the noise alone: 1 / (0.2 x 50) for a score of 0.3 or
-0.7 and a Beta of precision 50. With it effects on groups have a posterior variance of about 1 in
-these coordinates on BenchPress, whatever their number of scores; with half of it, 1.4."""
+0.7 and a Beta of precision 50, which is typical of the tables of closed models."""
 _CONTRIBUTION_SD = 0.5
 """Standard deviation of a skill's contribution to predictors: of a table's second and third."""
 

@@ -11,7 +11,8 @@ import xarray as xr
 from latentscale.data.covariates import features_in_use
 from latentscale.data.features.base import FeatureKind
 from latentscale.data.known import INSTRUCT, features_of, kinds_among
-from latentscale.data.releases import SETTINGS, name_without_setting
+from latentscale.data.readers.efforts import SETTINGS
+from latentscale.data.releases import name_without_setting
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import FAMILY, MODEL, SAMPLE, SKILL
 from latentscale.model.design import Design
@@ -73,7 +74,7 @@ def with_settings_given(draws: xr.Dataset, effects: Sequence[xr.Dataset]) -> xr.
     effects
         Effects by model given new scores, on the same samples.
     """
-    if OTHER_SETTINGS not in draws.coords:
+    if not effects or OTHER_SETTINGS not in draws.coords:
         return draws
     rows = draws.get_index(OTHER_SETTINGS)
     dims = (SAMPLE, OTHER_SETTINGS, SKILL)

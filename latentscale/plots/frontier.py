@@ -22,7 +22,7 @@ from latentscale.plots.style import (
 # Blue, vermillion, orange, black, pink and pale blue: lines need hues that differ.
 _LINES = tuple(FILLS[place][0] for place in (0, 3, 4, 7, 6, 1))
 _MARKERS = ("o", "s", "^", "D", "v", "P")
-"""Of the lines, so that levels are not told apart by colour alone."""
+"""Of the lines: a colour-blind reader knows the levels by them."""
 _PALE = 0.18
 """Opacity of bands: three over one another still differ from one."""
 _PALER = 0.09

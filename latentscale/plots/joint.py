@@ -31,7 +31,7 @@ from latentscale.plots.style import (
 
 _COLOURS: Final = (BLUE, VERMILLION, "#009E73", BLACK)  # Okabe and Ito 2008
 _MARKERS: Final = ("o", "s", "^", "D")
-"""Of the medians, so that families are not told apart by colour alone."""
+"""Of the medians: a colour-blind reader knows the families by them."""
 _MOST_FAMILIES: Final = len(_COLOURS)
 _PROBS: Final = (0.9, 0.5)
 """Probabilities inside the outer and the inner contour, as in the other pictures."""

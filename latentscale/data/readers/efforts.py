@@ -36,6 +36,8 @@ _WORD: Final = re.compile(
     re.IGNORECASE,
 )
 _OFF: Final = ("nothinking", "non-thinking", "no thinking", "no", "off", "disabled")
+SETTINGS: Final = ("reasoning", "effort")
+"""Features that say how a model was run: rows that differ in these alone are one release."""
 _SILENT: Final = ("none", "minimal")
 """Efforts at which a model answers without reasoning first."""
 _REASONING_WORDS: Final = frozenset(("thinking", "reasoning", "reasoner", "think"))

@@ -79,7 +79,7 @@ def read_planned(source: str | Path | AnyFrame) -> pd.DataFrame:
 
 
 def _numbers(column: pd.Series) -> pd.Series:
-    """Return the numbers that cells print, or the cells where some are none."""
+    """Return the numbers that cells print, or the column as it is where one is not a number."""
     cells = score_cells(column)
     if cells.unread:
         return column

@@ -5,17 +5,14 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import pandas as pd
 
 from latentscale.data.audit import Finding
+from latentscale.data.readers.efforts import SETTINGS
 from latentscale.data.readers.model_names import parse_name
+from latentscale.dims import MODEL
 from latentscale.errors import listed
 from latentscale.markup import counted
-
-_OF_A_SETTING: Final = ("model", "reasoning", "effort")
-"""Columns in which settings of one release may differ."""
 
 
 def torn_releases(models: pd.DataFrame) -> list[Finding]:
@@ -29,7 +26,7 @@ def torn_releases(models: pd.DataFrame) -> list[Finding]:
     parsed = [parse_name(name) for name in models["model"]]
     names = pd.Series([name.version.casefold() for name in parsed], models.index)
     settings = pd.Series([name.setting for name in parsed], models.index)
-    columns = [name for name in models.columns if name not in _OF_A_SETTING]
+    columns = [name for name in models.columns if name not in (MODEL, *SETTINGS)]
     shown, differing = [], dict.fromkeys(columns, 0)
     for _, rows in models.groupby([names, models["family"]], sort=False):
         apart = [name for name in columns if rows[name].nunique(dropna=False) > 1]
