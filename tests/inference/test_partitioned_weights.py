@@ -131,6 +131,18 @@ def sampler() -> Sampler:
     return Sampler.of(shard, here, 4000, np.random.default_rng(4), renew=False)
 
 
+def test_latents_go_back_to_a_point_in_its_order() -> None:
+    """A lineage's latents are not side by side there: families come first, then models."""
+    density = PosteriorDensity(np.zeros(5), lambda point: (0.0, point), lambda point: {}, {}, {})
+    places = np.array([[1, 3], [2, -1]])
+    shard = Shard(density, lambda b: (0.0, b), np.array([0, 4]), places, np.arange(2))
+    latents = np.array([[10.0, 30.0], [20.0, 0.0]])
+    np.testing.assert_array_equal(shard.in_order(latents), [10, 20, 30])
+    point = shard.point(np.array([0.5, 4.5]), latents)
+    np.testing.assert_array_equal(point, [0.5, 10, 20, 30, 4.5])
+    np.testing.assert_array_equal(shard.rows(point), latents)
+
+
 def test_lineages_of_fewer_latents_have_their_own_marginal_likelihood() -> None:
     def density(z: float) -> float:
         return float(np.exp(0.6 * z - z**2 / 2 - z**4 / 5))

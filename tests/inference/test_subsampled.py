@@ -151,6 +151,9 @@ def test_a_subsample_has_whole_lineages_and_what_shared_parameters_need(known: A
         assert set(places) == set(np.nonzero(np.isin(lineage, lineage[places]))[0])
         least = np.minimum(things.sum(axis=1), 20)
         assert (things[:, places].sum(axis=1) >= least).all()
+    x = whole.x.values[:, 0]
+    for end in (x <= np.quantile(x, 0.1), x >= np.quantile(x, 0.9)):
+        assert any(np.array_equal(row, end) for row in things)
     everything = subsample(whole, 10_000, np.random.default_rng(1))
     np.testing.assert_array_equal(everything, np.arange(len(whole.scores.models)))
 
