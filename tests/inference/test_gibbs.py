@@ -306,7 +306,7 @@ def test_two_effects_of_single_models_on_skills_are_refused(
 
     monkeypatch.setattr(Residual, "normal_effects", twice)
     monkeypatch.setattr(Residual, "skill", both)
-    with pytest.raises(FitError, match='one effect of single .*; "residual" and "other" are 2'):
+    with pytest.raises(FitError, match=r'one effect of single .*; "residual" and "other" are 2'):
         spec = gibbs_spec("pooled")
         problem_of(spec, design(spec, table))
 

@@ -85,7 +85,8 @@ def test_tokens_of_models_without_a_score_are_not_estimated() -> None:
 
 def test_tokens_are_estimated_only_where_a_covariate_left_over_uses_them() -> None:
     optional = ["log_tokens", "log_params:log_tokens"]
-    spec = ls.load_spec("latentscale").with_({"optional": optional, "undisclosed.kind": "estimated"})
+    drawn = {"optional": optional, "undisclosed.kind": "estimated"}
+    spec = ls.load_spec("latentscale").with_(drawn)
     few = ls.Scores.from_frame(ROWS.assign(params_b=[1, 3, 7, 9], tokens_t=[2, None, None, None]))
     with pytest.warns(ls.FitWarning, match="without the covariate log_tokens and"):
         left = feasible(spec, few)
