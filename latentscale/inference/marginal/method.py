@@ -205,8 +205,8 @@ def _status(estimate: MarginalEstimate, latents: LatentDraws, covariance: str) -
     if estimate.flat_parameters:
         advice.append(
             f"The likelihood does not identify {listed(estimate.flat_parameters)}: draws hold them "
-            "at the estimate, so intervals are too narrow. Use fewer skills or other anchors, leave "
-            "out benchmarks with few scores, or use NUTS with priors."
+            "at the estimate, so intervals are too narrow. Use fewer skills or other anchors, "
+            "leave out benchmarks with few scores, or use NUTS with priors."
         )
     elif not estimate.converged:
         coarse = abs(estimate.quadrature_error) > _ERROR_LIMIT

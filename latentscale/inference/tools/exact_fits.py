@@ -1,7 +1,7 @@
 """Exact fits: benchmarks whose scores leave a likelihood without a maximum.
 
-Where a benchmark's own coefficients fit its scores exactly, with loadings of 0, the density of these
-scores grows without bound with the precision. A prior of the precision bounds it; maximum
+Where a benchmark's own coefficients fit its scores exactly, with loadings of 0, the density of
+these scores grows without bound with the precision. A prior of the precision bounds it; maximum
 likelihood has none. Not for fits that are exact through skills that benchmarks share.
 """
 
