@@ -12,7 +12,12 @@ import pytest
 import latentscale as ls
 from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.errors import FitError, SpecError
-from latentscale.inference.stochastic.ascent import StochasticMaximum, best_mix, run_at_fixed
+from latentscale.inference.stochastic.ascent import (
+    StochasticMaximum,
+    _covariance_of_mean,
+    best_mix,
+    run_at_fixed,
+)
 from latentscale.inference.stochastic.complete import CompleteData, Motion, complete_data
 from latentscale.inference.stochastic.latent_chain import LatentChain
 from latentscale.inference.stochastic.method import _refuse
@@ -131,6 +136,22 @@ def test_a_short_step_from_afar_is_no_arrival(complete: CompleteData) -> None:
     taken = np.abs(run.step) / np.sqrt(np.diag(run.covariance))
     assert taken.max() <= 2 + 1e-9
     assert run.distance > 2
+
+
+def test_the_error_of_a_mean_score_is_that_of_its_batches() -> None:
+    """Of 2,000 independent scores the covariance of their mean is a 2,000th of their own."""
+    rng, spread = np.random.default_rng(8), np.array([[1.0, 0.0], [1.5, 2.0]])
+    found = np.mean(
+        [_covariance_of_mean(rng.standard_normal((2000, 2)) @ spread.T) for _ in range(100)], axis=0
+    )
+    # Of 100 estimates from 20 batches each: a relative standard error of 0.032.
+    wanted = spread @ spread.T / 2000
+    np.testing.assert_allclose(found, wanted, atol=0.2 * wanted.max())
+    assert found[0, 0] == pytest.approx(wanted[0, 0], rel=0.2)
+    # Scores that keep for ten moves have ten times the variance.
+    kept = np.repeat(rng.standard_normal((200 * 50, 1)), 10, axis=0).reshape(50, 2000, 1)
+    slow = np.mean([_covariance_of_mean(one) for one in kept])
+    assert slow == pytest.approx(1 / 200, rel=0.25)
 
 
 def test_what_the_likelihood_does_not_identify_is_named() -> None:

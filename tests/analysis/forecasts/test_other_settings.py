@@ -17,7 +17,8 @@ from latentscale.analysis.forecasts.latents import draw_noise_of_models, local_p
 from latentscale.analysis.forecasts.rows import planned_rows
 from latentscale.data.scores import Scores
 from latentscale.declare import ModelSpec, spec_from_dict
-from latentscale.model.other_settings import rows_of_fitted_releases
+from latentscale.model.other_settings import rows_of_fitted_releases, with_other_settings
+from latentscale.model.terms.residual import MODEL_RELEASE, OTHER_SETTINGS, ROW_RELEASE
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import ORIGIN
 
@@ -132,6 +133,7 @@ def test_a_row_is_of_a_fitted_release_as_the_fit_has_it(prior_fit: Callable[...,
     rows = pd.concat([table_of(), table_of().iloc[1:2]], ignore_index=True).assign(model=names)
     rows["family"] = ["a", "a", "b", "a"]
     rows["hosted"] = ["x", "x", "x", "y"]  # of no covariate, but it tells two releases apart
+    rows["instruct"] = 1  # no covariate either; rows that leave it out have the value 0
     scores = Scores.from_frame(rows, features=[ls.Feature("hosted", kind="category")])
     fit = prior_fit(spec_of(), scores, draws=5)
     assert fit.design.release_of_model.tolist() == [0, 0, 1, 2]
@@ -139,7 +141,22 @@ def test_a_row_is_of_a_fitted_release_as_the_fit_has_it(prior_fit: Callable[...,
     assert fitted_names(fit, setting("a-1_medium") | {"hosted": "y"}) == ["a-1_max"]
     assert fitted_names(fit, setting("a-1_medium") | {"hosted": "z"}) == []
     assert fitted_names(fit, setting("a-1_medium")) == []  # it could be of both
-    assert fitted_names(fit, setting("a-1_low")) == []  # fitted itself
+    assert fitted_names(fit, setting("a-1_low") | {"hosted": "x"}) == []  # fitted itself
+    late = DAY + pd.Timedelta(30, unit="D")
+    other = {"model": "b-1_high", "family": "b", "released": late}
+    assert fitted_names(fit, other) == ["b-1"]  # it does not state where it is hosted
+
+
+def test_settings_that_leave_the_same_feature_empty_are_of_one_release(
+    prior_fit: Callable[..., Fit],
+) -> None:
+    """As sizes of closed models, each a parameter."""
+    rows = table_of(params_b=[np.nan, np.nan, 7.0])
+    sizes = [ls.Feature("params_b", missing="estimated")]
+    spec = spec_of().with_({"covariates": ["released", "log_params"]})
+    fit = prior_fit(spec, Scores.from_frame(rows, features=sizes), draws=5)
+    assert fitted_names(fit, setting("a-1_medium")) == ["a-1_low", "a-1_high"]
+    assert fitted_names(fit, setting("a-1_medium", params_b=7.0)) == []
 
 
 def test_the_basis_of_a_row_says_whether_its_release_was_fitted(
@@ -149,6 +166,22 @@ def test_the_basis_of_a_row_says_whether_its_release_was_fitted(
     rows = pd.DataFrame([setting("a-1_medium"), setting("a-2_medium")])
     basis = ls.predict(fit, rows, seed=1).table().groupby("model")["basis"].first()
     assert basis.to_dict() == {"a-1_medium": "known release", "a-2_medium": "known family"}
+
+
+def test_a_new_release_is_none_of_the_fitted_ones(prior_fit: Callable[..., Fit]) -> None:
+    """Its settings are of one release, on which no fitted model's residual acts."""
+    fit = prior_fit(spec_of(), Scores.from_frame(table_of()), draws=5)
+    names = [*OF_FITTED, *NEW_RELEASE, "a-3_low"]
+    planned = planned_rows(fit, pd.DataFrame([setting(name) for name in names]))
+    backwards = fit.samples.isel(model=slice(None, None, -1))
+    draws = with_other_settings(fit.spec, backwards, fit.design, planned)
+    row = dict(zip(draws[OTHER_SETTINGS].values, draws[ROW_RELEASE].values, strict=True))
+    fitted = dict(zip(draws["model"].values, draws[MODEL_RELEASE].values, strict=True))
+    assert set(row) == {*OF_FITTED, *NEW_RELEASE}  # a-3_low is alone in its release
+    assert {row[name] for name in OF_FITTED} == {fitted["a-1_low"]} == {fitted["a-1_high"]}
+    assert len({row[name] for name in NEW_RELEASE}) == 1
+    assert not {row[name] for name in NEW_RELEASE} & set(fitted.values())
+    assert fitted["b-1"] == -1
 
 
 NEW_RELEASE = ["a-2_low", "a-2_high"]
