@@ -133,7 +133,7 @@ def test_a_row_is_of_a_fitted_release_as_the_fit_has_it(prior_fit: Callable[...,
     rows = pd.concat([table_of(), table_of().iloc[1:2]], ignore_index=True).assign(model=names)
     rows["family"] = ["a", "a", "b", "a"]
     rows["hosted"] = ["x", "x", "x", "y"]  # of no covariate, but it tells two releases apart
-    rows["instruct"] = 1  # no covariate either; rows that leave it out have the value 0
+    rows["instruct"] = (rows["family"] == "a").astype(int)  # rows that do not state it have 0
     scores = Scores.from_frame(rows, features=[ls.Feature("hosted", kind="category")])
     fit = prior_fit(spec_of(), scores, draws=5)
     assert fit.design.release_of_model.tolist() == [0, 0, 1, 2]
@@ -143,8 +143,10 @@ def test_a_row_is_of_a_fitted_release_as_the_fit_has_it(prior_fit: Callable[...,
     assert fitted_names(fit, setting("a-1_medium")) == []  # it could be of both
     assert fitted_names(fit, setting("a-1_low") | {"hosted": "x"}) == []  # fitted itself
     late = DAY + pd.Timedelta(30, unit="D")
-    other = {"model": "b-1_high", "family": "b", "released": late}
-    assert fitted_names(fit, other) == ["b-1"]  # it does not state where it is hosted
+    unstated = {"model": "b-1_high", "family": "b", "released": late}
+    both = pd.DataFrame([unstated, setting("a-1_medium") | {"hosted": "x"}])
+    found = rows_of_fitted_releases(fit.spec, fit.samples, fit.design, planned_rows(fit, both))
+    assert set(found) == {"b-1_high", "a-1_medium"}  # features count where both state them
 
 
 def test_settings_that_leave_the_same_feature_empty_are_of_one_release(
