@@ -18,7 +18,7 @@ from latentscale.model.likelihoods.beta import BetaNoise
 from latentscale.model.likelihoods.beta_binomial import BetaBinomialNoise
 from latentscale.model.likelihoods.logit_normal import LogitNormalNoise
 from latentscale.model.likelihoods.student_t import RealStudentTNoise, StudentTNoise
-from latentscale.model.noise import SampledNoise
+from latentscale.model.noise import MixedNoise, SampledNoise
 
 KINDS = ("beta", "beta-binomial", "logit-normal", "student-t")
 ITEMS = xr.DataArray([40.0, 200.0, 1000.0], dims="benchmark")
@@ -279,6 +279,20 @@ def test_sampling_adds_to_the_squared_scale_of_scores_without_bounds(noise: Nois
     known = SampledNoise(noise, xr.DataArray(0.02))
     again = known.sampled(xr.DataArray(50.0), middle, xr.DataArray(0.03))
     assert 4 / float(again) == pytest.approx(4 / 50 + 0.02 + 0.03)
+
+
+def test_sampling_is_added_to_the_noise_of_each_scale() -> None:
+    """Variances add: of fractions m (1 - m) / (1 + phi) and m (1 - m) / n; of others, 4 / phi."""
+    scale = xr.DataArray([0.0, 1.0], dims="benchmark")
+    noise = MixedNoise(
+        BetaNoise(), NormalNoise(), scale, xr.DataArray([1.0, 80.0], dims="benchmark")
+    )
+    mean, phi = (xr.DataArray(values, dims="benchmark") for values in ([0.3, 1250.0], [30.0, 50.0]))
+    both = noise.sampled(phi, mean, xr.DataArray([1 / 40, 0.02], dims="benchmark")).values
+    # Binomial given a rate: E m (1 - m) / n is the variance at the mean less that of the rate.
+    share = 1 / 31 + (1 - 1 / 31) / 40
+    assert 1 / (1 + both[0]) == pytest.approx(share)
+    assert 4 / both[1] == pytest.approx(4 / 50 + 0.02)
 
 
 @pytest.mark.parametrize("kind", ["logit-normal", "student-t"])
