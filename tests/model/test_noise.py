@@ -11,6 +11,7 @@ from scipy.integrate import quad
 from scipy.special import expit, logit
 
 import latentscale as ls
+from latentscale.data.scaling import CENTRE, STEP
 from latentscale.declare import ModelSpec, spec_from_dict, spec_from_json
 from latentscale.declare.likelihood import Noise, NormalNoise
 from latentscale.errors import SpecError
@@ -19,6 +20,7 @@ from latentscale.model.likelihoods.beta_binomial import BetaBinomialNoise
 from latentscale.model.likelihoods.logit_normal import LogitNormalNoise
 from latentscale.model.likelihoods.student_t import RealStudentTNoise, StudentTNoise
 from latentscale.model.noise import MixedNoise, SampledNoise
+from latentscale.model.scaled import CODE, on_own_scale, unbounded_scales
 
 KINDS = ("beta", "beta-binomial", "logit-normal", "student-t")
 ITEMS = xr.DataArray([40.0, 200.0, 1000.0], dims="benchmark")
@@ -315,3 +317,17 @@ def test_a_score_of_a_single_item_is_no_count(known) -> None:
     scores = ls.Scores.from_long(long, benchmarks={"alpha": ls.Benchmark(n_items=40)})
     with pytest.raises(SpecError, match="number of items"):
         ls.build(spec_of("beta-binomial"), scores)
+
+
+def test_expected_scores_without_bounds_go_as_far_as_the_predictor() -> None:
+    """Twenty standard deviations from the centre, as a forecast far ahead may be."""
+    kinds = [kind for kind, _ in unbounded_scales()]
+    names = ("fraction", "real", "positive")
+    code = [0.0, kinds.index("real") + 1.0, kinds.index("positive") + 1.0]
+    numbers = {CODE: code, CENTRE: [0.0, 1200.0, 2.0], STEP: [1.0, 80.0, -0.5]}
+    values = {name: xr.DataArray(row, dims="benchmark") for name, row in numbers.items()}
+    eta = xr.DataArray([-20.0, 0.5, 20.0], dims="model")
+    score = on_own_scale(values, expit(eta), eta).transpose("benchmark", "model")
+    wanted = [expit(eta), 1200 + 80 * eta, np.exp(2 - 0.5 * eta)]
+    for row, own, name in zip(score.values, wanted, names, strict=True):
+        np.testing.assert_allclose(row, own, rtol=1e-12, err_msg=name)
