@@ -16,7 +16,7 @@ from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.inference.marginal.limits import refuse_other_latents
 from latentscale.model.build import build_design
 from latentscale.model.design import design
-from latentscale.model.undisclosed import rows_of_table
+from latentscale.model.undisclosed import rows_of_table, with_drawn_tokens
 from latentscale.posterior.fit import Fit
 
 HIDDEN = ("fam00-m1", "fam03-m0", "fam05-m1")
@@ -184,6 +184,26 @@ def test_draws_and_forecasts_use_the_drawn_tokens(fit: Fit, scores: ls.Scores) -
     assert set(HIDDEN) <= set(log_likelihood["cell_model"].values)
     prior = fit.tree["log_prior"]["log_tokens"]
     np.testing.assert_allclose(prior, norm.logpdf(fit.posterior["log_tokens"], 0.7, 1))
+
+
+def test_tokens_of_new_models_are_drawn_beside_those_that_were_fitted(spec: ModelSpec) -> None:
+    """From the prior of the spec, one a draw; fitted ones keep their draws."""
+    fitted = np.random.default_rng(1).normal(-3.0, 0.1, (500, 2))
+    draws = xr.Dataset(
+        {"log_tokens": (("sample", "undisclosed_model"), fitted)},
+        coords={"undisclosed_model": ["b", "a"]},
+    )
+    tokens = [2.0, np.nan, np.nan, np.nan]
+    table = xr.Dataset({"tokens": ("model", tokens)}, coords={"model": ["told", "a", "new", "b"]})
+    prior = {"log_tokens": ls.Prior("Normal", mu=2, sigma=0.5)}
+    more = with_drawn_tokens(spec.with_priors(prior), draws, table, np.random.default_rng(2))
+    found = more["log_tokens"].transpose("sample", "undisclosed_model")
+    assert found["undisclosed_model"].values.tolist() == ["b", "a", "new"]
+    np.testing.assert_array_equal(found.sel(undisclosed_model=["b", "a"]), fitted)
+    own = found.sel(undisclosed_model="new")
+    # 500 draws: a standard error of 0.022 of the mean, 0.016 of the standard deviation.
+    assert float(own.mean()) == pytest.approx(2, abs=0.13)
+    assert float(own.std()) == pytest.approx(0.5, abs=0.1)
 
 
 def test_the_table_of_tokens(fit: Fit) -> None:
