@@ -176,7 +176,7 @@ def _features(
     in_use = [kind.variable for kind in features_in_use(data, list(spec.covariates))]
     used = [name for name in (FAMILY, *in_use) if name in planned and name not in SETTINGS]
     own_way = {*used, *SETTINGS, INSTRUCT}  # instruct has a value where rows do not state it
-    return used, [kind for name, kind in kinds.items() if name in planned and name not in own_way]
+    return used, [kind for name, kind in kinds.items() if name not in own_way]
 
 
 def _keys(rows: xr.Dataset, variables: Sequence[str]) -> Iterator[tuple[Hashable, ...]]:
@@ -189,7 +189,7 @@ def _keys(rows: xr.Dataset, variables: Sequence[str]) -> Iterator[tuple[Hashable
 def _stated(rows: xr.Dataset, kinds: Sequence[FeatureKind]) -> list[dict[str, Hashable]]:
     """Return the features that each row states."""
     stated: list[dict[str, Hashable]] = [{} for _ in range(rows.sizes[MODEL])]
-    for kind in kinds:
+    for kind in (kind for kind in kinds if kind.variable in rows):
         values = rows[kind.variable].values.tolist()
         for place in np.flatnonzero(kind.given(rows)).tolist():
             stated[place][kind.variable] = values[place]

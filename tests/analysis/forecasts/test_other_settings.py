@@ -17,7 +17,8 @@ from latentscale.analysis.forecasts.latents import draw_noise_of_models, local_p
 from latentscale.analysis.forecasts.rows import planned_rows
 from latentscale.data.scores import Scores
 from latentscale.declare import ModelSpec, spec_from_dict
-from latentscale.model.other_settings import rows_of_fitted_releases
+from latentscale.model.other_settings import rows_of_fitted_releases, with_other_settings
+from latentscale.model.terms.residual import MODEL_RELEASE, OTHER_SETTINGS, ROW_RELEASE
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import ORIGIN
 
@@ -140,6 +141,25 @@ def test_a_row_is_of_a_fitted_release_as_the_fit_has_it(prior_fit: Callable[...,
     assert fitted_names(fit, setting("a-1_medium") | {"hosted": "z"}) == []
     assert fitted_names(fit, setting("a-1_medium")) == []  # it could be of both
     assert fitted_names(fit, setting("a-1_low")) == []  # fitted itself
+
+
+def test_rows_may_state_what_the_fitted_table_has_no_column_of(
+    prior_fit: Callable[..., Fit],
+) -> None:
+    """It tells new releases from one another, and none from a fitted one."""
+    fit = prior_fit(spec_of(), Scores.from_frame(table_of()), draws=5)
+    names = ["a-1_medium", "a-2_low", "a-2_high", "a-2_max"]
+    rows = pd.DataFrame([setting(name) for name in names])
+    rows["provider"] = ["x", "x", "x", "y"]
+    with pytest.warns(ls.DataWarning, match='does not use "provider"'):
+        basis = ls.predict(fit, rows, seed=1).table().groupby("model", sort=False)["basis"].first()
+    assert basis.tolist() == ["known release", *["known family"] * 3]
+    draws = with_other_settings(fit.spec, fit.samples, fit.design, planned_rows(fit, rows))
+    of_row = dict(zip(draws[OTHER_SETTINGS].values, draws[ROW_RELEASE].values, strict=True))
+    assert set(of_row) == {"a-1_medium", "a-2_low", "a-2_high"}
+    assert of_row["a-2_low"] == of_row["a-2_high"] != of_row["a-1_medium"]
+    fitted = draws["model"].values[draws[MODEL_RELEASE].values == of_row["a-1_medium"]]
+    assert fitted.tolist() == ["a-1_low", "a-1_high"]
 
 
 def test_the_basis_of_a_row_says_whether_its_release_was_fitted(
