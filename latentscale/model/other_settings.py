@@ -64,6 +64,24 @@ def with_other_settings(
     ).assign_coords({OTHER_SETTINGS: list(rows)})
 
 
+def first_rows(draws: xr.Dataset) -> dict[str, str]:
+    """Return the first row of its release for each further row, by name.
+
+    Parameters
+    ----------
+    draws
+        Draws from `with_other_settings`.
+    """
+    if OTHER_SETTINGS not in draws.coords:
+        return {}
+    first: dict[int, str] = {}
+    rows = zip(
+        draws[OTHER_SETTINGS].values.tolist(), draws[ROW_RELEASE].values.tolist(), strict=True
+    )
+    named = {row: first.setdefault(release, row) for row, release in rows}
+    return {row: one for row, one in named.items() if row != one}
+
+
 def with_settings_given(draws: xr.Dataset, effects: Sequence[xr.Dataset]) -> xr.Dataset:
     """Return draws that also hold the residuals of rows that new scores speak of.
 

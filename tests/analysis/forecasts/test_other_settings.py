@@ -193,6 +193,44 @@ def test_rows_of_one_release_differ_by_what_they_have_apart(
         assert abs(float((one - other).mean())) < 4 * np.sqrt(2 * (1 - share) / COUNT)
 
 
+LEFT_OPEN: dict[str, tuple[dict[str, Any], list[ls.Feature]]] = {
+    "tokens_t": ({"covariates": ["released", "log_tokens"], "undisclosed.kind": "estimated"}, []),
+    "context_k": (
+        {"covariates": ["released", "context_k"]},
+        [ls.Feature("context_k", missing="estimated")],
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:The scores given", "ignore:Scores were read")
+@pytest.mark.parametrize("name", LEFT_OPEN)
+def test_rows_of_one_release_share_what_it_does_not_disclose(
+    name: str, prior_fit: Callable[..., Fit]
+) -> None:
+    """They differ by their residuals alone, and have the same tokens also given scores of one."""
+    changes, features = LEFT_OPEN[name]
+    table = pd.concat([table_of(), table_of().iloc[2:].assign(model="b-2")], ignore_index=True)
+    table = table.assign(params_b=7.0, **{name: [1.0, 1.0, 4.0, np.nan]})
+    scores = Scores.from_frame(table, features=features)
+    fit = prior_fit(spec_of().with_(changes), scores, draws=COUNT)
+    rows = pd.DataFrame([setting(model) for model in (*NEW_RELEASE, *OF_FITTED, "a-3_low")])
+    rows = rows.assign(params_b=7.0, **{name: np.nan})
+    free = ls.predict(fit, rows, seed=1)
+    few = ls.FewShot(draws=COUNT, min_ess=50, degenerate="warn")
+    given = ls.predict(fit, rows.assign(alpha=[0.3, *[np.nan] * 4]), seed=1, few_shot=few)
+    assert free.skill_draws is not None and given.conditioning is not None
+    skill = free.skill_draws.isel(skill=0) / fit.samples["residual_scale"].isel(skill=0)
+    for one, other in (NEW_RELEASE, OF_FITTED):
+        differ = float(((skill.sel(model=one) - skill.sel(model=other)) ** 2).mean())
+        assert abs(differ / (2 * (1 - SHARE)) - 1) < 4 * np.sqrt(2 / COUNT)
+    for tokens in (free.token_draws, given.token_draws) if name == "tokens_t" else ():
+        assert tokens is not None
+        for one, other in (NEW_RELEASE, OF_FITTED):
+            np.testing.assert_array_equal(tokens.sel(model=one), tokens.sel(model=other))
+        for other in ("a-3_low", "a-1_medium"):
+            assert (tokens.sel(model="a-2_low") != tokens.sel(model=other)).all()
+
+
 @pytest.mark.filterwarnings("ignore:The scores given")
 def test_scores_of_a_new_release_move_its_other_settings_as_weights_of_forecasts_do(
     posterior: Fit,
