@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from latentscale.data.covariates import CovariateTransform
+from latentscale.data.readers.efforts import SETTINGS
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import MISSING_VALUE, MODEL, UNDISCLOSED
 from latentscale.model.missing import VALUE, with_drawn_values
@@ -50,9 +51,11 @@ def with_drawn_features(
     hidden = set(names[table["tokens"].isnull().values].tolist())
     tokens = {row: one for row, one in first.items() if row in hidden}
     draws = _with_copies(draws, LOG_TOKENS, UNDISCLOSED, tokens)
+    settings = {base for kind in transform.kinds if kind.name in SETTINGS for base in kind.bases()}
     values = {
         f"{base} of {row}": f"{base} of {one}"
         for base, standard in transform.estimated(table).items()
+        if base not in settings  # in which rows of one release differ
         for row in names[np.isnan(standard)].tolist()
         if (one := first.get(row)) is not None
     }

@@ -17,7 +17,12 @@ from latentscale.analysis.forecasts.latents import draw_noise_of_models, local_p
 from latentscale.analysis.forecasts.rows import planned_rows
 from latentscale.data.scores import Scores
 from latentscale.declare import ModelSpec, spec_from_dict
-from latentscale.model.other_settings import rows_of_fitted_releases, with_other_settings
+from latentscale.model.left_open import with_drawn_features
+from latentscale.model.other_settings import (
+    first_rows,
+    rows_of_fitted_releases,
+    with_other_settings,
+)
 from latentscale.model.terms.residual import MODEL_RELEASE, OTHER_SETTINGS, ROW_RELEASE
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import ORIGIN
@@ -229,6 +234,25 @@ def test_rows_of_one_release_share_what_it_does_not_disclose(
             np.testing.assert_array_equal(tokens.sel(model=one), tokens.sel(model=other))
         for other in ("a-3_low", "a-1_medium"):
             assert (tokens.sel(model="a-2_low") != tokens.sel(model=other)).all()
+
+
+@pytest.mark.filterwarnings("ignore:Scores were read")
+def test_rows_of_one_release_do_not_share_a_setting_that_neither_states(
+    prior_fit: Callable[..., Fit],
+) -> None:
+    table = pd.concat([table_of(), table_of().iloc[2:].assign(model="b-2")], ignore_index=True)
+    effort = ls.Feature("effort", kind="numeric", missing="estimated")
+    scores = Scores.from_frame(table.assign(effort=[1.0, 3.0, 2.0, np.nan]), features=[effort])
+    fit = prior_fit(spec_of().with_({"covariates": ["released", "effort"]}), scores, draws=20)
+    planned = planned_rows(fit, pd.DataFrame([setting(name) for name in NEW_RELEASE]))
+    draws = with_other_settings(fit.spec, fit.samples, fit.design, planned)
+    first = first_rows(draws)
+    assert first == {"a-2_high": "a-2_low"}
+    rng = np.random.default_rng(1)
+    drawn = with_drawn_features(fit.spec, fit.transform, draws, planned, first, rng)
+    values = drawn["missing_standard"]
+    one, other = (values.sel(missing_value=f"effort of {name}").values for name in NEW_RELEASE)
+    assert (one != other).all()
 
 
 @pytest.mark.filterwarnings("ignore:The scores given")
