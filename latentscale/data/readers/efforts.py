@@ -136,7 +136,8 @@ def reasoning(names: Iterable[str]) -> NameReading:
     It does where the name says so ("thinking", "reasoning", an effort, a thinking budget), or
     the series does (OpenAI's o1 to o4 and GPT-5, DeepSeek-R1, QwQ, gpt-oss, Magistral); it does
     not where the effort is "none" or "minimal". Others are taken not to: a model that can do
-    both, named without a setting, is usually listed without.
+    both, named without a setting, is usually listed without. Where a series reasons but the same
+    name is listed with "reasoning" or "thinking" as well, the one without is taken not to.
 
     Parameters
     ----------
@@ -160,6 +161,8 @@ def reasoning(names: Iterable[str]) -> NameReading:
     """
     column = names_column(names, "reasoning")
     read = {name: _reasons(parse_name(name)) for name in dict.fromkeys(column)}
+    contrasted = _contrasted(read)
+    read |= dict.fromkeys(contrasted, "")
     values = pd.Series([float(bool(read[name])) for name in column], index=column.index)
     basis = pd.Series([read[name] for name in column], index=column.index, dtype=object)
     yes = {name: reason for name, reason in read.items() if reason}
@@ -169,8 +172,27 @@ def reasoning(names: Iterable[str]) -> NameReading:
     silent = [name for name in read if name not in yes]
     if silent:
         message += f" {len(silent)} are taken not to: {listed(silent, 5)}."
+    if contrasted:
+        message += f" Of {listed(contrasted, 4)} the name is listed with reasoning as well."
     finding = Finding("info", "reasoning-from-names", "model", message)
     return NameReading(values, basis, ("0", "1"), Audit((finding,)))
+
+
+def _contrasted(read: dict[str, str]) -> list[str]:
+    """Return names that reason by their series alone, listed also with a word for reasoning."""
+    said = {_without_reasoning(name) for name, why in read.items() if why in _REASONING_WORDS}
+    plain = [name for name, why in read.items() if why and not parse_name(name).setting]
+    return [
+        name
+        for name in plain
+        if read[name] not in _REASONING_WORDS and _without_reasoning(name) in said
+    ]
+
+
+def _without_reasoning(name: str) -> str:
+    """Return a name in small letters without the words that say that a model reasons."""
+    words = re.findall(r"[^\W_]+(?:\.\d+)*", name.casefold())
+    return " ".join(word for word in words if word not in _REASONING_WORDS)
 
 
 def _reasons(name: ModelName) -> str:

@@ -17,6 +17,7 @@ from latentscale.data.readers.parquet import read_table
 from latentscale.data.readers.published import completed_by_names, is_published
 from latentscale.data.readers.published_cells import score_cells
 from latentscale.data.readers.published_columns import roles_of
+from latentscale.data.readers.published_markup import without_markup
 from latentscale.data.readers.published_models import described
 from latentscale.data.readers.size_classes import UNKNOWN
 from latentscale.errors import DataError
@@ -64,6 +65,7 @@ def read_planned(source: str | Path | AnyFrame) -> pd.DataFrame:
     roles = roles_of(table)
     if not is_published(table) or roles.long:
         return table
+    table, _ = without_markup(table, roles)
     named, models, _ = described(table, roles, ())
     twice = named[named.duplicated()].tolist()
     if twice:
