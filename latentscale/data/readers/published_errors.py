@@ -134,7 +134,11 @@ def _measured_where(
     share = {name: float(known[name][filled].mean()) if filled.any() else 1.0 for name in info}
     apart = {name: int((known[name] != filled).sum()) for name in info}
     order = sorted(info, key=lambda name: (share[name] < _MEASURED, apart[name]))
-    if left is not None and left in info and (share[left] >= _MEASURED or share[order[0]] < _MEASURED):
+    if (
+        left is not None
+        and left in info
+        and (share[left] >= _MEASURED or share[order[0]] < _MEASURED)
+    ):
         return order, left
     return order, None
 
