@@ -35,7 +35,15 @@ _WORD: Final = re.compile(
     r"\b(none|minimal|low|medium|(?P<xhigh>x-?high|(?:extra|very)[- ]high)|high|max)\b",
     re.IGNORECASE,
 )
-_OFF: Final = ("nothinking", "non-thinking", "no thinking", "no", "off", "disabled")
+_OFF: Final = (
+    "nothinking",
+    "non-thinking",
+    "non-reasoning",
+    "no thinking",
+    "no",
+    "off",
+    "disabled",
+)
 SETTINGS: Final = ("reasoning", "effort")
 """Features that say how a model was run: rows that differ in these alone are one release."""
 _SILENT: Final = ("none", "minimal")
@@ -181,11 +189,11 @@ def reasoning(names: Iterable[str]) -> NameReading:
 def _contrasted(read: dict[str, str]) -> list[str]:
     """Return names that reason by their series alone, listed also with a word for reasoning."""
     said = {_without_reasoning(name) for name, why in read.items() if why in _REASONING_WORDS}
-    plain = [name for name, why in read.items() if why and not parse_name(name).setting]
     return [
         name
-        for name in plain
-        if read[name] not in _REASONING_WORDS and _without_reasoning(name) in said
+        for name, why in read.items()
+        if why and why not in _REASONING_WORDS and not parse_name(name).setting
+        if _without_reasoning(name) in said
     ]
 
 
@@ -200,7 +208,7 @@ def _reasons(name: ModelName) -> str:
     level = effort_of(name.setting)
     if level in _SILENT:
         return ""
-    if level != UNSTATED or name.setting == "thinking":
+    if level != UNSTATED or name.setting in _REASONING_WORDS:
         return name.setting
     word = next((word for word in name.words if word in _REASONING_WORDS), "")
     if word and not {"non", "no"} & set(name.words):

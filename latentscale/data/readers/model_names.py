@@ -20,8 +20,8 @@ _EFFORT: Final = re.compile(
     rf"|[-_ ](?P<named>{_LEVELS}|max|default|no)[- ]?(?:effort|thinking)$"
     r"|[-_ ]thinking-(?P<tokens>\d+k)$"
     rf"|[-_ ](?P<level>{_LEVELS})$"
-    r"|[-_ ](?P<mode>thinking|nothinking|non-thinking)$"
-    rf"|\s*\((?P<bracketed>[^()]*\b(?:{_LEVELS}|max|thinking|\d+k)\b[^()]*)\)$",
+    r"|[-_ ](?P<mode>thinking|nothinking|non-thinking|non-reasoning|reasoning)$"
+    rf"|\s*\((?P<bracketed>[^()]*\b(?:{_LEVELS}|max|thinking|reasoning|\d+k)\b[^()]*)\)$",
     re.IGNORECASE,
 )
 _BRACKETED: Final = (
@@ -30,9 +30,9 @@ _BRACKETED: Final = (
     ),
     re.compile(rf"x-high|(?<![a-z])(?:{_LEVELS}|max)(?![a-z])"),
     re.compile(r"\d+k"),
-    re.compile("thinking"),
+    re.compile("thinking|reasoning"),
 )
-"""What a setting in brackets says, the first that is in it: none, a level, a budget, thinking."""
+"""What a setting in brackets says, the first that is in it: none, a level, a budget, a mode."""
 _DATED: Final = re.compile(
     r"\s*\((?:20\d\d-?[01]\d-?[0-3]\d|\d{1,2}/\d{1,2}"
     r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?,? (?:'|20)\d\d)\)$",
@@ -41,6 +41,8 @@ _DATED: Final = re.compile(
 """A date in brackets at the end of a name: "Claude 4.5 Opus medium (20251101)", "R1 (05/28)"."""
 _SIZED_BY_MEDIUM: Final = re.compile(r"(mistral|magistral|phi|gpt-?2|dialogpt)(?![a-z.])")
 """Series in which "medium" at the end of a name is a size: mistral-medium, gpt2-medium."""
+_OWN_REASONING: Final = re.compile(r"phi(?![a-z])")
+"""Series in which "reasoning" at the end of a name is a model trained apart: phi-4-reasoning."""
 _MAX_AS_EFFORT: Final = re.compile(r"^(?:gpt|claude|o\d)(?!.*codex).*-(max)$")
 """In these series a name ends with "-max" for the effort; elsewhere (qwen-max) it is a model."""
 
@@ -297,6 +299,8 @@ def _without_setting(name: str) -> tuple[str, str]:
         text = said[0] if said else text
         text = "none" if inside[:1] == [0] else text
     text = text.replace("x-high", "xhigh")
+    if match["mode"] and text == "reasoning" and _OWN_REASONING.match(name.casefold()):
+        return name, ""
     if match["level"] and text == "medium" and _SIZED_BY_MEDIUM.match(name.casefold()):
         return name, ""
     return name[: match.start()].strip(), text
