@@ -12,7 +12,6 @@ import pytest
 from latentscale.data.dates import spreadsheet_days
 from latentscale.data.empty import is_empty
 from latentscale.data.readers import effort, read_csv, read_planned, read_published, reasoning
-from latentscale.data.readers.model_names import parse_name
 from latentscale.data.readers.published_cells import dates, score_cells
 from latentscale.data.releases import named_release_of_rows
 from latentscale.data.scores import Scores
@@ -222,23 +221,6 @@ def test_a_table_in_markdown_is_named(tmp_path: Path) -> None:
 def test_scores_of_models_to_forecast_may_have_markup_too() -> None:
     rows = pd.DataFrame({"Model": ["gpt-6"], "Release date": ["2026-10-20"], "GPQA": ["<b>9%</b>"]})
     assert read_planned(rows)["GPQA"].tolist() == [0.09]
-
-
-@pytest.mark.parametrize(
-    ("name", "version", "setting"),
-    [
-        ("Grok 4.1 Fast (Reasoning)", "Grok 4.1 Fast", "reasoning"),
-        ("Claude Opus 4.5 (Non-reasoning)", "Claude Opus 4.5", "none"),
-        ("DeepSeek V3.2 (Reasoning, high)", "DeepSeek V3.2", "high"),
-        ("grok-4-fast-reasoning", "grok-4-fast", "reasoning"),
-        ("grok-4-fast-non-reasoning", "grok-4-fast", "non-reasoning"),
-        ("phi-4-reasoning", "phi-4-reasoning", ""),
-        ("Phi-4-reasoning-plus", "Phi-4-reasoning-plus", ""),
-    ],
-)
-def test_reasoning_and_not_are_settings_of_a_release(name: str, version: str, setting: str) -> None:
-    parsed = parse_name(name)
-    assert (parsed.version, parsed.setting) == (version, setting)
 
 
 def test_rows_that_differ_in_the_word_reasoning_are_one_release() -> None:
