@@ -238,3 +238,60 @@ def test_settings_of_one_release_with_other_dates_are_named() -> None:
     rows.loc[7, "Released"] = "Jan 2026"
     message = said(read_published(rows), "torn-releases")
     assert "GLM-5 (Reasoning) and GLM-5 (Non-reasoning) (released)" in message
+
+
+def test_points_are_shares_of_the_most_that_a_heading_names() -> None:
+    aime = [28, 27, 25, 22, 20, 18, 15, 12]
+    columns = {"AIME (/30)": aime, "HLE (out of 2,500)": [1000 - 50 * i for i in range(8)]}
+    scores = read_published(table(**columns))
+    assert list(scored(scores, "AIME (/30)").values()) == pytest.approx([v / 30 for v in aime])
+    hle = list(scored(scores, "HLE (out of 2,500)").values())
+    assert hle == pytest.approx([0.4 - 0.02 * i for i in range(8)])
+    assert "AIME (/30) (28 is 93.3%)" in said(scores, "points-read")
+
+
+@pytest.mark.parametrize("name", ["Judge score (1-5)", "Score /5", "Coherence (out of five)"])
+def test_points_of_a_judge_keep_their_scale(name: str) -> None:
+    points = [4.5, 4.4, 4.3, 4.0, 3.8, 3.2, 3.1, 2.9]
+    scores = read_published(table(**{name: points}))
+    assert (scores.benchmark_info[name].scale, scores.benchmark_info[name].unit) == (
+        "real",
+        "points",
+    )
+    assert list(scored(scores, name).values()) == points
+
+
+@pytest.mark.parametrize("name", ["Terminal-Bench / 2", "FrontierMath T1/4", "Tier 1-5", "AIME 26"])
+def test_percentages_beside_such_numbers_stay(name: str) -> None:
+    percentages = [45.0, 44.0, 43.0, 40.0, 38.0, 32.0, 31.0, 29.0]
+    scores = read_published(table(**{name: percentages}))
+    assert list(scored(scores, name).values()) == pytest.approx([v / 100 for v in percentages])
+
+
+def test_points_of_models_to_forecast_are_shares_too() -> None:
+    rows = pd.DataFrame({"Model": ["gpt-6"], "AIME (/30)": [27]})
+    assert read_planned(rows)["AIME (/30)"].tolist() == [0.9]
+
+
+@pytest.mark.parametrize(
+    "name", ["AA Index v4.0", "Intelligence", "Artificial Analysis Intelligence"]
+)
+def test_an_index_by_name_is_left_out(name: str) -> None:
+    rng = np.random.default_rng(1)
+    others = {n: rng.uniform(20, 80, 8).round(1) for n in ("HLE", "AIME", "MMMU")}
+    scores = read_published(table(**others, **{name: np.linspace(70, 40, 8)}))
+    assert name not in scores.benchmarks
+    assert f'"{name}": a mean, sum or index' in said(scores, "ignored-column")
+
+
+def test_a_mean_of_all_others_is_left_out_whatever_its_name() -> None:
+    rng = np.random.default_rng(2)
+    parts = {n: rng.uniform(20, 80, 8).round(1) for n in ("HLE", "AIME")}
+    parts["AIME"][2] = math.nan
+    mean = np.nanmean([GPQA, *parts.values()], axis=0).round(1)
+    scores = read_published(table(**parts, Capability=mean))
+    assert set(scores.benchmarks) == {"GPQA", "HLE", "AIME"}
+    assert '"Capability": the mean of all others' in said(scores, "ignored-column")
+    off = mean.copy()
+    off[4] += 3.0
+    assert "Capability" in read_published(table(**parts, Capability=off)).benchmarks

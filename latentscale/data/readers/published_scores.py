@@ -39,6 +39,7 @@ from latentscale.data.readers.published_impossible import named_outside, without
 from latentscale.data.readers.published_items import item_columns, items_of, items_read
 from latentscale.data.readers.published_means import means_among
 from latentscale.data.readers.published_metrics import with_metrics
+from latentscale.data.readers.published_points import with_points
 from latentscale.data.readers.published_signs import with_signs
 from latentscale.errors import DataError, listed
 from latentscale.markup import counted
@@ -207,9 +208,10 @@ def _plausible(
     columns: Mapping[str, ScoreCells], models: Mapping[str, pd.Series], declared: Collection[str]
 ) -> tuple[dict[str, ScoreCells], list[Finding]]:
     """Return columns in one unit each and without impossible cells, and findings."""
-    signed, findings = with_signs(columns, models, declared)
+    shares, points = with_points(columns, declared)
+    signed, signs = with_signs(shares, models, declared)
     kept, impossible = without_impossible(signed, models, declared)
-    return kept, [*findings, *impossible]
+    return kept, [*points, *signs, *impossible]
 
 
 def _column(table: pd.DataFrame, name: str | None) -> Floats:
