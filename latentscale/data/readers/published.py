@@ -198,7 +198,6 @@ def published_measurements(
         raise DataError(
             f"{what}: features: no column {listed(absent)}. It has {listed(table.columns, 12)}."
         )
-    table, markup = without_markup(table, roles)
     table, unnamed = _named(table, roles)
     _refuse_scores_of_no_column(table, roles, own, what)
     roles = _shape(table, roles)
@@ -257,12 +256,12 @@ def is_published(frame: pd.DataFrame) -> bool:
 
 
 def _named(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, list[Finding]]:
-    """Return the rows that name a model, and a finding on the others."""
+    """Return the rows that name a model, in plain text, and findings on the others."""
+    table, findings = without_markup(table, roles)
     column = roles.columns["model"]
     names = table[column].tolist()
     empty = np.array([is_empty(cell) for cell in names], dtype=bool)
     other = np.array([bool(_NO_MODEL.fullmatch(str(cell).strip())) for cell in names], dtype=bool)
-    findings = []
     if empty.any():
         rows = counted(int(empty.sum()), "row without a name", "rows without a name")
         were = "was" if empty.sum() == 1 else "were"
