@@ -223,17 +223,7 @@ def published_measurements(
         features=(*published_features(own), *(features or ())),
         audit=Audit(
             (
-                *(
-                    *markup,
-                    *unnamed,
-                    *bare,
-                    *figures,
-                    *described_here,
-                    *found,
-                    *mixed,
-                    *merged,
-                    *without,
-                ),
+                *(*unnamed, *bare, *figures, *described_here, *found, *mixed, *merged, *without),
                 *(*_errors(cells, info), *of_sizes, *from_names, *turned),
                 *torn_releases(models),
             )
