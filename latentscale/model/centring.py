@@ -159,7 +159,9 @@ def _in_units(value: Named, unit: Named | None) -> Named:
 def _at_mean_skill(skill: Named, known: dict[str, Any], design: Design) -> Named:
     """Return what loadings add to the predictor at the mean skill of each benchmark's models."""
     weight: Any = as_data(_shares(design), (BENCHMARK, MODEL))
-    return (known["loading"] * weight.dot(skill, dim=MODEL)).sum(SKILL)
+    # As the predictor has it, so that the graph holds it once.
+    each: Any = (skill * known["loading"]).sum(SKILL)
+    return (weight * each).sum(MODEL)
 
 
 def _shares(design: Design) -> np.ndarray:
