@@ -33,6 +33,7 @@ from latentscale.model.equations import latent_skill, linear_predictor
 from latentscale.model.normal_effects import NormalEffect
 from latentscale.model.pooling import Pooling
 from latentscale.model.release_share import independent, log_determinant
+from latentscale.model.rows import known_in_graph
 from latentscale.model.skill_units import pooled_loadings, unit_coordinates, unit_of_skills
 from latentscale.model.terms.base import terms_of
 from latentscale.model.terms.intercept import INTERCEPT, Intercept
@@ -285,7 +286,7 @@ def level_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tuple
     model
         What `build_design` made of them.
     """
-    known: dict[str, Any] = dict(model.named_vars)
+    known: dict[str, Any] = known_in_graph(spec, design) | model.named_vars
     for term in terms_of(spec):
         known |= term.fixed(design)
     family = as_data(design.family_of_model, (MODEL,))
