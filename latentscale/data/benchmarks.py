@@ -187,10 +187,10 @@ class Benchmark:
             return
         good = is_number(self.ceiling) and _between(self.ceiling, self.floor, ends[1])
         if not good or self.ceiling == self.floor:
-            side = "below" if self.lower_is_better else "above"
+            side, way = ("below", "down") if self.lower_is_better else ("above", "up")
             raise DataError(
                 f"Benchmark ceiling {self.ceiling!r} must be a {unit} {side} the floor "
-                f"{self.floor:g}, up to {ends[1]:g}: the best score that can be reached."
+                f"{self.floor:g}, {way} to {ends[1]:g}: the best score that can be reached."
             )
 
 

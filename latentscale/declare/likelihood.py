@@ -324,9 +324,9 @@ class Observes(Protocol):
 
 @dataclass(frozen=True)
 class NormalNoise(Noise):
-    """Normal(mean, 2 / sqrt(phi)), for values on an unbounded scale.
+    """Normal with standard deviation 2 / sqrt(phi), for values on an unbounded scale.
 
-    2 / sqrt(phi) is also the scale of logit-normal scores on the logit scale, so that one prior
+    That is also the standard deviation of logit-normal scores on the logit scale, so that one prior
     of phi serves all.
     """
 

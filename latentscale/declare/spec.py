@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator, model_validator
 
-from latentscale.declare.benchmarks import BenchmarkSpec
+from latentscale.declare.benchmarks import BenchmarkSpec, Instruct
 from latentscale.declare.choice import Choice
 from latentscale.declare.facts import away_from_defaults, facts_of
 from latentscale.declare.given_priors import Priors, prior_of
@@ -17,7 +17,7 @@ from latentscale.declare.kinds import TERMS, SetByTables
 from latentscale.declare.prior import PRIOR_SLOTS, REAL, Prior
 from latentscale.declare.record import Record
 from latentscale.declare.skills import FamilySpec, SkillSpec
-from latentscale.declare.undisclosed import DEPEND_ON_TOKENS, Estimated, LeaveOut
+from latentscale.declare.undisclosed import Estimated, LeaveOut, some_need_tokens
 from latentscale.errors import SpecError, listed, nearest
 from latentscale.markup import facts_table, fitted_text
 from latentscale.validate import UNSTORABLE_RULE, unstorable
@@ -174,10 +174,10 @@ class ModelSpec(Record):
                 "Skills need something that varies between models: name covariates, or set "
                 'family.level to "partial".'
             )
-        if not (self.skills.count or self.benchmarks.slopes or self.benchmarks.family_effect):
+        if not (self.skills.count or self._varies_beside_skills(terms)):
             raise SpecError(
                 "skills.count is 0, so every model would have the same expected score; give "
-                "benchmarks.slopes, or benchmarks.family_effect."
+                "benchmarks.slopes, benchmarks.family_effect or benchmarks.instruct."
             )
         pooled = self.family.lineage or self.family.slopes or self.benchmarks.family_slopes
         if self.family.level != "partial" and pooled:
@@ -203,6 +203,12 @@ class ModelSpec(Record):
             )
         return self
 
+    def _varies_beside_skills(self, terms: tuple[Any, ...]) -> bool:
+        """Return whether expected scores differ between models by more than their skills."""
+        settings = self.benchmarks
+        own = settings.slopes or settings.family_effect or settings.instruct != Instruct()
+        return bool(own) or any(term.share() is not None for term in terms)
+
     def _check_deviations(self) -> None:
         """Raise SpecError where deviations of models or families have nothing to act on."""
         if self.skills.count == 0 and (self.skills.residual or self.family.slopes):
@@ -225,9 +231,7 @@ class ModelSpec(Record):
         >>> ls.load_spec("pooled_flops").needs_tokens
         True
         """
-        return any(
-            factor in DEPEND_ON_TOKENS for name in self.covariates for factor in name.split(":")
-        )
+        return some_need_tokens(self.covariates)
 
     @property
     def needs_instruct(self) -> bool:

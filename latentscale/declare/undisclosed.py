@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, Literal
 
 from latentscale.declare.record import Record
 
 DEPEND_ON_TOKENS: Final = ("log_tokens", "log_flops")
 """Covariates whose values follow from training tokens."""
+
+
+def some_need_tokens(covariates: Iterable[str]) -> bool:
+    """Return whether some covariate, or a factor of a product, follows from training tokens."""
+    return any(factor in DEPEND_ON_TOKENS for name in covariates for factor in name.split(":"))
 
 
 class LeaveOut(Record):

@@ -129,7 +129,7 @@ def graph_of(
 def _signature(outputs: Sequence[Any], inputs: Sequence[Any]) -> tuple[Any, ...]:
     """Return a computation as a tuple that equals that of another one with the same steps.
 
-    PyTensor's own comparison takes no two reductions over named dims for equal.
+    PyTensor's own comparison never finds two reductions over named dims equal.
     """
     from pytensor.graph.basic import Constant
     from pytensor.graph.traversal import toposort

@@ -28,7 +28,7 @@ def nutpie_module() -> Any:
 
 
 def _without_pictures() -> ModuleType:
-    """Return a module like `arviz`, which imports the whole of it for what `arviz_base` lacks."""
+    """Return a module like `arviz`, which imports all of it for what `arviz_base` does not have."""
     import arviz_base
 
     def named(name: str) -> Any:

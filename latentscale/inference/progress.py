@@ -230,7 +230,7 @@ class _Notebook:
         self._shown_at = self._began
         self._last = (0, "")
         self._ended = False
-        # The cell that this began in: a kernel knows it by context, which other threads lack.
+        # The cell that this began in: a kernel knows it by context, and threads have others.
         self._context = contextvars.copy_context()
         self._handle: Any = self._publish(None)
 

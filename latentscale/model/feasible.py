@@ -11,6 +11,7 @@ from latentscale.data.features.base import ESTIMATED
 from latentscale.data.known import features_of, kinds_among
 from latentscale.data.scores import Scores
 from latentscale.declare.spec import ModelSpec
+from latentscale.declare.undisclosed import some_need_tokens
 from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import FitWarning, listed
 
@@ -76,7 +77,10 @@ def feasible(spec: ModelSpec, scores: Scores) -> ModelSpec:
 
 
 def without_covariates(spec: ModelSpec, gone: Sequence[str]) -> dict[str, Any]:
-    """Return the fields of a spec that name some covariates, without these, for `spec.with_`."""
+    """Return the fields of a spec that name some covariates, without these, for `spec.with_`.
+
+    Where none is left that uses training tokens, those that are undisclosed are not estimated.
+    """
     changes: dict[str, Any] = {}
     for path in USES_COVARIATES:
         value: Any = spec
@@ -85,6 +89,10 @@ def without_covariates(spec: ModelSpec, gone: Sequence[str]) -> dict[str, Any]:
         kept = [name for name in value if name not in gone]
         if len(kept) < len(value):
             changes[path] = kept
+    if spec.undisclosed.kind == "estimated" and not some_need_tokens(
+        changes.get("covariates", spec.covariates)
+    ):
+        changes["undisclosed"] = {"kind": "leave-out"}
     return changes
 
 

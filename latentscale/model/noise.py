@@ -169,5 +169,5 @@ def of_fractions(noise: Noise) -> Noise:
 
 
 def _inside(value: Named, bounded: Named) -> Named:
-    """Return a quantity of fractions, and one half where scores are none."""
+    """Return a quantity of fractions, and one half for scores on other scales."""
     return value * bounded + _HALF * (1 - bounded)

@@ -27,8 +27,8 @@ class EffectScale:
     dims
         Their dims: some of the effect's, without those of `owners`.
     owners
-        By a dim of the standard deviations that the effect lacks: the effect's dim in its place,
-        and for each position along it the index of its standard deviation.
+        For dims of the standard deviations that the effect does not have: the effect's dim in its
+        place, and for each position along it the index of its standard deviation.
     times
         A constant by which they are multiplied.
     switched_on

@@ -180,7 +180,7 @@ def _features(
 
 
 def _keys(rows: xr.Dataset, variables: Sequence[str]) -> Iterator[tuple[Hashable, ...]]:
-    """Yield what tells the release of each row; missing values are alike."""
+    """Yield what identifies the release of each row; missing values count as equal."""
     columns = [rows[name].values.tolist() for name in variables]
     for name, *about in zip(rows[MODEL].values, *columns, strict=True):
         yield name_without_setting(str(name)), *(None if a != a else a for a in about)

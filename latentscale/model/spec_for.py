@@ -8,6 +8,8 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final
 
+import xarray as xr
+
 from latentscale.data.covariates import CovariateTransform, missing_features
 from latentscale.data.features.base import ESTIMATED
 from latentscale.data.scores import Scores
@@ -152,7 +154,7 @@ def _left_out(model: ModelSpec, scores: Scores) -> tuple[str, ...]:
 
     Sizes go with tokens where the spec uses both: those of one model are then drawn alike.
     """
-    table = scores.dataset.isel({MODEL: scores.dataset["score"].notnull().any(BENCHMARK)})
+    table = _scored(scores)
     missing = missing_features(table, model.covariates)
     if model.undisclosed.kind == "estimated":
         missing.pop(_TOKENS, None)
@@ -239,7 +241,7 @@ def _why_unstated(covariates: Sequence[str], scores: Scores, share: float) -> st
 
 def _stated_by_none(covariates: Sequence[str], scores: Scores) -> list[str]:
     """Return the columns that these covariates need and no model with a score fills."""
-    table = scores.dataset.isel({MODEL: scores.dataset["score"].notnull().any(BENCHMARK)})
+    table = _scored(scores)
     return [name for name, rows in missing_features(table, covariates).items() if rows.all()]
 
 
@@ -247,7 +249,8 @@ def _with_tokens_estimated(model: ModelSpec, scores: Scores) -> tuple[ModelSpec,
     """Return a spec that draws the tokens of the models that do not state them, if any."""
     if any(one.name == _TOKENS and one.missing == ESTIMATED for one in scores.features):
         return model, ()
-    sized = scores.dataset["tokens"].where(scores.dataset["params"].notnull(), drop=True)
+    table = _scored(scores)
+    sized = table["tokens"].where(table["params"].notnull(), drop=True)
     unknown = int(sized.isnull().sum())
     if not model.needs_tokens or not unknown:
         return model, ()
@@ -271,6 +274,11 @@ def _with_fewer_skills(model: ModelSpec, scores: Scores) -> tuple[ModelSpec, tup
     return model.with_({"skills.count": scored, **alone}), (why,)
 
 
+def _scored(scores: Scores) -> xr.Dataset:
+    """Return the rows of a table that have a score."""
+    return scores.dataset.isel({MODEL: scores.dataset["score"].notnull().any(BENCHMARK)})
+
+
 def _stated(name: str, scores: Scores, share: float) -> bool:
     """Return whether some models, and at least a share, state what a covariate needs."""
     given = stated_share(name, scores)
@@ -279,7 +287,7 @@ def _stated(name: str, scores: Scores, share: float) -> bool:
 
 def _share_of_checkpoints(scores: Scores) -> float:
     """Return the share of models in families that have a model of that size at several tokens."""
-    table = scores.dataset.isel({MODEL: scores.dataset["score"].notnull().any(BENCHMARK)})
+    table = _scored(scores)
     frame = table[["family", "params", "tokens"]].to_dataframe()
     counts = frame.groupby(["family", "params"])["tokens"].transform("nunique")
     return float((counts >= _A_CURVE).sum() / max(len(frame), 1))

@@ -124,7 +124,7 @@ def with_drawn_tokens(
     draws
         Posterior draws, dims (sample, ...).
     table
-        Variable tokens (trillions) over model; models whose log_tokens were fitted are passed by.
+        Variable tokens (trillions) over model; models whose log_tokens were fitted are skipped.
     rng
         Source of random numbers.
     """

@@ -28,7 +28,7 @@ from latentscale.maths import on_draws
 from latentscale.model.design import Design
 from latentscale.model.evaluate import FITTED_RESIDUALS, Evaluation, Evaluator
 from latentscale.model.open_ceilings import open_curves
-from latentscale.model.terms.base import terms_of
+from latentscale.model.terms.base import Term, terms_of
 from latentscale.posterior.draws import Draws
 
 
@@ -98,9 +98,10 @@ def _log_likelihood(design: Design, evaluation: Evaluation) -> xr.DataArray:
 
 
 def _log_prior(spec: ModelSpec, design: Design, posterior: xr.Dataset) -> xr.Dataset:
-    """Return log prior densities of the top-level parameters, by variable."""
+    """Return log prior densities of the top-level parameters, by variable; 0 where one is fixed."""
     densities: dict[str, xr.DataArray] = {}
     for term in terms_of(spec):
+        fixed = _fixed_at_zero(term, spec, design)
         for name, parameter in term.parameters(spec, design).items():
             if name not in posterior:
                 continue
@@ -109,8 +110,21 @@ def _log_prior(spec: ModelSpec, design: Design, posterior: xr.Dataset) -> xr.Dat
             if name == "loading" and design.anchors:
                 anchored = posterior[BENCHMARK].isin(list(design.anchors))
                 density = density.where(~anchored, 0.0)
+            if name in fixed:
+                density = density.where(~fixed[name], 0.0)
             densities[name] = density
     return xr.Dataset(densities)
+
+
+def _fixed_at_zero(term: Term, spec: ModelSpec, design: Design) -> dict[str, xr.DataArray]:
+    """Return for which benchmarks standard deviations of effects are 0, by name, (benchmark,)."""
+    scales = [effect.scale for effect in term.normal_effects(spec, design) or ()]
+    names = {BENCHMARK: list(design.scores.benchmarks)}
+    return {
+        scale.name: xr.DataArray(scale.switched_on == 0, names, (BENCHMARK,))
+        for scale in scales
+        if scale is not None and scale.switched_on is not None
+    }
 
 
 def _constants(design: Design) -> xr.Dataset:

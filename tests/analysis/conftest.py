@@ -120,3 +120,16 @@ def parameters_held(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     """Switch shifts off for fits whose draws all repeat one value: they are not a posterior."""
     if "held_fit" in request.fixturenames:
         monkeypatch.setattr("latentscale.analysis.forecasts.condition.shifts_for", lambda *_: None)
+
+
+@pytest.fixture
+def by_prior_draws(prior_fit: Callable[..., Fit], monkeypatch: pytest.MonkeyPatch) -> list[Scores]:
+    """Have folds fitted by prior draws, and return the tables that were fitted."""
+    fitted: list[Scores] = []
+
+    def fit(spec, train, *, method, seed, progress):  # type: ignore[no-untyped-def]
+        fitted.append(train)
+        return prior_fit(spec, train, draws=20, seed=seed)
+
+    monkeypatch.setattr("latentscale.analysis.backtest.fit", fit)
+    return fitted

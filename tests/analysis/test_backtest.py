@@ -6,7 +6,6 @@ import errno
 import threading
 import time
 import warnings
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,21 +103,6 @@ def test_a_backtest_reports_failures_and_resumes(
 def test_an_unknown_model_in_a_fold(scores: ls.Scores) -> None:
     with pytest.raises(ls.DataError, match="opt-66c"):
         ls.backtest(ls.load_spec("pooled_flops"), scores, [(scores.models, ["opt-66c"])])
-
-
-@pytest.fixture
-def by_prior_draws(
-    prior_fit: Callable[..., ls.Fit], monkeypatch: pytest.MonkeyPatch
-) -> list[ls.Scores]:
-    """Have folds fitted by prior draws, and return the tables that were fitted."""
-    fitted: list[ls.Scores] = []
-
-    def fit(spec, train, *, method, seed, progress):  # type: ignore[no-untyped-def]
-        fitted.append(train)
-        return prior_fit(spec, train, draws=20, seed=seed)
-
-    monkeypatch.setattr(module, "fit", fit)
-    return fitted
 
 
 ODD_NAMES = ["011", "1e5", "nan", "NA", "True", "a\nb", 'say "x", y', "# rows 3 sha256 0", "é", ""]

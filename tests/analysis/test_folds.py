@@ -90,6 +90,42 @@ def test_k_fold_by_cell_hides_every_score_of_a_model_once(scores: ls.Scores) -> 
         assert (abs(count.fillna(0) - own / 3) < 1).all()
 
 
+def test_random_cells_out_draws_other_cells_for_each_fold(scores: ls.Scores) -> None:
+    one, two = ls.folds.random_cells_out(scores, share=0.1, n_folds=2, seed=2)
+    # Of 164 cells in each, some 16 are expected in both.
+    assert len(set(one.cells) & set(two.cells)) < 80
+
+
+def test_models_of_few_scores_are_dealt_to_all_folds(scores: ls.Scores) -> None:
+    """Two scores of each of forty models: twenty of them in each of four folds, give or take."""
+    frame = scores.to_frame()[["model", "family", "mmlu", "gsm8k"]].dropna().head(40)
+    assert len(frame) == 40
+    folds = ls.folds.k_fold_by_cell(ls.Scores.from_frame(frame), 4, seed=4)
+    assert [len(fold.cells) >= 5 for fold in folds] == [True] * 4
+
+
+def test_groups_of_families_are_as_large_as_each_other(scores: ls.Scores) -> None:
+    folds = ls.folds.k_fold_by_family(scores, n_folds=7, seed=1)
+    family = scores.to_frame().set_index("model")["family"]
+    counts = [len(set(family[list(fold.test)])) for fold in folds]
+    assert len(folds) == 7 and max(counts) - min(counts) <= 1
+
+
+def test_members_of_one_size_are_ordered_by_their_tokens() -> None:
+    frame = pd.DataFrame(
+        {
+            "model": ["more", "less", "small"],
+            "family": "f",
+            "params_b": [7.0, 7.0, 1.0],
+            "tokens_t": [2.0, 1.0, 9.0],
+            "mmlu": [0.5, 0.4, 0.3],
+        }
+    )
+    table = ls.Scores.from_frame(frame)
+    assert ls.folds.leave_one_family_out(table, n_seen=2)[0].test == ("more",)
+    assert ls.folds.largest_member_out(table)[0].test == ("more",)
+
+
 def test_k_fold_by_cell_keeps_the_only_score_of_a_model(small_scores: ls.Scores) -> None:
     frame = small_scores.to_frame()
     frame.loc[0, ["beta", "gamma", "delta"]] = np.nan
@@ -110,7 +146,10 @@ def test_after_hides_later_models_and_gives_some_of_their_scores(scores: ls.Scor
     measured = table.dataset["score"].notnull()
     assert len(set(fold.given)) == 6
     assert all(measured.sel(model=m, benchmark=b) for m, b in fold.given)
-    assert ls.folds.after(table, "2024-01-01") == ls.folds.chronological(table, ["2024-01-01"])
+    whole = ls.folds.chronological(table, ["2024-01-01"])
+    assert ls.folds.after(table, "2024-01-01") == whole
+    assert (fold,) == ls.folds.with_given(whole, table, 2, seed=1)
+    assert (fold,) != ls.folds.with_given(whole, table, 2, seed=2)
 
 
 def test_a_model_without_a_score_beside_the_given_ones_is_left_out(
@@ -136,6 +175,20 @@ def test_benchmark_block_out(scores: ls.Scores) -> None:
     assert kept.loc[[model for model, _ in fold.cells]].notna().any(axis=1).all()
 
 
+def test_benchmark_block_out_hides_the_share_of_models_with_scores_on_both_sides(
+    scores: ls.Scores,
+) -> None:
+    """A model that only has scores of the block would be left without any."""
+    frame = scores.to_frame()[["model", "family", "mmlu", "gsm8k"]].dropna().head(40)
+    frame.loc[frame.index[:10], "gsm8k"] = np.nan
+    table = ls.Scores.from_frame(frame)
+    only = set(table.models[:10])
+    for fold in ls.folds.benchmark_block_out(table, ["mmlu"], share=0.25, n_folds=4, seed=3):
+        hidden = {model for model, _ in fold.cells}
+        assert len(hidden) == len(fold.cells) == 7  # of 30
+        assert not hidden & only
+
+
 def test_chronological(scores: ls.Scores) -> None:
     with pytest.raises(ls.DataError, match="released"):
         ls.folds.chronological(scores, ["2024-01-01"])
@@ -145,6 +198,26 @@ def test_chronological(scores: ls.Scores) -> None:
     assert fold.train == dated.models[:2] and fold.test == dated.models[2:]
     with pytest.raises(ls.DataError, match="one side"):
         ls.folds.chronological(dated, ["2020-01-01"])
+
+
+def test_a_model_released_on_the_cutoff_is_forecast(scores: ls.Scores) -> None:
+    table = dated(scores, ["2023-12-31", "2024-01-01", "2024-01-02"])
+    (fold,) = ls.folds.chronological(table, ["2024-01-01"])
+    assert fold.train == table.models[:1] and fold.test == table.models[1:]
+
+
+def test_scores_given_are_on_benchmarks_that_the_fold_fits(small_scores: ls.Scores) -> None:
+    frame = small_scores.to_frame().iloc[:6]
+    names = list(small_scores.benchmarks)
+    frame.loc[:, names] = 0.5
+    frame.loc[frame.index[:3], ["gamma", "delta"]] = np.nan
+    table = ls.Scores.from_frame(frame)
+    hidden = (list(table.models[:3]), list(table.models[3:]))
+    (fold,) = ls.folds.with_given([hidden], table, 1, seed=5)
+    assert len(fold.given) == 3
+    assert {benchmark for _, benchmark in fold.given} <= {"alpha", "beta"}
+    with pytest.raises(ls.DataError, match="more than 2 scores on benchmarks that it fits"):
+        ls.folds.with_given([hidden], table, 2)
 
 
 def dated(scores: ls.Scores, released: list[str | None]) -> ls.Scores:
@@ -207,6 +280,12 @@ def test_a_name_that_a_model_and_a_benchmark_share_counts_for_each_alone() -> No
     taken = spared(cells, np.arange(4), 0.9)
     left = set(cells) - set(taken)
     assert {model for model, _ in left} == {"x", "y"} and {b for _, b in left} == {"x", "z"}
+
+
+def test_a_share_that_is_a_whole_number_of_cells_is_hidden_exactly() -> None:
+    cells = [(model, benchmark) for model in "abcd" for benchmark in "xyz"]
+    assert len(spared(cells, np.arange(12), 0.25)) == 3
+    assert len(spared(cells, np.arange(12), 0.26)) == 4  # 3.12, rounded up
 
 
 @pytest.mark.parametrize(

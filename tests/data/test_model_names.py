@@ -59,6 +59,28 @@ from latentscale.errors import DataError
         ("DeepSeek R1 (05/28)", "deepseek-r", "1", None, ""),
         ("Claude Opus 4.5 w/ Thinking", "claude-opus", "4.5", None, "thinking"),
         ("GLM-4.6 (T=1)", "glm", "4.6", None, ""),
+        ("Claude 4.5 Sonnet (Non-reasoning)", "claude-sonnet", "4.5", None, "none"),
+        ("Claude Sonnet 4.5 (no thinking)", "claude-sonnet", "4.5", None, "none"),
+        ("claude-sonnet-4-nonthinking", "claude-sonnet", "4", None, "none"),
+        ("grok-4-1-fast-non-reasoning", "grok", "4.1", None, "none"),
+        ("grok-4-1-fast-reasoning", "grok", "4.1", None, "thinking"),
+        ("Claude Opus 4.5, Extended Thinking", "claude-opus", "4.5", None, "thinking"),
+        ("Claude Opus 4.6 (Adaptive Reasoning, Max Effort)", "claude-opus", "4.6", None, "max"),
+        ("gpt-5 medium reasoning effort", "gpt", "5", None, "medium"),
+        ("GPT-5 (ChatGPT)", "gpt", "5", None, ""),
+        ("o3 (extra high)", "openai-o", "3", None, "xhigh"),
+        ("Mixtral (8x7B 32K seqlen)", "mixtral-seqlen", "", 56, ""),
+        ("Phi-4-reasoning", "phi", "4", None, ""),
+        (
+            "Gemini 2.5 Flash Preview (Sep '25) (Reasoning)",
+            "gemini-flash",
+            "2.5",
+            None,
+            "thinking",
+        ),
+        ("Gemini 2.5 Pro Preview (Mar' 25)", "gemini-pro", "2.5", None, ""),
+        ("Claude 3.5 Sonnet (Oct)", "claude-sonnet", "3.5", None, ""),
+        ("Kimi K2 0905 (Novita)", "kimi-k-novita", "2", None, ""),
     ],
 )
 def test_the_parts_of_a_name(name, series, number, size_b, setting):
@@ -126,7 +148,9 @@ def test_models_that_reason():
     yes = ["o1-2024-12-17", "deepseek-r1", "QwQ-32B", "gpt-5", "gpt-oss-20b", "glm-4.5_thinking"]
     yes += ["claude-opus-4_16K", "grok-4-fast-reasoning", "gemini-2.5-pro", "o3-pro"]
     no = ["gpt-4o", "gpt-5-chat", "gpt-5_minimal", "grok-4-fast-non-reasoning", "claude-opus-4"]
-    no += ["gpt2-medium", "opt-13b", "olmo-2-7b", "gemini-2.0-pro"]
+    yes += ["GPT-5 Pro", "Gemini 3 Flash", "gpt-5.1-codex-max", "Phi-4-reasoning"]
+    no += ["gpt2-medium", "opt-13b", "olmo-2-7b", "gemini-2.0-pro", "GPT-5 (ChatGPT)"]
+    no += ["GPT-5.1 (Non-reasoning)", "Gemini 2.5 Flash (Non-reasoning)"]
     assert reasoning([*yes, *no]).values.tolist() == [1.0] * len(yes) + [0.0] * len(no)
 
 
@@ -149,6 +173,21 @@ def test_a_name_that_says_that_the_model_does_not_think_is_not_of_one_that_reaso
 )
 def test_a_text_states_an_effort(text: str, level: str) -> None:
     assert effort_of(text) == level
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [
+        ("Grok 4 Fast (Reasoning)", "Grok 4 Fast"),
+        ("Grok 4 Fast (Non-reasoning)", "Grok 4 Fast"),
+        ("Grok 4 (Fast Reasoning)", "Grok 4 (Fast)"),
+        ("Gemini 2.5 Pro (Preview, Thinking 1K)", "Gemini 2.5 Pro (Preview)"),
+        ("Claude Opus 4.5 w/ Thinking", "Claude Opus 4.5"),
+        ("GPT-5 (X-High)", "GPT-5"),
+    ],
+)
+def test_a_version_is_without_the_setting_and_with_all_else(name: str, version: str) -> None:
+    assert parse_name(name).version == version
 
 
 def test_x_high_is_a_setting_however_it_is_written() -> None:

@@ -166,7 +166,7 @@ def test_an_index_of_both_signs_is_refused_with_its_scale(table):
         ({"scale": "elo"}, "real"),
         ({"scale": "real", "floor": 0.25}, "neither floor nor ceiling"),
         ({"floor": 0.25, "ceiling": 0.2}, "above the floor"),
-        ({"lower_is_better": True, "ceiling": 1.5}, "below the floor"),
+        ({"lower_is_better": True, "ceiling": 1.5}, "below the floor 1, down to 0"),
         ({"lower_is_better": 1}, "True or False"),
         ({"scale": "percent", "floor": 100}, "percentage"),
         ({"unit": 3}, "unit"),

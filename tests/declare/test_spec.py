@@ -65,6 +65,25 @@ def test_fields_that_contradict_each_other_are_refused(changes: dict, said: list
 
 
 @pytest.mark.parametrize(
+    "varying",
+    [
+        {"benchmarks": {"slopes": ["log_params"]}},
+        {"benchmarks": {"instruct": {"shift": True}}},
+        {"benchmarks": {"instruct": {"slopes": ["log_params"]}}},
+        {"terms": [{"kind": "curvature", "squares": ["log_params"], "of_each": "benchmark"}]},
+        {"terms": [{"kind": "model-group"}]},
+    ],
+)
+def test_without_skills_something_else_has_to_differ_between_models(varying: dict) -> None:
+    part = {"name": "no skills", "covariates": ["log_params"], "skills": {"count": 0}}
+    part["family"] = {"level": "none"}
+    assert spec_from_dict(part | varying).skills.count == 0
+    for same in ({}, {"terms": [{"kind": "model-precision"}]}):  # of the noise alone
+        with pytest.raises(SpecError, match=r"the same expected score; .* benchmarks\.instruct"):
+            spec_from_dict(part | same)
+
+
+@pytest.mark.parametrize(
     ("slot", "prior", "where"),
     [
         ("slope", Prior("HalfNormal", sigma=1), "real"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,10 @@ from latentscale.inference.progress import WorkProgress
 from latentscale.model.build import build_design
 from latentscale.model.design import design
 from latentscale.model.evaluate import FITTED_RESIDUALS, Evaluator
+from latentscale.model.normal_effects import NormalEffect
 from latentscale.model.terms.base import Term
 from latentscale.model.terms.model_group import ModelGroup
+from latentscale.model.terms.residual import Residual
 from latentscale.numerics.threads import one_blas_thread
 from latentscale.posterior.fit import Fit
 from tests.inference.gibbs_prior import chain_from_prior, draw_scores
@@ -287,6 +290,25 @@ def test_a_term_that_is_not_linear_as_it_says_is_refused(
     monkeypatch.setattr(ModelGroup, "predictor", bent)
     with pytest.raises(FitError, match='"model-group": what it adds is not linear'):
         ls.fit(gibbs_spec("pooled"), table, method=ls.methods.Gibbs(), progress=False)
+
+
+def test_two_effects_of_single_models_on_skills_are_refused(
+    table: Scores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = Residual.normal_effects
+
+    def twice(*arguments: Any) -> tuple[NormalEffect, ...]:
+        (effect,) = right(*arguments)
+        return effect, replace(effect, variable="other")
+
+    def both(self: Residual, values: Any, rows: Any) -> Any:
+        return values["residual"] + values["other"]
+
+    monkeypatch.setattr(Residual, "normal_effects", twice)
+    monkeypatch.setattr(Residual, "skill", both)
+    with pytest.raises(FitError, match=r'one effect of single .*; "residual" and "other" are 2'):
+        spec = gibbs_spec("pooled")
+        problem_of(spec, design(spec, table))
 
 
 def test_floors_of_guessing_are_refused_with_the_benchmarks(small_scores: Scores) -> None:

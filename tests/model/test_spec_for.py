@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 import latentscale as ls
+from latentscale.model.feasible import feasible
 
 ROWS = pd.DataFrame(
     {
@@ -71,6 +72,30 @@ def test_models_without_a_score_do_not_count() -> None:
     choice = ls.spec_for(ls.Scores.from_frame(sized))
     assert choice.spec.name == "latentscale"
     assert "1 of 4 models state no size" in " ".join(choice.reasons)
+
+
+def test_tokens_of_models_without_a_score_are_not_estimated() -> None:
+    rows = pd.concat([ROWS, pd.DataFrame({"model": ["v"], "family": ["v"]})])
+    choice = ls.spec_for(
+        ls.Scores.from_frame(rows.assign(params_b=1.0, tokens_t=[2.0, 2.0, 3.0, 3.0, None]))
+    )
+    assert choice.spec.undisclosed.kind == "leave-out"
+    assert choice.reasons == ("most models state their size: the spec is latentscale",)
+
+
+def test_tokens_are_estimated_only_where_a_covariate_left_over_uses_them() -> None:
+    optional = ["log_tokens", "log_params:log_tokens"]
+    drawn = {"optional": optional, "undisclosed.kind": "estimated"}
+    spec = ls.load_spec("latentscale").with_(drawn)
+    few = ls.Scores.from_frame(ROWS.assign(params_b=[1, 3, 7, 9], tokens_t=[2, None, None, None]))
+    with pytest.warns(ls.FitWarning, match="without the covariate log_tokens and"):
+        left = feasible(spec, few)
+    assert left.covariates == ("log_params",) and left.undisclosed.kind == "leave-out"
+    with_flops = {"optional": optional[1:], "covariates": ["log_params", "log_flops", optional[1]]}
+    with pytest.warns(ls.FitWarning, match="without the covariate log_params:log_tokens"):
+        left = feasible(spec.with_(with_flops), few)
+    assert left.covariates == ("log_params", "log_flops")
+    assert left.undisclosed.kind == "estimated"
 
 
 def test_a_named_spec_loses_what_no_model_states_and_one_of_ones_own_nothing(tmp_path) -> None:

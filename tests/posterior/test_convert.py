@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from latentscale.data.scores import Scores
-from latentscale.declare import load_spec
+from latentscale.declare import Prior, load_spec
 from latentscale.posterior.fit import Fit
 
 
@@ -63,3 +63,17 @@ def test_a_pooled_effect_has_no_fixed_prior(small_scores: Scores, prior_fit) -> 
         (floor + (1 - floor) * share).transpose(*fit.posterior["ceiling"].dims),
     )
     assert float((prior["loading"].sel(benchmark=list(fit.design.anchors)) == 0).all()) == 1.0
+
+
+def test_the_log_prior_of_a_spread_that_an_anchor_does_not_have_is_zero(
+    small_scores: Scores, prior_fit
+) -> None:
+    apart = Prior("LogNormal", mu=-1, sigma=0.5)  # without density at 0, where anchors' spreads are
+    spec = load_spec("latentscale").with_priors({"family_benchmark_scale": apart})
+    fit: Fit = prior_fit(spec, small_scores)
+    spread = fit.posterior["family_benchmark_scale"]
+    prior = fit.tree["log_prior"]["family_benchmark_scale"].transpose(*spread.dims)
+    anchor = spread["benchmark"].isin(list(fit.design.anchors)).values
+    assert anchor.any() and (prior.values[..., anchor] == 0).all()
+    wanted = apart.log_density(spread.values[..., ~anchor])
+    np.testing.assert_allclose(prior.values[..., ~anchor], wanted)

@@ -49,13 +49,17 @@ _REASONING_SINCE: Final = {
     "gpt": 5.0,
     "gpt-mini": 5.0,
     "gpt-nano": 5.0,
+    "gpt-pro": 5.0,
     "gpt-codex": 5.0,
+    "gpt-codex-mini": 5.0,
+    "gpt-codex-max": 5.0,
     "gemini-pro": 2.5,
+    "gemini-flash": 3.0,
     "grok": 4.0,
 }
 """Version from which a series reasons by default."""
-_WITHOUT: Final = re.compile(r"chat|instruct|non|no")
-"""Words of models that do not reason though their series does (gpt-5-chat)."""
+_WITHOUT: Final = re.compile(r"chat|chatgpt|instruct|non|no")
+"""Words of models that do not reason though their series does (gpt-5-chat, "GPT-5 (ChatGPT)")."""
 
 
 def effort_of(text: str) -> str:

@@ -14,33 +14,39 @@ from math import nan
 from typing import Final
 
 _LEVELS: Final = "minimal|low|medium|high|xhigh|x-high"
+_MODE: Final = "(?:thinking|reasoning)"
 _EFFORT: Final = re.compile(
     r"_(?P<budget>\d+k)$"  # the hub's: a thinking budget, thousands of tokens
     rf"|_(?P<hub>{_LEVELS}|max|none|unknown|thinking)$"
-    rf"|[-_ ](?P<named>{_LEVELS}|max|default|no)[- ]?(?:effort|thinking)$"
+    rf"|[-_ ](?P<named>{_LEVELS}|max|default|no)[- ]?(?:(?:{_MODE}[- ])?effort|{_MODE})$"
     r"|[-_ ]thinking-(?P<tokens>\d+k)$"
     rf"|[-_ ](?P<level>{_LEVELS})$"
-    r"|[-_ ](?P<mode>thinking|nothinking|non-thinking)$"
-    rf"|\s*\((?P<bracketed>[^()]*\b(?:{_LEVELS}|max|thinking|\d+k)\b[^()]*)\)$",
+    rf"|(?:,|[-_ ]w/|[-_ ]with)?[-_ ](?:(?:extended|adaptive)[-_ ])?(?P<mode>(?:non?-?)?{_MODE})$"
+    rf"|\s*\((?P<bracketed>[^()]*\b(?:{_LEVELS}|max|(?:non?)?{_MODE}|\d+k)\b[^()]*)\)$",
     re.IGNORECASE,
 )
-_BRACKETED: Final = (
-    re.compile(
-        r"(?<![a-z])no(?:n|ne)?(?:$|[-, ]+(?:reasoning|thinking))|thinking[-: ]+(?:none|off)"
-    ),
-    re.compile(rf"x-high|(?<![a-z])(?:{_LEVELS}|max)(?![a-z])"),
-    re.compile(r"\d+k"),
-    re.compile("thinking"),
+_NO_MODE: Final = re.compile(rf"(?<![a-z])no(?:n|ne)?(?:$|[-, ]*{_MODE})|{_MODE}[-: ]+(?:none|off)")
+_ABOVE_HIGH: Final = re.compile("(?:x|extra|very)[- ]high")
+_LEVEL: Final = re.compile(rf"(?<![a-z])(?:{_LEVELS}|max)(?![a-z])")
+_BUDGET: Final = re.compile(r"\d+k")
+"""What brackets may hold, in lower case."""
+_OF_SETTING: Final = re.compile(
+    rf"{_LEVELS}|max|non?|none|off|unknown|default|(?:non?)?{_MODE}|effort|adaptive|extended|mode|budget"
+    r"|length|tokens|with|w|extra|very|\d+k"
 )
-"""What a setting in brackets says, the first that is in it: none, a level, a budget, thinking."""
+"""Words in brackets that say nothing but the setting; "Fast" in "(Fast Reasoning)" is a model's."""
 _DATED: Final = re.compile(
     r"\s*\((?:20\d\d-?[01]\d-?[0-3]\d|\d{1,2}/\d{1,2}"
-    r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?,? (?:'|20)\d\d)\)$",
+    r"|(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
+    r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?(?:,?'? ?(?:'|20)?\d\d)?)\)$",
     re.IGNORECASE,
 )
-"""A date in brackets at the end of a name: "Claude 4.5 Opus medium (20251101)", "R1 (05/28)"."""
+"""A date in brackets at the end of a name: "Claude 4.5 Opus medium (20251101)", "R1 (05/28)",
+"Claude 3.5 Sonnet (Oct)", "GPT-4o (Mar' 25)"."""
 _SIZED_BY_MEDIUM: Final = re.compile(r"(mistral|magistral|phi|gpt-?2|dialogpt)(?![a-z.])")
 """Series in which "medium" at the end of a name is a size: mistral-medium, gpt2-medium."""
+_TRAINED: Final = re.compile(r"phi.*reasoning$")
+"""Models that are named by their training to reason, which is not a setting: phi-4-reasoning."""
 _MAX_AS_EFFORT: Final = re.compile(r"^(?:gpt|claude|o\d)(?!.*codex).*-(max)$")
 """In these series a name ends with "-max" for the effort; elsewhere (qwen-max) it is a model."""
 
@@ -200,7 +206,7 @@ def parse_name(name: str) -> ModelName:
             continue
         open_number = False
         dated = dated or bool(_DIGITS.fullmatch(word))  # what follows a year or a month is a date
-        series += _of_series(word, numbers)
+        series += [part for part in _of_series(word, numbers) if part not in series[-1:]]
     return ModelName(
         name=name,
         version=version,
@@ -290,13 +296,34 @@ def _without_setting(name: str) -> tuple[str, str]:
     if match is None:
         ending = _MAX_AS_EFFORT.match(name.casefold())
         return (name[: ending.start(1) - 1], "max") if ending else (name, "")
-    text = next(group for group in match.groups() if group is not None).casefold()
+    version = name[: match.start()].strip()
     if match["bracketed"]:
-        inside = [place for place, kind in enumerate(_BRACKETED) if kind.search(text)]
-        said = _BRACKETED[inside[0]].search(text) if inside else None
-        text = said[0] if said else text
-        text = "none" if inside[:1] == [0] else text
-    text = text.replace("x-high", "xhigh")
-    if match["level"] and text == "medium" and _SIZED_BY_MEDIUM.match(name.casefold()):
+        setting, others = _in_brackets(match["bracketed"])
+        if not setting:
+            return name, ""
+        return f"{version} ({others})" if others else version, setting
+    text = next(group for group in match.groups() if group is not None).casefold()
+    if match["mode"]:
+        text = "none" if text.startswith("no") else "thinking"
+    medium = text == "medium" and _SIZED_BY_MEDIUM.match(name.casefold())
+    if (match["level"] and medium) or (match["mode"] and _TRAINED.match(name.casefold())):
         return name, ""
-    return name[: match.start()].strip(), text
+    return version, text.replace("x-high", "xhigh")
+
+
+def _in_brackets(text: str) -> tuple[str, str]:
+    """Return the setting that is said in brackets, empty if none is, and all words beside it."""
+    words = re.findall(r"x-high|[\w.]+", text, re.IGNORECASE)
+    others = " ".join(word for word in words if not _OF_SETTING.fullmatch(word.casefold()))
+    said = text.casefold()
+    if _NO_MODE.search(said):
+        return "none", others
+    if _ABOVE_HIGH.search(said):
+        return "xhigh", others
+    level, budget, mode = (part.search(said) for part in (_LEVEL, _BUDGET, re.compile(_MODE)))
+    if level:
+        return level[0], others
+    if mode:
+        return budget[0] if budget else "thinking", others
+    # Beside other words thousands are a length of context: "8x7B 32K seqlen".
+    return (budget[0], "") if budget and not others else ("", text)

@@ -204,7 +204,7 @@ class GibbsProblem:
     column, value
         Columns that each cell uses and their factors, shape (cell, used).
     mean_of
-        As for `Block`, over all columns.
+        As for `EffectBlock`, over all columns.
     loading
         How loadings are drawn.
     precision

@@ -150,7 +150,7 @@ def _array(values: np.ndarray, dims: tuple[str, ...], labels: dict[str, Any]) ->
 
 
 def _spread(values: xr.DataArray, sizes: dict[str, int]) -> np.ndarray:
-    """Return values with exactly these dims, repeated along those that they lack."""
+    """Return values with exactly these dims, repeated along those that are missing."""
     bare = values.drop_vars(list(values.coords))
     missing = {d: n for d, n in sizes.items() if d not in bare.dims}
     return np.asarray(bare.expand_dims(missing).transpose(*sizes).values, dtype=float)

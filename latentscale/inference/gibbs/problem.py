@@ -58,7 +58,7 @@ def problem_of(spec: ModelSpec, design: Design) -> GibbsProblem:
         labels=labels,
         cells=cells,
         skills=spec.skills.count,
-        skill_blocks=tuple(_skill_block(spec, d, labels) for d in designs if d.on_skills),
+        skill_blocks=_skill_blocks(spec, designs, labels),
         column_blocks=columns,
         single_blocks=tuple(
             _single_block(spec, d, labels, cells)
@@ -105,6 +105,19 @@ def cells_of(design: Design) -> Cells:
         models=len(design.scores.models),
         benchmarks=count,
     )
+
+
+def _skill_blocks(
+    spec: ModelSpec, designs: list[Designed], labels: dict[str, Any]
+) -> tuple[SkillBlock, ...]:
+    blocks = tuple(_skill_block(spec, made, labels) for made in designs if made.on_skills)
+    single = [f'"{block.effect.variable}"' for block in blocks if block.single]
+    if len(single) > 1:  # one is integrated out, and drawn given all others
+        raise FitError(
+            f"Gibbs can draw one effect of single models on skills; {' and '.join(single)} are "
+            f"{len(single)}. {INSTEAD}"
+        )
+    return blocks
 
 
 def _skill_block(spec: ModelSpec, made: Designed, labels: dict[str, Any]) -> SkillBlock:

@@ -22,6 +22,7 @@ from latentscale.inference.marginal.parameters import (
     parameter_vector,
 )
 from latentscale.inference.marginal.quadrature import Nodes
+from latentscale.inference.tools.exact_fits import own_regressors
 from latentscale.inference.tools.regressions import (
     PARTIAL_CORRELATION,
     partials_of_cholesky,
@@ -30,8 +31,6 @@ from latentscale.inference.tools.regressions import (
 from latentscale.model.design import Design
 from latentscale.model.rows import rows_of
 from latentscale.model.terms.base import Rows
-from latentscale.model.terms.benchmark_slopes import BENCHMARK_SLOPE
-from latentscale.model.terms.instruct import INSTRUCT_SLOPE
 from latentscale.model.terms.precision import PRECISION
 
 _LOG_2 = float(np.log(2))
@@ -258,15 +257,6 @@ def marginal_likelihood(spec: ModelSpec, design: Design) -> MarginalLikelihood:
     The spec must be one that quadrature can fit; see
     `latentscale.inference.marginal.limits.refuse_other_latents`.
     """
-    rows = rows_of(spec, design.x, design.scores.dataset)
-    instruct = rows.instruct.values.astype(float)[:, None]
-    columns = [np.ones_like(instruct)]
-    if spec.benchmarks.slopes:
-        columns.append(rows.covariates[BENCHMARK_SLOPE].values)
-    if spec.benchmarks.instruct.shift:
-        columns.append(instruct)
-    if spec.benchmarks.instruct.slopes:
-        columns.append(instruct * rows.covariates[INSTRUCT_SLOPE].values)
     family = design.family_of_model[design.model_of_cell]
     order = np.argsort(family, kind="stable")
     families = len(design.families)
@@ -282,9 +272,9 @@ def marginal_likelihood(spec: ModelSpec, design: Design) -> MarginalLikelihood:
         family=family[order],
         log_score=np.log(score),
         log_rest=np.log1p(-score),
-        regression=np.concatenate(columns, axis=1).astype(float),
+        regression=own_regressors(spec, design),
         x=np.asarray(design.x.values, dtype=float),
-        precision_x=_precision_covariates(rows),
+        precision_x=_precision_covariates(rows_of(spec, design.x, design.scores.dataset)),
         link=kernel.LINKS[str(spec.benchmarks.link.scalar)],
     )
 

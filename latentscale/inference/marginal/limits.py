@@ -8,6 +8,7 @@ from latentscale.data.scaling import is_bounded, lower_is_better
 from latentscale.declare.kinds import LIKELIHOODS, LINKS
 from latentscale.declare.spec import ModelSpec
 from latentscale.errors import SpecError, listed
+from latentscale.inference.tools.exact_fits import refuse_exact_fits
 from latentscale.model.design import Design, missing_values_are_parameters
 from latentscale.model.terms.base import terms_of
 from latentscale.model.terms.family_level import FAMILY_LATENT
@@ -20,6 +21,8 @@ _INSTEAD = "use NUTS, or leave it out of the spec."
 
 def refuse_other_latents(spec: ModelSpec, design: Design, method: str) -> None:
     """Refuse a spec whose latents are not one standard normal vector of K skills a family.
+
+    And tables whose scores the compiled loops do not have, or leave the likelihood unbounded.
 
     Raises
     ------
@@ -52,6 +55,7 @@ def refuse_other_latents(spec: ModelSpec, design: Design, method: str) -> None:
         raise SpecError(missing_values_are_parameters(method, design))
     _refuse_scores(spec, method)
     _refuse_scales(design, method)
+    refuse_exact_fits(spec, design, method)
 
 
 def _refuse_latents(spec: ModelSpec, design: Design, method: str) -> None:

@@ -137,7 +137,8 @@ class MarginalML(Method):
         Raises
         ------
         SpecError
-            If the spec has latents that quadrature cannot integrate out.
+            If the spec has latents that quadrature cannot integrate out, or the scores of some
+            benchmark leave the likelihood without a maximum.
         FitError
             If the likelihood is not finite, or the covariance asked for does not exist.
 
@@ -204,8 +205,8 @@ def _status(estimate: MarginalEstimate, latents: LatentDraws, covariance: str) -
     if estimate.flat_parameters:
         advice.append(
             f"The likelihood does not identify {listed(estimate.flat_parameters)}: draws hold them "
-            "at the estimate, so intervals are too narrow. Use fewer skills or other anchors, or "
-            "NUTS with priors."
+            "at the estimate, so intervals are too narrow. Use fewer skills or other anchors, "
+            "leave out benchmarks with few scores, or use NUTS with priors."
         )
     elif not estimate.converged:
         coarse = abs(estimate.quadrature_error) > _ERROR_LIMIT

@@ -101,7 +101,7 @@ def heaviest_mode(
 
 
 def _distinct(weighed: list[ModeMass]) -> list[ModeMass]:
-    """Return one of those that lie at one place, the first.
+    """Return the modes at distinct places, the first of those at each.
 
     Climbs that stop short of a mode, at other heights, go on to the same one in coordinates of
     their own; counted twice it would seem heavier than it is.

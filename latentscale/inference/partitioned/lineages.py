@@ -74,7 +74,7 @@ def needed(design: Design) -> npt.NDArray[np.bool_]:
         rows.append(row)
     for column in design.x.transpose(COVARIATE, ...).values:
         low, high = np.nanquantile(column, [_END, 1 - _END])
-        if low == high:  # an indicator that few have, or few lack
+        if low == high:  # an indicator that few models have, or all but a few
             low, high = np.nanmin(column), np.nanmax(column)
         rows += [column <= low, column >= high]
     return np.array([row for row in rows if row.any()])

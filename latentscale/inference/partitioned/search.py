@@ -22,7 +22,7 @@ Run = Callable[[int, Floats, Floats, Sequence[Floats | None], bool], list[Result
 shard's latents and whether curvature is renewed, to the shards' results."""
 
 # Largest change of a parameter in one step: scales change by two thirds, loadings and intercepts
-# by half a unit of the link. Far from the mode a quadratic is no guide beyond that.
+# by half a unit of the link. Far from the mode a quadratic cannot be trusted beyond that.
 _FARTHEST = 0.5
 # Least information of a direction: a standard deviation of 10, wider than any prior here.
 _LEAST_INFORMATION = 1e-2

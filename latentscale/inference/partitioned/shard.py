@@ -101,7 +101,7 @@ class Shard:
         Places of each unit's latents, shape (unit, latent); -1 where a unit has fewer.
     units
         Which lineage of the design (or family, without a lineage level) each unit is, shape
-        (unit,): lineages without a latent are none.
+        (unit,); lineages without a latent are not among them.
     """
 
     density: PosteriorDensity

@@ -26,7 +26,7 @@ _CURVATURES = 12
 _SHORT = 40
 # Moves before the first step: the latents come from the posterior mode, their step size from 0.1.
 _WARM = 200
-# Least curvature of a direction: a standard error of 4 or more is as good as not identified.
+# Least curvature of a direction: with a standard error above 4 it counts as not identified.
 _LEAST = 0.05
 # Share of a parameter's squared length along such directions before it is called not identified.
 _FLAT_SHARE = 0.01
@@ -102,7 +102,7 @@ def maximise_stochastically(
     Parameters
     ----------
     complete, chain
-        The likelihood, and the chain of latents, which stands where to begin.
+        The likelihood, and the chain of latents, at the point where to begin.
     steps
         Stochastic gradient steps, each after one trajectory of the latents. A third of them
         settles; the others are preconditioned by the complete-data information, their lengths fall

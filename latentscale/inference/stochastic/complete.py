@@ -1,8 +1,8 @@
 """The complete-data likelihood: scores of parameters, with latents given, and control variates.
 
 The mean of the score over the latents' posterior is wanted, and most of its variance is that of
-a few motions of all latents together (a shift, a scale, a turn), which scores of the table tell
-badly apart from intercepts, loadings and slopes. For any field v of latents y,
+a few motions of all latents together (a shift, a scale, a rotation), which the scores hardly
+distinguish from changes of intercepts, loadings and slopes. For any field v of latents y,
 E[v . grad log p + div v] = 0 over their posterior (Stein's identity); such sums along those
 motions are the control variates (Mira, Solgi and Imparato 2013).
 """

@@ -21,6 +21,7 @@ from latentscale.inference.stochastic.ascent import (
 )
 from latentscale.inference.stochastic.complete import CompleteData, complete_data
 from latentscale.inference.stochastic.latent_chain import LatentChain
+from latentscale.inference.tools.exact_fits import refuse_exact_fits
 from latentscale.markup import call_text
 from latentscale.model.design import Design, missing_values_are_parameters
 from latentscale.model.terms.base import terms_of
@@ -130,7 +131,7 @@ class StochasticMarginalML(Method):
         Raises
         ------
         SpecError
-            If the spec has no latents, or its likelihood no single maximum.
+            If the spec has no latents, or its likelihood no maximum, or several.
 
         Examples
         --------
@@ -270,3 +271,4 @@ def _refuse(spec: ModelSpec, design: Design) -> None:
             "StochasticMarginalML integrates latents out, but this spec has none: no effect in it "
             "is partially pooled. Use Laplace or NUTS."
         )
+    refuse_exact_fits(spec, design, "StochasticMarginalML")

@@ -19,7 +19,7 @@ from latentscale.maths import Named, as_data, maths_of
 
 @LIKELIHOODS.add
 class LogitNormalLikelihood(Likelihood):
-    """logit of the score ~ Normal(logit mu, 2 / sqrt(phi)); mu is the median score.
+    """logit of the score ~ Normal(logit mu, 4 / phi), 4 / phi the variance; mu is the median score.
 
     At mu = 1/2 a phi gives about the spread of a Beta of the same phi.
     """
@@ -39,7 +39,7 @@ class LogitNormalLikelihood(Likelihood):
 
 @dataclass(frozen=True)
 class LogitNormalNoise(Noise):
-    """logit of the score ~ Normal(logit mu, 2 / sqrt(phi)): mu is the median, not the mean.
+    """logit of the score ~ Normal(logit mu, 4 / phi): mu is the median, not the mean.
 
     The spread at mu = 1/2 is about that of a Beta of the same phi; towards 0 and 1 it stays
     the same on the logit scale.

@@ -23,7 +23,7 @@ _TAIL = "tail"
 
 @LIKELIHOODS.add
 class StudentTLikelihood(Likelihood):
-    """logit of the score ~ Student-t(tail, logit mu, 2 / sqrt(phi)); mu is the median score.
+    """logit of the score ~ Student-t around logit mu, of scale 2 / sqrt(phi); mu is the median.
 
     The degrees of freedom ``tail`` are learned: `shared` by all benchmarks, or one each.
     """
@@ -56,7 +56,7 @@ class StudentTLikelihood(Likelihood):
 
 @dataclass(frozen=True)
 class RealStudentTNoise(Noise):
-    """Student-t(tail, mean, 2 / sqrt(phi)), for values on an unbounded scale.
+    """Student-t around the mean, of scale 2 / sqrt(phi), for values on an unbounded scale.
 
     Attributes
     ----------
@@ -87,7 +87,7 @@ class RealStudentTNoise(Noise):
 
 @dataclass(frozen=True)
 class StudentTNoise(RealStudentTNoise):
-    """logit of the score ~ Student-t(tail, logit mu, 2 / sqrt(phi)): mu is the median.
+    """logit of the score ~ Student-t around logit mu, of scale 2 / sqrt(phi): mu is the median.
 
     phi as in `LogitNormalNoise`, which is the limit of a large tail.
 
