@@ -16,6 +16,7 @@ os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # a debugger's not
 import api_pages  # noqa: E402
 import command_line  # noqa: E402
 import grammar  # noqa: E402
+import longer  # noqa: E402
 import recipes  # noqa: E402
 
 import latentscale as ls  # noqa: E402
@@ -46,6 +47,7 @@ default_role = "autolink"
 grammar.write(DOCS / "generated" / "grammar.md")
 recipes.write(DOCS / "generated" / "recipes.md")
 command_line.write(DOCS / "generated" / "command_line.md")
+longer.write(DOCS / "generated" / "notebooks")
 api_pages.write(DOCS / "api" / "index.md")
 
 autosummary_generate = True

@@ -217,7 +217,8 @@ def plot_passing(passing: Passing, *, ax: OnAxes = None) -> Sheet:
     height = 0.7 + _ROW_INCHES * len(models)
     figure, axes = panels(len(names), columns=columns, width=2.4, height=height, ax=ax)
     thresholds = table.groupby("benchmark")["threshold"].first()
-    headings(axes, names, [_threshold(passing, name, float(thresholds[name])) for name in names])
+    endings = [_threshold(passing, name, float(thresholds[name])) for name in names]
+    headings(axes, names, endings, beside=models)
     for name, panel in zip(names, axes, strict=True):
         mine = table[table["benchmark"] == name].set_index("model").loc[models]
         rows = np.arange(len(models))
@@ -301,7 +302,8 @@ def plot_few_shot(
     columns = min(len(names), 4)
     height = 0.7 + 1.5 * _ROW_INCHES * len(models)
     figure, axes = panels(len(names), columns=columns, width=2.4, height=height, ax=ax)
-    headings(axes, names, [unit_ending(name, before.units) for name in names])
+    endings = [unit_ending(name, before.units) for name in names]
+    headings(axes, names, endings, beside=models)
     for name, panel in zip(names, axes, strict=True):
         for forecast, color, side, label in (
             (before, GREY, -_SIDE, "without scores"),

@@ -98,7 +98,8 @@ def plot_forecast(
     columns = min(len(benchmarks), _COLUMNS)
     figure, axes = panels(len(benchmarks), columns=columns, width=2.4, height=height, ax=ax)
     place = {model: row for row, model in enumerate(models)}
-    headings(axes, benchmarks, [unit_ending(name, forecast.units) for name in benchmarks])
+    endings = [unit_ending(name, forecast.units) for name in benchmarks]
+    headings(axes, benchmarks, endings, beside=models)
     for name, panel in zip(benchmarks, axes, strict=True):
         mine = table[table["benchmark"] == name]
         known = None if truth is None else truth[truth["benchmark"] == name]

@@ -79,7 +79,7 @@ def plot_loadings(skills: Skills, *, ax: OnAxes = None) -> Sheet:
     names = [str(name) for name in skills.loading[SKILL].values]
     rows = list(dict.fromkeys(wide["benchmark"]))
     figure, axes = _rows_of(names, len(rows), ax)
-    headings(axes, [of_skill(name) for name in names])
+    headings(axes, [of_skill(name) for name in names], beside=rows)
     for name, panel in zip(names, axes, strict=True):
         outer, inner = (table[table["skill"] == name] for table in (wide, narrow))
         _intervals(panel, outer, inner, skills.is_posterior)
@@ -157,7 +157,7 @@ def plot_family_skills(skills: Skills, families: Sequence[str], *, ax: OnAxes = 
     chosen = _checked(families, list(dict.fromkeys(wide[FAMILY])))
     names = [str(name) for name in skills.loading[SKILL].values]
     figure, axes = _rows_of(names, len(chosen), ax)
-    headings(axes, [of_skill(name) for name in names])
+    headings(axes, [of_skill(name) for name in names], beside=chosen)
     for name, panel in zip(names, axes, strict=True):
         outer, inner = (
             table[table["skill"] == name].set_index(FAMILY).loc[chosen].reset_index()

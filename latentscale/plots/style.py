@@ -91,6 +91,10 @@ _LEGEND_LINES: Final = 2
 """Lines of the legend for which a figure's height has room; more add to it."""
 _HANDLE_INCHES: Final = 0.6
 """Width of what is beside a letter in a column of the legend: the line or mark, and the gaps."""
+_ROW_LETTER_INCHES: Final = 0.06
+"""Mean width of a letter of a row's name, at 8 points."""
+_GAP_INCHES: Final = 0.15
+"""Of a panel's width: the gap to the next panel."""
 _AXIS_INCHES: Final = 0.5
 """Of a panel's width: numbers of its vertical axis and the gap to the next panel."""
 
@@ -279,7 +283,13 @@ def heading(panel: Axes, name: str) -> None:
     headings([panel], [name])
 
 
-def headings(axes: Sequence[Axes], names: Sequence[str], endings: Sequence[str] = ()) -> None:
+def headings(
+    axes: Sequence[Axes],
+    names: Sequence[str],
+    endings: Sequence[str] = (),
+    *,
+    beside: Sequence[str] = (),
+) -> None:
     """Write the names of panels over them, in a few lines or cut where they are long.
 
     Names that are cut stay different from one another, and keep their units in brackets.
@@ -290,13 +300,17 @@ def headings(axes: Sequence[Axes], names: Sequence[str], endings: Sequence[str] 
         Panels, and the name of each.
     endings
         What follows each name and is never cut, such as its unit or threshold.
+    beside
+        Names of rows, left of the first panel of a line, which narrow all.
     """
     endings = endings or [""] * len(names)
     figure: Any = axes[0].get_figure()
     if not hosted(figure):
         grid = axes[0].get_subplotspec()
         across = 1 if grid is None else grid.get_gridspec().ncols
-        fits = int((figure.get_figwidth() / across - _AXIS_INCHES) / _BOLD_INCHES)
+        letters = min(max(map(len, beside), default=0), ROW_LETTERS)
+        width = (figure.get_figwidth() - letters * _ROW_LETTER_INCHES) / across
+        fits = int((width - (_GAP_INCHES if beside else _AXIS_INCHES)) / _BOLD_INCHES)
         room = 2 * fits - max(map(len, endings))
         cut = distinct(names, max(room, fits), keep_end=True)
         texts = [fill(f"{name}{end}", fits) for name, end in zip(cut, endings, strict=True)]

@@ -110,6 +110,7 @@ NOT_RUN: Final = {
     "python -m benchmarks.accuracy.run": "benchmarks/accuracy/RESULTS.md: a day",
     "python -m benchmarks.subsampled.run exact": "benchmarks/subsampled/run.py: after nuts",
     "python benchmarks/accuracy.py": "docs/upgrade.md: its place in 0.1",
+    "python -m notebooks.execute": "notebooks/execute.py: tests/notebooks runs them with few draws",
     "python docs/make_fits.py": "docs/make_fits.py: minutes; the pages load what it saved",
     "python -W error::DeprecationWarning:__main__ script.py": "docs/upgrade.md: a reader's script",
     "git worktree add ../then <commit>": "CONTRIBUTING.md: a release's commit",

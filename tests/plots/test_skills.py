@@ -210,6 +210,18 @@ def test_long_names_of_skills_and_families_stay_inside_the_figure(skills: Skills
     assert figure.bbox.y0 <= label.y0 and label.y1 <= caption.y0
     assert figure.legends[0].get_window_extent().x1 <= figure.bbox.x1
     assert "00" in panel.get_xlabel() and "01" in panel.get_ylabel()
+    own = [f"evaluation_harness_commonsense_mathematics_{k}_acc_norm" for k in range(2)]
+    family = family.assign_coords(skill=own)
+    side = plot_loadings(replace(skills, family=family, loading=_renamed(skills.loading, own)))
+    side.draw_without_rendering()
+    first, second = [one._left_title.get_window_extent() for one in side.axes]  # type: ignore[attr-defined]
+    assert first.x1 < second.x0 and second.x1 <= side.bbox.x1
+
+
+def _renamed(loading: xr.DataArray, skills: list[str]) -> xr.DataArray:
+    """Return loadings of skills and benchmarks with long names."""
+    rows = [f"{name}, as reported by its developers in 2025" for name in BENCHMARKS]
+    return loading.assign_coords(skill=skills, benchmark=rows)
 
 
 def test_a_component_that_is_nothing_everywhere_is_not_in_the_legend(

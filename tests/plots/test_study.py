@@ -277,7 +277,7 @@ def test_influence(tmp_path: Path) -> None:
     labels = [text.get_text() for text in sound.legends[0].get_texts()]
     assert "reliable" in labels and not any("rough" in label for label in labels)
     without_draws = families.assign(pareto_k=[np.inf, 0.3])
-    _, weight = plot_influence(FamilyInfluence(without_draws, pd.DataFrame(), 0.7)).axes
+    change, weight = plot_influence(FamilyInfluence(without_draws, pd.DataFrame(), 0.7)).axes
     (said,) = [text for text in weight.texts if text.get_text() == "infinite"]
-    names = [text.get_text() for text in weight.get_yticklabels()]
+    names = [text.get_text() for text in change.get_yticklabels()]
     assert names[int(said.get_position()[1])] == "opt"
