@@ -48,7 +48,8 @@ _SPREAD: Final = re.compile(
 _AGGREGATE: Final = re.compile(
     r"(global |overall |weighted |macro |micro )?(average|avg|mean)( score| accuracy| win rate)?"
     r"|(score|accuracy|win rate) (average|avg|mean)"
-    r"|(overall|total|aggregate|combined|composite)( score| accuracy)?|.*(?<![a-z])index"
+    r"|(overall|total|aggregate|combined|composite)( score| accuracy)?"
+    r"|.*(?<![a-z])index( v?\d[\d ]*)?|((aa|artificial analysis) )?intelligence( score)?"
     r"|综合(得分|分)?|总分|平均(分|值)?|均分|均值",
     re.IGNORECASE,
 )

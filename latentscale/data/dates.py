@@ -14,6 +14,7 @@ import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype
 
 from latentscale.data.columns import cells_of, distinct_cells, is_blank, missing
+from latentscale.data.empty import is_empty
 from latentscale.data.problems import Problem, at_cell
 from latentscale.errors import listed
 
@@ -160,6 +161,45 @@ _QUARTER: Final = re.compile(
     re.IGNORECASE,
 )
 """Quarters of a year in four figures: "2026Q1", "2026-Q1", "Q1 2026", "1Q2026"."""
+
+
+_SHORT_YEAR: Final = re.compile(r"(\d{1,2}[- ][A-Za-z]{3})[- ](\d{2})", re.ASCII)
+"""A day as spreadsheets print it: "29-Oct-25"."""
+_DAY_NUMBERS: Final = range(36526, 54789)
+"""Day numbers of spreadsheets (from 1899-12-30) from 2000 to 2049."""
+
+
+def figures_of_date(cell: Any) -> Any:
+    """Return a cell that may be a date as text where it is a whole number or "29-Oct-25".
+
+    Numbers of eight figures are days such as 20251029, others are returned as they are in text.
+    """
+    if isinstance(cell, str):
+        short = _SHORT_YEAR.fullmatch(cell.strip())
+        return f"{short[1]}-20{short[2]}".replace(" ", "-") if short else cell
+    if isinstance(cell, Real) and not isinstance(cell, bool) and float(cell).is_integer():
+        return f"{float(cell):.0f}"
+    return cell
+
+
+def spreadsheet_days(cells: Sequence[Any]) -> list[str] | None:
+    """Return days from the day numbers of a spreadsheet, empty cells empty.
+
+    None if some cell is neither empty nor such a number.
+
+    Examples
+    --------
+    >>> spreadsheet_days(["45959", ""])
+    ['2025-10-29', '']
+    """
+    days: list[str] = []
+    for cell in cells:
+        text = "" if is_empty(cell) else str(cell).strip()
+        if text and not (re.fullmatch(r"\d{5}", text, re.ASCII) and int(text) in _DAY_NUMBERS):
+            return None
+        since = np.datetime64("1899-12-30") + np.timedelta64(int(text or 0), "D")
+        days.append(str(since) if text else "")
+    return days if any(days) else None
 
 
 def day_first(cells: Iterable[Any]) -> bool | None:

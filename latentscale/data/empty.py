@@ -14,9 +14,15 @@ from latentscale.data.columns import is_missing
 
 EMPTY_CELLS: Final = ("", "NA", "N/A", "NaN", "nan")
 """Texts that are read from columns of a CSV file as empty cells, but for columns of names."""
-_FIGURES: Final = ("na", "n/a", "n.a.", "#n/a", "<na>", "nan", "nat", "none", "null", "?")
+_FIGURES: Final = (
+    *("na", "n/a", "n.a.", "n.d.", "#n/a", "<na>", "nan", "nat", "none", "null", "?"),
+    *("#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!", "#error!"),
+)
 """What exports, spreadsheets and pandas write where they have no figure; in small letters."""
-_WORDS: Final = ("tbd", "tba", "pending", "unknown", "undisclosed", "未公布")
+_WORDS: Final = (
+    *("tbd", "tba", "pending", "unknown", "undisclosed", "未公布"),
+    *("not tested", "not reported", "not available", "not evaluated", "not run"),
+)
 """What hubs write there."""
 _DASHES: Final = re.compile(r"[-–—−]*|\.{2,}|…")
 """Nothing, and rules of dashes and dots: "-", "—", "...". """

@@ -28,8 +28,8 @@ from latentscale.model.equations import (
 )
 from latentscale.model.feasible import feasible
 from latentscale.model.noise import noise_of
-from latentscale.model.rows import coordinates_of
-from latentscale.model.terms.base import Term, known_of, terms_of
+from latentscale.model.rows import coordinates_of, known_in_graph
+from latentscale.model.terms.base import Term, terms_of
 from latentscale.model.undisclosed import rows_in_graph
 
 
@@ -106,10 +106,7 @@ def build_design(spec: ModelSpec, design: Design) -> pm.Model:
     ['benchmark_slope', 'intercept', 'precision']
     """
     with pm.Model(coords=coordinates_of(spec, design), check_bounds=False) as model:
-        values: dict[str, Named] = {
-            name: as_data(array.values, dims=(BENCHMARK,))
-            for name, array in known_of(spec, design.scores.dataset).items()
-        }
+        values = known_in_graph(spec, design)
         for term in terms_of(spec):
             values |= _declared(term, spec, design)
         family = as_data(design.family_of_model, dims=(MODEL,))

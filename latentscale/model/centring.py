@@ -33,6 +33,7 @@ from latentscale.model.equations import latent_skill, linear_predictor
 from latentscale.model.normal_effects import NormalEffect
 from latentscale.model.pooling import Pooling
 from latentscale.model.release_share import independent, log_determinant
+from latentscale.model.rows import known_in_graph
 from latentscale.model.skill_units import pooled_loadings, unit_coordinates, unit_of_skills
 from latentscale.model.terms.base import terms_of
 from latentscale.model.terms.intercept import INTERCEPT, Intercept
@@ -159,7 +160,9 @@ def _in_units(value: Named, unit: Named | None) -> Named:
 def _at_mean_skill(skill: Named, known: dict[str, Any], design: Design) -> Named:
     """Return what loadings add to the predictor at the mean skill of each benchmark's models."""
     weight: Any = as_data(_shares(design), (BENCHMARK, MODEL))
-    return (known["loading"] * weight.dot(skill, dim=MODEL)).sum(SKILL)
+    # As the predictor has it, so that the graph holds it once.
+    each: Any = (skill * known["loading"]).sum(SKILL)
+    return (weight * each).sum(MODEL)
 
 
 def _shares(design: Design) -> np.ndarray:
@@ -283,7 +286,7 @@ def level_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tuple
     model
         What `build_design` made of them.
     """
-    known: dict[str, Any] = dict(model.named_vars)
+    known: dict[str, Any] = known_in_graph(spec, design) | model.named_vars
     for term in terms_of(spec):
         known |= term.fixed(design)
     family = as_data(design.family_of_model, (MODEL,))

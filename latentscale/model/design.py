@@ -23,6 +23,7 @@ from latentscale.data.scores import Scores
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK, COVARIATE, MODEL
 from latentscale.errors import DataError, DataWarning, SpecError, listed
+from latentscale.markup import counted
 from latentscale.model.attempts import first_of_each
 from latentscale.model.feasible import drawable
 from latentscale.model.identify import choose_anchors
@@ -180,19 +181,6 @@ class Design:
         True
         """
         return self._sampling
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether scores are fractions with 1 as the best, and no sampling error is stated.
-
-        What linearises scores by themselves, or integrates over them, knows such tables alone.
-
-        Examples
-        --------
-        >>> design.is_plain
-        True
-        """
-        return set(self.known_curve) == {"floor"} and self.sampling is None
 
     # Computed once; properties of their own above, since ``?`` shows a cached property's value.
     @cached_property
@@ -374,14 +362,14 @@ def _left_out_text(
     if set(missing) == {_TOKENS}:
         return (
             f'The spec "{spec.name}" needs training tokens, so it leaves out '
-            f"{len(names)} models that do not disclose them: {listed(names)}. "
+            f"{counted(len(names), 'model')} without disclosed tokens: {listed(names)}. "
             "Give tokens_t, use a spec on log_params alone, or have them estimated: "
             'undisclosed = {kind = "estimated"}.'
         )
     counts = {column: int((rows & scored).sum()) for column, rows in missing.items()}
     columns = ", ".join(f"{column} of {count}" for column, count in counts.items() if count)
     return (
-        f'The spec "{spec.name}" leaves out {len(names)} models, for want of {columns}: '
+        f'The spec "{spec.name}" leaves out {counted(len(names), "model")}, for want of {columns}: '
         f"{listed(names)}. Fill these cells, or use a spec with other covariates than "
         f"{listed(spec.covariates)}.{_drawn_instead(scores, [c for c in counts if counts[c]])}"
     )
@@ -426,7 +414,7 @@ def _refuse_levels(spec: ModelSpec, transform: CovariateTransform) -> None:
 def missing_values_are_parameters(method: str, design: Design) -> str:
     """Say that a method has no distribution for missing values of features."""
     return (
-        f"{method} cannot integrate out {len(design.estimated)} missing values of features "
+        f"{method} cannot integrate out missing values of features "
         f"({listed(design.estimated, 3)}); declare these features without "
         'missing="estimated", or use NUTS.'
     )

@@ -64,6 +64,24 @@ def with_other_settings(
     ).assign_coords({OTHER_SETTINGS: list(rows)})
 
 
+def first_rows(draws: xr.Dataset) -> dict[str, str]:
+    """Return the first row of its release for each further row, by name.
+
+    Parameters
+    ----------
+    draws
+        Draws from `with_other_settings`.
+    """
+    if OTHER_SETTINGS not in draws.coords:
+        return {}
+    first: dict[int, str] = {}
+    rows = zip(
+        draws[OTHER_SETTINGS].values.tolist(), draws[ROW_RELEASE].values.tolist(), strict=True
+    )
+    named = {row: first.setdefault(release, row) for row, release in rows}
+    return {row: one for row, one in named.items() if row != one}
+
+
 def with_settings_given(draws: xr.Dataset, effects: Sequence[xr.Dataset]) -> xr.Dataset:
     """Return draws that also hold the residuals of rows that new scores speak of.
 
@@ -176,7 +194,7 @@ def _features(
     in_use = [kind.variable for kind in features_in_use(data, list(spec.covariates))]
     used = [name for name in (FAMILY, *in_use) if name in planned and name not in SETTINGS]
     own_way = {*used, *SETTINGS, INSTRUCT}  # instruct has a value where rows do not state it
-    return used, [kind for name, kind in kinds.items() if name in planned and name not in own_way]
+    return used, [kind for name, kind in kinds.items() if name not in own_way]
 
 
 def _keys(rows: xr.Dataset, variables: Sequence[str]) -> Iterator[tuple[Hashable, ...]]:
@@ -189,7 +207,7 @@ def _keys(rows: xr.Dataset, variables: Sequence[str]) -> Iterator[tuple[Hashable
 def _stated(rows: xr.Dataset, kinds: Sequence[FeatureKind]) -> list[dict[str, Hashable]]:
     """Return the features that each row states."""
     stated: list[dict[str, Hashable]] = [{} for _ in range(rows.sizes[MODEL])]
-    for kind in kinds:
+    for kind in (kind for kind in kinds if kind.variable in rows):
         values = rows[kind.variable].values.tolist()
         for place in np.flatnonzero(kind.given(rows)).tolist():
             stated[place][kind.variable] = values[place]

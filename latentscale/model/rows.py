@@ -24,9 +24,9 @@ from latentscale.dims import (
     SKILL,
     UNDISCLOSED,
 )
-from latentscale.maths import as_data
+from latentscale.maths import Named, as_data
 from latentscale.model.design import Design
-from latentscale.model.terms.base import Rows, terms_of
+from latentscale.model.terms.base import Rows, known_of, terms_of
 
 
 def rows_of(spec: ModelSpec, x: xr.DataArray, table: xr.Dataset) -> Rows:
@@ -114,6 +114,12 @@ def in_graph(rows: Rows) -> Rows:
     covariates = {dim: convert(array) for dim, array in rows.covariates.items()}
     data = {name: convert(array) for name, array in rows.data.items()}
     return Rows(covariates, convert(rows.instruct), data)
+
+
+def known_in_graph(spec: ModelSpec, design: Design) -> dict[str, Named]:
+    """Return what terms take of a table's benchmarks as parts of a graph, dims (benchmark,)."""
+    known = known_of(spec, design.scores.dataset)
+    return {name: as_data(array.values, (BENCHMARK,)) for name, array in known.items()}
 
 
 def with_families(rows: Rows, families: Sequence[object], known: Sequence[object]) -> Rows:

@@ -67,7 +67,7 @@ class Convergence:
             lines += [f"  least ESS    {known_number(self.min_ess, '.0f')}"]
         lines += [
             f"  divergences  {self.divergences}",
-            f"  least E-BFMI {known_number(self.ebfmi, '.2f')}",
+            f"  least E-BFMI {known_number(self.ebfmi, '.3f')}",
         ]
         lines += [f"  chain {chain} hardly moved" for chain in self.frozen]
         lines += [f"  {name} has draws that are not finite" for name in self.not_finite]

@@ -260,7 +260,7 @@ def problems(convergence: Convergence) -> tuple[str, ...]:
         )
     if convergence.ebfmi < EBFMI_LIMIT:
         lines.append(
-            f"E-BFMI is {convergence.ebfmi:.2f}, below {EBFMI_LIMIT}: the sampler explores energy "
+            f"E-BFMI is {convergence.ebfmi:.3f}, below {EBFMI_LIMIT}: the sampler explores energy "
             "slowly. Use tighter priors on the scales, or more draws."
         )
     return tuple(lines)

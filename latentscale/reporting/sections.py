@@ -107,7 +107,7 @@ def diagnostics(request: Request) -> tuple[Block, ...]:
         "largest R-hat": f"{known_number(diagnosis.max_rhat, '.3f')} (at most {RHAT_LIMIT:g})",
         "smallest ESS": f"{known_number(diagnosis.min_ess, '.0f')} (at least {ESS_LIMIT:g})",
         "divergent transitions": f"{diagnosis.divergences} (none)",
-        "E-BFMI": f"{known_number(diagnosis.ebfmi, '.2f')} (at least {EBFMI_LIMIT:g})",
+        "E-BFMI": f"{known_number(diagnosis.ebfmi, '.3f')} (at least {EBFMI_LIMIT:g})",
         **_heavy(diagnosis),
     }
     worst = diagnosis.rows.sort_values("rhat", ascending=False)

@@ -17,7 +17,13 @@ from latentscale.analysis.checks import check as checks
 from latentscale.analysis.choices.target import checked_targets
 from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.analysis.sensitivity import sensitivity_grid as grids
-from latentscale.analysis.tools.units import STANDARD, common_unit, other_units, with_scales
+from latentscale.analysis.tools.units import (
+    STANDARD,
+    common_unit,
+    other_units,
+    spreads,
+    with_scales,
+)
 from latentscale.cli import main
 from latentscale.data.scaling import is_bounded
 from latentscale.declare import ModelSpec, spec_from_dict
@@ -289,6 +295,16 @@ def test_a_common_unit_is_found_or_made(mixed: ls.Scores) -> None:
     assert unit == "fraction" and (divisor == 1).all()
     divisor, unit = common_unit(mixed, ["acc", "elo"])
     assert unit == STANDARD and float(divisor.sel(benchmark="elo")) > 50
+
+
+def test_scores_that_do_not_vary_have_the_spread_1(mixed: ls.Scores) -> None:
+    """Errors are divided by it."""
+    data = mixed.dataset
+    same = ls.Scores(data.assign(score=data["score"].where(data["benchmark"] != "elo", 1200.0)))
+    spread, before = spreads(same), spreads(mixed)
+    assert float(spread.sel(benchmark="elo")) == 1.0
+    rest = [name for name in mixed.benchmarks if name != "elo"]
+    np.testing.assert_array_equal(spread.sel(benchmark=rest), before.sel(benchmark=rest))
 
 
 def test_errors_of_several_units_are_summarised_in_standard_deviations(

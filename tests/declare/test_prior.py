@@ -7,6 +7,7 @@ from math import gamma, inf, lgamma, log, pi
 import numpy as np
 import pymc as pm
 import pytest
+from scipy import stats
 from scipy.integrate import quad
 
 from latentscale.declare import PRIOR_SLOTS, Prior
@@ -74,6 +75,26 @@ def test_log_density_integrates_to_one_over_its_support_only(prior: Prior) -> No
         assert prior.log_density(np.array([-0.5]))[0] == -inf
     if prior.support == "unit":
         assert prior.log_density(np.array([1.5]))[0] == -inf
+
+
+@pytest.mark.parametrize("prior", PRIORS, ids=str)
+def test_quantiles_and_probabilities_below_are_those_of_the_density(prior: Prior) -> None:
+    low = RANGE[prior.support][0]
+    for prob in (0.05, 0.5, 0.9):
+        at = prior.quantile(prob)
+        area, _ = quad(lambda x: float(np.exp(prior.log_density(np.array(x)))), low, at)
+        assert area == pytest.approx(prob, abs=1e-6)
+        assert prior.below(at) == pytest.approx(prob, abs=1e-9)
+    if prior.support != "real":
+        assert prior.below(-0.3) == 0.0
+
+
+@pytest.mark.parametrize("prior", PRIORS, ids=str)
+def test_draws_follow_the_distribution(prior: Prior) -> None:
+    drawn = prior.draw((20, 15), np.random.default_rng(3))
+    assert drawn.shape == (20, 15)
+    shares = [prior.below(float(x)) for x in drawn.ravel()]
+    assert stats.kstest(shares, "uniform").pvalue > 1e-5
 
 
 @pytest.mark.parametrize("prior", PRIORS, ids=str)

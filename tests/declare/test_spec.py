@@ -246,3 +246,17 @@ def test_a_key_that_resembles_no_other_gets_no_suggestion() -> None:
     with pytest.raises(ValueError, match='unknown key "lineage"') as caught:
         ModelSpec.model_validate({"name": "x", "lineage": True})
     assert "Did you mean" not in str(caught.value)
+
+
+def test_a_term_is_given_once() -> None:
+    term = {"kind": "trend", "covariate": "log_flops"}
+    with pytest.raises(SpecError, match=r'terms\[1\]\.kind "trend" comes twice; give it once'):
+        spec_from_dict({"name": "x", "covariates": ["log_flops"], "terms": [term, term]})
+
+
+def test_skills_may_vary_by_the_deviations_of_single_models_alone() -> None:
+    document = {"name": "x", "family": {"level": "none"}, "covariates": []}
+    spec = spec_from_dict(document | {"skills": {"count": 1, "residual": True}})
+    assert spec.skills.residual and not spec.covariates
+    with pytest.raises(SpecError, match="Skills need something that varies between models"):
+        spec_from_dict(document | {"skills": {"count": 1}})

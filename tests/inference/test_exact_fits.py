@@ -82,12 +82,44 @@ def test_the_likelihood_of_a_lone_score_grows_with_its_precision() -> None:
     vector[labels.index("loading[lone, alpha]")] = 0.0
     vector[labels.index("intercept[lone]")] = np.log(0.25 / 0.5)  # 0.5 = 0.25 + 0.75 x 1 / 3
     levels = []
-    for log_precision in (10.0, 20.0):
+    for log_precision in (8.0, 16.0):
         vector[labels.index("precision[lone]")] = log_precision
         placed = likelihood.place(vector)
         levels.append(likelihood.by_family(vector, placed, gauss_hermite(1, 5)).sum())
     # A density at its mean is as high as the root of its precision.
-    assert levels[1] - levels[0] == pytest.approx(5.0, abs=1e-3)
+    assert levels[1] - levels[0] == pytest.approx(4.0, abs=1e-3)
+
+
+def test_precisions_that_differ_by_rounding_alone_are_out_of_range() -> None:
+    likelihood = marginal_likelihood(SPEC, design(SPEC, table([0.5, 0.6, None, None])))
+    place = likelihood.parameters.labels().index("precision[lone]")
+    nodes, vector = gauss_hermite(1, 5), likelihood.start.copy()
+    for log_precision, inside in ((18.0, True), (19.0, False), (60.0, False), (300.0, False)):
+        vector[place] = log_precision
+        placed = likelihood.place(vector)
+        values, _ = likelihood.with_scores(vector, placed, nodes)
+        np.testing.assert_array_equal(np.isfinite(values), inside)
+        np.testing.assert_array_equal(
+            np.isfinite(likelihood.by_family(vector, placed, nodes)), inside
+        )
+
+
+def test_two_scores_leave_their_precision_alone_open() -> None:
+    rng = np.random.default_rng(3)
+    level = np.repeat(rng.standard_normal(8), 3) + np.tile([-0.5, 0.0, 0.5], 8)
+    frame = pd.DataFrame({"model": [f"m{i}" for i in range(24)], "params_b": [1.0, 2.0, 4.0] * 8})
+    frame["family"] = np.repeat([f"f{i}" for i in range(8)], 3)
+    for name, loading in (("alpha", 1.0), ("beta", 0.8), ("gamma", 1.2)):
+        mean = 1 / (1 + np.exp(-loading * level))
+        frame[name] = np.round(rng.beta(60 * mean, 60 * (1 - mean)).clip(0.01, 0.99), 3)
+    frame["lone"] = [0.5, *[None] * 4, 0.6, *[None] * 18]
+    method = ls.MarginalML(starts=1, cores=1)
+    estimate = ls.methods.marginal_estimate(
+        SPEC, ls.Scores.from_frame(frame), method=method, progress=False
+    )
+    assert "precision[lone]" in estimate.flat_parameters and not estimate.converged
+    assert abs(estimate.log_likelihood) < 1000
+    assert "slope[log_params, alpha]" not in estimate.flat_parameters
 
 
 @pytest.mark.parametrize(

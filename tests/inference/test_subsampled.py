@@ -18,7 +18,12 @@ from latentscale.inference.partitioned import tasks
 from latentscale.inference.partitioned.lineages import lineage_of_models, needed, subsample
 from latentscale.inference.partitioned.shard import Floats, Shard, units_of_latents
 from latentscale.inference.partitioned.subsampled import LatentTask, _names_of_units
-from latentscale.inference.partitioned.trajectories import Latents, draw_latents
+from latentscale.inference.partitioned.trajectories import (
+    Latents,
+    _drift,
+    _memory,
+    draw_latents,
+)
 from latentscale.inference.tools.posterior_density import PosteriorDensity, kept_names
 from latentscale.model.batches import VariableSlices, deal
 from latentscale.model.build import build_design
@@ -94,6 +99,36 @@ def test_a_density_that_its_gradient_contradicts_is_seen(seed_shift: int) -> Non
     assert latents.rounding > 0.1
 
 
+def test_memory_is_the_correlation_of_where_chains_begin_and_end() -> None:
+    begin = np.random.default_rng(1).standard_normal((50, 4, 3))
+    across = (
+        begin[::-1]
+        - (begin[::-1] * begin).sum(axis=(0, 2), keepdims=True)
+        / (begin**2).sum(axis=(0, 2), keepdims=True)
+        * begin
+    )
+    end = begin.copy()
+    end[:, 1], end[:, 2], end[:, 3] = -3 * begin[:, 1], across[:, 2], begin[:, 3] + across[:, 3]
+    length, other = (np.sqrt((x[:, 3] ** 2).sum()) for x in (begin, across))
+    wanted = [1.0, -1.0, 0.0, length / np.hypot(length, other)]
+    np.testing.assert_allclose(_memory(begin, end), wanted, atol=1e-12)
+
+
+def test_drift_is_the_largest_change_in_standard_errors() -> None:
+    """Of means and of squared distances; places that a smaller lineage has not are left out."""
+    rng = np.random.default_rng(2)
+    present = np.array([[True, True], [True, False]])
+    middle, end = (rng.standard_normal((60, 2, 2)) * present for _ in range(2))
+    end[:, 0, 1] += 1.5
+    end[:, 1, 0] *= 3
+    change = [end[:, 0, 0] - middle[:, 0, 0], end[:, 0, 1] - middle[:, 0, 1]]
+    squares = (end**2 - middle**2).sum(axis=2)
+    units = [[*change, squares[:, 0]], [end[:, 1, 0] - middle[:, 1, 0], squares[:, 1]]]
+    wanted = [max(abs(stats.ttest_1samp(own, 0).statistic) for own in unit) for unit in units]
+    assert min(wanted) > 4  # both faults were put there
+    np.testing.assert_allclose(_drift(middle, end, present), wanted, rtol=1e-10)
+
+
 def family_spec(**other: Any) -> ModelSpec:
     """Return a curve over compute with one skill, whose families are partially pooled."""
     document: dict[str, Any] = {
@@ -116,6 +151,9 @@ def test_a_subsample_has_whole_lineages_and_what_shared_parameters_need(known: A
         assert set(places) == set(np.nonzero(np.isin(lineage, lineage[places]))[0])
         least = np.minimum(things.sum(axis=1), 20)
         assert (things[:, places].sum(axis=1) >= least).all()
+    x = whole.x.values[:, 0]
+    for end in (x <= np.quantile(x, 0.1), x >= np.quantile(x, 0.9)):
+        assert any(np.array_equal(row, end) for row in things)
     everything = subsample(whole, 10_000, np.random.default_rng(1))
     np.testing.assert_array_equal(everything, np.arange(len(whole.scores.models)))
 

@@ -169,12 +169,15 @@ def test_precision_is_log_linear_in_its_covariates() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Scores were read")  # unrelated columns of either orientation
-def test_estimated_ends_of_curves_follow_what_the_table_states(known, prior_fit) -> None:
+@pytest.mark.parametrize("stated", [0.9, None])
+def test_estimated_ends_of_curves_follow_what_the_table_states(
+    stated: float | None, known, prior_fit
+) -> None:
     """Stated ceilings stay; where lower is better a curve begins at 1 and ends above 0."""
     info = {
         "alpha": ls.Benchmark(floor=0.0),
         "beta": ls.Benchmark(floor=0.25),
-        "gamma": ls.Benchmark(floor=0.2, ceiling=0.9),
+        "gamma": ls.Benchmark(floor=0.2, ceiling=stated),
         "delta": ls.Benchmark(lower_is_better=True),
     }
     names = ["model", "family", "params_b", "tokens_t", *info]
@@ -188,7 +191,9 @@ def test_estimated_ends_of_curves_follow_what_the_table_states(known, prior_fit)
     np.testing.assert_allclose(floor["alpha"], 0.0)
     np.testing.assert_allclose(floor["beta"], expit(logit(0.25) + shift))
     np.testing.assert_allclose(floor["delta"], 1.0)
-    for name in ("alpha", "beta"):
-        np.testing.assert_allclose(ceiling[name], floor[name] + (1 - floor[name]) * share[name])
-    np.testing.assert_allclose(ceiling["gamma"], 0.9)
-    np.testing.assert_allclose(ceiling["delta"], 1 - share["delta"])
+    wanted = {name: floor[name] + (1 - floor[name]) * share[name] for name in info}
+    wanted["delta"] = 1 - share["delta"]
+    if stated is not None:
+        wanted["gamma"] = np.full(5, stated)
+    for name in info:
+        np.testing.assert_allclose(ceiling[name], wanted[name], err_msg=name)

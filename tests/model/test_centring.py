@@ -15,9 +15,15 @@ from latentscale.dims import MODEL
 from latentscale.engine.graphs import flat_graph, moved_by
 from latentscale.maths import as_data
 from latentscale.model.build import build_design
-from latentscale.model.centring import _NOISE_VARIANCE, can_be_moved, centred_coordinates
+from latentscale.model.centring import (
+    _NOISE_VARIANCE,
+    can_be_moved,
+    centred_coordinates,
+    level_coordinates,
+)
 from latentscale.model.design import design
 from latentscale.model.equations import latent_skill, linear_predictor
+from latentscale.model.rows import known_in_graph
 from latentscale.model.terms.base import Term, terms_of
 from latentscale.model.undisclosed import rows_in_graph
 
@@ -214,6 +220,39 @@ def test_a_standardised_effect_has_one_variance_given_scores_whatever_the_spread
         assert variance / slope**2 == pytest.approx(1 / (1 + precision))
         means.append((mean - z_at_0) / slope)
     assert means[0] == pytest.approx(means[1])
+
+
+def test_a_levelled_intercept_leaves_the_mean_predictor_of_its_models_where_it_is_moved(
+    small: Scores,
+) -> None:
+    """Also where terms take of the table what each benchmark is, such as its group."""
+    import pytensor
+    from pytensor.graph import clone_replace
+
+    changes = {"name": "levels", "benchmarks.pooled": False, "skills.count": 2}
+    spec = ls.load_spec("capabilities").with_(changes)
+    table = design(spec, small)
+    model = build_design(spec, table)
+    (moved,) = level_coordinates(spec, table, model)
+    values, _ = moved_by(model, (moved,))
+    known: Any = known_in_graph(spec, table) | model.named_vars
+    known |= {name: v for term in terms_of(spec) for name, v in term.fixed(table).items()}
+    rows = replace(
+        rows_in_graph(spec, table, known), family=as_data(table.family_of_model, (MODEL,))
+    )
+    eta: Any = linear_predictor(spec, known, rows, latent_skill(spec, known, rows))
+    flat = flat_graph([eta.transpose("benchmark", "model")])
+    (seen,) = clone_replace(model.replace_rvs_by_values([flat]), values, rebuild_strict=False)
+    inputs = [moved.point, *(v for v in model.value_vars if v not in values)]
+    function = pytensor.function(inputs, seen, mode="FAST_COMPILE", on_unused_input="ignore")
+    start, rng = model.initial_point(random_seed=0), np.random.default_rng(2)
+    place = [rng.standard_normal(len(small.benchmarks))]
+    place += [np.asarray(start[str(v.name)]) + 0.5 for v in inputs[1:]]
+    measured = small.dataset["score"].transpose("benchmark", "model").notnull().values
+    found = np.asarray(function(*place)).reshape(measured.shape)
+    assert found.std(axis=1).min() > 0.01
+    mean = (found * measured).sum(axis=1) / measured.sum(axis=1)
+    np.testing.assert_allclose(mean, place[0], atol=1e-9)
 
 
 def test_benchmarks_with_priors_of_their_own_are_left_as_they_are() -> None:

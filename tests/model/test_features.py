@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from latentscale.analysis.forecasts.rows import typical_features
 from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.errors import DataError, DataWarning, SpecError
 from latentscale.model.design import design
+from latentscale.model.terms.categories import with_drawn_levels
 from latentscale.posterior.fit import Fit
 
 CONTEXT = ls.Feature("context_k", transform="log", unit="thousand tokens")
@@ -218,3 +220,31 @@ def test_models_to_come_are_like_the_latest_members_of_a_family(fitted: Fit) -> 
     undated = members.assign(released=members["released"].where(False))
     there = typical_features(fitted, undated, 1, to_come=True)["released"][1]
     assert there == fitted.scores.dataset["released"].values.max()
+
+
+def test_new_levels_have_the_spread_of_their_own_category() -> None:
+    """Those of two categories in one table, beside the fitted levels, which stay as they are."""
+    sizes, skills = 2000, ["one", "two"]
+    scale = np.array([[0.2, 1.0], [3.0, 0.5]])
+    dims = ("sample", "category_level", "skill")
+    fitted = np.random.default_rng(1).standard_normal((sizes, 2, 2))
+    draws = xr.Dataset(
+        {
+            "category_effect": (dims, fitted),
+            "category_scale": (("sample", "category", "skill"), np.tile(scale, (sizes, 1, 1))),
+        },
+        coords={
+            "category": ["provider", "licence"],
+            "category_level": ["provider=A", "licence=mit"],
+            "skill": skills,
+        },
+    )
+    new = ["licence=odd", "provider=B"]
+    transform: Any = SimpleNamespace(unseen=lambda table: new)
+    both = with_drawn_levels(transform, draws, xr.Dataset(), np.random.default_rng(2))
+    effect = both["category_effect"].transpose(*dims)
+    np.testing.assert_array_equal(effect.isel(category_level=[0, 1]), fitted)
+    # 2,000 draws: a standard deviation has a relative standard error of 0.016.
+    np.testing.assert_allclose(
+        effect.sel(category_level=new).std("sample").values, scale[::-1], rtol=0.1
+    )

@@ -8,7 +8,7 @@ import xarray as xr
 
 from latentscale.declare.skills import Anchored, Free, SkillSpec
 from latentscale.errors import SpecError
-from latentscale.model.identify import choose_anchors, loading_masks
+from latentscale.model.identify import _correlation, choose_anchors, loading_masks
 
 
 def table(values: np.ndarray, names: list[str]) -> xr.DataArray:
@@ -49,9 +49,27 @@ def test_preferred_anchors_are_known_in_the_table_s_spelling(two_groups: xr.Data
         "HellaSwag",
     )
     both = ["hellaswag", "b", "leaderboard_mmlu_pro", "MMLU-Pro", "HellaSwag", "noise"]
-    twice = two_groups.assign_coords(benchmark=both)
+    twice = two_groups.assign_coords(benchmark=both).copy(deep=True)
     twice.loc[{"model": twice["model"][:40], "benchmark": "MMLU-Pro"}] = np.nan  # has fewer scores
     assert choose_anchors(skills, twice) == ("hellaswag", "leaderboard_mmlu_pro")
+    other = two_groups.assign_coords(benchmark=both).copy(deep=True)
+    other.loc[{"model": other["model"][:40], "benchmark": "leaderboard_mmlu_pro"}] = np.nan
+    assert choose_anchors(skills, other) == ("hellaswag", "MMLU-Pro")
+
+
+def test_a_correlation_of_four_models_counts_for_nothing() -> None:
+    """Of two benchmarks on four models in common any correlation is chance; of five it counts."""
+    rng = np.random.default_rng(3)
+    values = rng.standard_normal((40, 3))
+    values[:, 2] = 0.8 * values[:, 1] + 0.6 * rng.standard_normal(40)
+    for shared in (4, 5):
+        score = table(values.copy(), ["a", "b", "c"])
+        score.values[:shared, 1] = score.values[:shared, 0]  # alike on these
+        score.values[shared:, 0] = np.nan
+        found = _correlation(score)
+        assert found[0, 1] == (0.0 if shared == 4 else pytest.approx(0.9))
+        np.testing.assert_array_equal(found, found.T)
+        np.testing.assert_array_equal(np.diag(found), 1.0)
 
 
 def test_the_rest_are_chosen_from_what_the_first_does_not_explain(

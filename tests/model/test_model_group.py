@@ -18,6 +18,7 @@ from latentscale.declare import spec_from_dict
 from latentscale.errors import SpecError
 from latentscale.model.build import build_design
 from latentscale.model.design import design
+from latentscale.model.feasible import feasible
 from latentscale.model.terms.model_group import ModelGroup
 from latentscale.posterior.fit import Fit
 
@@ -111,6 +112,16 @@ def test_without_groups_of_two_a_model_goes_on_without_the_effects(
         assert not any(name.startswith("model_group") for name in model.named_vars)
         with pytest.raises(SpecError, match="no group has two benchmarks"):
             build_design(SPEC, design(SPEC, scores))
+
+
+def test_priors_of_a_term_that_is_left_out_go_with_it(small_scores: Scores) -> None:
+    """They are warned of with the term, and not once more as priors that change nothing."""
+    spec = SPEC.with_priors({"intercept": ls.Prior("Normal", mu=0.5, sigma=1)})
+    with pytest.warns(ls.FitWarning) as caught:
+        reduced = feasible(spec, small_scores)
+        design(reduced, small_scores)
+    assert len([w for w in caught if issubclass(w.category, ls.FitWarning)]) == 1
+    assert set(reduced.priors) == {"intercept"}
 
 
 def test_shares_of_variance_name_the_effect(fit: Fit) -> None:

@@ -78,6 +78,13 @@ def test_benchmarks_of_one_task_differ_by_their_offsets_alone(
     )
 
 
+def test_offsets_have_the_standard_deviation_of_sources(prior_fit: Callable[..., Fit]) -> None:
+    draws = prior_fit(spec(), ls.Scores.from_long(rows(6), sources="apart"), draws=500).samples
+    unit = draws["source"] / draws["source_scale"]
+    # 3 sources x 500 draws: a standard error of 0.018.
+    assert unit.size == 1500 and float(unit.std()) == pytest.approx(1.0, abs=0.1)
+
+
 def test_a_table_without_sources_says_how_they_are_read(small_scores: ls.Scores) -> None:
     with pytest.raises(SpecError, match='sources="apart"'):
         ls.build(spec(), small_scores)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from latentscale.posterior.convergence import Convergence, convergence
+from latentscale.posterior.convergence import EBFMI_LIMIT, Convergence, convergence
 from latentscale.posterior.status import Status, problems, status_of_chains
 
 
@@ -100,6 +100,13 @@ def test_divergences_and_low_energy_are_found() -> None:
     slow["energy"] = (("chain", "draw"), walk)
     verdict = convergence(draws, slow)
     assert verdict.ebfmi < 0.05 and any("E-BFMI" in line for line in problems(verdict))
+
+
+def test_an_energy_just_below_the_limit_is_not_printed_as_the_limit() -> None:
+    table = pd.DataFrame({"rhat": [1.0], "ess_bulk": 900.0, "ess_tail": 900.0})
+    verdict = Convergence(table, 0, EBFMI_LIMIT - 0.002)
+    assert "E-BFMI is 0.298, below 0.3:" in " ".join(problems(verdict))
+    assert "least E-BFMI 0.298" in repr(verdict)
 
 
 def test_constants_are_left_out() -> None:

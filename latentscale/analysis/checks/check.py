@@ -384,7 +384,7 @@ def _advice(loo: LeaveOneOut, outliers: int, unsettled: int) -> tuple[str, ...]:
     if heavy:
         lines.append(
             f"{heavy} of {len(loo.rows)} scores have a Pareto k above {loo.k_limit:.2f}: their "
-            "residuals are too small, since the weights cannot remove their influence."
+            "residuals are too small, since the weights do not leave them out fully."
         )
     if unsettled:
         lines.append(

@@ -104,7 +104,7 @@ class Diagnosis(FixedTable):
         return (
             f"max R-hat {known_number(self.max_rhat, '.3f')}, "
             f"min ESS {known_number(self.min_ess, '.0f')}, {self.divergences} divergences, "
-            f"E-BFMI {known_number(self.ebfmi, '.2f')}"
+            f"E-BFMI {known_number(self.ebfmi, '.3f')}"
         )
 
     def brief(self) -> pd.DataFrame:

@@ -254,7 +254,9 @@ def frontier(
     by
         A frontier for each level of ``"family"``, ``"lineage"`` or a category of the table, such
         as ``"provider"``; by default one of all models. Models without a level have none. A level
-        that released nothing in the table's last year is taken to release nothing more.
+        that released nothing in the table's last year is taken to release nothing more. Which
+        models a level releases, and when, is the same in all draws: where it releases a few a
+        year, the interval is too narrow as a forecast of what it will really have released.
     anchors
         As for `latentscale.capability_index`; needed without `benchmark`, and refused with it.
     per_year

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +9,9 @@ import pandas as pd
 import xarray as xr
 
 from latentscale.data.releases import features_of_models, release_of_rows
-from latentscale.dims import MISSING_VALUE, MODEL, UNDISCLOSED
+from latentscale.dims import MODEL
 from latentscale.errors import DataError, SpecError
-from latentscale.model.missing import VALUE, with_drawn_values
-from latentscale.model.undisclosed import LOG_TOKENS, with_drawn_tokens
+from latentscale.model.left_open import with_drawn_features
 from latentscale.posterior.fit import Fit
 from latentscale.validate import real_number
 
@@ -80,33 +78,11 @@ def with_drawn_releases(
     """
     spec, transform = fit.spec, fit.transform
     for name in coming.names:  # which is also that of its first row
-        first = planned.sel({MODEL: [name]})
-        draws = with_drawn_tokens(spec, draws, first, rng)
-        draws = with_drawn_values(spec, transform, draws, first, rng)
+        only = planned.sel({MODEL: [name]})
+        draws = with_drawn_features(spec, transform, draws, only, {}, rng)
     pairs = zip(planned[MODEL].values.tolist(), coming.release.tolist(), strict=True)
-    others = {row: release for row, release in pairs if row != release}
-    draws = _with_copies(draws, LOG_TOKENS, UNDISCLOSED, others)
-    values = {
-        f"{base} of {row}": f"{base} of {release}"
-        for base in transform.estimated(planned)
-        for row, release in others.items()
-    }
-    draws = _with_copies(draws, VALUE, MISSING_VALUE, values)
-    # What one setting alone leaves open.
-    return with_drawn_values(spec, transform, draws, planned, rng)
-
-
-def _with_copies(
-    draws: xr.Dataset, variable: str, dim: str, copies: Mapping[str, str]
-) -> xr.Dataset:
-    """Return draws in which a variable has further labels, each with the values of another."""
-    known = set(draws[dim].values.tolist()) if variable in draws else set()
-    held = {label: source for label, source in copies.items() if source in known}
-    if not held:
-        return draws
-    own = draws[variable]
-    more = own.sel({dim: list(held.values())}).assign_coords({dim: list(held)})
-    return draws.drop_vars([variable, dim]).assign({variable: xr.concat([own, more], dim=dim)})
+    first = {row: release for row, release in pairs if row != release}
+    return with_drawn_features(spec, transform, draws, planned, first, rng)
 
 
 def releases_a_year(per_year: float | None, fit: Fit, released: np.ndarray) -> float:

@@ -164,8 +164,11 @@ def _observed(
     items = n_items.sel({dim: table[dim] for dim in n_items.dims})
     inside, _ = pull_inside(table, items, fractions.sel({BENCHMARK: table[BENCHMARK]}))
     rows, columns = np.nonzero(inside.notnull().values)
+    models, benchmarks = (  # once: a look-up a cell is slow
+        [str(name) for name in inside[dim].values.tolist()] for dim in (MODEL, BENCHMARK)
+    )
     return (
-        [str(inside[MODEL].values[i]) for i in rows],
-        [str(inside[BENCHMARK].values[j]) for j in columns],
-        [float(inside.values[i, j]) for i, j in zip(rows, columns, strict=True)],
+        [models[i] for i in rows],
+        [benchmarks[j] for j in columns],
+        inside.values[rows, columns].tolist(),
     )

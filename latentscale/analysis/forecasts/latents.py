@@ -280,7 +280,7 @@ def slope_and_curvature(problem: LocalProblem, eta: Floats) -> tuple[Floats, Flo
 
 def _noise(fit: Fit, group: Group, evaluation: Evaluation) -> Noise:
     """Return the noise of the group's cells."""
-    columns = [list(fit.scores.benchmarks).index(name) for name in group.benchmark_of_cell]
+    columns = fit.scores.dataset.get_index(BENCHMARK).get_indexer(group.benchmark_of_cell)
     at = {BENCHMARK: xr.DataArray(columns, dims=(CELL,))}
     data = fit.scores.dataset
     items = _by_cell(data["n_items"], fit.scores.item_counts, group)
@@ -327,7 +327,8 @@ def _start(fit: Fit, draws: xr.Dataset, group: Group, template: xr.Dataset) -> F
         for name in raw.data_vars:
             start[name].loc[{FAMILY: list(group.fitted)}] = raw[name].transpose(*start[name].dims)
     if MODEL in template.dims:
-        names = [str(m) for m in template[MODEL].values if m in fit.scores.models]
+        fitted = set(fit.scores.models)
+        names = [name for name in template[MODEL].values.tolist() if name in fitted]
         raw = raw_of_model_effects(fit.spec, draws, names)
         for name in (name for name in raw.data_vars if name in start):
             start[name].loc[{MODEL: names}] = raw[name].transpose(*start[name].dims)
@@ -388,7 +389,8 @@ def draw_noise_of_models(
         lambda v: v.expand_dims({SAMPLE: count}).copy(data=rng.standard_normal((count, *v.shape)))
     )
     effects = model_effects_of_raw(fit.spec, draws, raw)
-    known = [name for name in rows if name in fit.scores.models]
+    fitted = set(fit.scores.models)
+    known = [name for name in rows if name in fitted]
     for name in names:
         effect = effects[name].transpose(SAMPLE, MODEL, ...)
         own = draws[name].sel({MODEL: known}).transpose(*effect.dims)

@@ -37,12 +37,15 @@ from latentscale.errors import FitWarning
 from latentscale.expect import expect
 from latentscale.inference.method import Method
 from latentscale.inference.run import fit as run_fit
-from latentscale.model.missing import with_drawn_values
+from latentscale.model.left_open import with_drawn_features
 from latentscale.model.noise import noise_of
-from latentscale.model.other_settings import rows_of_fitted_releases, with_other_settings
+from latentscale.model.other_settings import (
+    first_rows,
+    rows_of_fitted_releases,
+    with_other_settings,
+)
 from latentscale.model.terms.categories import with_drawn_levels
 from latentscale.model.terms.undisclosed_tokens import LOG_TOKENS
-from latentscale.model.undisclosed import with_drawn_tokens
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import ORIGIN, with_origin
 
@@ -70,7 +73,8 @@ def predict(
     family uses the family's. A new family is drawn around its lineage if that was fitted, else from
     the population; rows of one new family share the draw, and new families of one new lineage share
     the lineage's. Where the spec estimates undisclosed tokens, a row may leave tokens_t empty: its
-    tokens are then drawn from the prior ``log_tokens``.
+    tokens are then drawn from the prior ``log_tokens``, one draw for rows that are settings of one
+    release; so with other features whose missing values are estimated.
 
     A row may leave out ``instruct`` where the fitted models settle it: a fitted model has its
     own value; a member of a fitted family the value that all fitted models of the family share;
@@ -203,10 +207,10 @@ def forecast_rows(
     refuse_missing_features(fit, planned)
     refuse_altered_models(fit, planned)
     kept = spread_draws(fit, draws)
-    sampled = with_drawn_tokens(fit.spec, fit.samples.isel({SAMPLE: kept}), planned, rng)
-    sampled = with_drawn_values(fit.spec, fit.transform, sampled, planned, rng)
+    sampled = with_other_settings(fit.spec, fit.samples.isel({SAMPLE: kept}), fit.design, planned)
+    first = first_rows(sampled)
+    sampled = with_drawn_features(fit.spec, fit.transform, sampled, planned, first, rng)
     sampled = with_drawn_levels(fit.transform, sampled, planned, rng)
-    sampled = with_other_settings(fit.spec, sampled, fit.design, planned)
     try:
         given = None if few_shot is None else condition(fit, sampled, planned, few_shot, rng)
     except Degenerate as failure:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Mapping
 from csv import Error as CsvError
 from csv import reader
 from io import BytesIO, TextIOWrapper
@@ -33,6 +34,7 @@ _FIRST: Final = 256
 _OTHER_KINDS: Final = (
     (re.compile(rb"pk\x03\x04"), "an Excel workbook or a zip file. Save its table as CSV"),
     (re.compile(rb"\x1f\x8b"), "compressed. Unpack it"),
+    (re.compile(rb"\|"), "a table in Markdown. Save it as CSV"),
     (re.compile(rb"\xff\xfe|\xfe\xff"), "text in UTF-16. Save it in UTF-8"),
     (
         re.compile(rb"<(!doctype|html|\?xml|table)"),
@@ -40,6 +42,8 @@ _OTHER_KINDS: Final = (
     ),
 )
 """What is taken for a table by mistake, by its first bytes in lower case."""
+_MARKS: Final = {";": "semicolons", "\t": "tabs", "|": "bars", ",": "commas"}
+"""What columns may be split by, in words."""
 _JSON: Final = re.compile(rb'\[\s*[\[{]|\{\s*"')
 _ADDRESS: Final = re.compile(r"[a-z][a-z0-9+]+:/+", re.IGNORECASE)
 """Of the web; a path with two slashes is kept with one."""
@@ -120,7 +124,9 @@ def csv_of(data: bytes, path: Path) -> pd.DataFrame:
     header = _header(data, path, separator)
     if separator == "," and len(semicolons := _header(data, path, ";")) > len(header):
         separator, header = ";", semicolons
-    _refuse_header(header, path, separator)
+    marks = [mark for mark in _MARKS if mark in header[0]]
+    longer = {_MARKS[mark]: len(_header(data, path, mark)) for mark in marks}
+    _refuse_header(header, path, separator, longer)
     empty = {name: [""] if name.strip() in NAME_COLUMNS else list(EMPTY_CELLS) for name in header}
     text = {name: str for name in header if name.strip() in (*NAME_COLUMNS, _DATES)}
     try:
@@ -160,11 +166,15 @@ def _refuse_other_kinds(first: bytes, path: Path) -> None:
             raise DataError(f"{path}: this is {kind}.")
 
 
-def _refuse_header(header: list[str], path: Path, separator: str) -> None:
-    """Refuse a first line that does not name each column once, or is split by something else."""
-    others = {";": "semicolons", "\t": "tabs", "|": "bars", ",": "commas"}
-    split = [name for mark, name in others.items() if mark != separator and mark in header[0]]
-    if len(header) == 1 and split:
+def _refuse_header(
+    header: list[str], path: Path, separator: str, longer: Mapping[str, int]
+) -> None:
+    """Refuse a first line that does not name each column once, or is split by something else.
+
+    `longer` has the number of columns that other marks within the first name would give.
+    """
+    split = [name for name, count in longer.items() if count > len(header)]
+    if split:
         wanted = "tabs, as its ending says" if separator == "\t" else "commas"
         remedy = "Save it with" if split[0] != "tabs" else "Name it .tsv, or save it with"
         raise DataError(f"{path}: the columns are split by {split[0]}. {remedy} {wanted}.")

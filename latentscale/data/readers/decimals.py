@@ -21,6 +21,8 @@ _DECIMAL: Final = re.compile(r"(?<![\d,])(?:0,\d+|\d+,(?:\d{1,2}|\d{4,}))(?![\d,
 _GROUPED: Final = re.compile(r"(?<=\d)\.(?=\d{3}(?:\D|$))(?=[\d.]*,\d)")
 """A dot between thousands of a number with a decimal comma: "1.250,5"."""
 _POINT: Final = re.compile(r"(?<![\d.,])\d+\.\d+(?![\d.,])")
+_SURELY_POINT: Final = re.compile(r"(?<![\d.,])(?:0\.\d+|\d+\.(?:\d{1,2}|\d{4,}))(?![\d.,])")
+"""A number whose dot can only be a decimal one."""
 _COMMA: Final = re.compile(r"(?<=\d),(?=\d)")
 
 
@@ -51,6 +53,8 @@ def with_decimal_points(frame: pd.DataFrame, names: Collection[str], path: Path)
     if comma is None:
         return frame
     if next(_where(texts, _DECIMAL), None) is None:
+        if next(_where(texts, _SURELY_POINT), None) or _float_among(frame, below_1=True):
+            return frame  # decimals have a dot, so commas count thousands
         raise DataError(
             f"{path}: {comma}: a decimal comma, or one between thousands? No number of the table "
             "says which. Write decimals with a dot, and thousands without a comma."
@@ -81,11 +85,15 @@ def _where(texts: dict[str, list[str]], pattern: re.Pattern[str]) -> Iterator[st
                 yield f'row {row}, column "{name}": {cell.strip()}'
 
 
-def _float_among(frame: pd.DataFrame) -> str | None:
-    """Return the place of a number with a decimal dot in a column of numbers, None without one."""
+def _float_among(frame: pd.DataFrame, *, below_1: bool = False) -> str | None:
+    """Return the place of a number with a decimal dot in a column of numbers, None without one.
+
+    With `below_1` only of numbers below 1, whose dot is surely a decimal one.
+    """
     for name, column in frame.items():
         if column.dtype.kind == "f":
             broken = column[column.notna() & (column % 1 != 0)]
+            broken = broken[broken.abs() < 1] if below_1 else broken
             if len(broken):
                 return f'row {broken.index[0]}, column "{name}": {broken.iloc[0]:g}'
     return None

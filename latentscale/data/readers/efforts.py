@@ -35,7 +35,15 @@ _WORD: Final = re.compile(
     r"\b(none|minimal|low|medium|(?P<xhigh>x-?high|(?:extra|very)[- ]high)|high|max)\b",
     re.IGNORECASE,
 )
-_OFF: Final = ("nothinking", "non-thinking", "no thinking", "no", "off", "disabled")
+_OFF: Final = (
+    "nothinking",
+    "non-thinking",
+    "non-reasoning",
+    "no thinking",
+    "no",
+    "off",
+    "disabled",
+)
 SETTINGS: Final = ("reasoning", "effort")
 """Features that say how a model was run: rows that differ in these alone are one release."""
 _SILENT: Final = ("none", "minimal")
@@ -140,7 +148,8 @@ def reasoning(names: Iterable[str]) -> NameReading:
     It does where the name says so ("thinking", "reasoning", an effort, a thinking budget), or
     the series does (OpenAI's o1 to o4 and GPT-5, DeepSeek-R1, QwQ, gpt-oss, Magistral); it does
     not where the effort is "none" or "minimal". Others are taken not to: a model that can do
-    both, named without a setting, is usually listed without.
+    both, named without a setting, is usually listed without. Where a series reasons but the same
+    name is listed with "reasoning" or "thinking" as well, the one without is taken not to.
 
     Parameters
     ----------
@@ -164,6 +173,8 @@ def reasoning(names: Iterable[str]) -> NameReading:
     """
     column = names_column(names, "reasoning")
     read = {name: _reasons(parse_name(name)) for name in dict.fromkeys(column)}
+    contrasted = _contrasted(read)
+    read |= dict.fromkeys(contrasted, "")
     values = pd.Series([float(bool(read[name])) for name in column], index=column.index)
     basis = pd.Series([read[name] for name in column], index=column.index, dtype=object)
     yes = {name: reason for name, reason in read.items() if reason}
@@ -173,8 +184,27 @@ def reasoning(names: Iterable[str]) -> NameReading:
     silent = [name for name in read if name not in yes]
     if silent:
         message += f" {len(silent)} are taken not to: {listed(silent, 5)}."
+    if contrasted:
+        message += f" Of {listed(contrasted, 4)} the name is listed with reasoning as well."
     finding = Finding("info", "reasoning-from-names", "model", message)
     return NameReading(values, basis, ("0", "1"), Audit((finding,)))
+
+
+def _contrasted(read: dict[str, str]) -> list[str]:
+    """Return names that reason by their series alone, listed also with a word for reasoning."""
+    said = {_without_reasoning(name) for name, why in read.items() if why in _REASONING_WORDS}
+    return [
+        name
+        for name, why in read.items()
+        if why and why not in _REASONING_WORDS and not parse_name(name).setting
+        if _without_reasoning(name) in said
+    ]
+
+
+def _without_reasoning(name: str) -> str:
+    """Return a name in small letters without the words that say that a model reasons."""
+    words = re.findall(r"[^\W_]+(?:\.\d+)*", name.casefold())
+    return " ".join(word for word in words if word not in _REASONING_WORDS)
 
 
 def _reasons(name: ModelName) -> str:
@@ -182,7 +212,7 @@ def _reasons(name: ModelName) -> str:
     level = effort_of(name.setting)
     if level in _SILENT:
         return ""
-    if level != UNSTATED or name.setting == "thinking":
+    if level != UNSTATED or name.setting in _REASONING_WORDS:
         return name.setting
     word = next((word for word in name.words if word in _REASONING_WORDS), "")
     if word and not {"non", "no"} & set(name.words):

@@ -216,10 +216,10 @@ def _finding(table: pd.DataFrame) -> Finding:
         if basis in counts
     )
     families = table["family"].value_counts()
+    guessed = f"were guessed: {counts_in_words}" if counts_in_words else "are in no name"
     message = (
-        f"families of {len(table)} models were guessed: {counts_in_words or 'none'}. They are "
-        f"{len(families)} families ({int((families == 1).sum())} of one model) in "
-        f"{table['lineage'].nunique()} lineages."
+        f"families of {len(table)} models {guessed}. They are {len(families)} families "
+        f"({int((families == 1).sum())} of one model) in {table['lineage'].nunique()} lineages."
     )
     alone = table.loc[table["family_basis"] == "none", "model"]
     if len(alone):

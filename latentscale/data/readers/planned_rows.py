@@ -17,7 +17,9 @@ from latentscale.data.readers.parquet import read_table
 from latentscale.data.readers.published import completed_by_names, is_published
 from latentscale.data.readers.published_cells import score_cells
 from latentscale.data.readers.published_columns import roles_of
+from latentscale.data.readers.published_markup import without_markup
 from latentscale.data.readers.published_models import described
+from latentscale.data.readers.published_points import out_of
 from latentscale.data.readers.size_classes import UNKNOWN
 from latentscale.errors import DataError
 from latentscale.files import expanded
@@ -64,6 +66,7 @@ def read_planned(source: str | Path | AnyFrame) -> pd.DataFrame:
     roles = roles_of(table)
     if not is_published(table) or roles.long:
         return table
+    table, _ = without_markup(table, roles)
     named, models, _ = described(table, roles, ())
     twice = named[named.duplicated()].tolist()
     if twice:
@@ -74,13 +77,14 @@ def read_planned(source: str | Path | AnyFrame) -> pd.DataFrame:
     rows = models.dropna(axis="columns", how="all").reset_index(drop=True)
     for name in roles.others:
         if not is_neither(name) and not table[name].map(is_empty).all():
-            rows[name] = _numbers(table[name]).to_numpy()
+            rows[name] = _numbers(table[name], name).to_numpy()
     return rows
 
 
-def _numbers(column: pd.Series) -> pd.Series:
+def _numbers(column: pd.Series, name: str) -> pd.Series:
     """Return the numbers that cells print, or the column as it is where one is not a number."""
     cells = score_cells(column)
     if cells.unread:
         return column
+    cells = out_of(name, cells) or cells
     return pd.Series(cells.values).where(~cells.percent, cells.values / _PERCENT)

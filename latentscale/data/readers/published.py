@@ -31,6 +31,7 @@ from latentscale.data.readers.measurements import (
 )
 from latentscale.data.readers.parquet import read_table
 from latentscale.data.readers.published_columns import Roles, roles_of
+from latentscale.data.readers.published_markup import without_markup
 from latentscale.data.readers.published_metrics import refuse_several_metrics
 from latentscale.data.readers.published_models import (
     described,
@@ -60,7 +61,8 @@ _BENCHMARK: Final = re.compile(
 )
 """Columns that name the benchmark of a row, in tables with one row a score."""
 _NO_MODEL: Final = re.compile(
-    r"((overall|macro|column) )?(average|avg\.?|mean|median|total|std\.?( dev)?|maximum|minimum)"
+    r"((overall|macro|column) )?(average|avg\.?|mean|median|total|count|best|worst"
+    r"|max(imum)?|min(imum)?|std\.?( ?dev(iation)?\.?)?|stdev|standard deviation|variance)"
     r"( (score|human|mturker))?( \([^()]*\))?"
     r"|(random|majority|naive)( (guess(ing)?|baseline|class|chance))?( \([^()]*\))?"
     r"|(chance|guessing)( level)?( \([^()]*\))?|((average|non-?expert|expert) )?humans?"
@@ -244,20 +246,23 @@ def is_published(frame: pd.DataFrame) -> bool:
 
 
 def _named(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, list[Finding]]:
-    """Return the rows that name a model, and a finding on the others."""
+    """Return the rows that name a model, in plain text, and findings on the others."""
+    table, findings = without_markup(table, roles)
     column = roles.columns["model"]
     names = table[column].tolist()
     empty = np.array([is_empty(cell) for cell in names], dtype=bool)
     other = np.array([bool(_NO_MODEL.fullmatch(str(cell).strip())) for cell in names], dtype=bool)
-    findings = []
     if empty.any():
-        message = f'{int(empty.sum())} rows have no name in "{column}" and were left out.'
+        rows = counted(int(empty.sum()), "row without a name", "rows without a name")
+        were = "was" if empty.sum() == 1 else "were"
+        message = f'{rows} in "{column}" {were} left out.'
         findings.append(Finding("warning", "unnamed-rows", column, message))
     if other.any():
         shown = listed(dict.fromkeys(str(cell).strip() for cell in table[column][other]))
         message = (
             f"{counted(int(other.sum()), 'row')} with names of people, of guessing or of "
-            f"statistics, and not of models, were left out: {shown}. Rename a row to keep it."
+            f"statistics, and not of models, {'was' if other.sum() == 1 else 'were'} left out: "
+            f"{shown}. Rename a row to keep it."
         )
         findings.append(Finding("warning", "rows-of-no-model", column, message))
     return table[~empty & ~other].reset_index(drop=True), findings
@@ -288,9 +293,10 @@ def _errors(cells: pd.DataFrame, info: Mapping[str, Benchmark]) -> list[Finding]
     known = cells["stderr"].notna()
     if not known.any():
         return []
+    measured = list(dict.fromkeys(cells["benchmark"][known]))
     message = f"{int(known.sum())} of {counted(len(cells), 'score')} have a standard error, which "
-    message += "counts in their noise."
-    amounts = [n for n in dict.fromkeys(cells["benchmark"][known]) if info[n].scale == "positive"]
+    message += f"counts in their noise: those of {listed(measured, 4)}."
+    amounts = [name for name in measured if info[name].scale == "positive"]
     if amounts:
         message += f" On {listed(amounts)} (positive) an interval, or +a/-b, gives half its width "
         message += "in logarithms times the score, over 1.96."

@@ -16,9 +16,11 @@ from latentscale.data.dates import (
     MIDDLES,
     as_date,
     day_first,
+    figures_of_date,
     in_order,
     middle_of,
     said_of_middles,
+    spreadsheet_days,
 )
 from latentscale.data.empty import is_empty
 from latentscale.markup import counted
@@ -27,8 +29,13 @@ Floats = npt.NDArray[np.float64]
 
 NORMAL_95: Final = 1.96
 """Half width of a normal distribution's central 95% in standard deviations."""
-_PLAIN: Final = r"(?:[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
-"""Commas part thousands; "0,812" has a decimal comma and is not read."""
+_SPACES: Final = " \u00a0\u2009\u202f'\u2019"
+"""What parts thousands beside commas: spaces of several widths, and apostrophes in Switzerland."""
+_PLAIN: Final = (
+    rf"(?:[1-9]\d{{0,2}}(?:,\d{{3}})+(?:\.\d+)?|[1-9]\d{{0,2}}(?:[{_SPACES}]\d{{3}})+(?!\d)(?:\.\d+)?"
+    r"|\d+(?:\.\d+)?|\.\d+)"
+)
+"""Commas, spaces or apostrophes part thousands; "0,812" has a decimal comma and is not read."""
 _COMMA: Final = re.compile(r"-?(?:0,\d+|\d+,\d{1,2})\s*[%\uff05]?")
 """Numbers with a decimal comma: "0,812", "81,2"."""
 _NUMBER: Final = rf"-?{_PLAIN}"
@@ -38,10 +45,12 @@ _CELL: Final = re.compile(
     rf"\s*(?P<width>[(\[]?\s*(?:±|\+/-|\+-|\$?\\pm\$?|\+|\[|\().+?)?\s*[*†‡^]*"
 )
 _NOTE: Final = re.compile(
-    rf"(?<={_SIGN})\s*(?:\[\w{{1,2}}\]|\([a-z]\))$|(?<=[\d%\uff05)\]])\s*[*†‡§^¹²³⁴-⁹]+$",
+    rf"(?<={_SIGN})\s*\[\w{{1,2}}\]$|(?<=[\d%\uff05])\s*(?:\[[a-z]\]|\([a-z]\)|\^[a-z])$"
+    r"|(?<=[\d%\uff05)\]])\s*[*†‡§¶#^¹²³⁴-⁹]+$",
     re.IGNORECASE,
 )
-"""Marks of footnotes; "45 [1]" without a percent sign may be an interval that was cut off."""
+"""Marks of footnotes; "45 [1]" without a percent sign may be an interval that was cut off, but not
+"45 [a]"."""
 _PLUS_MINUS: Final = re.compile(
     rf"[(\[]?\s*(?:\+\s*(?P<up>{_NUMBER})\s*{_SIGN}?\s*[/,]?\s*[-–−]\s*(?P<down>{_PLAIN})"
     rf"|(?:±|\+/-|\+-|\$?\\pm\$?)\s*(?P<both>{_NUMBER}))\s*{_SIGN}?\s*[)\]]?"
@@ -327,10 +336,13 @@ def dates(column: pd.Series) -> tuple[list[pd.Timestamp | None], list[str], dict
     """Return dates, None where empty or unread, the cells that are not surely dates, and notes.
 
     A year or a quarter alone is its middle, a month alone the 15th. Dates in figures such as
-    "01/06/2025" are read if other cells of the column show whether the day comes first. Both are
-    noted, by the code of the finding.
+    "01/06/2025" are read if other cells of the column show whether the day comes first, and day
+    numbers of a spreadsheet if all cells are such. Each is noted, by the code of the finding.
     """
-    cells = column.tolist()
+    cells = [figures_of_date(cell) for cell in column.tolist()]
+    days = spreadsheet_days(cells)
+    if days is not None:
+        cells, numbers = days, cells
     order = day_first(cells)
     read: list[pd.Timestamp | None] = []
     odd, turned = [], []
@@ -351,6 +363,11 @@ def dates(column: pd.Series) -> tuple[list[pd.Timestamp | None], list[str], dict
             middles[text] = str(moment)[:10]
         read.append(None if moment is None else pd.Timestamp(moment))
     notes = {}
+    if days is not None:
+        shown = next(f"{n} as {day}" for n, day in zip(numbers, days, strict=True) if day)
+        notes["dates-from-numbers"] = (
+            f"numbers of days, as spreadsheets store dates, are read as dates: {shown}."
+        )
     if turned:
         first = "day" if order else "month"
         notes["dates-ordered"] = (
@@ -363,4 +380,4 @@ def dates(column: pd.Series) -> tuple[list[pd.Timestamp | None], list[str], dict
 
 
 def _plain(text: str) -> float:
-    return float(text.replace(",", ""))
+    return float(re.sub(f"[,{_SPACES}]", "", text))

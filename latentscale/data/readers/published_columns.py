@@ -80,10 +80,11 @@ _AMOUNTS: Final = (
 """Positive amounts that measure skill, with their units."""
 _RATING: Final = re.compile(r"elo|rating|arena|trueskill|glicko", re.IGNORECASE)
 _IN_POINTS: Final = re.compile(
-    r"mt[ _-]?bench|(?<!\d)/ ?10(?!\d)|out of (10|ten)(?!\d)|(?<!\d)[01] ?[-–] ?10(?!\d)",
+    r"mt[ _-]?bench|(?<!\d)/ ?(5|7|10)(?![\d.])|out of (5|7|10|five|seven|ten)(?!\d)"
+    r"|(?<!\d)[01] ?[-–] ?(5|7|10)(?![\d.])",
     re.IGNORECASE,
 )
-"""Benchmarks on which a judge gives up to ten points."""
+"""Benchmarks on which a judge gives up to five, seven or ten points."""
 _STDERR: Final = re.compile(
     r"(?<![a-z])(std\.?[ _-]?err(or)?|standard[ _-]error|stderr|se)(?![a-z])", re.IGNORECASE
 )

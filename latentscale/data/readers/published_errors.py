@@ -35,6 +35,8 @@ from latentscale.errors import listed
 
 _MOST_ITEMS: Final = 1e6
 """Items of a benchmark: the largest test sets have some ten thousand."""
+_MEASURED: Final = 0.9
+"""Share of a column's errors beside which its benchmark has a score: all, but for a slip or two."""
 
 
 def tiny_errors(
@@ -92,7 +94,8 @@ def standard_errors(
     for name, (kind, *about) in errors.items():
         left = next((n for n in reversed(order[: order.index(name)]) if n not in errors), None)
         rest = about[0] if kind == "bounds" else without_error_words(name)
-        owner = scored_by(rest, list(info), left if left in info else None)
+        filled = ~table[name].map(is_empty).to_numpy(dtype=bool)
+        owner = scored_by(rest, *_measured_where(filled, columns, info, left))
         if owner is None:
             unused[name] = "by its name errors or ends of intervals, but of no benchmark here"
             continue
@@ -113,6 +116,31 @@ def standard_errors(
             unused[name] = "by its name errors or intervals, but not understood"
         stderr[owner] = np.where(np.isnan(stderr[owner]), read, stderr[owner])
     return {name: np.where(values > 0, values, np.nan) for name, values in stderr.items()}, unused
+
+
+def _measured_where(
+    filled: np.ndarray,
+    columns: Mapping[str, ScoreCells],
+    info: Mapping[str, Benchmark],
+    left: str | None,
+) -> tuple[list[str], str | None]:
+    """Return benchmarks, and the left one if it is the likely owner of a column of errors.
+
+    A column that names no benchmark belongs to the one to its left; but where columns have been
+    moved, that has no scores in many rows that have errors, and the one comes first that has
+    and whose empty cells are the most alike.
+    """
+    known = {name: ~np.isnan(columns[name].values) for name in info}
+    share = {name: float(known[name][filled].mean()) if filled.any() else 1.0 for name in info}
+    apart = {name: int((known[name] != filled).sum()) for name in info}
+    order = sorted(info, key=lambda name: (share[name] < _MEASURED, apart[name]))
+    if (
+        left is not None
+        and left in info
+        and (share[left] >= _MEASURED or share[order[0]] < _MEASURED)
+    ):
+        return order, left
+    return order, None
 
 
 def _half_printed(column: pd.Series, cells: ScoreCells, positive: bool | np.ndarray) -> Floats:

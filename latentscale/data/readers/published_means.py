@@ -41,6 +41,7 @@ def means_among(
 
     Notes
     -----
+    A column with any name is left out if it is the plain mean of all others in each of many rows.
     A column with the name of a mean is left out beside `_FEW` others. Beside fewer, or where a
     name only begins as a mean's ("Avg Pass^1"), it is left out if it follows from the others. One
     that is named by what several others have in common ("Pass@1" beside "Easy-Pass@1" and
@@ -59,6 +60,10 @@ def means_among(
         for parts in _named_after(name, [n for n in others if n not in left_out]):
             if len(parts) > 1 and _follows(values[name], [values[n] for n in parts], sums=False):
                 left_out[name] = f"a mean of {listed(parts, 4)}"
+    for name in (name for name in free if name in others):
+        rest = [values[n] for n in others if n != name and n not in left_out]
+        if name not in left_out and len(rest) > 1 and _is_plain_mean(values[name], rest):
+            left_out[name] = "the mean of all others"
     doubtful = [*means, *(begun if len(others) >= _FEW else ())]
     kept = [name for name in doubtful if name not in left_out]
     return left_out, _kept(kept) if len(values) - len(left_out) > 1 else []
@@ -103,6 +108,16 @@ def _follows(mean: Floats, parts: Sequence[Floats], *, sums: bool = True) -> boo
     off = np.abs(whole[:, 1:] @ weights - whole[:, 0])
     is_mean = weights.min() > -_WEIGHTS and abs(weights.sum() - 1.0) < _WEIGHTS
     return bool(rank == len(parts) and is_mean and (off <= allowed).all())
+
+
+def _is_plain_mean(mean: Floats, parts: Sequence[Floats]) -> bool:
+    """Return whether a column is the mean of others, without weights, in rows enough to be sure."""
+    table = np.column_stack([mean, *parts])
+    some = table[~np.isnan(mean) & ((~np.isnan(table[:, 1:])).sum(axis=1) > 1)]
+    if len(some) <= _SPARE or len(some) < (~np.isnan(mean)).sum() or np.ptp(some[:, 0]) == 0:
+        return False
+    off = np.abs(some[:, 0] - np.nanmean(some[:, 1:], axis=1))
+    return bool((off <= _ROUNDING * np.nanmax(np.abs(table))).all())
 
 
 def _kept(names: Sequence[str]) -> list[Finding]:

@@ -39,11 +39,15 @@ from latentscale.data.readers.published_impossible import named_outside, without
 from latentscale.data.readers.published_items import item_columns, items_of, items_read
 from latentscale.data.readers.published_means import means_among
 from latentscale.data.readers.published_metrics import with_metrics
+from latentscale.data.readers.published_points import with_points
+from latentscale.data.readers.published_signs import with_signs
 from latentscale.errors import DataError, listed
 from latentscale.markup import counted
 
 _RATINGS: Final = (500.0, 5000.0)
 """Where Elo ratings of models lie; those of players begin near 1000 and reach 4000 (Codeforces)."""
+_IN_THOUSANDS: Final = _RATINGS[1] / 1000
+"""The largest rating with a dot between thousands, read as a decimal one: "1.407" of 1407."""
 _FEW: Final = 3
 """Fewer rows than these may be numbered 1, 2, 3 by chance."""
 _FLOORS_SAID: Final = 12
@@ -80,7 +84,8 @@ def wide_cells(
         The table, for messages.
     """
     columns = {name: score_cells(table[name]) for name in roles.others if name not in own}
-    columns, impossible = without_impossible(columns, dict.fromkeys(columns, named), declared)
+    models = dict.fromkeys(columns, named)
+    columns, impossible = _plausible(columns, models, declared)
     errors = error_columns(columns, declared)
     counts = item_columns({n: c for n, c in columns.items() if n not in errors}, declared)
     info, left_out = _benchmarks(columns, {*errors, *counts}, declared, named)
@@ -115,7 +120,7 @@ def wide_cells(
         *_scales(info, declared),
         *impossible,
         *items_read({column: name for column, name in counts.items() if name in info}),
-        *_cells(table, named, columns, info, declared),
+        *_cells(table, named, columns, models, info, declared),
         *tiny_errors(columns, stderr, info),
     ]
     return pd.concat(parts, ignore_index=True), info, found
@@ -141,6 +146,7 @@ def long_cells(
     metrics = [name for name in roles.others if name not in own and is_metric(name)]
     headings, mixed = with_metrics(names, table[metrics])
     parts, impossible, groups = _by_benchmark(read, named, names, declared)
+    models = {name: named.loc[rows] for name, rows in groups.items()}
     for name, part in parts.items():
         read.values[groups[name]] = part.values
         benchmark, why = _declared(name, part, declared, heading=headings[name])
@@ -177,7 +183,7 @@ def long_cells(
         *kept,
         *_scales(info, declared),
         *impossible,
-        *_cells(table, named, parts, info, declared),
+        *_cells(table, named, parts, models, info, declared),
         *tiny_errors(parts, {name: error[names == name] for name in info}, info),
         *_unread(columns["score"], table, named, read),
     ]
@@ -195,7 +201,17 @@ def _by_benchmark(
         for name, rows in groups.items()
     }
     models = {name: named.loc[rows] for name, rows in groups.items()}
-    return *without_impossible(parts, models, declared), groups
+    return *_plausible(parts, models, declared), groups
+
+
+def _plausible(
+    columns: Mapping[str, ScoreCells], models: Mapping[str, pd.Series], declared: Collection[str]
+) -> tuple[dict[str, ScoreCells], list[Finding]]:
+    """Return columns in one unit each and without impossible cells, and findings."""
+    shares, points = with_points(columns, declared)
+    signed, signs = with_signs(shares, models, declared)
+    kept, impossible = without_impossible(signed, models, declared)
+    return kept, [*points, *signs, *impossible]
 
 
 def _column(table: pd.DataFrame, name: str | None) -> Floats:
@@ -299,6 +315,11 @@ def _scale_of(name: str, cells: ScoreCells, known: Floats) -> tuple[Benchmark | 
         return Benchmark(scale="real", unit="points", lower_is_better=lower), ""
     if is_rating(name) and high > 100:
         return Benchmark(scale="real", unit="Elo" if "elo" in name.casefold() else "rating"), ""
+    if is_rating(name) and 1 < high <= _IN_THOUSANDS and 1000 * low >= _RATINGS[0]:
+        return None, (
+            f"by its name ratings, but numbers of {low:g} to {high:g}: if the dot is one between "
+            f"thousands, write {1000 * high:.0f} for {high:g}"
+        )
     if low >= 0 and high <= 1:
         return Benchmark(lower_is_better=lower), ""
     if low >= 0 and high <= 100:
@@ -362,21 +383,26 @@ def _cells(
     table: pd.DataFrame,
     named: pd.Series,
     columns: Mapping[str, ScoreCells],
+    models: Mapping[str, pd.Series],
     info: Mapping[str, Benchmark],
     declared: Mapping[str, Benchmark],
 ) -> list[Finding]:
     """Name cells that were not read, and columns that may mix fractions and percentages."""
     findings = [f for name in info for f in _unread(name, table, named, columns[name])]
-    mixed = []
+    mixed: list[str] = []
+    shown: list[str] = []
     for name, about in info.items():
-        plain = columns[name].values[~columns[name].percent]
-        if about.scale == "percent" and ((plain > 0) & (plain < 1)).any():
+        values = columns[name].values
+        tiny = (values > 0) & (values < 1) & ~columns[name].percent
+        if about.scale == "percent" and tiny.any():
             mixed.append(name)
+            rows = np.flatnonzero(tiny)
+            shown += [f"{name} of {models[name].iloc[row]}: {values[row]:g}" for row in rows]
     if mixed:
         message = (
             f"{len(mixed)} benchmarks have scores below 1 among percentages without a sign: "
             f"{listed(mixed)}. They are read as such small percentages; if they are fractions, "
-            "multiply them by 100."
+            f"multiply them by 100: {listed(shown, 6)}."
         )
         findings.append(Finding("warning", "scores-tiny", "benchmarks", message))
     percentages = [name for name, about in info.items() if about.scale == "percent"]
@@ -400,5 +426,7 @@ def _unread(name: str, table: pd.DataFrame, named: pd.Series, cells: ScoreCells)
     count = len(cells.unread)
     are = "is not a number and was" if count == 1 else "are not numbers and were"
     message = f"{counted(count, 'cell')} {are} left out: {shown}."
-    message += " Write decimals with a dot." if cells.commas else ""
+    message += (
+        " Write decimals with a dot." if cells.commas else " Write one number, or empty the cell."
+    )
     return [Finding("warning", "cell-unread", name, message)]

@@ -13,7 +13,8 @@ from latentscale.data.audit import Finding
 from latentscale.data.readers.families import base_families
 from latentscale.data.readers.matching import matching_rows
 from latentscale.data.readers.model_names import parse_name
-from latentscale.errors import DataError
+from latentscale.errors import DataError, listed
+from latentscale.markup import counted
 from latentscale.validate import real_number
 
 TokensPerStep = float | Mapping[str, float]
@@ -136,7 +137,9 @@ def models_from_names(
     stated = [checkpoint_of(model) for model in models]
     runs = [run for run, _, _ in stated]
     sizes = [parse_name(run).size_b for run in runs]
-    table, findings = base_families(runs, params_b=sizes)
+    each = dict(zip(runs, sizes, strict=True))
+    table, findings = base_families(list(each), params_b=list(each.values()))
+    table = table.set_index("model").loc[runs].reset_index()
     seen = [
         (tokens if np.isfinite(tokens) else step * tokens_of_step(run, tokens_per_step)) / 1e12
         for run, step, tokens in stated
@@ -149,4 +152,26 @@ def models_from_names(
         tokens_t=[tokens if tokens > 0 else np.nan for tokens in seen],
     )
     kept = table if basis else table.drop(columns="family_basis")
-    return kept.dropna(axis="columns", how="all"), findings
+    return kept.dropna(axis="columns", how="all"), [*findings, *_of_checkpoints(table, runs)]
+
+
+def _of_checkpoints(table: pd.DataFrame, runs: Sequence[str]) -> list[Finding]:
+    """Say which models are checkpoints of one run, and of which the tokens are not known."""
+    named = table.loc[table["model"] != pd.Series(runs), ["model", "family", "tokens_t"]]
+    if named.empty:
+        return []
+    message = (
+        f"{counted(len(named), 'model is a checkpoint', 'models are checkpoints')} of "
+        f"{counted(named['family'].nunique(), 'run')}, each of which is a family: "
+        f"{listed(named['family'].unique(), 4)}."
+    )
+    findings = [Finding("info", "checkpoints", "family", message)]
+    silent = named.loc[named["tokens_t"].isna(), "model"]
+    if len(silent):
+        message = (
+            f"what {counted(len(silent), 'checkpoint')} had been trained on is not known: "
+            f"{listed(silent, 4)}. Give tokens_per_step= (gather --tokens-per-step on the command "
+            "line), else checkpoints of one run are taken for models that are alike."
+        )
+        findings.append(Finding("warning", "checkpoints-without-tokens", "tokens_t", message))
+    return findings

@@ -85,10 +85,10 @@ def _of_scores(spec: ModelSpec, design: Design) -> Iterator[str]:
 def _of_terms(spec: ModelSpec, design: Design) -> Iterator[str]:
     """Yield which terms and priors have conditionals of another form."""
     if design.undisclosed:
-        yield f"training tokens of {len(design.undisclosed)} models are parameters"
+        yield f"undisclosed training tokens are parameters ({listed(design.undisclosed)})"
         return
     if design.estimated:
-        yield f"{len(design.estimated)} missing values of features are parameters"
+        yield f"missing values of features are parameters ({listed(design.estimated)})"
         return
     for term in terms_of(spec):
         if isinstance(term, _OWN):

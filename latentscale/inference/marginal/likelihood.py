@@ -36,6 +36,10 @@ from latentscale.model.terms.precision import PRECISION
 _LOG_2 = float(np.log(2))
 """Of the power link's stretch."""
 _TINY = 1e-30  # of a complex step: its square is 0 in double precision
+_MOST_PRECISE = 1e8
+"""Precision beyond which the likelihood counts as 0. Scores then scatter by half a ten-thousandth,
+less than tables round them by; and log gamma functions of such numbers lose the digits in which
+likelihoods differ, so that a climb would follow rounding errors without end."""
 
 
 @dataclass(frozen=True)
@@ -114,23 +118,26 @@ class MarginalLikelihood:
         values: np.ndarray = kernel.integrate(
             loop, placement.modes, placement.spreads, nodes.points, nodes.log_weights
         )
-        return values
+        return values if loop.phi.max() <= _MOST_PRECISE else np.full_like(values, -np.inf)
 
     def with_scores(
         self, vector: np.ndarray, placement: Placement, nodes: Nodes
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return log likelihoods (family,) and their gradients (family, P).
 
-        The gradient is that of the quadrature's sum with its nodes held where they are.
+        The gradient is that of the quadrature's sum with its nodes held where they are. Beyond
+        `_MOST_PRECISE` values are -inf.
         """
         natural = self.parameters.natural(vector)
+        loop = self._loop(natural)
         values, expected = kernel.integrate_with_scores(
-            self._loop(natural),
+            loop,
             placement.modes,
             placement.spreads,
             nodes.points,
             nodes.log_weights,
         )
+        values = values if loop.phi.max() <= _MOST_PRECISE else np.full_like(values, -np.inf)
         return values, self._scores(natural, expected)
 
     def joint_at(self, vector: np.ndarray, latents: np.ndarray) -> np.ndarray:

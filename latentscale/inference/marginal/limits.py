@@ -9,6 +9,7 @@ from latentscale.declare.kinds import LIKELIHOODS, LINKS
 from latentscale.declare.spec import ModelSpec
 from latentscale.errors import SpecError, listed
 from latentscale.inference.tools.exact_fits import refuse_exact_fits
+from latentscale.markup import counted
 from latentscale.model.design import Design, missing_values_are_parameters
 from latentscale.model.terms.base import terms_of
 from latentscale.model.terms.family_level import FAMILY_LATENT
@@ -48,8 +49,9 @@ def refuse_other_latents(spec: ModelSpec, design: Design, method: str) -> None:
     _refuse_latents(spec, design, method)
     if design.undisclosed:
         raise SpecError(
-            f"{method} cannot integrate out the training tokens of {len(design.undisclosed)} "
-            'models that do not disclose them; set undisclosed = {kind = "leave-out"}, or use NUTS.'
+            f"{method} cannot integrate out the training tokens of "
+            f"{counted(len(design.undisclosed), 'model')} without disclosed tokens; "
+            'set undisclosed = {kind = "leave-out"}, or use NUTS.'
         )
     if design.estimated:
         raise SpecError(missing_values_are_parameters(method, design))

@@ -47,8 +47,7 @@ from latentscale.posterior.status import FOR_ANYTHING, Status, status_of_approxi
 # A last move of the normal's mean, in posterior standard deviations: it shifts means by as much.
 _STEP_LIMIT = 0.25
 # Monte Carlo error of the latents' integrals, in posterior standard deviations, over parameters the
-# root mean square: single ones are further off. On a table of 104 models six of seven seeds had at
-# most 0.04 with 8 candidates and were within 0.5 of NUTS; the seventh had 0.13 and was 1.1 off.
+# root mean square: means are off by an eighth of one, and single ones by several times as much.
 _ERROR_LIMIT = 0.12
 _LEAST_ESS = 100  # effective draws: posterior means are then off by 0.1 standard deviations
 _REFITS = 3  # of the proposal to weighted draws: each some doubles the effective draws

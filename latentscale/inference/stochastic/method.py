@@ -22,7 +22,7 @@ from latentscale.inference.stochastic.ascent import (
 from latentscale.inference.stochastic.complete import CompleteData, complete_data
 from latentscale.inference.stochastic.latent_chain import LatentChain
 from latentscale.inference.tools.exact_fits import refuse_exact_fits
-from latentscale.markup import call_text
+from latentscale.markup import call_text, counted
 from latentscale.model.design import Design, missing_values_are_parameters
 from latentscale.model.terms.base import terms_of
 from latentscale.numerics.climb import climb
@@ -261,8 +261,8 @@ def _refuse(spec: ModelSpec, design: Design) -> None:
     if design.undisclosed:
         raise SpecError(
             "StochasticMarginalML has no distribution for the training tokens of "
-            f"{len(design.undisclosed)} models that do not disclose them; set undisclosed = "
-            '{kind = "leave-out"}, or use NUTS.'
+            f"{counted(len(design.undisclosed), 'model')} without disclosed tokens; set "
+            'undisclosed = {kind = "leave-out"}, or use NUTS.'
         )
     if design.estimated:
         raise SpecError(missing_values_are_parameters("StochasticMarginalML", design))

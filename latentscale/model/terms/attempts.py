@@ -37,8 +37,7 @@ class Attempts(Term):
     and curves are not used, and keep their priors.
 
     Scores of exactly 1, frequent at many attempts, are fitted half an item lower, which makes
-    items look a little less alike than they are: with a third of the models at 1 at 100 attempts
-    of 400 items, `s_j` came out some 7% too small.
+    items look a little less alike than they are: `s_j` comes out too small.
     """
 
     kind: Literal["attempts"] = "attempts"

@@ -15,10 +15,11 @@ import latentscale as ls
 from latentscale.analysis.forecasts import condition as condition_module
 from latentscale.analysis.forecasts import latents
 from latentscale.analysis.forecasts.candidates import from_fit, from_mode
-from latentscale.analysis.forecasts.groups import Group, family_groups
+from latentscale.analysis.forecasts.groups import Group, family_groups, fitted_group
 from latentscale.analysis.forecasts.groups_in_blocks import groups_in_blocks
 from latentscale.analysis.forecasts.new_scores import new_scores
 from latentscale.analysis.forecasts.rows import planned_rows
+from latentscale.data import score_table
 from latentscale.dims import SAMPLE
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import ORIGIN
@@ -67,6 +68,20 @@ def test_predictors_are_offset_and_matrix_times_latents(family, hold, fit) -> No
     wanted = latents._cell_eta(values, group)
     np.testing.assert_allclose(problem.eta(z), wanted, rtol=1e-9, atol=1e-9)
     assert problem.known.any() == (family[0] == "fam02" and not hold)
+
+
+def test_names_of_the_table_are_not_looked_up_a_cell(fit, monkeypatch) -> None:
+    """Each look-up reads the names of all models, so that time would grow with their square."""
+    counted = []
+    names = score_table._names
+    monkeypatch.setattr(
+        score_table, "_names", lambda *given: counted.append(given[1]) or names(*given)
+    )
+    group = fitted_group(fit)
+    draws = fit.samples.drop_vars(list(ORIGIN))
+    noise = latents.draw_noise_of_models(fit, draws, group, np.random.default_rng(1))
+    latents.local_problem(fit, draws, group, noise, hold=True)
+    assert len(counted) < len(fit.scores.models) < len(group.score)
 
 
 def test_held_latents_stay_where_the_fit_has_them(fit) -> None:

@@ -17,7 +17,13 @@ from latentscale.analysis.forecasts.latents import draw_noise_of_models, local_p
 from latentscale.analysis.forecasts.rows import planned_rows
 from latentscale.data.scores import Scores
 from latentscale.declare import ModelSpec, spec_from_dict
-from latentscale.model.other_settings import rows_of_fitted_releases
+from latentscale.model.left_open import with_drawn_features
+from latentscale.model.other_settings import (
+    first_rows,
+    rows_of_fitted_releases,
+    with_other_settings,
+)
+from latentscale.model.terms.residual import MODEL_RELEASE, OTHER_SETTINGS, ROW_RELEASE
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import ORIGIN
 
@@ -142,6 +148,25 @@ def test_a_row_is_of_a_fitted_release_as_the_fit_has_it(prior_fit: Callable[...,
     assert fitted_names(fit, setting("a-1_low")) == []  # fitted itself
 
 
+def test_rows_may_state_what_the_fitted_table_has_no_column_of(
+    prior_fit: Callable[..., Fit],
+) -> None:
+    """It tells new releases from one another, and none from a fitted one."""
+    fit = prior_fit(spec_of(), Scores.from_frame(table_of()), draws=5)
+    names = ["a-1_medium", "a-2_low", "a-2_high", "a-2_max"]
+    rows = pd.DataFrame([setting(name) for name in names])
+    rows["provider"] = ["x", "x", "x", "y"]
+    with pytest.warns(ls.DataWarning, match='does not use "provider"'):
+        basis = ls.predict(fit, rows, seed=1).table().groupby("model", sort=False)["basis"].first()
+    assert basis.tolist() == ["known release", *["known family"] * 3]
+    draws = with_other_settings(fit.spec, fit.samples, fit.design, planned_rows(fit, rows))
+    of_row = dict(zip(draws[OTHER_SETTINGS].values, draws[ROW_RELEASE].values, strict=True))
+    assert set(of_row) == {"a-1_medium", "a-2_low", "a-2_high"}
+    assert of_row["a-2_low"] == of_row["a-2_high"] != of_row["a-1_medium"]
+    fitted = draws["model"].values[draws[MODEL_RELEASE].values == of_row["a-1_medium"]]
+    assert fitted.tolist() == ["a-1_low", "a-1_high"]
+
+
 def test_the_basis_of_a_row_says_whether_its_release_was_fitted(
     prior_fit: Callable[..., Fit],
 ) -> None:
@@ -171,6 +196,63 @@ def test_rows_of_one_release_differ_by_what_they_have_apart(
         assert abs(found - 1) < 4 * np.sqrt(2 / COUNT)
         # Apart from the residual, both have the same family and date.
         assert abs(float((one - other).mean())) < 4 * np.sqrt(2 * (1 - share) / COUNT)
+
+
+LEFT_OPEN: dict[str, tuple[dict[str, Any], list[ls.Feature]]] = {
+    "tokens_t": ({"covariates": ["released", "log_tokens"], "undisclosed.kind": "estimated"}, []),
+    "context_k": (
+        {"covariates": ["released", "context_k"]},
+        [ls.Feature("context_k", missing="estimated")],
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:The scores given", "ignore:Scores were read")
+@pytest.mark.parametrize("name", LEFT_OPEN)
+def test_rows_of_one_release_share_what_it_does_not_disclose(
+    name: str, prior_fit: Callable[..., Fit]
+) -> None:
+    """They differ by their residuals alone, and have the same tokens also given scores of one."""
+    changes, features = LEFT_OPEN[name]
+    table = pd.concat([table_of(), table_of().iloc[2:].assign(model="b-2")], ignore_index=True)
+    table = table.assign(params_b=7.0, **{name: [1.0, 1.0, 4.0, np.nan]})
+    scores = Scores.from_frame(table, features=features)
+    fit = prior_fit(spec_of().with_(changes), scores, draws=COUNT)
+    rows = pd.DataFrame([setting(model) for model in (*NEW_RELEASE, *OF_FITTED, "a-3_low")])
+    rows = rows.assign(params_b=7.0, **{name: np.nan})
+    free = ls.predict(fit, rows, seed=1)
+    few = ls.FewShot(draws=COUNT, min_ess=50, degenerate="warn")
+    given = ls.predict(fit, rows.assign(alpha=[0.3, *[np.nan] * 4]), seed=1, few_shot=few)
+    assert free.skill_draws is not None and given.conditioning is not None
+    skill = free.skill_draws.isel(skill=0) / fit.samples["residual_scale"].isel(skill=0)
+    for one, other in (NEW_RELEASE, OF_FITTED):
+        differ = float(((skill.sel(model=one) - skill.sel(model=other)) ** 2).mean())
+        assert abs(differ / (2 * (1 - SHARE)) - 1) < 4 * np.sqrt(2 / COUNT)
+    for tokens in (free.token_draws, given.token_draws) if name == "tokens_t" else ():
+        assert tokens is not None
+        for one, other in (NEW_RELEASE, OF_FITTED):
+            np.testing.assert_array_equal(tokens.sel(model=one), tokens.sel(model=other))
+        for other in ("a-3_low", "a-1_medium"):
+            assert (tokens.sel(model="a-2_low") != tokens.sel(model=other)).all()
+
+
+@pytest.mark.filterwarnings("ignore:Scores were read")
+def test_rows_of_one_release_do_not_share_a_setting_that_neither_states(
+    prior_fit: Callable[..., Fit],
+) -> None:
+    table = pd.concat([table_of(), table_of().iloc[2:].assign(model="b-2")], ignore_index=True)
+    effort = ls.Feature("effort", kind="numeric", missing="estimated")
+    scores = Scores.from_frame(table.assign(effort=[1.0, 3.0, 2.0, np.nan]), features=[effort])
+    fit = prior_fit(spec_of().with_({"covariates": ["released", "effort"]}), scores, draws=20)
+    planned = planned_rows(fit, pd.DataFrame([setting(name) for name in NEW_RELEASE]))
+    draws = with_other_settings(fit.spec, fit.samples, fit.design, planned)
+    first = first_rows(draws)
+    assert first == {"a-2_high": "a-2_low"}
+    rng = np.random.default_rng(1)
+    drawn = with_drawn_features(fit.spec, fit.transform, draws, planned, first, rng)
+    values = drawn["missing_standard"]
+    one, other = (values.sel(missing_value=f"effort of {name}").values for name in NEW_RELEASE)
+    assert (one != other).all()
 
 
 @pytest.mark.filterwarnings("ignore:The scores given")

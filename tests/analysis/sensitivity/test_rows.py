@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 import pandas as pd
 import pytest
+import xarray as xr
 
 import latentscale as ls
 from latentscale.analysis.sensitivity import sensitivity_grid as grids
+from latentscale.analysis.sensitivity.influence import _of_others
 from latentscale.analysis.sensitivity.sensitivity import FORECAST
 from latentscale.posterior.fit import Fit
 
@@ -46,6 +48,29 @@ def test_influence_takes_rows_that_leave_out_their_family(small: Fit, padded: bo
     )
     of_forecast = influence.table().query(f"variable == '{FORECAST}'")
     assert set(of_forecast["family"]) == {"fam01"}  # what is a family's own does not count
+
+
+def test_levels_of_a_family_and_skills_of_its_models_are_its_own() -> None:
+    """They are no quantities that it moves; those of other families, and shared ones, are."""
+    names = {"family": ["a", "b"], "model": ["a-1", "b-1", "b-2"], "sample": [0, 1]}
+    quantities = xr.Dataset(
+        {
+            "slope": ("sample", [0.0, 1.0]),
+            "family_skill": (("sample", "family"), [[1.0, 2.0], [3.0, 4.0]]),
+            "model_skill": (("sample", "model"), [[5.0, 6.0, 7.0], [8.0, 9.0, 10.0]]),
+        },
+        coords=names,
+    )
+    owner = {"a-1": "a", "b-1": "b", "b-2": "b"}
+    kept = _of_others(quantities, owner, "b")
+    assert kept is not None
+    of = zip(kept["variable"].values, kept["where"].values, strict=True)
+    assert {(str(variable), str(where)) for variable, where in of} == {
+        ("slope", ""),
+        ("family_skill", "a"),
+        ("model_skill", "a-1"),
+    }
+    assert _of_others(quantities[["family_skill"]].sel(family=["b"]), owner, "b") is None
 
 
 def test_grids_take_rows_that_leave_out_their_family(small: Fit) -> None:

@@ -106,6 +106,17 @@ def test_fitted_models_are_predicted_on_the_line(skilled: Fit) -> None:
     assert bool((forecast.draws.std("sample") > forecast.mean_draws.std("sample")).all())
 
 
+def test_outcomes_scatter_around_the_line_by_sigma(skilled: Fit) -> None:
+    skill = skilled.samples["model_skill"].mean("sample").isel(skill=0).to_series()
+    noise = np.random.default_rng(5).standard_normal(len(skill))
+    regression = ls.studies.regress_on_skills(skilled, 40 * skill + 9 * noise, seed=1)
+    frame = skilled.scores.to_frame().drop(columns=list(skilled.scores.benchmarks))
+    found = regression.predict(frame, seed=2)
+    unit = (found.draws - found.mean_draws) / regression.sigma
+    assert unit.size > 2000  # a standard error of at most 0.016
+    assert float(unit.std()) == pytest.approx(1, abs=0.08)
+
+
 def test_a_new_model_is_predicted_from_its_scores(skilled: Fit) -> None:
     regression = ls.studies.regress_on_skills(skilled, outcome_of(skilled, 5.0), seed=1)
     row = pd.DataFrame([{"model": "x", "family": "fx", "params_b": 7.0, "tokens_t": 2.0}])

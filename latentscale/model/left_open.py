@@ -1,0 +1,78 @@
+"""What rows to forecast leave open: undisclosed tokens and missing features, one draw a release.
+
+Each kind is drawn where it is declared (`undisclosed`, `missing`); here is which rows share a draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+
+from latentscale.data.covariates import CovariateTransform
+from latentscale.data.readers.efforts import SETTINGS
+from latentscale.declare.spec import ModelSpec
+from latentscale.dims import MISSING_VALUE, MODEL, UNDISCLOSED
+from latentscale.model.missing import VALUE, with_drawn_values
+from latentscale.model.undisclosed import LOG_TOKENS, with_drawn_tokens
+
+
+def with_drawn_features(
+    spec: ModelSpec,
+    transform: CovariateTransform,
+    draws: xr.Dataset,
+    table: xr.Dataset,
+    first: Mapping[str, str],
+    rng: np.random.Generator,
+) -> xr.Dataset:
+    """Return draws that also hold the tokens and missing features of rows that were not fitted.
+
+    Parameters
+    ----------
+    spec, transform
+        The fitted model.
+    draws
+        Posterior draws, dims (sample, ...).
+    table
+        The rows, dims (model,).
+    first
+        Of rows that are one release with an earlier one, the name of its first row: what both
+        leave open has the same draws.
+    rng
+        Source of random numbers.
+    """
+    names = table[MODEL].values
+    own = table.isel({MODEL: ~np.isin(names, list(first))}) if first else table
+    draws = with_drawn_tokens(spec, draws, own, rng)
+    draws = with_drawn_values(spec, transform, draws, own, rng)
+    if not first:
+        return draws
+    hidden = set(names[table["tokens"].isnull().values].tolist())
+    tokens = {row: one for row, one in first.items() if row in hidden}
+    draws = _with_copies(draws, LOG_TOKENS, UNDISCLOSED, tokens)
+    settings = {base for kind in transform.kinds if kind.name in SETTINGS for base in kind.bases()}
+    values = {
+        f"{base} of {row}": f"{base} of {one}"
+        for base, standard in transform.estimated(table).items()
+        if base not in settings  # in which rows of one release differ
+        for row in names[np.isnan(standard)].tolist()
+        if (one := first.get(row)) is not None
+    }
+    draws = _with_copies(draws, VALUE, MISSING_VALUE, values)
+    # What one setting alone leaves open.
+    draws = with_drawn_tokens(spec, draws, table, rng)
+    return with_drawn_values(spec, transform, draws, table, rng)
+
+
+def _with_copies(
+    draws: xr.Dataset, variable: str, dim: str, copies: Mapping[str, str]
+) -> xr.Dataset:
+    """Return draws in which a variable has further labels, each with the values of another."""
+    known = set(draws[dim].values.tolist()) if variable in draws else set()
+    held = {label: source for label, source in copies.items() if source in known}
+    if not held:
+        return draws
+    own = draws[variable]
+    more = own.sel({dim: list(held.values())}).assign_coords({dim: list(held)})
+    return draws.drop_vars([variable, dim]).assign({variable: xr.concat([own, more], dim=dim)})
