@@ -237,7 +237,8 @@ def _functions_of(
     import pytensor.tensor as pt
     from pytensor.graph import clone_replace, rewrite_graph
 
-    rewrites = ["canonicalize", "stabilize"]
+    # Merged first, so that what occurs twice has one gradient.
+    rewrites = ["merge", "canonicalize", "stabilize"]
     if not model.check_bounds:
         rewrites.append("local_remove_check_parameter")
     log_density: Any = rewrite_graph(model.logp(), include=rewrites)

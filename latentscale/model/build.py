@@ -28,6 +28,7 @@ from latentscale.model.equations import (
 )
 from latentscale.model.feasible import feasible
 from latentscale.model.noise import noise_of
+from latentscale.model.parts import Parts, keep_parts
 from latentscale.model.rows import coordinates_of, known_in_graph
 from latentscale.model.terms.base import Term, terms_of
 from latentscale.model.undisclosed import rows_in_graph
@@ -114,6 +115,7 @@ def build_design(spec: ModelSpec, design: Design) -> pm.Model:
         skill = latent_skill(spec, values, rows)
         eta = linear_predictor(spec, values, rows, skill)
         _observe(spec, design, values, eta, precision(spec, values, rows))
+    keep_parts(model, Parts(values, rows))
     return model
 
 

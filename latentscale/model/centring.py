@@ -31,14 +31,13 @@ from latentscale.maths import Named, as_data, maths_of
 from latentscale.model.design import Design
 from latentscale.model.equations import latent_skill, linear_predictor
 from latentscale.model.normal_effects import NormalEffect
+from latentscale.model.parts import parts_of
 from latentscale.model.pooling import Pooling
 from latentscale.model.release_share import independent, log_determinant
-from latentscale.model.rows import known_in_graph
 from latentscale.model.skill_units import pooled_loadings, unit_coordinates, unit_of_skills
 from latentscale.model.terms.base import terms_of
 from latentscale.model.terms.intercept import INTERCEPT, Intercept
 from latentscale.model.terms.residual import Residual
-from latentscale.model.undisclosed import rows_in_graph
 
 _HALF = 2.0
 """Scores with which a coordinate is half centred. A score says about as much of a loading or of
@@ -69,13 +68,10 @@ def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tup
     model
         What `build_design` made of them.
     """
-    known: dict[str, Any] = dict(model.named_vars)
-    for term in terms_of(spec):
-        known |= term.fixed(design)
+    parts = parts_of(model)
+    known, rows = parts.values, parts.rows
     by_benchmark = _share(design.benchmark_of_cell, len(design.scores.benchmarks), BENCHMARK)
     poolings = [pooling for term in terms_of(spec) for pooling in term.poolings()]
-    family = as_data(design.family_of_model, (MODEL,))
-    rows = replace(rows_in_graph(spec, design, known), family=family)
     unit, of_skills = unit_of_skills(spec, model), pooled_loadings(spec)
     coordinates = list(unit_coordinates(spec, design, model))
     for pooling in poolings:
@@ -286,11 +282,8 @@ def level_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tuple
     model
         What `build_design` made of them.
     """
-    known: dict[str, Any] = known_in_graph(spec, design) | model.named_vars
-    for term in terms_of(spec):
-        known |= term.fixed(design)
-    family = as_data(design.family_of_model, (MODEL,))
-    rows = replace(rows_in_graph(spec, design, known), family=family)
+    parts = parts_of(model)
+    known, rows = parts.values, parts.rows
     skill = latent_skill(spec, known, rows)
     others = linear_predictor(
         spec, known, rows, skill, lambda term: not isinstance(term, Intercept)

@@ -25,10 +25,10 @@ from latentscale.engine.coordinate import Coordinate
 from latentscale.maths import Named, as_data
 from latentscale.model.design import Design
 from latentscale.model.equations import latent_skill, linear_predictor, precision
+from latentscale.model.parts import parts_of
 from latentscale.model.scaled import CEILING, CODE
 from latentscale.model.terms.base import Term, terms_of
 from latentscale.model.terms.family_level import FAMILY_LATENT, SKILL_FACTOR
-from latentscale.model.undisclosed import rows_in_graph
 
 LATENT = FAMILY_LATENT
 """Name of the variable that is replaced."""
@@ -118,8 +118,8 @@ def families_centred(
 
     from latentscale.engine.ops.centring import centring
 
-    known: Mapping[str, Named] = model.named_vars
-    rows = rows_in_graph(spec, design, known)
+    parts = parts_of(model)
+    known, rows = parts.values, parts.rows
 
     def without_latents(term: Term) -> bool:
         return not term.latent_variables(design)

@@ -295,3 +295,26 @@ def test_a_mean_of_all_others_is_left_out_whatever_its_name() -> None:
     off = mean.copy()
     off[4] += 3.0
     assert "Capability" in read_published(table(**parts, Capability=off)).benchmarks
+
+
+def test_an_interval_of_a_column_that_is_not_used_goes_to_no_other() -> None:
+    rating = {"Arena Score": np.linspace(1.165, 1.522, 8), "95% CI": "+5/-6", "AIME": GPQA + 1}
+    scores = read_published(table(**rating))
+    assert np.isnan(scores.dataset["stderr"]).all() if "stderr" in scores.dataset else True
+    assert '"95% CI": by its name errors or ends of intervals of Arena Score' in said(
+        scores, "ignored-column"
+    )
+
+
+def test_an_interval_right_of_votes_belongs_to_the_score_before_them() -> None:
+    elo = {"Elo": np.linspace(1300, 1400, 8), "Votes": "12,300", "95% CI": "±5"}
+    stderr = read_published(table(**elo)).dataset["stderr"]
+    assert stderr.sel(benchmark="Elo").values == pytest.approx([5 / 1.96] * 8)
+    assert np.isnan(stderr.sel(benchmark="GPQA").values).all()
+
+
+def test_errors_that_name_their_benchmark_are_its_own_where_scores_are_few() -> None:
+    few = {"HLE": ["10%", "", "", "", "12%", "", "", "14%"], "HLE stderr": ["1"] * 8}
+    stderr = read_published(table(**few)).dataset["stderr"]
+    known = np.flatnonzero(np.isfinite(stderr.sel(benchmark="HLE").values)).tolist()
+    assert known == [0, 4, 7]

@@ -13,6 +13,7 @@ import pandas as pd
 
 from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import Benchmark
+from latentscale.data.column_names import is_neither
 from latentscale.data.empty import is_empty
 from latentscale.data.readers.published_cells import (
     NORMAL_95,
@@ -31,7 +32,7 @@ from latentscale.data.readers.published_columns import (
     scored_by,
     without_error_words,
 )
-from latentscale.errors import listed
+from latentscale.errors import listed, spelling
 
 _MOST_ITEMS: Final = 1e6
 """Items of a benchmark: the largest test sets have some ten thousand."""
@@ -92,10 +93,17 @@ def standard_errors(
     order = list(table.columns)
     unused: dict[str, str] = {}
     for name, (kind, *about) in errors.items():
-        left = next((n for n in reversed(order[: order.index(name)]) if n not in errors), None)
+        before = reversed(order[: order.index(name)])
+        left = next((n for n in before if n not in errors and not is_neither(n)), None)
         rest = about[0] if kind == "bounds" else without_error_words(name)
-        filled = ~table[name].map(is_empty).to_numpy(dtype=bool)
-        owner = scored_by(rest, *_measured_where(filled, columns, info, left))
+        if spelling(rest):
+            owner = scored_by(rest, list(info), None)
+        elif left in columns and left not in info:
+            unused[name] = f"by its name errors or ends of intervals of {left}, which is not used"
+            continue
+        else:
+            filled = ~table[name].map(is_empty).to_numpy(dtype=bool)
+            owner = scored_by(rest, *_measured_where(filled, columns, info, left))
         if owner is None:
             unused[name] = "by its name errors or ends of intervals, but of no benchmark here"
             continue
@@ -134,13 +142,9 @@ def _measured_where(
     share = {name: float(known[name][filled].mean()) if filled.any() else 1.0 for name in info}
     apart = {name: int((known[name] != filled).sum()) for name in info}
     order = sorted(info, key=lambda name: (share[name] < _MEASURED, apart[name]))
-    if (
-        left is not None
-        and left in info
-        and (share[left] >= _MEASURED or share[order[0]] < _MEASURED)
-    ):
-        return order, left
-    return order, None
+    fitting = [name for name in order if share[name] >= _MEASURED]
+    near = left if left is not None and left in (fitting or info) else None
+    return fitting or ([near] if near else []), near
 
 
 def _half_printed(column: pd.Series, cells: ScoreCells, positive: bool | np.ndarray) -> Floats:
