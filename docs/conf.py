@@ -14,7 +14,9 @@ os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPAT
 os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # a debugger's notice on stderr
 
 import api_pages  # noqa: E402
+import command_line  # noqa: E402
 import grammar  # noqa: E402
+import longer  # noqa: E402
 import recipes  # noqa: E402
 
 import latentscale as ls  # noqa: E402
@@ -35,6 +37,7 @@ extensions = [
     "defaults",
     "mathml",
     "measured",
+    "thumbnails",
 ]
 exclude_patterns = ["_build", "_ext", "_templates", "fits"]
 templates_path = ["_templates"]
@@ -43,6 +46,8 @@ default_role = "autolink"
 # Written anew at every build from the records, registries and public names; not tracked.
 grammar.write(DOCS / "generated" / "grammar.md")
 recipes.write(DOCS / "generated" / "recipes.md")
+command_line.write(DOCS / "generated" / "command_line.md")
+longer.write(DOCS / "generated" / "notebooks")
 api_pages.write(DOCS / "api" / "index.md")
 
 autosummary_generate = True

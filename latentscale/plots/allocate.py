@@ -19,7 +19,7 @@ from latentscale.plots.style import (
     OnAxes,
     Sheet,
     across_label,
-    heading,
+    headings,
     legend,
     log_axis,
     panels,
@@ -80,8 +80,8 @@ def plot_allocation(allocation: Allocation, *, published: bool = True, ax: OnAxe
     budgets = np.array([segment.flops for segment in allocation.segments])
     lows = np.exp([segment.low for segment in allocation.segments])
     highs = np.exp([segment.high for segment in allocation.segments])
+    headings(axes, names)
     for name, panel in zip(names, axes, strict=True):
-        heading(panel, name)
         _allowed_sizes(panel, budgets, lows, highs)
         mine, inner = wide[wide["target"] == name], narrow[narrow["target"] == name]
         _rule(panel, budgets)

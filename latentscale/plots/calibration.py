@@ -14,6 +14,7 @@ from latentscale.data.frames import as_pandas
 from latentscale.dims import DEFAULT_PROB
 from latentscale.errors import DataError, listed
 from latentscale.expect import expect
+from latentscale.plots.labels import distinct
 from latentscale.plots.style import (
     BLACK,
     BLUE,
@@ -22,7 +23,6 @@ from latentscale.plots.style import (
     VERMILLION,
     OnAxes,
     Sheet,
-    distinct,
     heading,
     legend,
     name_rows,
@@ -264,7 +264,7 @@ def plot_coverage(
         heading(panel, f"{level:.0%} intervals")
         _coverage_rows(panel, curve[curve["nominal"] == level], names, prob)
         panel.axvline(level, color=BLACK, lw=1, ls="--", label="nominal")
-        panel.set_xlim(0, 1.02)
+        panel.set_xlim(-0.02, 1.02)
         percent_axis(panel.xaxis)
         panel.set_xlabel("scores inside (%)")
     cells = curve.groupby("benchmark", sort=False)["cells"].first()

@@ -17,6 +17,7 @@ from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import DataError, listed, nearest
 from latentscale.expect import expect
+from latentscale.plots.labels import distinct
 from latentscale.plots.style import (
     BLACK,
     BLUE,
@@ -26,7 +27,6 @@ from latentscale.plots.style import (
     VERMILLION,
     OnAxes,
     Sheet,
-    distinct,
     heading,
     legend,
     name_rows,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -15,15 +17,16 @@ from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL
 from latentscale.errors import DataError, listed
 from latentscale.expect import expect
 from latentscale.markup import counted
+from latentscale.plots.labels import MOST_MODELS, MOST_PANELS, distinct, drawn
 from latentscale.plots.style import (
     BLACK,
     BLUE,
     GREY,
+    ROW_LETTERS,
     VERMILLION,
     OnAxes,
     Sheet,
-    distinct,
-    heading,
+    headings,
     legend,
     name_rows,
     panels,
@@ -32,7 +35,7 @@ from latentscale.plots.style import (
     score_axis,
     score_label,
     title,
-    with_unit,
+    unit_ending,
 )
 
 _BARS = 15
@@ -184,7 +187,8 @@ def plot_passing(passing: Passing, *, ax: OnAxes = None) -> Sheet:
     Parameters
     ----------
     passing
-        From `latentscale.probability_above`.
+        From `latentscale.probability_above`; of its models the first 40 are drawn, and of its
+        benchmarks the first 24.
     ax
         Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
@@ -205,13 +209,18 @@ def plot_passing(passing: Passing, *, ax: OnAxes = None) -> Sheet:
     """
     expect(passing, Passing, "passing")
     table = passing.rows
-    names, models = list(dict.fromkeys(table["benchmark"])), list(passing.joint.index)
+    every, rows_of = list(dict.fromkeys(table["benchmark"])), list(passing.joint.index)
+    names, models = every[:MOST_PANELS], rows_of[:MOST_MODELS]
+    cut = part_shown(len(models), len(rows_of), "models")
+    cut += part_shown(len(names), len(every), "benchmarks")
     columns = min(len(names), 4)
     height = 0.7 + _ROW_INCHES * len(models)
     figure, axes = panels(len(names), columns=columns, width=2.4, height=height, ax=ax)
+    thresholds = table.groupby("benchmark")["threshold"].first()
+    endings = [_threshold(passing, name, float(thresholds[name])) for name in names]
+    headings(axes, names, endings, beside=models)
     for name, panel in zip(names, axes, strict=True):
         mine = table[table["benchmark"] == name].set_index("model").loc[models]
-        heading(panel, _threshold(passing, name, float(mine["threshold"].iloc[0])))
         rows = np.arange(len(models))
         panel.hlines(rows, 0, mine["probability"], color=BLUE, lw=2)
         panel.scatter(mine["probability"], rows, color=BLUE, s=24, zorder=3, label="a new score")
@@ -230,13 +239,19 @@ def plot_passing(passing: Passing, *, ax: OnAxes = None) -> Sheet:
         percent_axis(panel.xaxis)
     for panel in axes[-columns:]:
         panel.set_xlabel("probability (%)", fontsize=8.5)
-    title(figure, "Chance of passing each threshold", _thresholds_in(passing))
+    title(figure, f"Chance of passing each threshold{cut}", _thresholds_in(passing))
     legend(figure, axes)
     return figure
 
 
 def plot_few_shot(
-    before: Forecast, after: Forecast, *, prob: float = DEFAULT_PROB, ax: OnAxes = None
+    before: Forecast,
+    after: Forecast,
+    *,
+    prob: float = DEFAULT_PROB,
+    models: Sequence[str] | None = None,
+    benchmarks: Sequence[str] | None = None,
+    ax: OnAxes = None,
 ) -> Sheet:
     """Draw forecasts without and with the scores given, one panel a benchmark.
 
@@ -246,6 +261,9 @@ def plot_few_shot(
         From `latentscale.predict`, of the same models: without and with scores in the table.
     prob
         Probability of the equal-tailed interval of a new score.
+    models, benchmarks
+        Which are drawn, in this order; by default the first 40 models and the first 24 benchmarks
+        of `before`, and the headline says if there are more.
     ax
         Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
@@ -257,7 +275,8 @@ def plot_few_shot(
     Raises
     ------
     DataError
-        If `after` was given no scores, or is without a model of `before`.
+        If `after` was given no scores, or is without a model of `before`; if `models` or
+        `benchmarks` names one that `before` does not hold.
 
     Examples
     --------
@@ -269,18 +288,23 @@ def plot_few_shot(
     expect(after, Forecast, "after")
     if after.conditioning is None:
         raise DataError("after was forecast without new scores; give scores in predict's table.")
-    models = [str(name) for name in before.draws[MODEL].values]
-    missing = [name for name in models if name not in after.draws[MODEL].values]
+    every = [str(name) for name in before.draws[MODEL].values]
+    missing = [name for name in every if name not in after.draws[MODEL].values]
     if missing:
         raise DataError(
             f"after has no forecast of {listed(missing)}; forecast the same models in both."
         )
-    names = [str(name) for name in before.draws[BENCHMARK].values]
+    known = [str(name) for name in before.draws[BENCHMARK].values]
+    models = drawn(every, models, MOST_MODELS, "models")
+    names = drawn(known, benchmarks, MOST_PANELS, "benchmarks")
+    cut = part_shown(len(models), len(every), "models")
+    cut += part_shown(len(names), len(known), "benchmarks")
     columns = min(len(names), 4)
     height = 0.7 + 1.5 * _ROW_INCHES * len(models)
     figure, axes = panels(len(names), columns=columns, width=2.4, height=height, ax=ax)
+    endings = [unit_ending(name, before.units) for name in names]
+    headings(axes, names, endings, beside=models)
     for name, panel in zip(names, axes, strict=True):
-        heading(panel, with_unit(name, before.units))
         for forecast, color, side, label in (
             (before, GREY, -_SIDE, "without scores"),
             (after, BLUE, _SIDE, "given the scores"),
@@ -294,7 +318,7 @@ def plot_few_shot(
     given = after.conditioning
     title(
         figure,
-        f"Forecasts without and with {counted(given.n_scores, 'score')}",
+        f"Forecasts without and with {counted(given.n_scores, 'score')}{cut}",
         f"Dots: median. Lines: {prob:.0%} interval of a new score. By {given.method}, effective "
         f"sample size {given.ess:.0f}.",
     )
@@ -350,7 +374,8 @@ def plot_regression(
     )
     panel.scatter(coefficients["median"], rows, color=BLUE, s=26, zorder=3, label="median")
     name_rows(panel, skills)
-    panel.set_xlabel(f"change of {regression.name} with one unit of the skill", parse_math=False)
+    (outcome,) = distinct([regression.name], ROW_LETTERS)
+    panel.set_xlabel(f"change of {outcome} with one unit of the skill", parse_math=False)
     explained = table.loc["r_squared"]
     title(
         figure,
@@ -398,10 +423,10 @@ def _given_scores(panel: Axes, after: Forecast, benchmark: str, models: list[str
 
 
 def _threshold(passing: Passing, name: str, value: float) -> str:
-    """Return a threshold as a panel's heading: fractions in points, others in their unit."""
+    """Return what follows a benchmark's name: its threshold, in points or in its unit."""
     side = "≤" if name in passing.falling else "≥"
     unit = passing.units.get(name)
-    return f"{name} {side} {100 * value:g}" if unit is None else f"{name} {side} {value:g} {unit}"
+    return f" {side} {100 * value:g}" if unit is None else f" {side} {value:g} {unit}"
 
 
 def _thresholds_in(passing: Passing) -> str:

@@ -15,6 +15,7 @@ from latentscale.analysis.curves.curves import Curve
 from latentscale.data.frames import as_pandas
 from latentscale.errors import DataError, listed
 from latentscale.expect import expect
+from latentscale.plots.labels import MOST_PANELS, distinct
 from latentscale.plots.style import (
     BLACK,
     BLUE,
@@ -23,14 +24,15 @@ from latentscale.plots.style import (
     OnAxes,
     Sheet,
     across_label,
-    heading,
+    headings,
     legend,
     log_axis,
     panels,
+    part_shown,
     score_axis,
     score_label,
     title,
-    with_unit,
+    unit_ending,
 )
 
 _WIDE, _NARROW = 0.9, 0.5
@@ -39,6 +41,10 @@ _COLUMNS = 4
 """Panels in a row: their labels stay readable across a page."""
 _MAX_LABELS = 5
 """Models that are named in a panel: more names would cover each other."""
+_LETTERS = 14
+"""Of a model's name in a panel: half of the panel at 7 points."""
+_LETTER_SHARE = 0.5 / _LETTERS
+"""Of a panel's width, for a letter of such a name."""
 _OWN_RANGE = "range of the family's fitted models"
 _POINT_COLUMNS = ("model", "benchmark", "at", "score")
 
@@ -59,7 +65,7 @@ def plot_curve(
     Parameters
     ----------
     curve
-        From `latentscale.scaling_curve`.
+        From `latentscale.scaling_curve`; of its benchmarks the first 24 are drawn.
     noise
         Whether the bands are of new scores, noise included, or of expected scores. The
         caption says which. The line is the median expected score in both.
@@ -89,7 +95,9 @@ def plot_curve(
     """
     expect(curve, Curve, "curve")
     wide, narrow = curve.table(_WIDE), curve.table(_NARROW)
-    names = list(dict.fromkeys(wide["benchmark"]))
+    every = list(dict.fromkeys(wide["benchmark"]))
+    names = every[:MOST_PANELS]
+    cut = part_shown(len(names), len(every), "benchmarks")
     points = _checked(hidden)
     columns = min(len(names), _COLUMNS)
     height = 2.0 if columns > 2 else 2.8
@@ -98,9 +106,10 @@ def plot_curve(
     figure, axes = panels(
         len(names), columns=columns, width=2.5, height=height, share_y=alike, ax=ax
     )
+    headings(axes, names, [unit_ending(name, curve.units) for name in names])
     for name, panel in zip(names, axes, strict=True):
-        heading(panel, with_unit(name, curve.units))
         _ranges(panel, curve)
+        _along(panel, curve, wide["at"])
         outer, inner = (table[table["benchmark"] == name] for table in (wide, narrow))
         _bands(panel, outer, inner, noise, curve.is_posterior)
         labelled = len(set(curve.observed["model"]) | set(points["model"])) <= _MAX_LABELS
@@ -112,13 +121,6 @@ def plot_curve(
         if 0 < floor < panel.get_ylim()[1]:
             panel.axhline(floor, color=GREY, lw=1, ls=":", label="guessing")
         score_axis(panel.yaxis, name, curve.units)
-        if curve.is_log:
-            panel.set_xscale("log")
-            panel.set_xlim(float(wide["at"].min()), float(wide["at"].max()))
-            log_axis(panel.xaxis, *panel.get_xlim())
-        else:
-            panel.set_xlim(*curve.ends)
-            _even_axis(panel, wide["at"])
     for panel in axes[::columns]:
         panel.set_ylabel(score_label(names, curve.units))
     across_label(axes, columns, curve.label)
@@ -130,7 +132,7 @@ def plot_curve(
     left = f"\nNot drawn, without a known place along {what}: {listed(curve.left_out)}."
     title(
         figure,
-        f"{curve.family}: scores along {what}",
+        f"{curve.family}: scores along {what}{cut}",
         f"{bands}\nAlong the curve: {curve.held}." + (left if curve.left_out else ""),
     )
     legend(figure, axes)
@@ -178,6 +180,17 @@ def _ranges(panel: Axes, curve: Curve) -> None:
             panel.axvline(end, color=BLACK, lw=1, ls="--", label="end of all fitted models")
 
 
+def _along(panel: Axes, curve: Curve, at: pd.Series) -> None:
+    """Set the horizontal axis, before the points are named in it."""
+    if curve.is_log:
+        panel.set_xscale("log")
+        panel.set_xlim(float(at.min()), float(at.max()))
+        log_axis(panel.xaxis, *panel.get_xlim())
+    else:
+        panel.set_xlim(*curve.ends)
+        _even_axis(panel, at)
+
+
 def _points(
     panel: Axes, points: pd.DataFrame, name: str, family: str, labelled: bool, *, fitted: bool
 ) -> None:
@@ -197,23 +210,29 @@ def _points(
     )
     if not labelled:
         return
-    halo = [withStroke(linewidth=2, foreground="white")]
-    ordered = mine.sort_values("at")[["model", "at", "score"]].itertuples(index=False)
-    for place, (model, at, score) in enumerate(ordered):
+    ordered = mine.sort_values("at")
+    names = distinct([_short(str(model), family) for model in ordered["model"]], _LETTERS)
+    across = panel.transScale + panel.transLimits
+    for place, (name, at, score) in enumerate(
+        zip(names, ordered["at"], ordered["score"], strict=True)
+    ):
+        # A rising curve leaves room above on the left and below on the right of a point; taken in
+        # turn, the names of neighbours do not collide. At an end of the axis one side is left.
+        where = float(across.transform((panel.convert_xunits(at), score))[0])
+        room = len(name) * _LETTER_SHARE
+        left = where > room if place % 2 == 0 else where > 1 - room
         panel.annotate(
-            _short(str(model), family),
+            name,
             (at, score),
-            # A rising curve leaves room above on the left and below on the right of a point;
-            # taken in turn, the names of neighbours do not collide.
-            xytext=(-3, 3) if place % 2 == 0 else (3, -3),
+            xytext=(-3, 3) if left else (3, -3),
             textcoords="offset points",
-            ha="right" if place % 2 == 0 else "left",
-            va="bottom" if place % 2 == 0 else "top",
+            ha="right" if left else "left",
+            va="bottom" if left else "top",
             fontsize=7,
             color=BLACK if fitted else VERMILLION,
-            path_effects=halo,
+            path_effects=[withStroke(linewidth=2, foreground="white")],
             parse_math=False,
-        )
+        ).set_in_layout(False)  # else a long name takes its room from every panel
 
 
 def _short(model: str, family: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,20 +13,22 @@ from latentscale.data.frames import as_pandas
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL
 from latentscale.errors import DataError, listed
 from latentscale.expect import expect
+from latentscale.plots.labels import MOST_MODELS, MOST_PANELS, drawn
 from latentscale.plots.style import (
     BLUE,
     VERMILLION,
     OnAxes,
     Sheet,
     across_label,
-    heading,
+    headings,
     legend,
     name_rows,
     panels,
+    part_shown,
     score_axis,
     score_label,
     title,
-    with_unit,
+    unit_ending,
     within,
 )
 
@@ -41,6 +45,8 @@ def plot_forecast(
     observed: pd.DataFrame | None = None,
     *,
     prob: float = DEFAULT_PROB,
+    models: Sequence[str] | None = None,
+    benchmarks: Sequence[str] | None = None,
     ax: OnAxes = None,
 ) -> Sheet:
     """Draw forecast medians and intervals, with the measured scores where they are known.
@@ -55,6 +61,9 @@ def plot_forecast(
         ``score``. Where it is given, forecasts without a measured score are drawn pale.
     prob
         Probability of the equal-tailed interval of a new score.
+    models, benchmarks
+        Which are drawn, in this order; by default the first 40 models and the first 24 benchmarks
+        of the forecast, and the headline says if there are more.
     ax
         Axes to draw on in place of a new figure, one a panel; the result is then their figure.
 
@@ -67,8 +76,8 @@ def plot_forecast(
     Raises
     ------
     DataError
-        If `observed` is not a table, has no ``model`` column, or none of the forecast's models and
-        benchmarks.
+        If `observed` is not a table, has no ``model`` column, or none of the models and benchmarks
+        that are drawn; if `models` or `benchmarks` names one that the forecast does not hold.
     LatentscaleError
         If `prob` is not strictly between 0 and 1.
 
@@ -78,16 +87,20 @@ def plot_forecast(
     >>> ls.plots.plot_forecast(forecast).savefig("figure.png")
     """
     expect(forecast, Forecast, "forecast")
+    all_models = [str(name) for name in forecast.draws[MODEL].values]
+    all_benchmarks = [str(name) for name in forecast.draws[BENCHMARK].values]
+    models = drawn(all_models, models, MOST_MODELS, "models")
+    benchmarks = drawn(all_benchmarks, benchmarks, MOST_PANELS, "benchmarks")
     table = forecast.table(prob)
-    models = [str(name) for name in forecast.draws[MODEL].values]
-    benchmarks = [str(name) for name in forecast.draws[BENCHMARK].values]
+    table = table[table["model"].isin(models)]
     truth = None if observed is None else _measured(observed, models, benchmarks)
     height = 0.7 + _ROW_INCHES * len(models)
     columns = min(len(benchmarks), _COLUMNS)
     figure, axes = panels(len(benchmarks), columns=columns, width=2.4, height=height, ax=ax)
     place = {model: row for row, model in enumerate(models)}
+    endings = [unit_ending(name, forecast.units) for name in benchmarks]
+    headings(axes, benchmarks, endings, beside=models)
     for name, panel in zip(benchmarks, axes, strict=True):
-        heading(panel, with_unit(name, forecast.units))
         mine = table[table["benchmark"] == name]
         known = None if truth is None else truth[truth["benchmark"] == name]
         _intervals(panel, mine, place, known, prob)
@@ -97,10 +110,12 @@ def plot_forecast(
         within(panel, name, forecast.units)
         name_rows(panel, models)
     across_label(axes, columns, score_label(benchmarks, forecast.units))
+    cut = part_shown(len(models), len(all_models), "models")
+    cut += part_shown(len(benchmarks), len(all_benchmarks), "benchmarks")
     versus = "" if truth is None else ", beside the measured scores"
     title(
         figure,
-        f"Forecast scores{versus}",
+        f"Forecast scores{versus}{cut}",
         f"Dots: median. Lines: {prob:.0%} interval of a new score. Scales differ between panels.",
     )
     legend(figure, axes)

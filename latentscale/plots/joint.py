@@ -16,6 +16,7 @@ from latentscale.analysis.skills.skills import Skills
 from latentscale.dims import FAMILY, SAMPLE, SKILL
 from latentscale.errors import DataError, FitError, SpecError, listed, nearest
 from latentscale.expect import expect, expect_names
+from latentscale.plots.labels import distinct
 from latentscale.plots.skills import of_skill, zero_of
 from latentscale.plots.style import (
     BLACK,
@@ -24,7 +25,7 @@ from latentscale.plots.style import (
     OnAxes,
     Sheet,
     heading,
-    hosted,
+    legend,
     panels,
     title,
 )
@@ -41,6 +42,8 @@ _FEWEST: Final = 50
 """Draws of which 5 lie beyond a contour of 90%; of fewer its place is noise."""
 _MARGIN: Final = 0.35
 """Room around the draws, in their range: tails of the kernels end inside."""
+_LETTERS: Final = 24
+"""Of a skill's name beside an axis: at 9 points they fit the height of a panel."""
 _MOST_PANELS: Final = 6
 """Pairs of four skills: more are not read as one figure."""
 
@@ -103,10 +106,11 @@ def plot_joint_skills(
     chosen = _checked(families, known, "families", _MOST_FAMILIES)
     names = [str(name) for name in skills.family[SKILL].values]
     pairs = _pairs(pair, names)
+    shown = dict(zip(names, distinct(names, _LETTERS), strict=True))
     columns = min(len(pairs), ceil(sqrt(len(pairs))))
     figure, axes = panels(len(pairs), columns=columns, width=3.3, height=2.9, share_y=False, ax=ax)
     for (across, up), panel in zip(pairs, axes, strict=True):
-        heading(panel, f"{across} and {up}")
+        heading(panel, f"{shown[across]} and {shown[up]}")
         panel.axhline(0, color="#BBBBBB", lw=0.8, zorder=1)
         panel.axvline(0, color="#BBBBBB", lw=0.8, zorder=1)
         for family, colour, marker in zip(chosen, _COLOURS, _MARKERS, strict=False):
@@ -114,15 +118,15 @@ def plot_joint_skills(
             points = np.stack([draws.sel({SKILL: one}).values for one in (across, up)])
             _refuse_flat(points, (across, up), family)
             _contours(panel, points, colour, marker)
-        panel.set_xlabel(of_skill(across), parse_math=False)
-        panel.set_ylabel(of_skill(up), parse_math=False)
+        panel.set_xlabel(of_skill(shown[across]), parse_math=False)
+        panel.set_ylabel(of_skill(shown[up]), parse_math=False)
     title(
         figure,
         "Skills of families, two at a time",
         "Contours hold 50% and 90% of the posterior draws, marks are medians; "
         f"{zero_of(skills)} = 0.",
     )
-    _legend(figure, chosen)
+    legend(figure, axes, _marks(chosen))
     return figure
 
 
@@ -153,23 +157,15 @@ def _contours(panel: Axes, points: np.ndarray, colour: str, marker: str) -> None
     panel.plot(*np.median(points, axis=1), marker=marker, ms=4, color=colour, zorder=4)
 
 
-def _legend(figure: Sheet, families: list[str]) -> None:
-    marks = [
-        Line2D([], [], color=colour, lw=1.6, marker=marker, ms=4, label=name)
+def _marks(families: list[str]) -> dict[str, Line2D]:
+    """Return what stands for each family and each contour in the legend."""
+    marks = {
+        name: Line2D([], [], color=colour, lw=1.6, marker=marker, ms=4)
         for name, colour, marker in zip(families, _COLOURS, _MARKERS, strict=False)
-    ]
-    marks += [
-        Line2D([], [], color="#666666", lw=width, label=f"{prob:.0%} of draws")
-        for prob, width in zip(_PROBS, (0.9, 1.6), strict=True)
-    ]
-    host = hosted(figure)
-    drawn = (
-        host[-1].legend(handles=marks, frameon=False)
-        if host
-        else figure.legend(handles=marks, loc="outside lower left", ncols=3, frameon=False)
-    )
-    for text in drawn.get_texts():
-        text.set_parse_math(False)
+    }
+    for prob, width in zip(_PROBS, (0.9, 1.6), strict=True):
+        marks[f"{prob:.0%} of draws"] = Line2D([], [], color="#666666", lw=width)
+    return marks
 
 
 def _pairs(pair: tuple[str, str] | None, names: list[str]) -> list[tuple[str, str]]:

@@ -285,6 +285,10 @@ def plot_influence(influence: FamilyInfluence, *, rows: int = _SHOWN, ax: OnAxes
     weight.axvline(
         influence.k_limit, color=BLACK, lw=1, ls="--", label=f"limit {influence.k_limit:.2f}"
     )
+    for place in places[~np.isfinite(table["pareto_k"])]:  # one draw has all the weight
+        weight.text(
+            0.98, place, "infinite", transform=weight.get_yaxis_transform(), ha="right", va="center"
+        )
     weight.set_xlabel("Pareto k")
     for panel in (change, weight):
         name_rows(panel, [str(name) for name in table["family"]], limit=_MAX_NAME)

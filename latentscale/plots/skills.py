@@ -25,7 +25,7 @@ from latentscale.plots.style import (
     VERMILLION,
     OnAxes,
     Sheet,
-    heading,
+    headings,
     legend,
     name_rows,
     panels,
@@ -79,8 +79,8 @@ def plot_loadings(skills: Skills, *, ax: OnAxes = None) -> Sheet:
     names = [str(name) for name in skills.loading[SKILL].values]
     rows = list(dict.fromkeys(wide["benchmark"]))
     figure, axes = _rows_of(names, len(rows), ax)
+    headings(axes, [of_skill(name) for name in names], beside=rows)
     for name, panel in zip(names, axes, strict=True):
-        heading(panel, of_skill(name))
         outer, inner = (table[table["skill"] == name] for table in (wide, narrow))
         _intervals(panel, outer, inner, skills.is_posterior)
         panel.axvline(0, color=GREY, lw=0.9, zorder=1)
@@ -157,8 +157,8 @@ def plot_family_skills(skills: Skills, families: Sequence[str], *, ax: OnAxes = 
     chosen = _checked(families, list(dict.fromkeys(wide[FAMILY])))
     names = [str(name) for name in skills.loading[SKILL].values]
     figure, axes = _rows_of(names, len(chosen), ax)
+    headings(axes, [of_skill(name) for name in names], beside=chosen)
     for name, panel in zip(names, axes, strict=True):
-        heading(panel, of_skill(name))
         outer, inner = (
             table[table["skill"] == name].set_index(FAMILY).loc[chosen].reset_index()
             for table in (wide, narrow)
@@ -230,6 +230,8 @@ def plot_variance_shares(shares: VarianceShares, *, ax: OnAxes = None) -> Sheet:
     for component in table.columns:
         colour, hatch = fills[component]
         share = table[component].to_numpy(dtype=float)
+        if not share.any():  # a term that the table gives nothing to do
+            continue
         start = np.where(share >= 0, right, left)
         panel.barh(
             place,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from io import BytesIO
-from itertools import count
 from math import ceil, floor, log10
 from os import PathLike
 from pathlib import Path
@@ -26,6 +25,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from latentscale.errors import LatentscaleError
 from latentscale.files import FIGURE_ENDINGS, checked_ending, is_stream, replacing, writable_path
+from latentscale.plots.labels import distinct
 
 # Okabe and Ito 2008, "Color universal design": distinguishable with every kind of colour vision.
 BLACK: Final = "#000000"
@@ -51,6 +51,10 @@ SCORE_LABEL: Final = "score (%)"
 
 ROW_LETTERS: Final = 30
 """Letters of a name beside a row; longer ones are cut: panels keep most of the figure."""
+
+_WIDE_SPAN: Final = 100.0
+"""Largest over smallest value from which an axis is logarithmic: on a linear one the smallest lies
+within a hundredth of its end, and most scores in minutes or dollars with it."""
 
 _FULL_DECADES: Final = 1.5
 """Below so many decades an axis shows more ticks than the powers of ten."""
@@ -81,6 +85,16 @@ _LINE_INCHES: Final = 0.2
 """Height of a line of captions, at 10 points and 1.4 lines."""
 _BOLD_INCHES: Final = 0.095
 """Mean width of a letter over a panel, bold at 9.5 points."""
+_LEGEND_INCHES: Final = 0.07
+"""Mean width of a letter of the legend, at 8.5 points."""
+_LEGEND_LINES: Final = 2
+"""Lines of the legend for which a figure's height has room; more add to it."""
+_HANDLE_INCHES: Final = 0.6
+"""Width of what is beside a letter in a column of the legend: the line or mark, and the gaps."""
+_ROW_LETTER_INCHES: Final = 0.06
+"""Mean width of a letter of a row's name, at 8 points."""
+_GAP_INCHES: Final = 0.15
+"""Of a panel's width: the gap to the next panel."""
 _AXIS_INCHES: Final = 0.5
 """Of a panel's width: numbers of its vertical axis and the gap to the next panel."""
 
@@ -265,19 +279,45 @@ def hosted(figure: Figure) -> list[Axes]:
 
 
 def heading(panel: Axes, name: str) -> None:
-    """Write the name of a panel's benchmark over it, in two lines or cut where it is long.
+    """Write the name of a panel over it (see `headings`)."""
+    headings([panel], [name])
 
-    Of a name that is cut both ends are kept: names often begin alike, and units are at the end.
+
+def headings(
+    axes: Sequence[Axes],
+    names: Sequence[str],
+    endings: Sequence[str] = (),
+    *,
+    beside: Sequence[str] = (),
+) -> None:
+    """Write the names of panels over them, in a few lines or cut where they are long.
+
+    Names that are cut stay different from one another, and keep their units in brackets.
+
+    Parameters
+    ----------
+    axes, names
+        Panels, and the name of each.
+    endings
+        What follows each name and is never cut, such as its unit or threshold.
+    beside
+        Names of rows, left of the first panel of a line, which narrow all.
     """
-    figure: Any = panel.get_figure()
+    endings = endings or [""] * len(names)
+    figure: Any = axes[0].get_figure()
     if not hosted(figure):
-        grid = panel.get_subplotspec()
+        grid = axes[0].get_subplotspec()
         across = 1 if grid is None else grid.get_gridspec().ncols
-        fits = int((figure.get_figwidth() / across - _AXIS_INCHES) / _BOLD_INCHES)
-        if len(name) > 2 * fits:
-            name = f"{name[: fits - 3].rstrip()}… {name[3 - fits :].lstrip()}"
-        name = fill(name, fits)
-    panel.set_title(name, loc="left", fontsize=9.5, fontweight="bold", parse_math=False)
+        letters = min(max(map(len, beside), default=0), ROW_LETTERS)
+        width = (figure.get_figwidth() - letters * _ROW_LETTER_INCHES) / across
+        fits = int((width - (_GAP_INCHES if beside else _AXIS_INCHES)) / _BOLD_INCHES)
+        room = 2 * fits - max(map(len, endings))
+        cut = distinct(names, max(room, fits), keep_end=True)
+        texts = [fill(f"{name}{end}", fits) for name, end in zip(cut, endings, strict=True)]
+    else:
+        texts = [f"{name}{end}" for name, end in zip(names, endings, strict=True)]
+    for panel, text in zip(axes, texts, strict=True):
+        panel.set_title(text, loc="left", fontsize=9.5, fontweight="bold", parse_math=False)
 
 
 def title(figure: Figure, headline: str, caption: str) -> None:
@@ -342,18 +382,33 @@ def _natural(value: float, _position: int | None = None) -> str:
 
 
 def score_axis(axis: Any, name: str, units: Mapping[str, str]) -> None:
-    """Show a benchmark's scores on one axis: fractions as percentages, others as they are."""
+    """Show a benchmark's scores on one axis: fractions as percentages, others as they are.
+
+    The axis of others, such as minutes, is logarithmic where all that is drawn is above 0 and
+    spans two decades or more; call it when all is drawn.
+    """
     if name not in units:
         percent_axis(axis)
+        return
+    low, high = axis.get_data_interval()
+    if low > 0 and high / low >= _WIDE_SPAN:
+        set_scale = axis.axes.set_xscale if axis.axis_name == "x" else axis.axes.set_yscale
+        set_scale("log")
+        log_axis(axis, low, high)
+
+
+def unit_ending(name: str, units: Mapping[str, str]) -> str:
+    """Return what follows a benchmark's name: its unit in brackets unless it is percent.
+
+    Nothing follows a name that states its unit, such as "horizon (minutes)".
+    """
+    unit = f"({units[name]})" if name in units else ""
+    return "" if unit in name else f" {unit}"
 
 
 def with_unit(name: str, units: Mapping[str, str]) -> str:
-    """Return what a panel of a benchmark is called: its unit is said unless it is percent.
-
-    A name that states its unit, such as "horizon (minutes)", stays as it is.
-    """
-    unit = f"({units[name]})" if name in units else ""
-    return name if unit in name else f"{name} {unit}"
+    """Return what an axis of a benchmark's scores is called (see `unit_ending`)."""
+    return f"{name}{unit_ending(name, units)}"
 
 
 def score_label(names: Sequence[str], units: Mapping[str, str]) -> str:
@@ -362,37 +417,6 @@ def score_label(names: Sequence[str], units: Mapping[str, str]) -> str:
     if not own:
         return SCORE_LABEL
     return "score" if len(own) == len(names) else "score (% or named unit)"
-
-
-def distinct(names: Sequence[str], limit: int) -> list[str]:
-    """Return names of at most `limit` letters, cut so that different names stay different.
-
-    The end is cut where the beginnings differ, else the middle; numbers tell apart what neither
-    does.
-
-    Parameters
-    ----------
-    names
-        Names, with repetitions.
-    limit
-        Letters that a name may have.
-    """
-    left = limit // 2
-    kept: dict[str, str] = {}
-    for name in dict.fromkeys(names):
-        taken = set(kept.values())
-        options = [name] if len(name) <= limit else [f"{name[: limit - 1]}…"]
-        options.append(f"{name[:left]}…{name[left + 1 - limit :]}")
-        number = next(n for n in count(2) if f"{name[: limit - 4]}… {n}" not in taken)
-        options.append(f"{name[: limit - 4]}… {number}")
-        kept[name] = next(option for option in options if option not in taken)
-    # A name that was cut at its end gives way to the middle where a later one begins alike.
-    ends = Counter(name[: limit - 1] for name in kept if len(name) > limit)
-    for name in kept:
-        middle = f"{name[:left]}…{name[left + 1 - limit :]}"
-        if len(name) > limit and ends[name[: limit - 1]] > 1 and middle not in kept.values():
-            kept[name] = middle
-    return [kept[name] for name in names]
 
 
 def name_rows(panel: Axes, names: Sequence[str], *, limit: int | None = ROW_LETTERS) -> None:
@@ -419,9 +443,17 @@ def within(panel: Axes, name: str, units: Mapping[str, str]) -> None:
         panel.set_xlim(max(low, 0.0), min(high, 1.0))
 
 
-def legend(figure: Figure, axes: list[Axes]) -> None:
-    """Put one legend under all panels; each label once."""
-    handles: dict[str, Any] = {}
+def legend(figure: Figure, axes: list[Axes], extra: Mapping[str, Any] | None = None) -> None:
+    """Put one legend under all panels; each label once, cut where it is wider than the figure.
+
+    Parameters
+    ----------
+    figure, axes
+        The figure, and its panels.
+    extra
+        Further handles by label, before those of the panels.
+    """
+    handles = dict(extra or {})
     for panel in axes:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
@@ -436,12 +468,18 @@ def legend(figure: Figure, axes: list[Axes]) -> None:
             frameon=False,
         )
     else:
+        width = figure.get_figwidth()
+        labels = distinct(list(handles), int((width - _HANDLE_INCHES) / _LEGEND_INCHES))
+        widest = max(map(len, labels), default=0) * _LEGEND_INCHES + _HANDLE_INCHES
+        columns = max(1, min(len(handles), 3, int(width / widest)))
+        more = max(0, ceil(len(handles) / columns) - _LEGEND_LINES)
+        figure.set_figheight(figure.get_figheight() + _LINE_INCHES * more)
         with mpl.rc_context(_STYLE):
             drawn = figure.legend(
                 list(handles.values()),
-                list(handles),
+                labels,
                 loc="outside lower left",
-                ncols=min(len(handles), 3),
+                ncols=columns,
                 fontsize=8.5,
             )
     for text in drawn.get_texts():  # names of levels may hold dollar signs

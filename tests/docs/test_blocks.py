@@ -44,6 +44,8 @@ SHORTER: Final = {
     "ls.NUTS(draws=250, tune=300)": "ls.NUTS(draws=60, tune=100, chains=2)",
     'backend="numpyro", draws=500, tune=500': 'backend="numpyro", draws=50, tune=50',
     "    frame=planned,\n": "    frame=planned,\n    method=ls.Laplace(draws=200),\n",
+    "draws=2000, tune=1000, chains=4, target_accept=0.95": "draws=50, tune=50, chains=2",
+    "method=ls.NUTS(draws=500, chains=2), seed=1": "method=ls.Laplace(draws=200), seed=1",
     'folder="folds", workers=2': 'folder="folds", method=ls.Laplace(draws=200)',
     "fit --scores scores.csv": "fit --spec pooled_flops --draws 200 --tune 200 --scores scores.csv",
     "backtest --scores": "backtest --spec pooled_flops --method Laplace --scores",
@@ -108,6 +110,7 @@ NOT_RUN: Final = {
     "python -m benchmarks.accuracy.run": "benchmarks/accuracy/RESULTS.md: a day",
     "python -m benchmarks.subsampled.run exact": "benchmarks/subsampled/run.py: after nuts",
     "python benchmarks/accuracy.py": "docs/upgrade.md: its place in 0.1",
+    "python -m notebooks.execute": "notebooks/execute.py: tests/notebooks runs them with few draws",
     "python docs/make_fits.py": "docs/make_fits.py: minutes; the pages load what it saved",
     "python -W error::DeprecationWarning:__main__ script.py": "docs/upgrade.md: a reader's script",
     "git worktree add ../then <commit>": "CONTRIBUTING.md: a release's commit",
@@ -167,7 +170,7 @@ def test_what_is_shortened_and_given_is_on_the_pages() -> None:
 
 
 def test_blocks_of_code_are_of_kinds_that_are_run() -> None:
-    others = {"toctree", "include", "literalinclude", "figure", "measured", "text"}
+    others = {"toctree", "include", "literalinclude", "figure", "measured", "text", "thumbnails"}
     kinds = {kind for text in PAGES.values() for kind, _ in blocks(text)}
     assert kinds - others == {"python", "code-cell", "sh"}
 

@@ -176,3 +176,29 @@ def test_benchmarks_of_other_units_have_axes_of_their_own(curve: Curve) -> None:
     panels = plot_curve(replace(curve, units={first: "Elo"})).axes
     assert panels[1].get_ylim() == (0, 1)
     assert panels[0].get_ylim() != (0, 1)
+
+
+def test_long_names_of_models_leave_the_panels_their_room(curve: Curve) -> None:
+    names = ["f-instruct-thinking-preview-2025-001", "f-instruct-thinking-preview-2025-002"]
+    at = [float(curve.draws["at"][0]), float(curve.draws["at"][-1])]
+    observed = pd.DataFrame({"model": names, "benchmark": "arc", "at": at, "score": [0.2, 0.8]})
+    figure = plot_curve(replace(curve, observed=observed))
+    figure.draw_without_rendering()
+    panel = figure.axes[0]
+    box = panel.get_window_extent()
+    assert box.width > 0.15 * figure.bbox.width  # four panels side by side
+    (first, last) = [text.get_window_extent() for text in panel.texts]
+    assert [text.get_text()[-3:] for text in panel.texts] == ["001", "002"]
+    assert box.x0 <= first.x0 and last.x1 <= box.x1
+
+
+def test_a_curve_of_many_benchmarks_says_how_many_it_shows(curve: Curve) -> None:
+    names = [f"b{k}" for k in range(26)]
+
+    def spread(draws: Any) -> Any:
+        return draws.isel(benchmark=[0] * 26).assign_coords(benchmark=names)
+
+    draws, mean = spread(curve.draws), spread(curve.mean_draws)
+    figure = plot_curve(replace(curve, draws=draws, mean_draws=mean))
+    assert [panel.get_title(loc="left") for panel in figure.axes] == names[:24]
+    assert "24 of 26 benchmarks shown" in figure.get_suptitle()

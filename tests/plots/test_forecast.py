@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -116,3 +117,43 @@ def test_axes_are_percentages_and_the_figure_can_be_saved(
 def test_measured_scores_of_another_library_are_drawn(forecast: Forecast) -> None:
     polars = pytest.importorskip("polars")
     assert plot_forecast(forecast, polars.from_pandas(WIDE)) is not None
+
+
+def _many(forecast: Forecast, models: int, benchmarks: int) -> Forecast:
+    """Return the forecast with its first model and benchmark under many names."""
+
+    def spread(draws: Any) -> Any:
+        names = {"benchmark": [f"b{k}" for k in range(benchmarks)]}
+        draws = draws.isel(benchmark=[0] * benchmarks)
+        if "model" in draws.dims:
+            names["model"] = [f"m{k}" for k in range(models)]
+            draws = draws.isel(model=[0] * models)
+        return draws.assign_coords(names)
+
+    about = forecast.models.isel(model=[0] * models)
+    return replace(
+        forecast,
+        draws=spread(forecast.draws),
+        mean_draws=spread(forecast.mean_draws),
+        precision_draws=spread(forecast.precision_draws),
+        models=about.assign_coords(model=[f"m{k}" for k in range(models)]),
+    )
+
+
+def test_a_forecast_of_many_says_how_much_it_shows_and_draws_what_is_asked(
+    forecast: Forecast,
+) -> None:
+    many = _many(forecast, 50, 30)
+    figure = plot_forecast(many)
+    assert len(figure.axes) == 24
+    headline = " ".join(figure.get_suptitle().split())
+    assert "40 of 50 models shown, 24 of 30 benchmarks shown" in headline
+    assert len(_lines(figure.axes[0], "90% interval")) == 40
+    chosen = plot_forecast(many, models=["m49", "m3"], benchmarks=["b29"])
+    (panel,) = chosen.axes
+    assert panel.get_title(loc="left") == "b29"
+    assert [text.get_text() for text in panel.get_yticklabels()] == ["m49", "m3"]
+    lower = many.table(0.9).set_index(["model", "benchmark"])["lower"]
+    assert _lines(panel, "90% interval")[0][0] == lower["m49", "b29"]
+    with pytest.raises(DataError, match='models: "m50" is not in the forecast'):
+        plot_forecast(many, models=["m50"])

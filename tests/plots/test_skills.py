@@ -195,3 +195,40 @@ def test_benchmarks_without_a_variance_are_named(shares: VarianceShares) -> None
     assert "Not drawn" not in plot_variance_shares(shares).get_suptitle()
     some = plot_variance_shares(replace(shares, left_out=("quiz", "code"))).get_suptitle()
     assert 'fewer than two models: "quiz", "code"' in " ".join(some.split())
+
+
+def test_long_names_of_skills_and_families_stay_inside_the_figure(skills: Skills) -> None:
+    assert skills.family is not None
+    own = [f"lm-evaluation-harness mmlu, subject {k:02d}, five shots, acc_norm" for k in range(2)]
+    names = [f"organisation-with-a-long-name/family-of-models-series-{k}" for k in range(4)]
+    family = skills.family.assign_coords(skill=own, family=names)
+    figure = plot_joint_skills(replace(skills, family=family), names)
+    figure.draw_without_rendering()
+    (panel,) = figure.axes
+    label = panel.yaxis.label.get_window_extent()
+    caption = figure.texts[0].get_window_extent()
+    assert figure.bbox.y0 <= label.y0 and label.y1 <= caption.y0
+    assert figure.legends[0].get_window_extent().x1 <= figure.bbox.x1
+    assert "00" in panel.get_xlabel() and "01" in panel.get_ylabel()
+    own = [f"evaluation_harness_commonsense_mathematics_{k}_acc_norm" for k in range(2)]
+    family = family.assign_coords(skill=own)
+    side = plot_loadings(replace(skills, family=family, loading=_renamed(skills.loading, own)))
+    side.draw_without_rendering()
+    first, second = [one._left_title.get_window_extent() for one in side.axes]  # type: ignore[attr-defined]
+    assert first.x1 < second.x0 and second.x1 <= side.bbox.x1
+
+
+def _renamed(loading: xr.DataArray, skills: list[str]) -> xr.DataArray:
+    """Return loadings of skills and benchmarks with long names."""
+    rows = [f"{name}, as reported by its developers in 2025" for name in BENCHMARKS]
+    return loading.assign_coords(skill=skills, benchmark=rows)
+
+
+def test_a_component_that_is_nothing_everywhere_is_not_in_the_legend(
+    shares: VarianceShares,
+) -> None:
+    component = str(shares.draws["component"].values[0])
+    nothing = shares.draws.where(shares.draws["component"] != component, 0.0)
+    for given, here in ((shares, True), (replace(shares, draws=nothing), False)):
+        texts = [one.get_text() for one in plot_variance_shares(given).legends[0].get_texts()]
+        assert (component in texts) is here

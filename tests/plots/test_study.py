@@ -276,3 +276,8 @@ def test_influence(tmp_path: Path) -> None:
     sound = plot_influence(FamilyInfluence(families.iloc[1:], pd.DataFrame(), 0.7))
     labels = [text.get_text() for text in sound.legends[0].get_texts()]
     assert "reliable" in labels and not any("rough" in label for label in labels)
+    without_draws = families.assign(pareto_k=[np.inf, 0.3])
+    change, weight = plot_influence(FamilyInfluence(without_draws, pd.DataFrame(), 0.7)).axes
+    (said,) = [text for text in weight.texts if text.get_text() == "infinite"]
+    names = [text.get_text() for text in change.get_yticklabels()]
+    assert names[int(said.get_position()[1])] == "opt"

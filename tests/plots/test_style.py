@@ -10,15 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latentscale.errors import LatentscaleError
+from latentscale.errors import DataError, LatentscaleError
+from latentscale.plots.labels import distinct, drawn
 from latentscale.plots.style import (
     Sheet,
-    distinct,
     heading,
+    headings,
+    legend,
     log_axis,
     name_rows,
     panels,
     percent_axis,
+    score_axis,
     title,
     within,
 )
@@ -173,3 +176,63 @@ def test_names_beside_rows_leave_room_for_the_panel() -> None:
     name_rows(panel, LONG)
     shown = [text.get_text() for text in panel.get_yticklabels()]
     assert max(map(len, shown)) <= 30 and len(set(shown)) == len(LONG)
+
+
+SUBSETS = [f"lm-evaluation-harness mmlu, subject {k:02d}, five shots, acc_norm" for k in range(12)]
+
+
+def test_names_that_differ_in_their_middle_keep_what_differs() -> None:
+    cut = distinct(SUBSETS, 30)
+    assert len(set(cut)) == 12 and max(map(len, cut)) <= 30
+    assert all(f"{k:02d}" in name for k, name in enumerate(cut))
+    assert distinct(SUBSETS[:1], 30) == [f"{SUBSETS[0][:29]}…"]
+
+
+def test_names_over_panels_stay_different_and_keep_their_ending() -> None:
+    _, axes = panels(12, columns=4, width=2.4, height=1.0)
+    headings(axes, SUBSETS, [" (minutes)"] * 12)
+    shown = [" ".join(panel.get_title(loc="left").split()) for panel in axes]
+    assert all(f"{k:02d}" in name for k, name in enumerate(shown))
+    assert all(name.endswith("(minutes)") for name in shown)
+
+
+def test_names_of_a_legend_stay_inside_its_figure() -> None:
+    figure, (panel,) = panels(1, columns=1, width=6.6, height=2)
+    for name in (*LONG, "organisation-with-a-long-name/family-of-models-" * 3):
+        panel.plot([0, 1], [0, 1], label=name)
+    legend(figure, [panel])
+    figure.draw_without_rendering()
+    (box,) = [one.get_window_extent() for one in figure.legends]
+    assert box.x1 <= figure.bbox.x1 and box.y1 < panel.get_window_extent().y0
+
+
+@pytest.mark.parametrize(
+    ("values", "name", "scale"),
+    [
+        ([0.5, 60.0], "minutes", "log"),
+        ([0.0, 60.0], "minutes", "linear"),  # 0 has no place on a logarithmic axis
+        ([1000.0, 1500.0], "elo", "linear"),
+        ([0.001, 0.9], "mmlu", "linear"),  # a percentage
+    ],
+)
+def test_scores_that_span_two_decades_have_a_logarithmic_axis(
+    values: list[float], name: str, scale: str
+) -> None:
+    _, (panel,) = panels(1, columns=1, width=3, height=2)
+    panel.scatter(values, [0, 1])
+    score_axis(panel.xaxis, name, {"minutes": "minutes", "elo": "Elo"})
+    assert panel.get_xscale() == scale and panel.get_yscale() == "linear"
+    low, high = panel.get_xlim()
+    assert low <= values[0] and values[1] <= high
+
+
+def test_what_is_drawn_is_what_is_asked_for() -> None:
+    names = [f"b{k}" for k in range(30)]
+    assert drawn(names, None, 24, "benchmarks") == names[:24]
+    assert drawn(names, ["b29", "b0", "b29"], 24, "benchmarks") == ["b29", "b0"]
+    with pytest.raises(DataError, match='benchmarks: "b30" is not in the forecast'):
+        drawn(names, ["b30"], 24, "benchmarks")
+    with pytest.raises(DataError, match="benchmarks is empty"):
+        drawn(names, [], 24, "benchmarks")
+    with pytest.raises(DataError, match="must be a list of names"):
+        drawn(names, "b1", 24, "benchmarks")
