@@ -202,7 +202,7 @@ def _contrasted(read: dict[str, str]) -> list[str]:
 
 
 def _without_reasoning(name: str) -> str:
-    """Return a name in small letters without the words that say that a model reasons."""
+    """Return a name in lower case without the words that say that a model reasons."""
     words = re.findall(r"[^\W_]+(?:\.\d+)*", name.casefold())
     return " ".join(word for word in words if word not in _REASONING_WORDS)
 

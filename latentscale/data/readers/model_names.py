@@ -31,8 +31,8 @@ _LEVEL: Final = re.compile(rf"(?<![a-z])(?:{_LEVELS}|max)(?![a-z])")
 _BUDGET: Final = re.compile(r"\d+k")
 """What brackets may hold, in lower case."""
 _OF_SETTING: Final = re.compile(
-    rf"{_LEVELS}|max|non?|none|off|unknown|default|(?:non?)?{_MODE}|effort|adaptive|extended|mode|budget"
-    r"|length|tokens|with|w|extra|very|\d+k"
+    rf"{_LEVELS}|max|non?|none|off|unknown|default|(?:non?)?{_MODE}|effort|adaptive|extended|mode"
+    r"|budget|length|tokens|with|w|extra|very|\d+k"
 )
 """Words in brackets that say nothing but the setting; "Fast" in "(Fast Reasoning)" is a model's."""
 _DATED: Final = re.compile(
