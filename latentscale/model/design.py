@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -31,10 +32,7 @@ from latentscale.model.scaled import known_curve
 from latentscale.model.without_effect import warn_of_no_effect
 
 _TOKENS = "tokens_t"
-_INSTEAD = (
-    "Give these when the table is read, or fit a spec that needs neither sizes nor tokens, such as "
-    '"capabilities".'
-)
+_WITHOUT_SIZES = 'fit a spec that needs neither sizes nor tokens, such as "capabilities"'
 
 
 @dataclass(frozen=True)
@@ -309,7 +307,7 @@ def _usable(spec: ModelSpec, scores: Scores) -> tuple[Scores, tuple[str, ...]]:
     if not keep.any():
         raise DataError(
             f'No row can be used by the spec "{spec.name}": no model has '
-            f"{f'both a score and {needed}. {_INSTEAD}' if missing else 'a score.'}"
+            f"{f'both a score and {needed}. {_instead(missing)}' if missing else 'a score.'}"
         )
     without = names[~known & scored]
     if len(without):
@@ -323,6 +321,13 @@ def _usable(spec: ModelSpec, scores: Scores) -> tuple[Scores, tuple[str, ...]]:
             benchmarks=[str(b) for b in kept.dataset[BENCHMARK].values[~empty.values]]
         )
     return kept, left_out
+
+
+def _instead(missing: Iterable[str]) -> str:
+    """Return what to do where no model states all features that a spec needs."""
+    sizes = {"params_b", _TOKENS}
+    other = _WITHOUT_SIZES if sizes & set(missing) else "take their covariates out of the spec"
+    return f"Give these when the table is read, or {other}."
 
 
 def _warn_of_mixtures(spec: ModelSpec, scores: Scores) -> None:

@@ -230,3 +230,14 @@ def test_mixtures_whose_compute_counts_all_parameters_are_named(frame: pd.DataFr
         warnings.simplefilter("error")
         design(SIZE, scores)
         design(FLOPS, scores_of(frame.assign(flops=1e22)))
+
+
+def test_a_feature_that_no_model_states_is_named_with_what_to_do_without_it(
+    frame: pd.DataFrame,
+) -> None:
+    undated = scores_of(frame)
+    spec = SIZE.with_({"name": "dated", "covariates": ["released"]})
+    with pytest.raises(DataError) as refused:
+        design(spec, undated)
+    assert "take their covariates out of the spec" in str(refused.value)
+    assert "sizes" not in str(refused.value)
