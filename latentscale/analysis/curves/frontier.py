@@ -11,7 +11,9 @@ import xarray as xr
 
 from latentscale.analysis.curves.best_by_date import DATE, best_by_date, best_by_level
 from latentscale.analysis.curves.releases import (
+    CANDIDATES,
     RELEASED,
+    drawn_to_come,
     releases_a_year,
     releases_to_come,
     with_drawn_releases,
@@ -229,13 +231,14 @@ def frontier(
     those without one are left out, however good they are. After it, releases are simulated: each
     has the family and the features of a model of the table's last year, taken in turns that begin
     with the latest and spread over the year, a later date, and deviations of its own; so the
-    frontier rises by the trend in dates, and by luck. They are evenly spaced: the first is due one
-    interval (a year over `per_year`) after the last fitted release, so that a date before it has
-    none. Rows of the table that differ in the features ``reasoning`` and ``effort`` alone are one
-    release, of which the best setting counts; settings share its deviations, their residuals as
-    far as fitted settings do where the spec has ``skills.release``. That future releases are as
-    many and of the kinds that the table has is an assumption: tables of hubs hold mostly leading
-    models.
+    frontier rises by the trend in dates, and by luck. Which come, and when, is drawn: candidates
+    are evenly spaced, three for each release that is due, and each comes in a third of the draws.
+    The first candidate is a third of an interval (a year over `per_year`) after the last fitted
+    release, so that a date before it has none. Rows of the table that differ in the features
+    ``reasoning`` and ``effort`` alone are one release, of which the best setting counts; settings
+    share its deviations, their residuals as far as fitted settings do where the spec has
+    ``skills.release``. That future releases are about as many and of the kinds that the table has
+    is an assumption: tables of hubs hold mostly leading models.
 
     Which models are measured is not modelled. Hubs measure a model the sooner the stronger it is
     thought to be, more so from year to year; a trend in dates then takes in this change of
@@ -254,9 +257,7 @@ def frontier(
     by
         A frontier for each level of ``"family"``, ``"lineage"`` or a category of the table, such
         as ``"provider"``; by default one of all models. Models without a level have none. A level
-        that released nothing in the table's last year is taken to release nothing more. Which
-        models a level releases, and when, is the same in all draws: where it releases a few a
-        year, the interval is too narrow as a forecast of what it will really have released.
+        that released nothing in the table's last year is taken to release nothing more.
     anchors
         As for `latentscale.capability_index`; needed without `benchmark`, and refused with it.
     per_year
@@ -303,9 +304,11 @@ def frontier(
     posterior = fit.samples.isel({SAMPLE: spread_draws(fit, draws)})
     value = _valued(fit, benchmark, anchors)
     fitted = value(fit.evaluator.at(posterior, table, residuals="fitted"))
+    down = benchmark is not None and bool(lower_is_better(table).sel({BENCHMARK: benchmark}))
+    sign = -1.0 if down else 1.0
     later, coming = None, None
     if when.max() > np.nanmax(released) and rate > 0:
-        coming = releases_to_come(fit, released, when.max(), rate)
+        coming = releases_to_come(fit, released, when.max(), CANDIDATES * rate)
     if coming is not None:
         planned = planned_rows(fit, coming.rows)
         shared, own = (
@@ -318,9 +321,10 @@ def frontier(
         effects = model_effects_of_raw(fit.spec, posterior, raw)
         sampled = with_drawn_releases(fit, posterior, coming, planned, rng)
         values = value(fit.evaluator.at(sampled, planned, residuals=effects))
+        span = when.max() - np.nanmax(released)
+        comes = drawn_to_come(coming, rate, span, posterior.sizes[SAMPLE], rng)
+        values = values.where(comes, -np.inf * sign)  # never the best
         later = (values, coming.rows[RELEASED].to_numpy(dtype="datetime64[ns]"))
-    down = benchmark is not None and bool(lower_is_better(table).sel({BENCHMARK: benchmark}))
-    sign = -1.0 if down else 1.0
     if by is None or groups is None:
         best = best_by_date(when, (fitted, released), later, sign)
     else:

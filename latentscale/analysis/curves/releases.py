@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from latentscale.data.releases import features_of_models, release_of_rows
-from latentscale.dims import MODEL
+from latentscale.dims import MODEL, SAMPLE
 from latentscale.errors import DataError, SpecError
 from latentscale.model.left_open import with_drawn_features
 from latentscale.posterior.fit import Fit
@@ -19,6 +19,9 @@ RELEASED = "released"
 YEAR = pd.Timedelta(days=365.25).to_numpy()
 _ROUNDING = 1e-9
 """Relative: a release due on the last date itself counts, whatever binary makes of its date."""
+CANDIDATES = 3
+"""Candidates for each release that is due, one of which comes in a draw on average: the variance of
+their number is then two thirds of that of a Poisson process, and more of them take longer."""
 _MOST_ROWS = 300
 """Rows simulated: the best of more of them is hardly better, and memory grows with each."""
 
@@ -143,6 +146,29 @@ def releases_to_come(
     taken = rows.iloc[np.concatenate(places)].reset_index(drop=True)
     labels = _labels(names, which)
     return ReleasesToCome(taken.assign(**{MODEL: labels, RELEASED: days}), names[which])
+
+
+def drawn_to_come(
+    coming: ReleasesToCome, rate: float, span: np.timedelta64, count: int, rng: np.random.Generator
+) -> xr.DataArray:
+    """Return which rows come in which draw, dims (model, sample): their schedule is not known.
+
+    Parameters
+    ----------
+    coming
+        Candidates: `CANDIDATES` times as many as are due, or as many as can be simulated.
+    rate, span
+        Releases due a year, and the time up to the last date.
+    count
+        Number of draws.
+    rng
+        Source of random numbers; candidates up to a date have theirs, however many follow.
+    """
+    names = coming.names
+    share = min(1.0, max(1 / CANDIDATES, rate * (span / YEAR) / (len(names) + 1)))
+    drawn = rng.spawn(1)[0].random((len(names), count)) < share
+    of_row = pd.Index(names).get_indexer(coming.release)
+    return xr.DataArray(drawn[of_row], dims=(MODEL, SAMPLE))
 
 
 def spread_order(count: int) -> list[int]:

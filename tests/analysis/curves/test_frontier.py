@@ -12,6 +12,7 @@ import xarray as xr
 
 import latentscale as ls
 from latentscale.analysis.curves.releases import (
+    drawn_to_come,
     releases_to_come,
     spread_order,
     with_drawn_releases,
@@ -409,6 +410,34 @@ def test_a_second_effort_of_every_model_adds_no_releases(with_efforts: Fit) -> N
     days = coming.rows.groupby(coming.release, sort=False)["released"].first()
     assert (abs(days.to_numpy() - due) <= np.timedelta64(1, "s")).all()
     assert due[-1] <= until < due[-1] + apart
+
+
+def test_the_schedule_of_releases_is_drawn(with_efforts: Fit) -> None:
+    """Settings come together, one candidate in three, and the first whatever follows."""
+    released = with_efforts.scores.dataset["released"].values
+    spans = [np.timedelta64(200, "D"), np.timedelta64(400, "D")]
+    few, many = (
+        releases_to_come(with_efforts, released, released.max() + span, 30.0) for span in spans
+    )
+    short, long = (
+        drawn_to_come(coming, 10.0, span, 500, np.random.default_rng(1)).values
+        for coming, span in zip((few, many), spans, strict=True)
+    )
+    assert long.shape == (len(many.rows), 500)
+    np.testing.assert_array_equal(short, long[: len(short)])
+    by_release = pd.DataFrame(long).groupby(many.release, sort=False)
+    assert (by_release.nunique() == 1).all(axis=None)
+    drawn = by_release.first()
+    assert abs(drawn.to_numpy().mean() - 1 / 3) < 4 * np.sqrt(2 / 9 / drawn.size)
+    assert drawn.sum().std() > 0.8 * np.sqrt(len(drawn) * 2 / 9)
+    all_due = drawn_to_come(few, 1000.0, spans[0], 5, np.random.default_rng(1))
+    assert bool(all_due.all())  # no more candidates than are due: all come
+
+
+def test_a_release_may_come_before_it_is_due_on_average(fit: Fit) -> None:
+    day = str(fit.scores.dataset["released"].values.max() + np.timedelta64(130, "D"))[:10]
+    frontier = ls.frontier(fit, benchmark="alpha", dates=[day], per_year=1, seed=1)
+    assert 0 < frontier.table()["probability_new"].item() < 0.5  # one candidate, in a third
 
 
 def test_settings_of_a_release_share_its_deviations(with_efforts: Fit) -> None:
