@@ -194,7 +194,7 @@ def test_tokens_of_new_models_are_drawn_beside_those_that_were_fitted(spec: Mode
         coords={"undisclosed_model": ["b", "a"]},
     )
     tokens = [2.0, np.nan, np.nan, np.nan]
-    table = xr.Dataset({"tokens": ("model", tokens)}, coords={"model": ["told", "a", "new", "b"]})
+    table = xr.Dataset({"tokens": ("model", tokens)}, coords={"model": ["stated", "a", "new", "b"]})
     prior = {"log_tokens": ls.Prior("Normal", mu=2, sigma=0.5)}
     more = with_drawn_tokens(spec.with_priors(prior), draws, table, np.random.default_rng(2))
     found = more["log_tokens"].transpose("sample", "undisclosed_model")
