@@ -17,6 +17,7 @@ from latentscale.data.columns import cells_of, distinct_cells, is_blank, missing
 from latentscale.data.empty import is_empty
 from latentscale.data.problems import Problem, at_cell
 from latentscale.errors import listed
+from latentscale.validate import is_number
 
 MIDDLES: Final = "dates-by-middle"
 """Code of the finding of `said_of_middles`."""
@@ -177,7 +178,7 @@ def figures_of_date(cell: Any) -> Any:
     if isinstance(cell, str):
         short = _SHORT_YEAR.fullmatch(cell.strip())
         return f"{short[1]}-20{short[2]}".replace(" ", "-") if short else cell
-    if isinstance(cell, Real) and not isinstance(cell, bool) and float(cell).is_integer():
+    if is_number(cell) and float(cell).is_integer():
         return f"{float(cell):.0f}"
     return cell
 
