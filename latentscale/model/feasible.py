@@ -97,8 +97,9 @@ def without_covariates(spec: ModelSpec, gone: Sequence[str]) -> dict[str, Any]:
 
 
 def used(term: Any) -> tuple[str, ...]:
-    """Return the covariates that a term uses, each once."""
+    """Return the covariates and categories that a term uses, each once."""
     own = [name for names in term.covariates().values() for name in names]
+    own += term.categories()
     return tuple(dict.fromkeys([*own, *filter(None, [getattr(term, "covariate", None)])]))
 
 

@@ -1,6 +1,7 @@
-"""What rows to forecast leave open: undisclosed tokens and missing features, one draw a release.
+"""What rows to forecast leave open: undisclosed tokens, missing features, levels not fitted.
 
-Each kind is drawn where it is declared (`undisclosed`, `missing`); here is which rows share a draw.
+Each kind is drawn where it is declared (`undisclosed`, `missing`, terms); here is which rows share
+a draw: those of one release have the same tokens and features, those of one level its effects.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from latentscale.data.readers.efforts import SETTINGS
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import MISSING_VALUE, MODEL, UNDISCLOSED
 from latentscale.model.missing import VALUE, with_drawn_values
+from latentscale.model.terms.base import terms_of
 from latentscale.model.undisclosed import LOG_TOKENS, with_drawn_tokens
 
 
@@ -76,3 +78,31 @@ def _with_copies(
     own = draws[variable]
     more = own.sel({dim: list(held.values())}).assign_coords({dim: list(held)})
     return draws.drop_vars([variable, dim]).assign({variable: xr.concat([own, more], dim=dim)})
+
+
+def with_drawn_levels(
+    spec: ModelSpec,
+    transform: CovariateTransform,
+    draws: xr.Dataset,
+    table: xr.Dataset,
+    rng: np.random.Generator,
+) -> xr.Dataset:
+    """Return draws that also hold effects of levels of categories that were not fitted.
+
+    Each is drawn from the population of its category, one a posterior sample.
+
+    Parameters
+    ----------
+    spec, transform
+        The fitted model.
+    draws
+        Posterior draws, dims (sample, ...).
+    table
+        The rows, dims (model,).
+    rng
+        Source of random numbers; not used where every level was fitted.
+    """
+    if new := transform.unseen(table):
+        for term in terms_of(spec):
+            draws = term.with_levels(draws, new, rng)
+    return draws

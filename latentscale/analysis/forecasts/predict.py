@@ -37,14 +37,13 @@ from latentscale.errors import FitWarning
 from latentscale.expect import expect
 from latentscale.inference.method import Method
 from latentscale.inference.run import fit as run_fit
-from latentscale.model.left_open import with_drawn_features
+from latentscale.model.left_open import with_drawn_features, with_drawn_levels
 from latentscale.model.noise import noise_of
 from latentscale.model.other_settings import (
     first_rows,
     rows_of_fitted_releases,
     with_other_settings,
 )
-from latentscale.model.terms.categories import with_drawn_levels
 from latentscale.model.terms.undisclosed_tokens import LOG_TOKENS
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import ORIGIN, with_origin
@@ -210,7 +209,7 @@ def forecast_rows(
     sampled = with_other_settings(fit.spec, fit.samples.isel({SAMPLE: kept}), fit.design, planned)
     first = first_rows(sampled)
     sampled = with_drawn_features(fit.spec, fit.transform, sampled, planned, first, rng)
-    sampled = with_drawn_levels(fit.transform, sampled, planned, rng)
+    sampled = with_drawn_levels(fit.spec, fit.transform, sampled, planned, rng)
     try:
         given = None if few_shot is None else condition(fit, sampled, planned, few_shot, rng)
     except Degenerate as failure:

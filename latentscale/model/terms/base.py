@@ -248,6 +248,26 @@ class Term(Record):
         """Return the covariates that the term uses, by the dim that they have in it."""
         return {}
 
+    def categories(self) -> tuple[str, ...]:
+        """Return the categories, of the covariates, whose levels have effects in the term."""
+        return ()
+
+    def with_levels(
+        self, draws: xr.Dataset, new: Sequence[str], rng: np.random.Generator
+    ) -> xr.Dataset:
+        """Return draws that also hold its effects of levels of categories that were not fitted.
+
+        Parameters
+        ----------
+        draws
+            Posterior draws, dims (sample, ...).
+        new
+            The levels, such as ``"provider=Acme"``; of any category, at least one.
+        rng
+            Source of random numbers.
+        """
+        return draws
+
     def data(self, table: xr.Dataset) -> dict[str, xr.DataArray]:
         """Return what the term takes of models beside covariates, by a name of its own.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal, Self
 
 import numpy as np
@@ -77,9 +77,13 @@ class CategoryEffects(Term):
         if not values:
             return {}
         raw = standard_normal(EFFECT, (CATEGORY_LEVEL, SKILL))
-        index = maths_of(raw).named(_category_of(design.transform), (CATEGORY_LEVEL,))
+        owner = _category_of(design.transform)
+        maths = maths_of(raw)
+        index = maths.named(owner, (CATEGORY_LEVEL,))
+        share = maths.named(_shares(owner), (CATEGORY, CATEGORY_LEVEL))
+        mean = (share * raw).sum(CATEGORY_LEVEL).isel({CATEGORY: index})
         scale = values["category_scale"].isel({CATEGORY: index})
-        return values | {EFFECT: deterministic(EFFECT, raw * scale)}
+        return values | {EFFECT: deterministic(EFFECT, (raw - mean) * scale)}
 
     def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...]:
         """Return the effects of levels, where the table has a category."""
@@ -89,6 +93,17 @@ class CategoryEffects(Term):
         scale = EffectScale("category_scale", (CATEGORY, SKILL), owners)
         return (NormalEffect(EFFECT, (CATEGORY_LEVEL, SKILL), scale=scale),)
 
+    def with_levels(
+        self, draws: xr.Dataset, new: Sequence[str], rng: np.random.Generator
+    ) -> xr.Dataset:
+        """Return draws with the effects of levels that were not fitted."""
+        if EFFECT not in draws:
+            return draws
+        owner = xr.DataArray([n.partition("=")[0] for n in new], dims=(CATEGORY_LEVEL,))
+        names = [n for n in ("category_scale", "category_factor") if n in draws]
+        scales = draws[names].sel({CATEGORY: owner}).drop_vars(CATEGORY)
+        return with_levels_drawn(draws, {EFFECT: 1.0}, CATEGORY_LEVEL, new, rng, scales)
+
     def skill(self, values: Mapping[str, Named], rows: Rows) -> Named | None:
         """Return the effect of each row's levels."""
         if EFFECT not in values or CATEGORY_LEVEL not in rows.covariates:
@@ -96,40 +111,55 @@ class CategoryEffects(Term):
         return (rows.covariates[CATEGORY_LEVEL] * values[EFFECT]).sum(CATEGORY_LEVEL)
 
 
-def with_drawn_levels(
-    transform: CovariateTransform, draws: xr.Dataset, table: xr.Dataset, rng: np.random.Generator
+def with_levels_drawn(
+    draws: xr.Dataset,
+    effects: Mapping[str, float],
+    dim: str,
+    levels: Sequence[str],
+    rng: np.random.Generator,
+    scales: xr.Dataset | None = None,
 ) -> xr.Dataset:
-    """Return draws that also hold effects of levels that were not fitted.
-
-    Each is drawn from the population of its category, one a posterior sample.
+    """Return draws in which effects have further levels, drawn from their population.
 
     Parameters
     ----------
-    transform
-        The fitted covariate transform.
     draws
         Posterior draws, dims (sample, ...).
-    table
-        The models, dims (model,).
+    effects
+        The effects with these levels, dims (sample, dim, ..., skill), and a constant for each by
+        which standard deviations are multiplied.
+    dim
+        The dim of the levels.
+    levels
+        Labels of the new ones.
     rng
-        Source of random numbers; not used where every level was fitted.
+        Source of random numbers; not used without new levels.
+    scales
+        What `scaled` takes of the effects, where that differs between levels; by default what
+        `draws` have.
     """
-    new = list(transform.unseen(table)) if EFFECT in draws else []
-    if not new:
+    if not len(levels):
         return draws
-    skills = draws[SKILL].values
-    shape = (draws.sizes[SAMPLE], len(new), len(skills))
-    coords = {CATEGORY_LEVEL: new, SKILL: skills}
-    noise = xr.DataArray(rng.standard_normal(shape), coords, (SAMPLE, CATEGORY_LEVEL, SKILL))
-    owner = xr.DataArray([level.partition("=")[0] for level in new], dims=(CATEGORY_LEVEL,))
-    names = ("category_scale", "category_factor")
-    own = draws[[name for name in names if name in draws]].sel({CATEGORY: owner})
-    effect = scaled(own.drop_vars(CATEGORY), "category", noise)
-    both = xr.concat([draws[EFFECT], effect.transpose(*draws[EFFECT].dims)], dim=CATEGORY_LEVEL)
-    return draws.drop_vars([EFFECT, CATEGORY_LEVEL]).assign({EFFECT: both})
+    both = {}
+    for name, times in effects.items():
+        fitted = draws[name].transpose(SAMPLE, dim, ..., SKILL)
+        coords = {d: fitted[d].values for d in fitted.dims if d != SAMPLE and d in fitted.coords}
+        coords[dim] = np.array(levels, dtype=np.str_)
+        shape = [len(levels) if d == dim else fitted.sizes[d] for d in fitted.dims]
+        noise = xr.DataArray(times * rng.standard_normal(shape), coords, fitted.dims)
+        new = scaled(draws if scales is None else scales, name.removesuffix("_effect"), noise)
+        whole = xr.concat([fitted, new.transpose(*fitted.dims)], dim=dim)
+        both[name] = whole.transpose(*draws[name].dims)
+    return draws.drop_vars([*both, dim]).assign(both)
 
 
 def _category_of(transform: CovariateTransform) -> np.ndarray:
     """Return the index of each level's category."""
     sizes = [len(kind.feature.levels) for kind in transform.categories]
     return np.repeat(np.arange(len(sizes)), sizes)
+
+
+def _shares(owner: np.ndarray) -> np.ndarray:
+    """Return weights whose sum over levels is a category's mean, shape (category, level)."""
+    own = np.arange(owner.max() + 1)[:, None] == owner
+    return np.asarray(own / own.sum(axis=1, keepdims=True))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-import numpy as np
 import xarray as xr
 from pydantic import Field
 
@@ -16,7 +15,7 @@ from latentscale.declare.prior import Parameter, Prior, PriorSlot
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import SKILL
 from latentscale.errors import SpecError
-from latentscale.maths import Maths, Named, maths_of, on_draws
+from latentscale.maths import Named, maths_of, on_draws
 from latentscale.model.design import Design
 from latentscale.model.feasible import stated_share
 from latentscale.model.normal_effects import EffectScale, NormalEffect
@@ -27,12 +26,10 @@ from latentscale.model.priors import (
     standard_normal,
 )
 from latentscale.model.terms.base import Rows, Term
+from latentscale.model.trend_basis import Shape, TrendBasis
 
 KNOT: str = "trend_knot"
 _COVARIATE: str = "trend_covariate"
-
-_DECIMALS = 6
-"""Of the knots' labels, which are their places: a millionth of a standard deviation."""
 
 
 @TERMS.add
@@ -66,7 +63,7 @@ class Trend(Term):
     """
 
     covariate: str
-    shape: Literal["local-linear", "random-walk"] = "local-linear"
+    shape: Shape = "local-linear"
     knots: int = Field(default=12, ge=1, le=100)
     beyond: float = Field(default=2.0, ge=0, le=10)
     kind: Literal["trend"] = "trend"
@@ -105,10 +102,7 @@ class Trend(Term):
         """Return that the covariate does not vary, where that is so."""
         if not stated_share(self.covariate, scores):
             return None  # refused where covariates are taken from the table
-        transform = CovariateTransform.fit(scores, [self.covariate])
-        lower, upper = (edge.get(self.covariate) for edge in (transform.lower, transform.upper))
-        same = lower is not None and lower == upper
-        return f"all models have the same {self.covariate}" if same else None
+        return same_for_all(self.covariate, scores)
 
     def covariates(self) -> dict[str, tuple[str, ...]]:
         """Return the covariate."""
@@ -120,7 +114,7 @@ class Trend(Term):
 
     def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
         """Add the changes at the knots, dims (trend_knot, skill)."""
-        knots, step = self._knots(design)
+        knots, step = self._basis().places(design.transform)
         coordinate(KNOT, knots.tolist())
         values = declare_parameters(spec, self.parameters(spec, design))
         raw = standard_normal("trend_change", (KNOT, SKILL))
@@ -129,11 +123,11 @@ class Trend(Term):
 
     def fixed(self, design: Design) -> dict[str, Any]:
         """Return the knots' places, in standard deviations from the mean, dims (trend_knot,)."""
-        return {KNOT: xr.DataArray(self._knots(design)[0], dims=(KNOT,))}
+        return {KNOT: xr.DataArray(self._basis().places(design.transform)[0], dims=(KNOT,))}
 
     def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...]:
         """Return the changes at the knots."""
-        knots, step = self._knots(design)
+        knots, step = self._basis().places(design.transform)
         scale = EffectScale("trend_scale", (SKILL,), times=step**0.5)
         labels = {KNOT: knots.tolist()}
         return (NormalEffect("trend_change", (KNOT, SKILL), scale=scale, labels=labels),)
@@ -143,29 +137,16 @@ class Trend(Term):
         change = values["trend_change"]
         places = on_draws(values[KNOT] if KNOT in values else on_draws(change)[KNOT])
         x = rows.covariates[_COVARIATE].sum(_COVARIATE)
-        return (self._basis(x, places.values.astype(float), maths_of(change)) * change).sum(KNOT)
+        basis = self._basis().at(x, places.values.astype(float), maths_of(change))
+        return (basis * change).sum(KNOT)
 
-    def _knots(self, design: Design) -> tuple[np.ndarray, float]:
-        """Return the knots in standard deviations from the mean, and their distance."""
-        transform = design.transform
-        edges = np.array([transform.lower[self.covariate], transform.upper[self.covariate]])
-        lower, upper = (edges - transform.mean[self.covariate]) / transform.scale[self.covariate]
-        if not upper > lower:
-            raise SpecError(
-                f'The trend needs values of "{self.covariate}" that differ between models; all '
-                f"are {edges[0]:g}. Leave the trend out."
-            )
-        step = (upper - lower) / self.knots
-        first, last = np.floor((lower - self.beyond) / step), np.ceil((upper + self.beyond) / step)
-        return np.round(np.arange(first, last + 1) * step, _DECIMALS), float(step)
+    def _basis(self) -> TrendBasis:
+        return TrendBasis(self.covariate, self.shape, self.knots, self.beyond, KNOT)
 
-    def _basis(self, x: Named, knots: np.ndarray, maths: Maths) -> Named:
-        """Return h_j(x_i), dims (model, trend_knot)."""
-        sign = np.where(knots >= 0, 1.0, -1.0)
-        past = x * maths.named(sign, (KNOT,)) - maths.named(sign * knots, (KNOT,))
-        if self.shape == "local-linear":
-            return maths.maximum(past, 0.0)
-        step = float(np.diff(knots).mean())
-        # A knot is the lower end of its interval, which is entered from above below the mean.
-        entered = past + maths.named(np.where(knots >= 0, 0.0, step), (KNOT,))
-        return maths.clip(entered * (1 / step), 0.0, 1.0)
+
+def same_for_all(covariate: str, scores: Scores) -> str | None:
+    """Return that a covariate has one value in a table; None where it does not."""
+    transform = CovariateTransform.fit(scores, [covariate])
+    lower, upper = (edge.get(covariate) for edge in (transform.lower, transform.upper))
+    same = lower is not None and lower == upper
+    return f"all models have the same {covariate}" if same else None
