@@ -46,6 +46,15 @@ VARIANTS: dict[str, dict[str, Any]] = {
     SHIPPED: {},
     "no size class": {"covariates": ["released", "reasoning"]},
     "settings apart": {"skills.release": False},
+    "provider trends": {
+        "covariates": ["released", "reasoning", "size_class", "provider"],
+        "family.lineage": False,  # lineages of the hub are its providers
+        "terms": [
+            {"kind": "model-group"},
+            {"kind": "trend", "covariate": "released"},
+            {"kind": "category-trend", "covariate": "released", "category": "provider"},
+        ],
+    },
 }
 """Fields of the shipped spec that a variant replaces."""
 

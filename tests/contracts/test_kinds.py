@@ -50,6 +50,7 @@ def test_a_link_increases_inside_the_unit_interval(link: Link) -> None:
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "trend": {"covariate": "log_params"},
+    "category-trend": {"covariate": "log_params", "category": "provider"},
     "curvature": {"squares": ["log_params"]},
     "levelling": {"names": ["log_params"]},
 }
@@ -59,8 +60,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
 def spec_using(kind: str, everything: ModelSpec) -> ModelSpec:
     """Return a spec that has a term of the kind."""
     estimated = spec_from_dict({"name": "tokens", "undisclosed": {"kind": "estimated"}})
+    settings = SETTINGS.get(kind, {})
+    if "category" in settings:
+        covariates = [settings["covariate"], settings["category"]]
+        terms = [{"kind": kind, **settings}]
+        return spec_from_dict({"name": kind, "covariates": covariates, "terms": terms})
     if TERMS[kind].is_set_by_table():
-        return everything.with_({"terms": [{"kind": kind, **SETTINGS.get(kind, {})}]})
+        return everything.with_({"terms": [{"kind": kind, **settings}]})
     category = everything.with_({"covariates": [*everything.covariates, "provider"]})
     specs = (everything, estimated, category)
     return next(s for s in specs if any(term.kind == kind for term in terms_of(s)))

@@ -200,7 +200,8 @@ class _Elimination:
         e, c = self._effects, self._cells
         _, width, skills = e.loading.shape
         shifts = len(c.new_row)
-        wanted = np.zeros((width + e.value.shape[1] * skills, shifts + skills))
+        held = 0 if e.sums is None else e.sums.shape[1]
+        wanted = np.zeros((width + e.value.shape[1] * skills, shifts + held * skills))
         if moving:
             wanted[c.new_benchmark, np.arange(shifts)] = 1.0
         load = e.loading[draw, c.new_benchmark]
@@ -209,7 +210,7 @@ class _Elimination:
         if e.sums is None:
             return wanted[:, :shifts]
         for k in range(skills):
-            wanted[width + k :: skills, shifts + k] = e.sums[draw]
+            wanted[width + k :: skills, shifts + k :: skills] = e.sums[draw].T
         return wanted
 
     def own_effects(self, columns: _Columns) -> _Own:

@@ -47,7 +47,7 @@ class SharedEffects:
     ties
         Pairs of levels with the precision between them: row, column, (sample, skill).
     sums
-        Coefficients of the sum of levels that is 0, (sample, level); None where none is.
+        Coefficients of the sums of levels that are 0, (sample, sum, level); None where none is.
     loading
         (sample, benchmark, skill).
     intercept
@@ -192,7 +192,7 @@ class _Gathered:
             np.concatenate(parts, axis=1) for parts in joined
         )
         if made.sums is not None:
-            made.sums = np.pad(made.sums, ((0, 0), (0, first - made.sums.shape[1])))
+            made.sums = np.pad(made.sums, ((0, 0), (0, 0), (0, first - made.sums.shape[2])))
         return made
 
     def _values(self, effect: NormalEffect) -> Floats:
@@ -216,13 +216,24 @@ class _Gathered:
 
     def _levels(self, term: Term, effect: NormalEffect) -> None:
         value = self._values(effect)
-        owners = effect.scale.owners.values() if effect.scale is not None else ()
         # Levels that were not fitted come last among the draws, and stay as drawn.
-        fitted = next((len(index) for _, index in owners), value.shape[1])
+        fitted = self._fitted_levels(effect, value.shape[1])
         found = self._deviation(effect, value[:, :fitted])
-        if found is not None:
-            away, scale = found
-            self._add(effect.variable, self._factors(term, effect, fitted), away, scale)
+        if found is None:
+            return
+        first = self._width
+        self._add(effect.variable, self._factors(term, effect, fitted), *found)
+        if effect.centred is not None:
+            among = np.zeros(fitted, int) if effect.among is None else effect.among
+            for group in range(among.max() + 1):
+                self._sum_to_zero(first, np.tile((among == group).astype(float), (len(value), 1)))
+
+    def _fitted_levels(self, effect: NormalEffect, count: int) -> int:
+        """Return how many of the levels among the draws were fitted."""
+        if effect.dims[0] in effect.labels:
+            return len(effect.labels[effect.dims[0]])
+        owners = effect.scale.owners.values() if effect.scale is not None else ()
+        return next((len(index) for _, index in owners), count)
 
     def _add(self, name: str, factors: list[Floats], away: Floats, scale: Floats) -> None:
         precision = 1 / np.maximum(scale, _LEAST_SCALE) ** 2
@@ -235,7 +246,10 @@ class _Gathered:
         unit = np.zeros((count, *sizes))
         unit[np.arange(count), np.arange(count)] = 1.0
         coords = {d: self._draws[d].values for d in effect.dims if d in self._draws.coords}
-        values = {effect.variable: xr.DataArray(unit, coords, (SAMPLE, *effect.dims))}
+        every = {e.variable for e in term.normal_effects(self._fit.spec, self._fit.design) or ()}
+        draw = self._draws.isel({SAMPLE: 0}, drop=True)
+        values = {name: 0.0 * draw[name] for name in every if name in draw}
+        values[effect.variable] = xr.DataArray(unit, coords, (SAMPLE, *effect.dims))
         return [
             _spread(term.skill(values, rows), (MODEL, SAMPLE), {MODEL: _count(rows), SAMPLE: count})
             for rows in self._tables
@@ -291,7 +305,14 @@ class _Gathered:
             self._sum_to_zero(first + len(lineages), weights)
 
     def _sum_to_zero(self, first: int, weights: Floats) -> None:
-        self._rest.sums = np.pad(weights, ((0, 0), (first, 0)))
+        """Note that a sum of levels, the first of which is `first`, is 0; (sample, level)."""
+        before = self._rest.sums
+        if before is None:
+            before = np.zeros((len(weights), 0, 0))
+        width = max(first + weights.shape[1], before.shape[2])
+        own = np.pad(weights, ((0, 0), (first, width - first - weights.shape[1])))[:, None]
+        before = np.pad(before, ((0, 0), (0, 0), (0, width - before.shape[2])))
+        self._rest.sums = np.concatenate([before, own], axis=1)
 
     def _intercepts(self, effect: NormalEffect) -> None:
         value = self._values(effect)

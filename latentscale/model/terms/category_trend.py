@@ -26,9 +26,9 @@ from latentscale.model.priors import (
     coordinate,
     declare_parameters,
     deterministic,
-    standard_normal,
+    deviations,
 )
-from latentscale.model.terms.base import Rows, Term
+from latentscale.model.terms.base import Rows, Term, widening
 from latentscale.model.terms.categories import with_levels_drawn
 from latentscale.model.terms.trend import same_for_all
 from latentscale.model.trend_basis import Shape, TrendBasis
@@ -46,10 +46,10 @@ class CategoryTrend(Term):
     """A slope and a trend of its own for each level of a category, such as each provider.
 
     Both are deviations from what all models share: the covariate's slope, and the term ``trend``
-    where the spec has it. A level's line and its changes at the knots (see `Trend`) are 0 at the
-    mean of the covariate, where the level's own effect says where it stands. The category must be
-    among the spec's covariates, and partially pooled. A level that was not fitted has a slope and
-    a trend drawn from the population of levels.
+    where the spec has it; so their means over the fitted levels are 0. A level's line and its
+    changes at the knots (see `Trend`) are 0 at the mean of the covariate, where the level's own
+    effect says where it stands. The category must be among the spec's covariates, and partially
+    pooled. A level that was not fitted has a slope and a trend drawn from the population of levels.
 
     Attributes
     ----------
@@ -157,12 +157,12 @@ class CategoryTrend(Term):
         """Add the levels' slopes (level, skill) and changes at the knots (level, knot, skill)."""
         coordinate(LEVEL, self._levels(design.transform))
         values = declare_parameters(spec, self.parameters(spec, design))
-        raw = standard_normal(_SLOPE, (LEVEL, SKILL))
+        raw = deviations(_SLOPE, (LEVEL, SKILL), centred=True)
         values |= {_SLOPE: deterministic(_SLOPE, raw * values[f"{_SLOPE}_scale"])}
         if self.knots:
             knots, step = self._basis().places(design.transform)
             coordinate(_KNOT, knots.tolist())
-            raw = standard_normal(_CHANGE, (LEVEL, _KNOT, SKILL))
+            raw = deviations(_CHANGE, (LEVEL, _KNOT, SKILL), centred=True)
             scale = values[f"{_CHANGE}_scale"] * step**0.5
             values |= {_CHANGE: deterministic(_CHANGE, raw * scale)}
         return values | self.fixed(design)
@@ -180,13 +180,14 @@ class CategoryTrend(Term):
         """Return the slopes, and the changes at the knots."""
         labels: dict[str, list[Any]] = {LEVEL: self._levels(design.transform)}
         scale = EffectScale(f"{_SLOPE}_scale", (SKILL,))
-        slopes = NormalEffect(_SLOPE, (LEVEL, SKILL), scale=scale, labels=labels)
+        slopes = NormalEffect(_SLOPE, (LEVEL, SKILL), scale=scale, centred=LEVEL, labels=labels)
         if not self.knots:
             return (slopes,)
         knots, step = self._basis().places(design.transform)
         scale = EffectScale(f"{_CHANGE}_scale", (SKILL,), times=step**0.5)
-        both = {**labels, _KNOT: knots.tolist()}
-        return (slopes, NormalEffect(_CHANGE, (LEVEL, _KNOT, SKILL), scale=scale, labels=both))
+        labels = {**labels, _KNOT: knots.tolist()}
+        dims = (LEVEL, _KNOT, SKILL)
+        return (slopes, NormalEffect(_CHANGE, dims, scale=scale, centred=LEVEL, labels=labels))
 
     def skill(self, values: Mapping[str, Named], rows: Rows) -> Named | None:
         """Return the line and the trend of each model's level."""
@@ -209,9 +210,10 @@ class CategoryTrend(Term):
     ) -> xr.Dataset:
         """Return draws with the slopes and changes of levels that were not fitted."""
         own = [level for level in new if level.partition("=")[0] == self.category]
-        effects = {_SLOPE: 1.0}
+        effects = {_SLOPE: widening(draws.sizes[LEVEL])}
         if self.knots:
-            effects[_CHANGE] = float(np.diff(draws[_KNOT].values.astype(float)).mean()) ** 0.5
+            step = float(np.diff(draws[_KNOT].values.astype(float)).mean())
+            effects[_CHANGE] = effects[_SLOPE] * step**0.5
         return with_levels_drawn(draws, effects, LEVEL, own, rng)
 
     def _level_of(self, values: Mapping[str, Named], rows: Rows) -> tuple[Named, Named]:
