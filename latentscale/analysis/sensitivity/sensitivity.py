@@ -125,7 +125,7 @@ def sensitivity(
 ) -> Sensitivity:
     """Measure how the posterior moves when priors or the likelihood get stronger or weaker.
 
-    The prior (of the top-level parameters) or the likelihood is raised to a power near 1 by
+    The prior (of the top-level parameters, correlations of skills included) or the likelihood is raised to a power near 1 by
     importance weights, without refitting; the sensitivity is the derivative of the cumulative
     Jensen-Shannon distance to the posterior with respect to log2 of the power (Kallioinen et al.
     2024, "Detecting and diagnosing prior and likelihood sensitivity with power-scaling", eq. 9
