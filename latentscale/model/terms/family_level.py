@@ -278,11 +278,12 @@ def lkj_log_density(factor: xr.DataArray) -> xr.DataArray:
         The other dims of `factor`.
     """
     of_diagonal = xr.DataArray(np.eye(factor.sizes[SKILL]), dims=(SKILL, SKILL_FACTOR))
-    log_determinant = 2 * np.log((factor * of_diagonal).sum(SKILL_FACTOR)).sum(SKILL)
+    diagonal = (factor * of_diagonal).sum(SKILL_FACTOR)
+    log_determinant = 2 * xr.apply_ufunc(np.log, diagonal).sum(SKILL)
     below = np.arange(1, factor.sizes[SKILL])[::-1]  # K - k for k = 1 ... K - 1
     half = LKJ_CONCENTRATION + (below - 1) / 2
     power = (2 * LKJ_CONCENTRATION - 2 + below) * below
-    constant = (power * np.log(2) + below * betaln(half, half)).sum()
+    constant = float((power * np.log(2) + below * betaln(half, half)) @ np.ones(len(below)))
     return (LKJ_CONCENTRATION - 1) * log_determinant - constant
 
 
