@@ -186,3 +186,18 @@ def test_floors_are_said_of_shares_and_not_of_ratings() -> None:
     assert "floor" not in said(read_published(elo), "scales-assumed")
     both = elo.assign(Quiz=[10.0, 20.0, 35.0, 40.0])
     assert "floors of shares are 0" in said(read_published(both), "scales-assumed")
+
+
+def test_a_part_keeps_what_the_reader_found_of_what_is_left() -> None:
+    scores = read_published(table(HLE=[30.6, 45.1, 0.306, 25.0]))
+    part = scores.select(models=MODELS[:3])
+    assert set(scores.audit.filter("scores-tiny")) <= set(part.audit)
+    assert part.audit.filter("columns-recognised") and not part.audit.filter("mixed-units")
+    assert not scores.select(benchmarks=["GPQA"]).audit.filter("scores-tiny")
+    assert len(set(part.audit)) == len(part.audit)
+
+
+def test_features_that_are_drawn_leave_the_audit_of_the_reader() -> None:
+    scores = read_published(table(released=[*DAYS[:3], ""]))
+    drawn = scores.with_estimated(["released"])
+    assert set(scores.audit.filter("columns-recognised")) <= set(drawn.audit)
