@@ -24,6 +24,7 @@ from latentscale.dims import (
     SKILL,
     UNDISCLOSED,
 )
+from latentscale.errors import DataError, listed, nearest
 from latentscale.maths import Named, as_data
 from latentscale.model.design import Design
 from latentscale.model.terms.base import Rows, known_of, terms_of
@@ -132,10 +133,21 @@ def with_families(rows: Rows, families: Sequence[object], known: Sequence[object
     families
         The family of each row.
     known
-        Families in the order of the terms' family dim. A row of another family takes the first
-        one's place, for terms that have no families.
+        Families in the order of the terms' family dim; empty where no term has effects by family.
+
+    Raises
+    ------
+    DataError
+        If some family is not among `known`, unless that is empty.
     """
     place = {str(name): position for position, name in enumerate(known)}
+    new = dict.fromkeys(str(name) for name in families if str(name) not in place)
+    if new and place:
+        raise DataError(
+            f"These rows are of families without effects among the draws: {listed(new)}."
+            f"{nearest(next(iter(new)), place)} Forecast them by latentscale.predict, which draws "
+            "the effects of new families, or give their effects (effects=)."
+        )
     index = [place.get(str(family), 0) for family in families]
     coords = {MODEL: rows.instruct[MODEL].values} if MODEL in rows.instruct.coords else {}
     return replace(rows, family=xr.DataArray(index, dims=(MODEL,), coords=coords))
