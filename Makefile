@@ -66,7 +66,8 @@ help:
 demo: $(STAMP)
 	@$(BIN)/latentscale demo
 
-# Warnings are errors. Built without a network; pages whose sources did not change are not run again.
+# Warnings are errors. Built without a network; pages are run again where their text, the package's
+# sources or the stored fits changed.
 docs: $(DOCS_STAMP)
 	@$(BIN)/python -m sphinx -b html -j auto -q -W --keep-going docs docs/_build/html
 	@$(BIN)/python docs/check_links.py

@@ -15,6 +15,7 @@ os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # a debugger's not
 
 import api_pages  # noqa: E402
 import command_line  # noqa: E402
+import executed  # noqa: E402
 import grammar  # noqa: E402
 import longer  # noqa: E402
 import recipes  # noqa: E402
@@ -60,7 +61,7 @@ numpydoc_class_members_toctree = False
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_inline", "attrs_block"]
 myst_heading_anchors = 3
 nb_execution_mode = "cache"
-nb_execution_cache_path = str(DOCS / "_build" / "executed")
+nb_execution_cache_path = str(executed.cache(DOCS / "_build" / "executed"))
 nb_execution_timeout = 300  # seconds a cell: the slowest takes some ten on an idle machine
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True

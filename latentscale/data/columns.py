@@ -16,6 +16,7 @@ from pandas.api.types import (
     is_numeric_dtype,
 )
 
+from latentscale.data.counts import successes_of
 from latentscale.data.problems import Problem, at_cell, at_column, shown_cell
 from latentscale.data.scales.base import Scale
 from latentscale.validate import UNSTORABLE_RULE, unstorable
@@ -166,6 +167,9 @@ def _hint(cell: object) -> str:
     if not isinstance(cell, str):
         return f"Expected a number, not a {type(cell).__name__}."
     text = cell.strip()
+    count = successes_of(text)
+    if count is not None:
+        return f"This is text. Write the fraction {count[0] / count[1]:.4g}, as a number."
     try:
         number = float(text.removesuffix("%"))
     except ValueError:
@@ -173,6 +177,16 @@ def _hint(cell: object) -> str:
     if text.endswith("%"):
         return f"This is text. Write the fraction {number / 100:g}, as a number."
     return "This is text, not a number: turn the column into numbers (pandas.to_numeric)."
+
+
+def _counts_text(filled: npt.NDArray[np.object_]) -> str:
+    count = successes_of(filled[0]) or (0, 1)
+    return (
+        f"holds counts of successes in all {len(filled)} filled rows (first: "
+        f"{shown_cell(filled[0])}). Write fractions ({count[0] / count[1]:.4g}), or read the table "
+        "with latentscale.readers.read_published, which also takes the items "
+        f"({count[1]}) from such cells."
+    )
 
 
 def read_names(
@@ -237,6 +251,8 @@ def read_score_column(
         cells = cells_of(column)
         filled = cells[~missing(cells)]
         if len(filled) > 1 and of_kind(filled, str).all():
+            if all(map(successes_of, filled)):
+                return np.full(len(column), np.nan), [at_column(name, _counts_text(filled))]
             text = (
                 f"holds text in all {len(filled)} filled rows (first: {shown_cell(filled[0])}), "
                 "but every column beside the model's own is read as a benchmark. Declare it as a "

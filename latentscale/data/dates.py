@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pandas.api.types import is_datetime64_any_dtype
+from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 
 from latentscale.data.columns import cells_of, distinct_cells, is_blank, missing
 from latentscale.data.empty import is_empty
@@ -25,6 +25,10 @@ _MONTHS: Final = 12
 """Of a year: a larger number is a day."""
 _YEARS: Final = range(1950, 2101)
 """Numbers that may be years of models' releases."""
+_MODEL_YEARS: Final = (2015.0, 2035.0)
+"""Numbers that can only be years where a whole column lies among them: ratings spread wider."""
+_FIRST_DAY: Final = 19500101
+"""Numbers from here on may be days written as figures."""
 _NANOSECOND_YEARS: Final = (1678, 2261)
 """First and last whole year that a count of nanoseconds since 1970 reaches in 64 bits."""
 
@@ -114,6 +118,38 @@ _COMPACT: Final = re.compile(r"\d{8}(T.*)?", re.ASCII)
 """20240723, with a time or not."""
 _WITH_MONTH: Final = re.compile(r"(?=.*[A-Za-z]{3})(?=.*(?<!\d)\d{4}(?!\d)).*", re.ASCII)
 """A month's name and a year of four figures."""
+
+
+def shown_dates(column: pd.Series) -> str | None:
+    """Return the first cell of a column whose filled cells are all dates, None of any other.
+
+    Numbers are dates where all are years of language models, or days such as 20250807.
+
+    Examples
+    --------
+    >>> shown_dates(pd.Series(["Aug 2025", "2025-04-16"])), shown_dates(pd.Series([1450, 2025]))
+    ('Aug 2025', None)
+    """
+    if is_numeric_dtype(column.dtype) and column.min() < _MODEL_YEARS[0]:
+        return None
+    first = None
+    for cell in cells_of(column).tolist():  # until the first that is not a date
+        if is_empty(cell):
+            continue
+        if not _may_be_date(cell):
+            return None
+        first = cell if first is None else first
+    return None if first is None else str(first).removesuffix(" 00:00:00").removesuffix(".0")
+
+
+def _may_be_date(cell: Any) -> bool:
+    text = cell.strip() if isinstance(cell, str) else cell
+    if is_number(cell) or (isinstance(text, str) and re.fullmatch(r"\d+(\.\d+)?", text)):
+        number = float(text)
+        day = as_date(f"{number:.0f}") if number >= _FIRST_DAY else None
+        return day is not None or _MODEL_YEARS[0] <= number < _MODEL_YEARS[1]
+    text = figures_of_date(text)
+    return as_date((middle_of(text) if isinstance(text, str) else None) or text) is not None
 
 
 def as_date(cell: Any) -> np.datetime64 | None:

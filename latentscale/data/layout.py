@@ -13,6 +13,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import KNOWN_BENCHMARKS
 from latentscale.data.column_names import is_aggregate, is_neither
+from latentscale.data.dates import shown_dates
 from latentscale.data.features.base import Feature
 from latentscale.data.frames import AnyFrame, as_pandas
 from latentscale.data.known import known_features
@@ -32,6 +33,10 @@ _MEANING: Final = {
     "benchmark": "the benchmark's name",
     "score": "the score, a fraction from 0 to 1",
 }
+_LAUNCHED: Final = (
+    *("launch", "launched", "launch_date", "available_since", "available_from"),
+    *("announced", "published", "publication_date"),
+)
 _ALIASES: Final = {
     "model": ("name", "model_name", "models", "model_id", "llm"),
     "family": ("families", "model_family", "series"),
@@ -39,7 +44,7 @@ _ALIASES: Final = {
     "tokens_t": ("tokens", "n_tokens", "training_tokens", "train_tokens", "tokens_b", "data_t"),
     "lineage": ("base_family", "base_model", "parent"),
     "instruct": ("instruction", "instruct_tuned", "is_instruct", "chat"),
-    "released": ("release", "release_date", "date"),
+    "released": ("release", "release_date", "date", *_LAUNCHED),
     "benchmark": ("bench", "task", "dataset", "metric"),
     "score": ("value", "accuracy", "acc", "result"),
 }
@@ -221,6 +226,10 @@ def benchmark_columns(
             )
             problems.append(at_column(name, text))
             continue
+        shown = None if name in measured else shown_dates(frame[name])
+        if shown is not None:
+            problems.append(at_column(name, _dates_text(name, shown)))
+            continue
         meant = None if name in measured else _misspelt_column(name, frame.columns)
         if meant and (name.casefold() == meant or not _between_bounds(frame[name])):
             text = (
@@ -234,6 +243,13 @@ def benchmark_columns(
             findings += _unlikely(name)
     skipped = {problem.column for problem in problems}
     return [name for name in names if name not in skipped], problems, findings
+
+
+def _dates_text(name: str, shown: str) -> str:
+    return (
+        f"holds dates (first: {shown}), not scores. If they are the days of models' releases, "
+        f'rename it to "released"; else declare it as a feature, features=["{name}"], or drop it.'
+    )
 
 
 def _error_of(name: str, names: Iterable[str]) -> str | None:

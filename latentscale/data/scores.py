@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
+import xarray as xr
 
 from latentscale.data.assembly import from_rows, from_wide
-from latentscale.data.audit import Audit, emit
+from latentscale.data.audit import Audit, Finding, emit
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.checks import dataset_findings
 from latentscale.data.features.base import ESTIMATED, Feature
@@ -220,7 +222,8 @@ class Scores(ScoreTable):
         Returns
         -------
         Scores
-            With an audit of its own. A benchmark that is left without a score is kept.
+            With what the reader of the table found, and an audit of the part. A benchmark that is
+            left without a score is kept.
 
         Raises
         ------
@@ -237,7 +240,11 @@ class Scores(ScoreTable):
             BENCHMARK: _checked_names(benchmarks, self.benchmarks, BENCHMARK),
         }
         selected = self.dataset.sel({dim: list(names) for dim, names in wanted.items()})
-        return Scores(selected, Audit(tuple(dataset_findings(selected))))
+        return part_of(self, selected)
+
+    @cached_property
+    def _checked(self) -> tuple[Finding, ...]:
+        return tuple(dataset_findings(self.dataset))
 
     def without(self, models: Sequence[str]) -> Scores:
         """Return the scores of all models but these.
@@ -250,7 +257,7 @@ class Scores(ScoreTable):
         Returns
         -------
         Scores
-            As `select` gives, with an audit of its own.
+            As `select` gives.
 
         Raises
         ------
@@ -307,7 +314,7 @@ class Scores(ScoreTable):
         Returns
         -------
         Scores
-            The same scores, with an audit of its own.
+            The same scores, audited anew but for what the reader of the table found.
 
         Raises
         ------
@@ -330,7 +337,34 @@ class Scores(ScoreTable):
         drawn = {name: replace(kinds[name].feature, missing=ESTIMATED) for name in names}
         own = {feature.name: feature for feature in features_of(self.dataset)}
         declared = with_features(self.dataset, tuple((own | drawn).values()))
-        return Scores(declared, Audit(tuple(dataset_findings(declared))))
+        return part_of(self, declared)
+
+
+def part_of(scores: Scores, dataset: xr.Dataset, more: Sequence[Finding] = ()) -> Scores:
+    """Return a part of scores, or the same ones declared otherwise, with their audit.
+
+    Parameters
+    ----------
+    scores, dataset
+        The whole, and what is left of its dataset.
+    more
+        Findings on what was left out.
+
+    Returns
+    -------
+    Scores
+        Whose audit has what the reader of the table found, as far as it is not about a model or
+        benchmark that was left out; then `more` and the checks of the part.
+    """
+    checked, found = scores._checked, scores.audit.findings
+    gone = {*scores.models, *scores.benchmarks}
+    gone -= {str(name) for dim in (MODEL, BENCHMARK) for name in dataset[dim].values}
+    read = [f for f in found if f not in checked and f.where not in gone]
+    # What the reader said in other words, or expects of its source, is not said of the part.
+    said = {(f.code, f.where) for f in found}
+    passed = {(f.code, f.where) for f in checked} - said if found else set()
+    anew = [f for f in dataset_findings(dataset) if (f.code, f.where) not in passed]
+    return Scores(dataset, Audit((*read, *more, *anew)))
 
 
 def scores_from_frame(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,26 +13,25 @@ import xarray as xr
 
 from latentscale.data.covariates import (
     CovariateTransform,
-    missing_features,
     single_covariates_of,
 )
 from latentscale.data.features.compute import counted_in_full, counted_in_full_text
 from latentscale.data.recorded import pull_inside
-from latentscale.data.releases import features_of_models, named_release_of_rows
+from latentscale.data.releases import (
+    features_of_models,
+    named_release_of_rows,
+    setting_covariates,
+)
 from latentscale.data.scaling import is_bounded, on_one_scale, sampling_of, with_standards
 from latentscale.data.scores import Scores
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK, COVARIATE, MODEL
-from latentscale.errors import DataError, DataWarning, SpecError, listed
-from latentscale.markup import counted
+from latentscale.errors import DataWarning, SpecError, listed
 from latentscale.model.attempts import first_of_each
-from latentscale.model.feasible import drawable
 from latentscale.model.identify import choose_anchors
 from latentscale.model.scaled import known_curve
+from latentscale.model.usable import usable
 from latentscale.model.without_effect import warn_of_no_effect
-
-_TOKENS = "tokens_t"
-_WITHOUT_SIZES = 'fit a spec that needs neither sizes nor tokens, such as "capabilities"'
 
 
 @dataclass(frozen=True)
@@ -148,6 +147,37 @@ class Design:
         return self._estimated
 
     @property
+    def undisclosed_release(self) -> dict[str, str]:
+        """The first undisclosed model of its release, by undisclosed model.
+
+        Examples
+        --------
+        >>> design.undisclosed_release
+        {}
+        """
+        release = dict(zip(self.scores.models, self.release_of_model.tolist(), strict=True))
+        return _first_of_each({name: release[name] for name in self.undisclosed})
+
+    @property
+    def estimated_release(self) -> dict[str, str]:
+        """The first label of `estimated` of the same covariate and release, by label.
+
+        Settings of a release differ in covariates such as its effort, which each has of its own.
+
+        Examples
+        --------
+        >>> design.estimated_release
+        {}
+        """
+        settings = setting_covariates(self.transform.kinds)
+        return _first_of_each(
+            {
+                label: (base, row) if base in settings else (base, -1, self.release_of_model[row])
+                for label, (base, row) in self.estimated.items()
+            }
+        )
+
+    @property
     def known_curve(self) -> dict[str, xr.DataArray]:
         """What the table fixes of its curves (see `latentscale.model.scaled.known_curve`).
 
@@ -231,7 +261,7 @@ def design(
     FitWarning
         If the spec sets priors or other fields that change nothing of its model.
     """
-    used, left_out = _usable(spec, scores)
+    used, left_out = usable(spec, scores)
     if transform is None:  # else a design like one that was made, and warned of, before
         _warn_of_mixtures(spec, used)
         warn_of_no_effect(spec, stacklevel=3)
@@ -272,6 +302,12 @@ def design(
     )
 
 
+def _first_of_each(keys: dict[str, Hashable]) -> dict[str, str]:
+    """Return the first label with the same key, by label."""
+    first: dict[Hashable, str] = {}
+    return {label: first.setdefault(key, label) for label, key in keys.items()}
+
+
 def _has_settings(scores: Scores) -> bool:
     """Return whether some release of a table was run at several settings."""
     return len(np.unique(named_release_of_rows(features_of_models(scores)))) < len(scores.models)
@@ -291,43 +327,6 @@ def _for_anchors(spec: ModelSpec, data: xr.Dataset) -> xr.DataArray:
     if all(term.kind not in ("attempts", "sources") for term in spec.terms):  # type: ignore[attr-defined]
         return score
     return score.isel({BENCHMARK: np.unique(first_of_each(data))})
-
-
-def _usable(spec: ModelSpec, scores: Scores) -> tuple[Scores, tuple[str, ...]]:
-    data = scores.dataset
-    scored = data["score"].notnull().any(BENCHMARK).values
-    missing = missing_features(data, spec.covariates)
-    if spec.undisclosed.kind == "estimated":
-        missing.pop(_TOKENS, None)
-    known = ~np.any([np.zeros(len(scored), dtype=bool), *missing.values()], axis=0)
-    keep = scored & known
-    names = np.asarray(scores.models)
-    left_out = tuple(str(name) for name in names[~keep])
-    needed = "its training tokens" if set(missing) == {_TOKENS} else listed(missing)
-    if not keep.any():
-        raise DataError(
-            f'No row can be used by the spec "{spec.name}": no model has '
-            f"{f'both a score and {needed}. {_instead(missing)}' if missing else 'a score.'}"
-        )
-    without = names[~known & scored]
-    if len(without):
-        warnings.warn(
-            _left_out_text(spec, missing, scores, scored, without), DataWarning, stacklevel=4
-        )
-    kept = scores.select(models=[str(name) for name in names[keep]]) if left_out else scores
-    empty = ~kept.dataset["score"].notnull().any(MODEL)
-    if bool(empty.any()):
-        kept = kept.select(
-            benchmarks=[str(b) for b in kept.dataset[BENCHMARK].values[~empty.values]]
-        )
-    return kept, left_out
-
-
-def _instead(missing: Iterable[str]) -> str:
-    """Return what to do where no model states all features that a spec needs."""
-    sizes = {"params_b", _TOKENS}
-    other = _WITHOUT_SIZES if sizes & set(missing) else "take their covariates out of the spec"
-    return f"Give these when the table is read, or {other}."
 
 
 def _warn_of_mixtures(spec: ModelSpec, scores: Scores) -> None:
@@ -355,39 +354,6 @@ def _warn_of_single_items(scores: Scores) -> None:
             DataWarning,
             stacklevel=4,
         )
-
-
-def _left_out_text(
-    spec: ModelSpec,
-    missing: dict[str, np.ndarray],
-    scores: Scores,
-    scored: np.ndarray,
-    names: np.ndarray,
-) -> str:
-    if set(missing) == {_TOKENS}:
-        return (
-            f'The spec "{spec.name}" needs training tokens, so it leaves out '
-            f"{counted(len(names), 'model')} without disclosed tokens: {listed(names)}. "
-            "Give tokens_t, use a spec on log_params alone, or have them estimated: "
-            'undisclosed = {kind = "estimated"}.'
-        )
-    counts = {column: int((rows & scored).sum()) for column, rows in missing.items()}
-    columns = ", ".join(f"{column} of {count}" for column, count in counts.items() if count)
-    return (
-        f'The spec "{spec.name}" leaves out {counted(len(names), "model")}, for want of {columns}: '
-        f"{listed(names)}. Fill these cells, or use a spec with other covariates than "
-        f"{listed(spec.covariates)}.{_drawn_instead(scores, [c for c in counts if counts[c]])}"
-    )
-
-
-def _drawn_instead(scores: Scores, columns: list[str]) -> str:
-    """Say how models are kept that leave out what can be drawn; an empty text where it cannot."""
-    names = drawable(scores, columns)
-    if len(names) < len(columns):
-        return ""
-    return (
-        f" Or keep the models by drawing what they do not state: scores.with_estimated({names})."
-    ).replace("'", '"')
 
 
 def _refuse_levels(spec: ModelSpec, transform: CovariateTransform) -> None:

@@ -18,6 +18,7 @@ from latentscale.data.covariates import CovariateTransform
 from latentscale.declare.likelihood import Noise
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import FAMILY, MODEL
+from latentscale.errors import DataError, listed
 from latentscale.model.equations import (
     expected_score,
     latent_skill,
@@ -142,6 +143,11 @@ class Evaluator:
         effects
             Effects by family, dims (..., family, ...), that hold every family of the rows; by
             default those of the fitted families among `draws`.
+
+        Raises
+        ------
+        DataError
+            If `effects` do not hold some row's family, or the effects by model some row.
         """
         if effects is None:
             effects = family_effects(self.spec, draws)
@@ -151,10 +157,28 @@ class Evaluator:
                 values.pop(name, None)
         if isinstance(residuals, xr.Dataset):
             values |= {str(name): residuals[name] for name in residuals.data_vars}
+        for name in model_terms(self.spec):
+            if name in values:
+                _refuse_other_rows(values[name], table)
         rows = rows_of_table(self.spec, self.transform, table, draws)
         families = list(table[FAMILY].values) if FAMILY in table else [""] * table.sizes[MODEL]
         return Evaluation(
             spec=self.spec,
             values=values,
             rows=with_families(rows, families, families_of(effects)),
+        )
+
+
+def _refuse_other_rows(effect: xr.DataArray, table: xr.Dataset) -> None:
+    """Refuse rows that effects by model do not hold: sums over both would leave them out."""
+    if MODEL not in effect.coords or MODEL not in table.coords:
+        return
+    names = table.get_index(MODEL)
+    new = names[~names.isin(effect.get_index(MODEL))]
+    if len(new):
+        raise DataError(
+            f'These rows are not among the models of "{effect.name}": '
+            f"{listed([str(name) for name in new])}. Forecast them by latentscale.predict, which "
+            f'draws the effects of new models, give residuals="{NO_RESIDUALS}" for their '
+            "families' curves, or give their effects as residuals."
         )

@@ -19,11 +19,14 @@ from latentscale.dims import (
     COVARIATE,
     FAMILY,
     LINEAGE,
+    MISSING_OF_RELEASE,
     MISSING_VALUE,
     MODEL,
     SKILL,
     UNDISCLOSED,
+    UNDISCLOSED_RELEASE,
 )
+from latentscale.errors import DataError, listed, nearest
 from latentscale.maths import Named, as_data
 from latentscale.model.design import Design
 from latentscale.model.terms.base import Rows, known_of, terms_of
@@ -98,10 +101,27 @@ def coordinates_of(spec: ModelSpec, design: Design) -> dict[str, Any]:
         coords[UNDISCLOSED] = list(design.undisclosed)
     if design.estimated:
         coords[MISSING_VALUE] = list(design.estimated)
+    if design.use_release:
+        coords |= release_coords(design)
     if spec.skills.count:
         free = [f"skill {k + 1}" for k in range(spec.skills.count)]
         coords[SKILL] = list(design.anchors) or free
     return coords
+
+
+def release_coords(design: Design) -> dict[str, list[str]]:
+    """Return labels of the parameters that settings of a release share, by dim; none without any.
+
+    Parameters
+    ----------
+    design
+        A table some releases of which were run at several settings.
+    """
+    firsts = {
+        UNDISCLOSED_RELEASE: design.undisclosed_release,
+        MISSING_OF_RELEASE: design.estimated_release,
+    }
+    return {dim: list(dict.fromkeys(first.values())) for dim, first in firsts.items() if first}
 
 
 def in_graph(rows: Rows) -> Rows:
@@ -132,10 +152,21 @@ def with_families(rows: Rows, families: Sequence[object], known: Sequence[object
     families
         The family of each row.
     known
-        Families in the order of the terms' family dim. A row of another family takes the first
-        one's place, for terms that have no families.
+        Families in the order of the terms' family dim; empty where no term has effects by family.
+
+    Raises
+    ------
+    DataError
+        If some family is not among `known`, unless that is empty.
     """
     place = {str(name): position for position, name in enumerate(known)}
+    new = dict.fromkeys(str(name) for name in families if str(name) not in place)
+    if new and place:
+        raise DataError(
+            f"These rows are of families without effects among the draws: {listed(new)}."
+            f"{nearest(next(iter(new)), place)} Forecast them by latentscale.predict, which draws "
+            "the effects of new families, or give their effects (effects=)."
+        )
     index = [place.get(str(family), 0) for family in families]
     coords = {MODEL: rows.instruct[MODEL].values} if MODEL in rows.instruct.coords else {}
     return replace(rows, family=xr.DataArray(index, dims=(MODEL,), coords=coords))

@@ -189,7 +189,9 @@ def test_numbers_of_no_known_scale_are_left_out_and_named() -> None:
 
 def test_a_fraction_among_percentages_is_named() -> None:
     scores = read_published(percentages().assign(a=[50.0, 0.6, 70.0]).assign(d=[0.1, 0.2, 0.3]))
-    assert next(iter(scores.audit.filter("scores-tiny"))).message.startswith("1 benchmarks")
+    found = list(scores.audit.filter("scores-tiny"))
+    assert [one.where for one in found] == ["a"]
+    assert found[0].message.startswith('1 score below 1 among percentages without a sign: "a of ')
     assert '"d"' in next(iter(scores.audit.filter("mixed-units"))).message
 
 
@@ -317,7 +319,8 @@ def test_fractions_beside_percentages_are_named_in_a_table_with_one_row_a_score_
     long = wide.melt("model", var_name="benchmark", value_name="score")
     audit = read_published(long).audit
     assert '"Hard"' in next(iter(audit.filter("mixed-units"))).message
-    assert '"GPQA"' in next(iter(audit.filter("scores-tiny"))).message
+    (tiny,) = audit.filter("scores-tiny")
+    assert (tiny.where, '"GPQA of b1: 0.5"' in tiny.message) == ("GPQA", True)
 
 
 def named(**columns: list) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import xarray as xr
 
 from latentscale import Benchmark
 from latentscale.data.covariates import CovariateTransform
+from latentscale.data.readers import read_published
 from latentscale.data.recorded import pull_inside
 from latentscale.data.scores import Scores
 from latentscale.declare import load_spec, spec_from_dict
@@ -155,6 +156,40 @@ def test_a_benchmark_left_without_scores_goes_too(frame: pd.DataFrame) -> None:
     with pytest.warns(DataWarning):
         prepared = design(FLOPS, scores_of(frame))
     assert prepared.scores.benchmarks == ("mmlu", "gsm8k")
+
+
+def test_the_audit_of_what_is_fitted_keeps_the_reader_and_says_what_was_left_out() -> None:
+    hub = pd.DataFrame(
+        {
+            "Model": [f"{series}-{size}" for series in ("ax", "bx", "cx") for size in range(4)],
+            "Params (B)": [1, 3, 7, "undisclosed"] * 3,
+            "HLE": [10.0, 20.0, 30.0, 35.0, 12.0, 0.306, 31.0, 36.0, 9.0, 19.0, 29.0, 34.0],
+            "Quiz": [20.0, 30.0, 40.0, 45.0] * 3,
+            "Late": ["", "", "", 50.0] * 3,
+        }
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        scores = read_published(hub)
+        used = design(SIZE, scores).scores
+    kept = [one for one in scores.audit if one.code in ("columns-recognised", "scores-tiny")]
+    assert len(kept) == 2 and set(kept) <= set(used.audit)
+    assert "0.306" in kept[1].message and not used.audit.filter("mixed-units")
+    left = used.audit.filter("rows-left-out").table().set_index("where")["message"]
+    assert "leaves out 3 models, for want of params_b of 3" in left["model"]
+    assert '"ax-3", "bx-3", "cx-3"' in left["model"]
+    assert "not fitted" in left["Late"] and used.benchmarks == ("HLE", "Quiz")
+    assert used.audit.filter("rows-left-out").warnings == tuple(used.audit.filter("rows-left-out"))
+    # Checks of the whole table that do not hold of what is fitted are not said of it.
+    assert scores.audit.filter("unknown-sizes") and not used.audit.filter("unknown-sizes")
+
+
+def test_a_model_without_a_score_is_named_in_the_audit_of_what_is_fitted(
+    frame: pd.DataFrame,
+) -> None:
+    frame.loc[2, ["gsm8k", "own"]] = np.nan
+    (left,) = design(FLOPS, scores_of(frame)).scores.audit.filter("rows-left-out")
+    assert (left.level, left.message) == ("info", 'without a score, so left out of the fit: "w".')
 
 
 def test_the_covariates_are_centred_on_the_rows_used(frame: pd.DataFrame) -> None:

@@ -141,3 +141,29 @@ def test_an_effect_of_no_spread_has_the_standardised_value_0() -> None:
     effect = xr.DataArray([[0.0, 3.0]], dims=("model", "benchmark_group"))
     raw = ModelGroup(kind="model-group").raw_of_model_effect(draws, effect)
     assert raw.transpose(*effect.dims).values.tolist() == [[0.0, 1.5]]
+
+
+def test_rows_of_families_that_were_not_fitted_have_no_fitted_familys_effects(fit: Fit) -> None:
+    """They had the first family's; with effects of their own they have those."""
+    new = planned_rows(fit, ROW.assign(family="other"))
+    with pytest.raises(ls.DataError, match=r'"other".*latentscale\.predict.*effects='):
+        fit.evaluator.at(fit.samples, new, residuals="none")
+    own = fit.samples[["family_skill"]].isel(family=[2])
+    at = fit.evaluator.at(
+        fit.samples, new, residuals="none", effects=own.assign_coords(family=["other"])
+    )
+    of_family = planned_rows(fit, ROW.assign(family=str(own["family"].values[0])))
+    same = fit.evaluator.at(fit.samples, of_family, residuals="none")
+    np.testing.assert_array_equal(at.eta.values, same.eta.values)
+
+
+def test_rows_that_were_not_fitted_have_no_fitted_effects_by_model(fit: Fit) -> None:
+    """They were left out without a word."""
+    table = fit.scores.dataset
+    new = xr.concat(
+        [table.isel(model=[0]), table.isel(model=[1]).assign_coords(model=["x"])], "model"
+    )
+    with pytest.raises(ls.DataError, match=r'model_group".*"x".*residuals="none"'):
+        fit.evaluator.at(fit.samples, new, residuals="fitted")
+    with pytest.raises(ls.DataError, match=r'model_group".*"x"'):
+        fit.evaluator.at(fit.samples, new, residuals=fit.samples[["model_group"]])

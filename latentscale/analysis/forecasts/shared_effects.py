@@ -132,7 +132,7 @@ def shared_effects(fit: Fit, draws: xr.Dataset, rows: xr.Dataset) -> SharedEffec
     one = draws.isel({SAMPLE: [0]})
     tables = [
         fit.evaluator.at(one, table, residuals=NO_RESIDUALS).rows
-        for table in (fit.scores.dataset, rows)
+        for table in (fit.scores.dataset, _of_fitted_families(draws, rows))
     ]
     if any(SAMPLE in array.dims for at in tables for array in at.covariates.values()):
         return None
@@ -142,6 +142,14 @@ def shared_effects(fit: Fit, draws: xr.Dataset, rows: xr.Dataset) -> SharedEffec
         for effect in term.normal_effects(fit.spec, fit.design) or ():
             made.take(term, effect)
     return made.effects(loading)
+
+
+def _of_fitted_families(draws: xr.Dataset, rows: xr.Dataset) -> xr.Dataset:
+    """Return rows of which those of new families are given to the first fitted one."""
+    if FAMILY not in draws.coords:
+        return rows
+    known = draws[FAMILY].values
+    return rows.assign({FAMILY: rows[FAMILY].where(rows[FAMILY].isin(known), known[0])})
 
 
 class _Gathered:
@@ -260,7 +268,7 @@ class _Gathered:
         factors = self._factors(term, effect, value.shape[1])
         families = [str(name) for name in self._draws[FAMILY].values]
         row_families = [str(name) for name in self._rows[FAMILY].values]
-        # A new family's index is another's.
+        # A new family has the first one's place: see `_of_fitted_families`.
         factors[1] = factors[1] * np.isin(row_families, families)[:, None]
         spread = np.ones((len(value), 1, value.shape[2]))
         if effect.scale is not None:

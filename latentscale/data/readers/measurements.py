@@ -55,6 +55,8 @@ class Measurements:
         checkpoints have seen few tokens.
     sources
         As for `Scores.from_long`: what becomes of scores of one cell from several sources.
+    said
+        Codes and places of findings that `audit` makes in other words, which are not repeated.
 
     Examples
     --------
@@ -75,6 +77,7 @@ class Measurements:
     audit: Audit = field(default_factory=Audit)
     expected: tuple[str, ...] = ()
     sources: str = "merged"
+    said: tuple[tuple[str, str], ...] = ()
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -131,7 +134,11 @@ class Measurements:
         scores = scores_from_long(
             frame, features=features, benchmarks=declared, sources=self.sources
         )
-        more = [finding for finding in scores.audit.findings if finding.code not in self.expected]
+        more = [
+            finding
+            for finding in scores.audit.findings
+            if finding.code not in self.expected and (finding.code, finding.where) not in self.said
+        ]
         unstated = [] if INSTRUCT in frame else [_UNSTATED]
         return replace(scores, audit=Audit((*self.audit.findings, *unstated, *more)))
 

@@ -17,6 +17,7 @@ from latentscale.data.readers.parquet import read_table
 from latentscale.data.readers.published import completed_by_names, is_published
 from latentscale.data.readers.published_cells import score_cells
 from latentscale.data.readers.published_columns import roles_of
+from latentscale.data.readers.published_counts import all_counts, as_shares, why_not_shares
 from latentscale.data.readers.published_markup import without_markup
 from latentscale.data.readers.published_models import described
 from latentscale.data.readers.published_points import out_of
@@ -84,6 +85,8 @@ def read_planned(source: str | Path | AnyFrame) -> pd.DataFrame:
 def _numbers(column: pd.Series, name: str) -> pd.Series:
     """Return the numbers that cells print, or the column as it is where one is not a number."""
     cells = score_cells(column)
+    if all_counts(cells) and not why_not_shares(name, cells):
+        cells = as_shares(cells, _PERCENT)
     if cells.unread:
         return column
     cells = out_of(name, cells) or cells

@@ -31,6 +31,7 @@ from latentscale.data.readers.measurements import (
 )
 from latentscale.data.readers.parquet import read_table
 from latentscale.data.readers.published_columns import Roles, roles_of
+from latentscale.data.readers.published_findings import TINY
 from latentscale.data.readers.published_markup import without_markup
 from latentscale.data.readers.published_metrics import refuse_several_metrics
 from latentscale.data.readers.published_models import (
@@ -123,7 +124,8 @@ def read_published(
         is estimated. Intervals of amounts, by their ends or as "60 +120/-40", are taken for
         symmetric in logarithms: half their width in logarithms times the score (half their width
         where an end is not above 0). Whole numbers in a column such as "GPQA n" are the items of
-        the benchmark's scores. Each decision is in the audit.
+        the benchmark's scores. Counts such as "28/30" are shares of as many items, where all
+        cells of a column are such or have a percent sign. Each decision is in the audit.
 
     Raises
     ------
@@ -229,6 +231,7 @@ def published_measurements(
             )
         ),
         sources=sources,
+        said=tuple(("mixed-units", one.where) for one in found if one.code == TINY),
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from latentscale.data.columns import number_of_cell
+from latentscale.data.counts import successes_of
 from latentscale.data.dates import (
     MIDDLES,
     as_date,
@@ -101,6 +103,10 @@ class ScoreCells(NamedTuple):
         Whether some of these are numbers with a decimal comma.
     minutes
         Which cells are durations ("2 hr 17 min"), whose values are minutes.
+    counts
+        Successes and trials of unread cells such as "28/30", by row.
+    items
+        Items of scores that were counts, NaN of others; empty where no cell was one.
     """
 
     values: Floats
@@ -110,6 +116,8 @@ class ScoreCells(NamedTuple):
     unread: list[int]
     commas: bool = False
     minutes: npt.NDArray[np.bool_] = np.zeros(0, dtype=bool)
+    counts: Mapping[int, tuple[int, int]] = MappingProxyType({})
+    items: Floats = np.zeros(0)
 
 
 def score_cells(column: pd.Series) -> ScoreCells:
@@ -119,6 +127,7 @@ def score_cells(column: pd.Series) -> ScoreCells:
     percent, money = np.zeros(rows, dtype=bool), np.zeros(rows, dtype=bool)
     minutes = np.zeros(rows, dtype=bool)
     unread = []
+    counts = {}
     for row, cell in enumerate(column.tolist()):
         if is_empty(cell):
             continue
@@ -133,13 +142,16 @@ def score_cells(column: pd.Series) -> ScoreCells:
         not_read = match is not None and match["width"] and width is None
         if number is None or not np.isfinite(number) or not_read:
             unread.append(row)
+            count = successes_of(cell)
+            if count is not None:
+                counts[row] = count
             continue
         values[row] = number
         if match:
             percent[row], money[row] = bool(match["percent"]), bool(match["money"])
             half[row] = np.nan if width is None else width
     commas = any(_COMMA.fullmatch(str(column.iloc[row]).strip()) for row in unread)
-    return ScoreCells(values, percent, money, half, unread, commas, minutes)
+    return ScoreCells(values, percent, money, half, unread, commas, minutes, counts)
 
 
 def _duration(cell: object) -> float | None:

@@ -26,7 +26,9 @@ _ROLES: Final[Mapping[str, str]] = {
     |model provider|model developer|model vendor|publisher|institution|机构|厂商|公司|发布机构
     |anbieter|hersteller|fournisseur|proveedor""",
     "released": """released|release|release date|release month|released on
-    |model release date|launch date|date|publication date|upload date|发布时间|发布日期
+    |model release date|first released|release day|date released|launch date|launch|launched
+    |launched on|available since|available from|announced|announced on|announcement date
+    |published|published on|date published|date|publication date|upload date|发布时间|发布日期
     |veröffentlicht|veröffentlichung|date de sortie|fecha de lanzamiento""",
     "params_b": """params b|params|parameters|parameters b|n params|num params|number of parameters
     |size|size b|model size|model size b|#params|#params b|参数量|参数

@@ -56,9 +56,11 @@ def item_columns(columns: Mapping[str, ScoreCells], declared: Collection[str]) -
 
 
 def items_of(columns: Mapping[str, ScoreCells], owners: Mapping[str, str], name: str) -> Floats:
-    """Return the items of a benchmark's cells, NaN where no column counts them."""
-    counted = (columns[column].values for column, owner in owners.items() if owner == name)
-    return next(counted, np.full(len(columns[name].values), np.nan))
+    """Return the items of a benchmark's cells, NaN where neither cells nor a column count them."""
+    nothing = np.full(len(columns[name].values), np.nan)
+    beside = next((columns[c].values for c, owner in owners.items() if owner == name), nothing)
+    own = columns[name].items
+    return np.where(np.isnan(own), beside, own) if own.size else beside
 
 
 def items_read(owners: Mapping[str, str]) -> list[Finding]:

@@ -29,11 +29,20 @@ from latentscale.data.readers.published_columns import (
     is_rating,
     unit_of_amount,
 )
+from latentscale.data.readers.published_counts import why_not_shares, with_counts
 from latentscale.data.readers.published_errors import (
     error_columns,
     half_of_rows,
     standard_errors,
     tiny_errors,
+)
+from latentscale.data.readers.published_findings import (
+    left_out_columns,
+    odd_cells,
+    reasons_in_words,
+    reasons_of_dates,
+    scales_assumed,
+    unread_cells,
 )
 from latentscale.data.readers.published_impossible import named_outside, without_impossible
 from latentscale.data.readers.published_items import item_columns, items_of, items_read
@@ -41,8 +50,7 @@ from latentscale.data.readers.published_means import means_among
 from latentscale.data.readers.published_metrics import with_metrics
 from latentscale.data.readers.published_points import with_points
 from latentscale.data.readers.published_signs import with_signs
-from latentscale.errors import DataError, listed
-from latentscale.markup import counted
+from latentscale.errors import DataError
 
 _RATINGS: Final = (500.0, 5000.0)
 """Where Elo ratings of models lie; those of players begin near 1000 and reach 4000 (Codeforces)."""
@@ -50,8 +58,6 @@ _IN_THOUSANDS: Final = _RATINGS[1] / 1000
 """The largest rating with a dot between thousands, read as a decimal one: "1.407" of 1407."""
 _FEW: Final = 3
 """Fewer rows than these may be numbered 1, 2, 3 by chance."""
-_FLOORS_SAID: Final = 12
-"""Floors that one finding names: as many as a table of multiple-choice tasks has."""
 _COMMAS: Final = "numbers with a decimal comma; write them with a dot"
 _POINTS: Final = 10.0
 """Most points of a benchmark on which a judge gives up to ten."""
@@ -83,7 +89,11 @@ def wide_cells(
     what
         The table, for messages.
     """
-    columns = {name: score_cells(table[name]) for name in roles.others if name not in own}
+    dated = reasons_of_dates(
+        table, [name for name in roles.others if name not in {*own, *declared}]
+    )
+    free = [name for name in roles.others if name not in {*own, *dated}]
+    columns = {name: score_cells(table[name]) for name in free}
     models = dict.fromkeys(columns, named)
     columns, impossible = _plausible(columns, models, declared)
     errors = error_columns(columns, declared)
@@ -91,11 +101,11 @@ def wide_cells(
     info, left_out = _benchmarks(columns, {*errors, *counts}, declared, named)
     values = {name: columns[name].values for name in info}
     combined, kept = means_among(values, declared)
-    left_out |= combined
+    left_out |= combined | dated
     info = {name: benchmark for name, benchmark in info.items() if name not in combined}
     if not info:
         raise DataError(
-            f"{what}: no column is a benchmark. {_reasons(left_out)} Declare one with "
+            f"{what}: no column is a benchmark. {reasons_in_words(left_out)} Declare one with "
             'benchmarks={"name": Benchmark(scale=...)}.'
         )
     stderr, unused = standard_errors(table, columns, info, errors)
@@ -115,12 +125,12 @@ def wide_cells(
         for name in info
     ]
     found = [
-        *_left_out(left_out),
+        *left_out_columns(left_out),
         *kept,
-        *_scales(info, declared),
+        *scales_assumed(info, declared),
         *impossible,
         *items_read({column: name for column, name in counts.items() if name in info}),
-        *_cells(table, named, columns, models, info, declared),
+        *odd_cells(table, named, columns, models, info, declared),
         *tiny_errors(columns, stderr, info),
     ]
     return pd.concat(parts, ignore_index=True), info, found
@@ -149,13 +159,17 @@ def long_cells(
     models = {name: named.loc[rows] for name, rows in groups.items()}
     for name, part in parts.items():
         read.values[groups[name]] = part.values
+        if part.items.size:
+            items[groups[name]] = np.where(np.isnan(part.items), items[groups[name]], part.items)
+            rows = set(groups[name][~np.isnan(part.items)])
+            read = read._replace(unread=[row for row in read.unread if row not in rows])
         benchmark, why = _declared(name, part, declared, heading=headings[name])
         if benchmark is None:
             left_out[name] = why
         else:
             info[name] = benchmark
     if not info:
-        raise DataError(f"{what}: no benchmark has a score. {_reasons(left_out)}")
+        raise DataError(f"{what}: no benchmark has a score. {reasons_in_words(left_out)}")
     by_model = _by_model(named, names, read.values)
     combined, kept = means_among({name: by_model[name] for name in info}, declared)
     left_out |= combined
@@ -176,16 +190,17 @@ def long_cells(
     )
     used = {name for _, low, high in bounds[:1] for name in (low, high)}
     ignored = {n: "not a column of a table of scores" for n in roles.others if n not in used}
+    ignored |= reasons_of_dates(table, list(ignored))
     ignored = {n: why for n, why in ignored.items() if n not in own and n not in metrics}
     found = [
-        *_left_out(left_out | ignored),
+        *left_out_columns(left_out | ignored),
         *mixed,
         *kept,
-        *_scales(info, declared),
+        *scales_assumed(info, declared),
         *impossible,
-        *_cells(table, named, parts, models, info, declared),
+        *odd_cells(table, named, parts, models, info, declared),
         *tiny_errors(parts, {name: error[names == name] for name in info}, info),
-        *_unread(columns["score"], table, named, read),
+        *unread_cells(columns["score"], table, named, read),
     ]
     return cells[cells["benchmark"].isin(info)], info, found
 
@@ -196,22 +211,26 @@ def _by_benchmark(
     """Return the cells of each benchmark and their rows, and findings on cells left out."""
     groups = {str(n): rows for n, rows in names.groupby(names, sort=False).groups.items()}
     fields = ("values", "percent", "money", "half", "minutes")
-    parts = {
-        name: ScoreCells(**{f: getattr(read, f)[rows] for f in fields}, unread=[])
-        for name, rows in groups.items()
-    }
+    parts = {}
+    for name, rows in groups.items():
+        counts = {at: read.counts[row] for at, row in enumerate(rows) if row in read.counts}
+        own = {field: getattr(read, field)[rows] for field in fields}
+        parts[name] = ScoreCells(**own, unread=list(counts), counts=counts)
     models = {name: named.loc[rows] for name, rows in groups.items()}
     return *_plausible(parts, models, declared), groups
 
 
 def _plausible(
-    columns: Mapping[str, ScoreCells], models: Mapping[str, pd.Series], declared: Collection[str]
+    columns: Mapping[str, ScoreCells],
+    models: Mapping[str, pd.Series],
+    declared: Mapping[str, Benchmark],
 ) -> tuple[dict[str, ScoreCells], list[Finding]]:
     """Return columns in one unit each and without impossible cells, and findings."""
-    shares, points = with_points(columns, declared)
+    of_items, counts = with_counts(columns, declared)
+    shares, points = with_points(of_items, declared)
     signed, signs = with_signs(shares, models, declared)
     kept, impossible = without_impossible(signed, models, declared)
-    return kept, [*points, *signs, *impossible]
+    return kept, [*counts, *points, *signs, *impossible]
 
 
 def _column(table: pd.DataFrame, name: str | None) -> Floats:
@@ -289,6 +308,8 @@ def _scaled(name: str, cells: ScoreCells, named_as_benchmark: bool) -> tuple[Ben
     known = cells.values[~np.isnan(cells.values)]
     if not named_as_benchmark and is_neither(name):
         return None, "by its name a rank, price, speed, count or setting"
+    if len(cells.unread) > known.size and (why := why_not_shares(name, cells)):
+        return None, why
     if not known.size:
         text = _COMMAS if cells.commas else "text, not numbers"
         return None, text if cells.unread else "no numbers"
@@ -328,105 +349,3 @@ def _scale_of(name: str, cells: ScoreCells, known: Floats) -> tuple[Benchmark | 
         return Benchmark(scale="real", unit="rating"), ""
     remedy = ' (below 0, so scale="real" if it measures a skill)' if low < 0 else ""
     return None, f"numbers of {low:g} to {high:g}, whose scale is not known{remedy}"
-
-
-def _left_out(reasons: Mapping[str, str]) -> list[Finding]:
-    if not reasons:
-        return []
-    message = (
-        f"{counted(len(reasons), 'column is', 'columns are')} not used. "
-        f'{_reasons(reasons)} Declare one that measures a skill with benchmarks={{"name": '
-        'Benchmark(scale=...)}, and one that describes models with features=["name"].'
-    )
-    return [Finding("warning", "ignored-column", "columns", message)]
-
-
-def _reasons(reasons: Mapping[str, str]) -> str:
-    by_reason: dict[str, list[str]] = {}
-    for name, why in reasons.items():
-        by_reason.setdefault(why, []).append(name)
-    return " ".join(f"{listed(names)}: {why}." for why, names in by_reason.items())
-
-
-def _scales(info: Mapping[str, Benchmark], declared: Mapping[str, Benchmark]) -> list[Finding]:
-    """Say on which scale benchmarks were read that the caller does not declare."""
-    kinds: dict[str, list[str]] = {}
-    for name, about in info.items():
-        if name not in declared:
-            unit = f" ({about.unit})" if about.unit else ""
-            lower = ", lower is better" if about.lower_is_better else ""
-            kinds.setdefault(f"{about.scale}{unit}{lower}", []).append(name)
-    if not kinds:
-        return []
-    said = "; ".join(f"{len(n)} as {kind}: {listed(n, 4)}" for kind, n in kinds.items())
-    floors = [name for name, about in info.items() if about.floor and not about.lower_is_better]
-    guessed = [name for name in floors if name not in declared]
-    tops = {name: 100.0 if info[name].scale == "percent" else 1.0 for name in guessed}
-    shown = [f"{name} ({info[name].floor / tops[name]:.3g})" for name in guessed]
-    floor = (
-        f"; floors by the choices of {listed(shown, _FLOORS_SAID)}, else 0"
-        if guessed
-        else "; floors are 0"
-    )
-    groups: dict[str, int] = {}
-    for name, about in info.items():
-        if about.group and name not in declared:
-            groups[about.group] = groups.get(about.group, 0) + 1
-    in_groups = ", ".join(f"{group} {count}" for group, count in groups.items())
-    message = f"scales were read from names and cells: {said}{floor}. "
-    message += f"Groups by names: {in_groups}. " if groups else ""
-    message += "benchmarks= says otherwise."
-    return [Finding("info", "scales-assumed", "benchmarks", message)]
-
-
-def _cells(
-    table: pd.DataFrame,
-    named: pd.Series,
-    columns: Mapping[str, ScoreCells],
-    models: Mapping[str, pd.Series],
-    info: Mapping[str, Benchmark],
-    declared: Mapping[str, Benchmark],
-) -> list[Finding]:
-    """Name cells that were not read, and columns that may mix fractions and percentages."""
-    findings = [f for name in info for f in _unread(name, table, named, columns[name])]
-    mixed: list[str] = []
-    shown: list[str] = []
-    for name, about in info.items():
-        values = columns[name].values
-        tiny = (values > 0) & (values < 1) & ~columns[name].percent
-        if about.scale == "percent" and tiny.any():
-            mixed.append(name)
-            rows = np.flatnonzero(tiny)
-            shown += [f"{name} of {models[name].iloc[row]}: {values[row]:g}" for row in rows]
-    if mixed:
-        message = (
-            f"{len(mixed)} benchmarks have scores below 1 among percentages without a sign: "
-            f"{listed(mixed)}. They are read as such small percentages; if they are fractions, "
-            f"multiply them by 100: {listed(shown, 6)}."
-        )
-        findings.append(Finding("warning", "scores-tiny", "benchmarks", message))
-    percentages = [name for name, about in info.items() if about.scale == "percent"]
-    alone = [
-        n for n, a in info.items() if a.scale == "fraction" and n not in declared and percentages
-    ]
-    if alone:
-        message = (
-            f"no score is above 1 on {listed(alone)}, while {len(percentages)} benchmarks are "
-            "percentages. They are read as fractions; if they are small percentages, pass "
-            'benchmarks={"name": Benchmark(scale="percent")}.'
-        )
-        findings.append(Finding("warning", "mixed-units", "benchmarks", message))
-    return findings
-
-
-def _unread(name: str, table: pd.DataFrame, named: pd.Series, cells: ScoreCells) -> list[Finding]:
-    if not cells.unread or name not in table:
-        return []
-    shown = listed([f"{named.iloc[row]}: {table[name].iloc[row]}" for row in cells.unread], 4)
-    count = len(cells.unread)
-    are = "is not a number and was" if count == 1 else "are not numbers and were"
-    message = f"{counted(count, 'cell')} {are} left out: {shown}."
-    message += (
-        " Write decimals with a dot." if cells.commas else " Write one number, or empty the cell."
-    )
-    return [Finding("warning", "cell-unread", name, message)]

@@ -1,0 +1,34 @@
+"""Counts of successes over trials in a cell: "28/30" is 28 of 30 items."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_COUNT: Final = re.compile(
+    r"(?P<right>0|[1-9]\d{0,6})\s*/\s*(?P<items>[1-9]\d{0,6})"
+    r"(?:\s*[(\[]\s*(?P<percent>\d+(?:\.\d+)?)\s*[%\uff05]\s*[)\]])?",
+    re.ASCII,
+)
+"""Without zeros before a number, which a month has: "08/25". Its percentage may stand beside it."""
+_ROUNDED: Final = 0.51
+"""By how many percentage points "28/30 (93%)" may miss 93.33: by rounding to whole ones."""
+
+
+def successes_of(cell: object) -> tuple[int, int] | None:
+    """Return successes and trials of a cell such as "28/30" or "28/30 (93%)", None of others.
+
+    None too where there are more successes than trials, or the percentage is another.
+
+    Examples
+    --------
+    >>> successes_of("28/30"), successes_of("31/30"), successes_of("28/30 (50%)")
+    ((28, 30), None, None)
+    """
+    match = _COUNT.fullmatch(cell.strip()) if isinstance(cell, str) else None
+    if match is None:
+        return None
+    right, items = int(match["right"]), int(match["items"])
+    stated = match["percent"]
+    other = stated is not None and abs(float(stated) - 100 * right / items) > _ROUNDED
+    return None if right > items or other else (right, items)
