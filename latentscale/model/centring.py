@@ -48,7 +48,7 @@ _NOISE_VARIANCE = 0.1
 _CONTRIBUTION_SD = 0.5
 """Standard deviation of a skill's contribution to predictors: of a table's second and third."""
 
-CENTRING = {"centring": "4"}
+CENTRING = {"centring": "3"}
 """What a folder of draws records beside libraries' versions; the number changes with what is moved,
 so that chains are never resumed in other coordinates than they began in."""
 

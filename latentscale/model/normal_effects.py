@@ -101,8 +101,6 @@ class NormalEffect:
         How they are pooled over benchmarks, with a mean and a standard deviation to be estimated.
     centred
         Dim over which effects are deviations from their mean, or None.
-    among
-        For deviations from means of groups: the group of each position along that dim.
     correlated
         Whether levels are correlated over skills, with an LKJ prior.
     nesting
@@ -124,7 +122,6 @@ class NormalEffect:
     scale: EffectScale | None = None
     pooling: Pooling | None = None
     centred: str | None = None
-    among: np.ndarray | None = None
     correlated: bool = False
     nesting: Nesting | None = None
     equal_correlation: EqualCorrelation | None = None

@@ -152,7 +152,6 @@ def test_new_scores_move_the_levels_and_keep_their_sums(
     unit = np.eye(2)[[0] * draws.sizes[SAMPLE]]
     there = moved_by(draws, made.directions.moves, unit)
     for name, dim in (
-        ("category_effect", "category_level"),
         ("category_slope", "category_trend_level"),
         ("family_skill", "family"),
     ):

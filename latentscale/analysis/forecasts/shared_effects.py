@@ -232,9 +232,7 @@ class _Gathered:
         first = self._width
         self._add(effect.variable, self._factors(term, effect, fitted), *found)
         if effect.centred is not None:
-            among = np.zeros(fitted, int) if effect.among is None else effect.among
-            for group in range(among.max() + 1):
-                self._sum_to_zero(first, np.tile((among == group).astype(float), (len(value), 1)))
+            self._sum_to_zero(first, np.ones((len(value), fitted)))
 
     def _fitted_levels(self, effect: NormalEffect, count: int) -> int:
         """Return how many of the levels among the draws were fitted."""

@@ -262,16 +262,12 @@ def _mean_of(effect: NormalEffect, levels: dict[str, int]) -> np.ndarray:
     size = int(np.prod(list(levels.values()))) if levels else 1
     if effect.centred is None or effect.nesting is not None:
         return np.full(size, -1)
-    grid = dict(zip(levels, np.indices(tuple(levels.values())), strict=True))
-    place = {d: grid[d].ravel() for d in levels}
-    along = place.pop(effect.centred)
-    sizes = {d: levels[d] for d in place}
-    if effect.among is not None:
-        place["among"], sizes["among"] = effect.among[along], int(effect.among.max()) + 1
-    if not place:
+    others = [d for d in levels if d != effect.centred]
+    grid = np.indices(tuple(levels.values()))
+    place = [grid[list(levels).index(d)].ravel() for d in others]
+    if not others:
         return np.zeros(size, np.int64)
-    groups = np.ravel_multi_index(tuple(place.values()), tuple(sizes.values()))
-    return np.asarray(groups, dtype=np.int64)
+    return np.ravel_multi_index(tuple(place), tuple(levels[d] for d in others)).astype(np.int64)
 
 
 def _joined(groups: list[np.ndarray]) -> np.ndarray:

@@ -18,7 +18,7 @@ from latentscale.maths import Named, maths_of
 from latentscale.model.design import Design
 from latentscale.model.normal_effects import EffectScale, NormalEffect
 from latentscale.model.priors import declare_parameters, deterministic, standard_normal
-from latentscale.model.terms.base import Rows, Term, scaled, widening
+from latentscale.model.terms.base import Rows, Term, scaled
 
 EFFECT = "category_effect"
 """Variable of the levels' effects, dims (category_level, skill)."""
@@ -28,9 +28,8 @@ EFFECT = "category_effect"
 class CategoryEffects(Term):
     """Effects of levels on skills, normal with one standard deviation a category and skill.
 
-    Effects are taken from their mean over the category's fitted levels, as those of families are
-    from theirs: a shift of all levels would only repeat intercepts. Which of a spec's covariates
-    are categories, the table says; of the others the term adds nothing.
+    Which of a spec's covariates are categories, the table says; of the others the term adds
+    nothing.
     """
 
     names: tuple[str, ...]
@@ -78,24 +77,17 @@ class CategoryEffects(Term):
         if not values:
             return {}
         raw = standard_normal(EFFECT, (CATEGORY_LEVEL, SKILL))
-        owner = _category_of(design.transform)
-        maths = maths_of(raw)
-        index = maths.named(owner, (CATEGORY_LEVEL,))
-        share = maths.named(_shares(owner), (CATEGORY, CATEGORY_LEVEL))
-        mean = (share * raw).sum(CATEGORY_LEVEL).isel({CATEGORY: index})
+        index = maths_of(raw).named(_category_of(design.transform), (CATEGORY_LEVEL,))
         scale = values["category_scale"].isel({CATEGORY: index})
-        return values | {EFFECT: deterministic(EFFECT, (raw - mean) * scale)}
+        return values | {EFFECT: deterministic(EFFECT, raw * scale)}
 
     def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...]:
         """Return the effects of levels, where the table has a category."""
         if not design.transform.levels:
             return ()
-        owner = _category_of(design.transform)
-        scale = EffectScale(
-            "category_scale", (CATEGORY, SKILL), {CATEGORY: (CATEGORY_LEVEL, owner)}
-        )
-        dims = (CATEGORY_LEVEL, SKILL)
-        return (NormalEffect(EFFECT, dims, scale=scale, centred=CATEGORY_LEVEL, among=owner),)
+        owners = {CATEGORY: (CATEGORY_LEVEL, _category_of(design.transform))}
+        scale = EffectScale("category_scale", (CATEGORY, SKILL), owners)
+        return (NormalEffect(EFFECT, (CATEGORY_LEVEL, SKILL), scale=scale),)
 
     def with_levels(
         self, draws: xr.Dataset, new: Sequence[str], rng: np.random.Generator
@@ -106,9 +98,6 @@ class CategoryEffects(Term):
         owner = xr.DataArray([n.partition("=")[0] for n in new], dims=(CATEGORY_LEVEL,))
         names = [n for n in ("category_scale", "category_factor") if n in draws]
         scales = draws[names].sel({CATEGORY: owner}).drop_vars(CATEGORY)
-        fitted = [str(level).partition("=")[0] for level in draws[CATEGORY_LEVEL].values]
-        wider = xr.DataArray([widening(fitted.count(n)) for n in owner.values], dims=owner.dims)
-        scales = scales.map(lambda of_levels: of_levels * wider)
         return with_levels_drawn(draws, {EFFECT: 1.0}, CATEGORY_LEVEL, new, rng, scales)
 
     def skill(self, values: Mapping[str, Named], rows: Rows) -> Named | None:
@@ -164,9 +153,3 @@ def _category_of(transform: CovariateTransform) -> np.ndarray:
     """Return the index of each level's category."""
     sizes = [len(kind.feature.levels) for kind in transform.categories]
     return np.repeat(np.arange(len(sizes)), sizes)
-
-
-def _shares(owner: np.ndarray) -> np.ndarray:
-    """Return weights whose sum over levels is a category's mean, shape (category, level)."""
-    own = np.arange(owner.max() + 1)[:, None] == owner
-    return np.asarray(own / own.sum(axis=1, keepdims=True))
