@@ -110,7 +110,9 @@ def read_published(
     -------
     Scores
         Families, and where the table does not state them providers, efforts and size classes, are
-        read from names; a column Reasoning may hold yes and no or efforts. Sizes are read from
+        read from names; a column Reasoning may hold yes and no or efforts, and a column Type
+        whether models are instruction-tuned. In a table with one row a score, names that differ
+        in case, dots or dashes alone are one model. Sizes are read from
         names where the table states none and at least half of the names do. A column of numbers is
         a benchmark: of percentages where cells have a percent sign or exceed 1, of fractions where
         none does; a rating (real) or an amount (positive, such as minutes) by its name, and a
