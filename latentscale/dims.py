@@ -27,6 +27,8 @@ CATEGORY: Final = "category"
 CATEGORY_LEVEL: Final = "category_level"
 UNDISCLOSED: Final = "undisclosed_model"
 MISSING_VALUE: Final = "missing_value"
+UNDISCLOSED_RELEASE: Final = "undisclosed_release"
+MISSING_OF_RELEASE: Final = "missing_value_of_release"
 
 POSTERIOR: Final = "posterior"
 SAMPLE_STATS: Final = "sample_stats"

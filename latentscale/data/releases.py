@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
+from latentscale.data.features.base import FeatureKind
 from latentscale.data.readers.efforts import SETTINGS
 from latentscale.data.readers.model_names import parse_name
 from latentscale.data.scores import Scores
@@ -76,6 +79,17 @@ def release_of_rows(rows: pd.DataFrame) -> np.ndarray:
     turn[single] = alone.groupby([*alone.columns], dropna=False, sort=False).cumcount()
     keys = keys.assign(name=keys["name"].where(~single, ""), turn=turn)
     return keys.groupby([*keys.columns], sort=False).ngroup().to_numpy()
+
+
+def setting_covariates(kinds: Iterable[FeatureKind]) -> set[str]:
+    """Return the base covariates of `SETTINGS` among some features.
+
+    Parameters
+    ----------
+    kinds
+        Kinds of features.
+    """
+    return {base for kind in kinds if kind.name in SETTINGS for base in kind.bases()}
 
 
 def _alike_and_name(rows: pd.DataFrame) -> pd.DataFrame:

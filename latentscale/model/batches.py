@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,10 +10,27 @@ import pymc as pm
 
 from latentscale.data.scaling import with_items_of_scores
 from latentscale.data.scores import Scores
-from latentscale.dims import FAMILY, LINEAGE, MISSING_VALUE, MODEL, UNDISCLOSED
+from latentscale.dims import (
+    FAMILY,
+    LINEAGE,
+    MISSING_OF_RELEASE,
+    MISSING_VALUE,
+    MODEL,
+    UNDISCLOSED,
+    UNDISCLOSED_RELEASE,
+)
 from latentscale.model.design import Design
+from latentscale.model.rows import release_coords
 
-LOCAL_DIMS = (MODEL, FAMILY, LINEAGE, UNDISCLOSED, MISSING_VALUE)
+LOCAL_DIMS = (
+    MODEL,
+    FAMILY,
+    LINEAGE,
+    UNDISCLOSED,
+    MISSING_VALUE,
+    UNDISCLOSED_RELEASE,
+    MISSING_OF_RELEASE,
+)
 """Dims of parameters that belong to some models of the table alone."""
 
 
@@ -141,14 +159,19 @@ def batch_of(design: Design, models: np.ndarray) -> Batch:
         score_of_cell=design.score_of_cell[cells],
         centred=False,
     )
-    place = {name: index for index, name in enumerate(design.undisclosed)}
-    undisclosed = np.array([place[name] for name in own.undisclosed], dtype=int)
-    place = {label: index for index, label in enumerate(design.estimated)}
     positions = {
         MODEL: models,
         FAMILY: families,
         LINEAGE: lineages,
-        UNDISCLOSED: undisclosed,
-        MISSING_VALUE: np.array([place[label] for label in own.estimated], dtype=int),
+        UNDISCLOSED: _places(own.undisclosed, design.undisclosed),
+        MISSING_VALUE: _places(own.estimated, design.estimated),
     }
+    if design.use_release:
+        mine, whole_table = release_coords(own), release_coords(design)
+        positions |= {dim: _places(mine.get(dim, []), all_) for dim, all_ in whole_table.items()}
     return Batch(own, positions)
+
+
+def _places(labels: Iterable[str], among: Iterable[str]) -> np.ndarray:
+    place = {label: index for index, label in enumerate(among)}
+    return np.array([place[label] for label in labels], dtype=int)

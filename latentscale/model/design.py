@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,7 +17,11 @@ from latentscale.data.covariates import (
 )
 from latentscale.data.features.compute import counted_in_full, counted_in_full_text
 from latentscale.data.recorded import pull_inside
-from latentscale.data.releases import features_of_models, named_release_of_rows
+from latentscale.data.releases import (
+    features_of_models,
+    named_release_of_rows,
+    setting_covariates,
+)
 from latentscale.data.scaling import is_bounded, on_one_scale, sampling_of, with_standards
 from latentscale.data.scores import Scores
 from latentscale.declare.spec import ModelSpec
@@ -142,6 +147,37 @@ class Design:
         return self._estimated
 
     @property
+    def undisclosed_release(self) -> dict[str, str]:
+        """The first undisclosed model of its release, by undisclosed model.
+
+        Examples
+        --------
+        >>> design.undisclosed_release
+        {}
+        """
+        release = dict(zip(self.scores.models, self.release_of_model.tolist(), strict=True))
+        return _first_of_each({name: release[name] for name in self.undisclosed})
+
+    @property
+    def estimated_release(self) -> dict[str, str]:
+        """The first label of `estimated` of the same covariate and release, by label.
+
+        Settings of a release differ in covariates such as its effort, which each has of its own.
+
+        Examples
+        --------
+        >>> design.estimated_release
+        {}
+        """
+        settings = setting_covariates(self.transform.kinds)
+        return _first_of_each(
+            {
+                label: (base, row) if base in settings else (base, -1, self.release_of_model[row])
+                for label, (base, row) in self.estimated.items()
+            }
+        )
+
+    @property
     def known_curve(self) -> dict[str, xr.DataArray]:
         """What the table fixes of its curves (see `latentscale.model.scaled.known_curve`).
 
@@ -264,6 +300,12 @@ def design(
         anchors=choose_anchors(spec.skills, _for_anchors(spec, data.assign(score=inside))),
         left_out=left_out,
     )
+
+
+def _first_of_each(keys: dict[str, Hashable]) -> dict[str, str]:
+    """Return the first label with the same key, by label."""
+    first: dict[Hashable, str] = {}
+    return {label: first.setdefault(key, label) for label, key in keys.items()}
 
 
 def _has_settings(scores: Scores) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from latentscale.data.covariates import CovariateTransform
-from latentscale.data.readers.efforts import SETTINGS
+from latentscale.data.releases import setting_covariates
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import MISSING_VALUE, MODEL, UNDISCLOSED
 from latentscale.model.missing import VALUE, with_drawn_values
@@ -37,8 +37,8 @@ def with_drawn_features(
     table
         The rows, dims (model,).
     first
-        Of rows that are one release with an earlier one, the name of its first row: what both
-        leave open has the same draws.
+        Of rows that are one release with a fitted model or an earlier row, the name of that: what
+        both leave open has the same draws.
     rng
         Source of random numbers.
     """
@@ -51,7 +51,7 @@ def with_drawn_features(
     hidden = set(names[table["tokens"].isnull().values].tolist())
     tokens = {row: one for row, one in first.items() if row in hidden}
     draws = _with_copies(draws, LOG_TOKENS, UNDISCLOSED, tokens)
-    settings = {base for kind in transform.kinds if kind.name in SETTINGS for base in kind.bases()}
+    settings = setting_covariates(transform.kinds)
     values = {
         f"{base} of {row}": f"{base} of {one}"
         for base, standard in transform.estimated(table).items()

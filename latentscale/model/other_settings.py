@@ -65,7 +65,7 @@ def with_other_settings(
 
 
 def first_rows(draws: xr.Dataset) -> dict[str, str]:
-    """Return the first row of its release for each further row, by name.
+    """Return the first model of its release for each further row, by name: fitted, or a row.
 
     Parameters
     ----------
@@ -75,6 +75,10 @@ def first_rows(draws: xr.Dataset) -> dict[str, str]:
     if OTHER_SETTINGS not in draws.coords:
         return {}
     first: dict[int, str] = {}
+    fitted = zip(draws[MODEL].values.tolist(), draws[MODEL_RELEASE].values.tolist(), strict=True)
+    for model, release in fitted:
+        if release >= 0:
+            first.setdefault(release, model)
     rows = zip(
         draws[OTHER_SETTINGS].values.tolist(), draws[ROW_RELEASE].values.tolist(), strict=True
     )

@@ -11,7 +11,7 @@ import numpy as np
 
 from latentscale.declare.prior import Parameter, Prior
 from latentscale.declare.spec import ModelSpec
-from latentscale.maths import Named, as_number
+from latentscale.maths import Named, as_number, maths_of
 
 
 def declare(
@@ -130,6 +130,34 @@ def deterministic(name: str, value: Named) -> Named:
     import pymc.dims as pmd
 
     return pmd.Deterministic(name, value)
+
+
+def of_releases(
+    variable: str, value: Named, dims: tuple[str, str], first: Mapping[str, str]
+) -> Named:
+    """Add a variable of which settings of one release have one value.
+
+    Parameters
+    ----------
+    variable
+        Its name.
+    value
+        A value for each release.
+    dims
+        The dim of `value`, and that of the variable.
+    first
+        The label in `value` for each label of the variable.
+
+    Returns
+    -------
+    Named
+        The variable.
+    """
+    labels = list(dict.fromkeys(first.values()))
+    places = np.array([labels.index(one) for one in first.values()], dtype="int64")
+    of_release, dim = dims
+    gathered = value.isel({of_release: maths_of(value).named(places, (dim,))})
+    return deterministic(variable, gathered)
 
 
 def deviations(name: str, dims: tuple[str, ...], *, centred: bool) -> Named:

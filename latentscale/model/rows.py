@@ -19,10 +19,12 @@ from latentscale.dims import (
     COVARIATE,
     FAMILY,
     LINEAGE,
+    MISSING_OF_RELEASE,
     MISSING_VALUE,
     MODEL,
     SKILL,
     UNDISCLOSED,
+    UNDISCLOSED_RELEASE,
 )
 from latentscale.errors import DataError, listed, nearest
 from latentscale.maths import Named, as_data
@@ -99,10 +101,27 @@ def coordinates_of(spec: ModelSpec, design: Design) -> dict[str, Any]:
         coords[UNDISCLOSED] = list(design.undisclosed)
     if design.estimated:
         coords[MISSING_VALUE] = list(design.estimated)
+    if design.use_release:
+        coords |= release_coords(design)
     if spec.skills.count:
         free = [f"skill {k + 1}" for k in range(spec.skills.count)]
         coords[SKILL] = list(design.anchors) or free
     return coords
+
+
+def release_coords(design: Design) -> dict[str, list[str]]:
+    """Return labels of the parameters that settings of a release share, by dim; none without any.
+
+    Parameters
+    ----------
+    design
+        A table some releases of which were run at several settings.
+    """
+    firsts = {
+        UNDISCLOSED_RELEASE: design.undisclosed_release,
+        MISSING_OF_RELEASE: design.estimated_release,
+    }
+    return {dim: list(dict.fromkeys(first.values())) for dim, first in firsts.items() if first}
 
 
 def in_graph(rows: Rows) -> Rows:

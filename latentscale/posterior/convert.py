@@ -113,6 +113,7 @@ def _log_prior(spec: ModelSpec, design: Design, posterior: xr.Dataset) -> xr.Dat
             if name in fixed:
                 density = density.where(~fixed[name], 0.0)
             densities[name] = density
+        densities |= term.further_priors(posterior)
     return xr.Dataset(densities)
 
 

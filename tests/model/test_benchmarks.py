@@ -197,3 +197,29 @@ def test_estimated_ends_of_curves_follow_what_the_table_states(
         wanted["gamma"] = np.full(5, stated)
     for name in info:
         np.testing.assert_allclose(ceiling[name], wanted[name], err_msg=name)
+
+
+@pytest.mark.filterwarnings("ignore:Scores were read")
+@pytest.mark.parametrize("ceilings", ["fixed", "estimated"])
+def test_estimated_floors_stay_on_their_side_of_stated_ceilings(
+    ceilings: str, known, prior_fit
+) -> None:
+    """A floor of 0.88 passed a ceiling of 0.9 in one draw of six, and forecasts were inverted."""
+    info = {
+        "alpha": ls.Benchmark(floor=0.88, ceiling=0.9),
+        "beta": ls.Benchmark(floor=0.25, ceiling=1.0),
+        "gamma": ls.Benchmark(floor=0.12, ceiling=0.1, lower_is_better=True),
+        "delta": ls.Benchmark(floor=0.0, ceiling=0.7),
+    }
+    names = ["model", "family", "params_b", "tokens_t", *info]
+    scores = ls.Scores.from_frame(known.frame.head(12)[names], benchmarks=info)
+    draws = prior_fit(floor_spec(ceiling=ceilings), scores, draws=400).samples
+    floor = {name: draws["floor"].sel(benchmark=name).values for name in info}
+    shift = {name: draws["floor_shift"].sel(benchmark=name).values for name in info}
+    np.testing.assert_allclose(floor["alpha"], 0.9 * expit(logit(0.88 / 0.9) + shift["alpha"]))
+    np.testing.assert_allclose(floor["beta"], expit(logit(0.25) + shift["beta"]))
+    np.testing.assert_allclose(
+        floor["gamma"], 0.1 + 0.9 * expit(logit(0.02 / 0.9) + shift["gamma"])
+    )
+    np.testing.assert_array_equal(floor["delta"], 0.0)
+    assert (floor["alpha"] < 0.9).all() and (floor["gamma"] > 0.1).all()

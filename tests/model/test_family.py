@@ -14,6 +14,7 @@ from latentscale.declare import ModelSpec, Prior, load_spec, spec_from_dict
 from latentscale.model.build import build
 from latentscale.model.design import design
 from latentscale.model.terms.base import Rows
+from latentscale.model.terms.family_level import lkj_log_density
 from latentscale.model.unseen import draw_new_families, draw_raw, family_effects, raw_of_terms
 
 N = 20_000
@@ -52,6 +53,30 @@ def test_the_correlation_prior_is_lkj_two(count: int, small_scores: Scores) -> N
         assert marginal.pvalue > 1e-3, (i, j)
         wrong = stats.kstest((correlation[:, i, j] + 1) / 2, stats.beta(shape - 0.75, shape).cdf)
         assert wrong.pvalue < 1e-6
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_the_log_density_of_the_correlation_is_that_of_its_partial_correlations(count: int) -> None:
+    """The model has their Beta densities; of the matrix it is those over the Jacobian."""
+    rows, columns = np.tril_indices(count, -1)
+    unit = np.random.default_rng(3).uniform(0.05, 0.95, (5, len(rows)))
+    factor, density = np.zeros((5, count, count)), np.zeros(5)
+    left = np.ones((5, count))
+    for column in range(count):
+        factor[:, column, column] = left[:, column]
+        for pair in np.flatnonzero(columns == column):
+            row, partial = rows[pair], 2 * unit[:, pair] - 1
+            concentration = 2 + (count - 2 - column) / 2
+            density += stats.beta(concentration, concentration).logpdf(unit[:, pair])
+            # d r / d u = 2 left_row left_column, for the entry r of the correlation matrix.
+            density -= np.log(2 * left[:, row] * left[:, column])
+            factor[:, row, column] = partial * left[:, row]
+            left[:, row] = left[:, row] * np.sqrt(1 - partial**2)
+    own = lkj_log_density(xr.DataArray(factor, dims=("draw", "skill", "skill_factor")))
+    np.testing.assert_allclose(own.values, density, rtol=1e-10)
+    if count == 2:
+        wanted = np.log(0.75 * (1 - factor[:, 1, 0] ** 2))
+        np.testing.assert_allclose(own.values, wanted, rtol=1e-10)
 
 
 def constant(values: object, dims: tuple[str, ...], coords: dict | None = None) -> xr.DataArray:

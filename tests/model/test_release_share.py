@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,13 @@ from latentscale.data.scores import Scores
 from latentscale.declare import ModelSpec
 from latentscale.engine.graphs import moved_by
 from latentscale.errors import FitError, SpecError
+from latentscale.inference.partitioned.shard import units_of_latents
+from latentscale.model.batches import VariableSlices, batch_of
 from latentscale.model.build import build_design
 from latentscale.model.centring import centred_coordinates
 from latentscale.model.design import Design, design
-from latentscale.model.other_settings import with_other_settings
+from latentscale.model.left_open import with_drawn_features
+from latentscale.model.other_settings import first_rows, with_other_settings
 from latentscale.model.release_share import correlated, independent, log_determinant
 from latentscale.model.terms.base import terms_of
 from latentscale.model.terms.residual import Residual
@@ -245,3 +249,96 @@ def test_settings_of_a_release_are_tied_to_each_other(known_share: Fit) -> None:
     row = pd.DataFrame({"model": ["a-2_high"], "family": "a", "released": day})
     draws = with_other_settings(fit.spec, fit.samples, fit.design, planned_rows(fit, row))
     assert set(residual.tied_models(draws, fit.design)) == set(fit.scores.models) - {"b-2"}
+
+
+LEFT_OPEN: dict[str, tuple[dict[str, Any], list[ls.Feature], str, str]] = {
+    "tokens_t": (
+        {"covariates": ["released", "log_tokens"], "undisclosed.kind": "estimated"},
+        [],
+        "log_tokens",
+        "",
+    ),
+    "context_k": (
+        {"covariates": ["released", "context_k"]},
+        [ls.Feature("context_k", missing="estimated")],
+        "missing_standard",
+        "context_k of ",
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=LEFT_OPEN)
+def left_open(request: Any, prior_fit: Any) -> tuple[Fit, str, str, str]:
+    """Return a fit, the feature that models leave open, its variable and how labels begin."""
+    changes, features, variable, begin = LEFT_OPEN[request.param]
+    table = table_of(efforts=True).to_frame()
+    hidden = table["model"].str.match("a-1|a-2|b-3")
+    values = np.where(hidden, np.nan, np.linspace(1, 5, len(table)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ls.DataWarning)
+        scores = Scores.from_frame(
+            table.assign(params_b=7.0, **{request.param: values}), features=features
+        )
+        fit = prior_fit(spec_of(**changes), scores, draws=40)
+    return fit, request.param, variable, begin
+
+
+def test_settings_of_a_release_leave_one_value_open(left_open: tuple[Fit, str, str, str]) -> None:
+    """They had a parameter each, so that scores of one said nothing of the tokens of the other."""
+    fit, _, variable, begin = left_open
+    draws = fit.samples[variable]
+    dim = next(str(d) for d in draws.dims if d != "sample")
+    labels = draws[dim].values.tolist()
+    of = {label.removeprefix(begin): draws.sel({dim: label}).values for label in labels}
+    assert set(of) == {"a-1_low", "a-1_high", "a-1_medium", "a-2", "b-3_low", "b-3_high"}
+    for one, others in (("a-1_low", ("a-1_high", "a-1_medium")), ("b-3_low", ("b-3_high",))):
+        for other in others:
+            np.testing.assert_array_equal(of[one], of[other])
+    assert (of["a-1_low"] != of["b-3_low"]).all() and (of["a-1_low"] != of["a-2"]).all()
+    prior = fit.tree["log_prior"].to_dataset()
+    assert variable not in prior
+    slot = fit.spec.prior({"log_tokens": "log_tokens"}.get(variable, "missing_feature"))
+    wanted = sum(slot.log_density(of[name]) for name in ("a-1_low", "a-2", "b-3_low"))
+    own = prior[f"{variable}_of_release"].isel(chain=0)
+    np.testing.assert_allclose(own.sum([d for d in own.dims if d != "draw"]), wanted, rtol=1e-9)
+
+
+def test_a_new_setting_has_what_its_fitted_release_leaves_open(
+    left_open: tuple[Fit, str, str, str],
+) -> None:
+    fit, feature, variable, begin = left_open
+    day = fit.scores.to_frame().set_index("model").at["b-3_low", "released"]
+    rows = pd.DataFrame({"model": ["b-3_medium", "b-3_max", "b-4"], "family": "b"})
+    rows = rows.assign(released=day, params_b=7.0, effort=["medium", "max", None])
+    planned = planned_rows(fit, rows.assign(**{feature: np.nan}))
+    draws = with_other_settings(fit.spec, fit.samples, fit.design, planned)
+    first = first_rows(draws)
+    assert first == {"b-3_medium": "b-3_low", "b-3_max": "b-3_low"}
+    rng = np.random.default_rng(1)
+    drawn = with_drawn_features(fit.spec, fit.transform, draws, planned, first, rng)[variable]
+    dim = next(str(d) for d in drawn.dims if d != "sample")
+    of = {name: drawn.sel({dim: begin + name}).values for name in ("b-3_low", *rows["model"])}
+    for name in ("b-3_medium", "b-3_max"):
+        np.testing.assert_array_equal(of[name], of["b-3_low"])
+    assert (of["b-4"] != of["b-3_low"]).all()
+
+
+def test_batches_know_the_values_that_releases_leave_open(
+    left_open: tuple[Fit, str, str, str],
+) -> None:
+    """The second of two families: its release is the third of those that leave a value open."""
+    fit, _, variable, _ = left_open
+    models = np.flatnonzero(fit.design.family_of_model == 1)
+    batch = batch_of(fit.design, models)
+    (dim,) = build_design(fit.spec, fit.design).named_vars_to_dims[f"{variable}_of_release"]
+    assert batch.positions[dim].tolist() == [2]
+    assert batch.design.use_release
+    model = build_design(fit.spec, batch.design)
+    assert model.named_vars_to_dims[f"{variable}_of_release"] == (dim,)
+    slices = VariableSlices.of(build_design(fit.spec, fit.design))
+    assert f"{variable}_of_release" not in slices.shared
+    unit = units_of_latents(slices, fit.design)
+    names = list(slices.shapes)
+    before = names[: names.index(f"{variable}_of_release")]
+    first = sum(int(np.prod(slices.shapes[name])) for name in before)
+    assert unit[first : first + 3].tolist() == [0, 0, 1]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from latentscale.analysis.sensitivity.power_scaling import sensitivity_index
+from latentscale.analysis.sensitivity.sensitivity import sensitivity
 from latentscale.data.scores import Scores
-from latentscale.declare import Prior, load_spec
+from latentscale.declare import ModelSpec, Prior, load_spec
 from latentscale.posterior.fit import Fit
 
 
@@ -77,3 +79,22 @@ def test_the_log_prior_of_a_spread_that_an_anchor_does_not_have_is_zero(
     assert anchor.any() and (prior.values[..., anchor] == 0).all()
     wanted = apart.log_density(spread.values[..., ~anchor])
     np.testing.assert_allclose(prior.values[..., ~anchor], wanted)
+
+
+def test_the_prior_of_correlations_is_scaled_with_the_others(
+    known_spec: ModelSpec, small_scores: Scores, prior_fit
+) -> None:
+    """LKJ of two skills with concentration 2 has the density 3 / 4 (1 - r^2)."""
+    fit: Fit = prior_fit(known_spec, small_scores, draws=100)
+    correlation = fit.posterior["skill_cholesky"].isel(skill=1, skill_factor=0)
+    prior = fit.tree["log_prior"].to_dataset()
+    wanted = np.log(0.75 * (1 - correlation.values**2))
+    np.testing.assert_allclose(prior["skill_cholesky"].values, wanted, rtol=1e-9)
+    found = sensitivity(fit, variables=["skill_cholesky"], priors=["skill_cholesky"], seed=1)
+    table = found.rows.set_index("where")
+    row = next(name for name in table.index if name.startswith("delta") and name.endswith("0"))
+    quantity = correlation.expand_dims(quantity=1)
+    index = sensitivity_index(quantity, prior["skill_cholesky"])
+    np.testing.assert_allclose(table.loc[row, "prior"], index[0], rtol=1e-9)
+    every = sensitivity(fit, variables=["skill_cholesky"], seed=1)
+    assert "skill_cholesky" in set(every.by_prior["prior"])

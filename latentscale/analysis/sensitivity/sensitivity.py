@@ -125,14 +125,15 @@ def sensitivity(
 ) -> Sensitivity:
     """Measure how the posterior moves when priors or the likelihood get stronger or weaker.
 
-    The prior (of the top-level parameters) or the likelihood is raised to a power near 1 by
-    importance weights, without refitting; the sensitivity is the derivative of the cumulative
-    Jensen-Shannon distance to the posterior with respect to log2 of the power (Kallioinen et al.
-    2024, "Detecting and diagnosing prior and likelihood sensitivity with power-scaling", eq. 9
-    to 12). Priors of the levels below (families, models) belong to the model and stay. Ceilings
-    that were opened after the fit (``benchmarks.ceiling_open``) keep their curves: which draws are
-    open depends on neither component, so the weights are right for them, but the curves were
-    fitted to all scores once, so that near ceilings the likelihood's part is understated.
+    The prior (of the top-level parameters, correlations between skills included) or the likelihood
+    is raised to a power near 1 by importance weights, without refitting; the sensitivity is the
+    derivative of the cumulative Jensen-Shannon distance to the posterior with respect to log2 of
+    the power (Kallioinen et al. 2024, "Detecting and diagnosing prior and likelihood sensitivity
+    with power-scaling", eq. 9 to 12). Priors of the levels below (families, models) belong to the
+    model and stay. Ceilings that were opened after the fit (``benchmarks.ceiling_open``) keep their
+    curves: which draws are open depends on neither component, so the weights are right for them,
+    but the curves were fitted to all scores once, so that near ceilings the likelihood's part is
+    understated.
 
     Parameters
     ----------

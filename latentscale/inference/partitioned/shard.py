@@ -21,6 +21,7 @@ from latentscale.inference.tools.posterior_density import PosteriorDensity, post
 from latentscale.model.batches import VariableSlices
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
+from latentscale.model.rows import release_coords
 from latentscale.numerics.curvature import STEP
 
 Floats = npt.NDArray[np.float64]
@@ -44,14 +45,21 @@ def units_of_latents(slices: VariableSlices, design: Design) -> npt.NDArray[np.i
     """
     by_family = design.lineage_of_family if design.use_lineage else np.arange(len(design.families))
     by_model = by_family[design.family_of_model]
-    place = {name: index for index, name in enumerate(design.scores.models)}
-    undisclosed = [by_model[place[name]] for name in design.undisclosed]
+    owner_of = dict(zip(design.scores.models, by_model.tolist(), strict=True))
+    owner_of |= {label: by_model[row] for label, (_, row) in design.estimated.items()}
     of_dim = {
         LINEAGE: np.arange(len(design.lineages)),
         FAMILY: by_family,
         MODEL: by_model,
-        UNDISCLOSED: np.array(undisclosed, dtype=int),
-        MISSING_VALUE: np.array([by_model[row] for _, row in design.estimated.values()], dtype=int),
+    }
+    labels = {
+        UNDISCLOSED: list(design.undisclosed),
+        MISSING_VALUE: list(design.estimated),
+        **release_coords(design),
+    }
+    of_dim |= {
+        dim: np.array([owner_of[label] for label in some], dtype=int)
+        for dim, some in labels.items()
     }
     parts = []
     for name, shape in slices.shapes.items():

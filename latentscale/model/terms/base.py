@@ -277,6 +277,16 @@ class Term(Record):
         """Return its top-level parameters by variable name: each with its slot and its dims."""
         return {}
 
+    def further_priors(self, posterior: xr.Dataset) -> dict[str, xr.DataArray]:
+        """Return log prior densities of parameters without a slot, by variable of the draws.
+
+        Parameters
+        ----------
+        posterior
+            Draws, dims (chain, draw, ...).
+        """
+        return {}
+
     def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
         """Add the term to the open PyMC model; return its values by name.
 

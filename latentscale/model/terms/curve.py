@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from scipy.special import logit
 
-from latentscale.data.scaling import lower_is_better
+from latentscale.data.scaling import best_of, lower_is_better
 from latentscale.declare.kinds import TERMS
 from latentscale.declare.link import Link
 from latentscale.declare.prior import UNIT, Parameter, Prior, PriorSlot
@@ -45,7 +45,8 @@ class BenchmarkCurve(Term):
     latents: ClassVar[Mapping[str, str]] = _POOLING.latents
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "floor_shift": PriorSlot(
-            Prior("Normal", mu=0, sigma=0.2), "logit c_j less the logit of the known floor"
+            Prior("Normal", mu=0, sigma=0.2),
+            "logit c_j less the logit of the known floor (of c_j / d_j, for a stated ceiling d_j)",
         ),
         "ceiling": PriorSlot(
             Prior("Beta", alpha=18, beta=2),
@@ -100,7 +101,8 @@ class BenchmarkCurve(Term):
     def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
         """Add floors (known, or estimated around the known), ceilings and the link's parameters.
 
-        logit c_j is the logit of the known floor plus a shift. Where nothing can be guessed the
+        logit c_j is the logit of the known floor plus a shift, and where the table states a ceiling
+        d_j that of c_j / d_j, so that c_j stays below it. Where nothing can be guessed the
         floor stays 0 (or 1, where lower is better), and the shift keeps its prior; so does the
         share of a ceiling that the table states. Where a term says that benchmarks have the curve
         of another one, so do their parameters.
@@ -120,15 +122,9 @@ class BenchmarkCurve(Term):
         known = fixed.pop("floor")
         values |= {n: maths_of(None).named(array, (BENCHMARK,)) for n, array in fixed.items()}
         if "floor_shift" in values:
-            shift = values["floor_shift"]
-            maths = maths_of(shift)
-            guessed = (known > 0) & (known < 1)
-            centre = maths.named(logit(np.where(guessed, known, 0.5)), (BENCHMARK,))
-            mask = maths.named(guessed.astype("float64"), (BENCHMARK,))
-            floor = mask * maths.sigmoid(centre + shift)
-            if (known == 1).any():
-                floor = floor + maths.named((known == 1).astype("float64"), (BENCHMARK,))
-            values["floor"] = deterministic("floor", floor)
+            values["floor"] = deterministic(
+                "floor", _estimated_floor(design, values["floor_shift"])
+            )
         else:
             values["floor"] = maths_of(None).named(known, (BENCHMARK,))
         if "ceiling_share" in values:
@@ -160,6 +156,24 @@ def _of_curve(values: Mapping[str, Named], spec: ModelSpec, design: Design) -> d
     }
     bounds = {n: of_first(values[n]) for n in ("floor_shift", "ceiling_share") if n in values}
     return shared | bounds
+
+
+def _estimated_floor(design: Design, shift: Named) -> Named:
+    """Return floors between the worst score and 1, or the ceiling that the table states.
+
+    Where lower is better, between the ceiling and 1.
+    """
+    maths, known = maths_of(shift), design.known_curve["floor"].values
+    lower = lower_is_better(design.scores.dataset).values
+    best = best_of(design.scores.dataset).values
+    least, most = np.where(lower, best, 0.0), np.where(lower, 1.0, best)
+    guessed = (known > least) & (known < most)
+    share = np.where(guessed, (known - least) / (most - least), 0.5)
+    # Factors of 1 and summands of 0 are left out: the same graph as without stated ceilings.
+    width = maths.named(np.where(guessed, most - least, 0.0), (BENCHMARK,))
+    floor: Any = width * maths.sigmoid(maths.named(logit(share), (BENCHMARK,)) + shift)
+    rest = np.where(guessed, least, known)
+    return floor + maths.named(rest, (BENCHMARK,)) if rest.any() else floor
 
 
 def _estimated_ceiling(design: Design, floor: Named, share: Named) -> Named:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import xarray as xr
+from scipy.special import betaln
 
 from latentscale.declare.kinds import TERMS
 from latentscale.declare.prior import Parameter, Prior, PriorSlot
@@ -27,6 +28,7 @@ from latentscale.model.terms.base import Groups, Rows, Term, through_factor
 SKILL_PAIR: str = "skill_pair"
 LKJ_CONCENTRATION = 2.0  # weakly against strong correlations: density (1 - r^2) for two skills
 LINEAGE_LEVEL = "lineage_skill"
+_CHOLESKY = "skill_cholesky"
 FAMILY_LATENT = "family_skill_raw"
 """Name of the families' standardised levels, dims (family, skill)."""
 
@@ -125,6 +127,12 @@ class FamilyLevel(Term):
         if design.use_lineage:
             parameters["lineage_share"] = Parameter("lineage_share", ())
         return parameters
+
+    def further_priors(self, posterior: xr.Dataset) -> dict[str, xr.DataArray]:
+        """Return the log density of the skills' correlation, dims (chain, draw)."""
+        if _CHOLESKY not in posterior:
+            return {}
+        return {_CHOLESKY: lkj_log_density(posterior[_CHOLESKY])}
 
     def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
         """Add the families' levels, dims (family, skill), and the lineages'."""
@@ -237,21 +245,46 @@ def _of_lineages(groups: Groups, like: xr.DataArray) -> xr.DataArray:
 
 def _to_skills(draws: xr.Dataset, raw: xr.DataArray) -> xr.DataArray:
     """Carry raw effects of unit variance to skills, by the drawn correlation and scales."""
-    if "skill_cholesky" in draws:
+    if _CHOLESKY in draws:
         factor = raw.rename({SKILL: SKILL_FACTOR}).drop_vars(SKILL_FACTOR, errors="ignore")
-        raw = (draws["skill_cholesky"] * factor).sum(SKILL_FACTOR)
+        raw = (draws[_CHOLESKY] * factor).sum(SKILL_FACTOR)
     return raw * draws["family_scale"] if "family_scale" in draws else raw
 
 
 def _from_skills(draws: xr.Dataset, level: xr.DataArray) -> xr.DataArray:
     """Undo `_to_skills`."""
     raw = level / draws["family_scale"] if "family_scale" in draws else level
-    if "skill_cholesky" not in draws:
+    if _CHOLESKY not in draws:
         return raw
-    factor = draws["skill_cholesky"].transpose(SAMPLE, SKILL, SKILL_FACTOR)
+    factor = draws[_CHOLESKY].transpose(SAMPLE, SKILL, SKILL_FACTOR)
     ordered = raw.transpose(SAMPLE, SKILL, ...)
     solved = np.linalg.solve(factor.values, ordered.values.reshape(*ordered.shape[:2], -1))
     return ordered.copy(data=solved.reshape(ordered.shape))
+
+
+def lkj_log_density(factor: xr.DataArray) -> xr.DataArray:
+    """Return the log prior density of correlation matrices R = L L', in the entries of R.
+
+    Lewandowski, Kurowicka and Joe (2009), equations (15) and (16).
+
+    Parameters
+    ----------
+    factor
+        Cholesky factors L, dims (..., skill, skill_factor).
+
+    Returns
+    -------
+    xarray.DataArray
+        The other dims of `factor`.
+    """
+    of_diagonal = xr.DataArray(np.eye(factor.sizes[SKILL]), dims=(SKILL, SKILL_FACTOR))
+    diagonal = (factor * of_diagonal).sum(SKILL_FACTOR)
+    log_determinant = 2 * xr.apply_ufunc(np.log, diagonal).sum(SKILL)
+    below = np.arange(1, factor.sizes[SKILL])[::-1]  # K - k for k = 1 ... K - 1
+    half = LKJ_CONCENTRATION + (below - 1) / 2
+    power = (2 * LKJ_CONCENTRATION - 2 + below) * below
+    constant = float((power * np.log(2) + below * betaln(half, half)) @ np.ones(len(below)))
+    return (LKJ_CONCENTRATION - 1) * log_determinant - constant
 
 
 def _lineage_levels(spec: ModelSpec, design: Design) -> tuple[Named, Named]:
@@ -311,4 +344,4 @@ def _skill_cholesky(count: int) -> Named:
         entry = left * (partial + here)
         factor = factor + entry * maths.named(eye[:, column], (SKILL_FACTOR,))
         left = left * maths.sqrt(1 - partial**2)
-    return deterministic("skill_cholesky", factor)
+    return deterministic(_CHOLESKY, factor)

@@ -8,12 +8,16 @@ from typing import ClassVar, Literal, Self
 from latentscale.declare.kinds import TERMS
 from latentscale.declare.prior import Parameter, Prior, PriorSlot
 from latentscale.declare.spec import ModelSpec
-from latentscale.dims import MISSING_VALUE
+from latentscale.dims import MISSING_OF_RELEASE, MISSING_VALUE
+from latentscale.maths import Named
 from latentscale.model.design import Design
 from latentscale.model.normal_effects import NormalEffect
+from latentscale.model.priors import declare_parameters, of_releases
 from latentscale.model.terms.base import Term
 
 _VALUE, _SLOT = "missing_standard", "missing_feature"  # as in latentscale.model.missing
+_OF_RELEASE = "missing_standard_of_release"
+"""What is sampled where settings of a release share parameters; (missing_value_of_release,)."""
 
 
 @TERMS.add
@@ -47,7 +51,19 @@ class MissingFeatures(Term):
 
     def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
         """Return the missing values, if there are any."""
-        return {_VALUE: Parameter(_SLOT, (MISSING_VALUE,))} if design.estimated else {}
+        if not design.estimated:
+            return {}
+        if design.use_release:
+            return {_OF_RELEASE: Parameter(_SLOT, (MISSING_OF_RELEASE,))}
+        return {_VALUE: Parameter(_SLOT, (MISSING_VALUE,))}
+
+    def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
+        """Add the values, dims (missing_value,): one for settings of a release."""
+        values = declare_parameters(spec, self.parameters(spec, design))
+        if _OF_RELEASE not in values:
+            return values
+        dims, first = (MISSING_OF_RELEASE, MISSING_VALUE), design.estimated_release
+        return values | {_VALUE: of_releases(_VALUE, values[_OF_RELEASE], dims, first)}
 
     def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...]:
         """Return none: tables with such values are refused where effects must be linear."""
