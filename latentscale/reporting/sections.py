@@ -226,10 +226,12 @@ def forecasts(request: Request) -> tuple[Block, ...]:
     forecast = request.forecast
     table = forecast.table(request.prob)
     unsized = why_unsized(request.fit)
+    tokens = request.planned.get("tokens_t")
+    alike = ", trained on as many tokens" if tokens is not None and tokens.notna().any() else ""
     example = (
         f"a model with the features of its models, since {unsized}"
         if unsized
-        else "a model four times its largest in parameters, trained on as many tokens"
+        else f"a model four times its largest in parameters{alike}"
     )
     if any(isinstance(kind, Date) for kind in request.fit.transform.kinds):
         example += ", released on its latest date and else like its models of that date"

@@ -125,6 +125,12 @@ def test_an_example_has_a_size_that_is_known_and_used(
     assert sized.planned["params_b"].iloc[0] == pytest.approx(4 * known)
     assert not any("nan" in name for name in sized.planned["model"])
     assert len(sized.forecast.table(0.8)["model"].unique()) == 2
+    shown = _of(forecasts(sized), Paragraph)[0].text
+    assert "four times its largest in parameters, trained on as many tokens:" in shown.replace(
+        ".", ":"
+    )
+    undisclosed = replace(sized, planned=sized.planned.assign(tokens_t=np.nan))
+    assert "as many tokens" not in _of(forecasts(undisclosed), Paragraph)[0].text
     assert "params_b" not in unsized.planned
     said = _of(forecasts(unsized), Paragraph)[0].text
     assert "since the fit does not use sizes" in said
