@@ -87,8 +87,6 @@ def test_batches_reach_what_all_models_at_once_reach(known, known_spec) -> None:
 
     batches, whole = fitted(30), fitted(None)
     assert whole.design.centred and not batches.design.centred
-    assert float(abs(whole.posterior["lineage_skill"].mean("lineage")).max()) < 1e-9
-    assert float(abs(batches.posterior["lineage_skill"].mean("lineage")).max()) > 1e-3
     for fit in (batches, whole):
         assert "still rising" not in " ".join(fit.status.advice)
     rows = known.frame[["model", "family", "lineage", "instruct", "params_b", "tokens_t"]]
