@@ -105,6 +105,8 @@ def test_a_benchmark_alone_in_its_group_varies_around_the_mean_of_all(small_scor
     }
     table = design(spec_of(), Scores.from_frame(small_scores.to_frame(), benchmarks=info))
     assert benchmark_groups(table.scores.dataset) == ["two"]
+    several = ("benchmark", ["b", "", "alone", "", "a", "b", "a"])
+    assert benchmark_groups(xr.Dataset({"group": several})) == ["a", "b"]
     (pooling,) = (p for t in terms_of(spec_of()) for p in t.poolings() if p.name == "intercept")
     assert set(pooling.parameters(table)) == {
         "intercept_mean",
