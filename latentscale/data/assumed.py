@@ -86,7 +86,7 @@ def assumed_instruct(
         by_family[family].add(value)
     values = models[INSTRUCT].astype(float).tolist()
     texts, problems = [""] * len(values), []
-    for row in np.flatnonzero(empty):
+    for row in np.flatnonzero(empty).tolist():
         model, family = str(models[MODEL].iloc[row]), str(models[FAMILY].iloc[row])
         if model in own:
             choices, source = {own[model]}, "fitted model"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,12 +38,12 @@ class FittedReleases:
         What the release states, by feature; empty for rows that are fitted models or of no fitted
         release.
     others
-        Rows with the name and family of a fitted release that state other features than it, with
-        one such feature, what the row states and what the release does, shape (row,).
+        Rows with the name and family of a fitted release that state other features than it: by
+        place, and by feature what the row states and what the release does.
     """
 
     values: tuple[Values, ...]
-    others: Mapping[int, tuple[str, Hashable, Hashable]]
+    others: Mapping[int, Mapping[str, tuple[Hashable, Hashable]]]
 
 
 def fitted_releases(models: pd.DataFrame, fitted: xr.Dataset) -> FittedReleases:
@@ -78,11 +78,11 @@ def fitted_releases(models: pd.DataFrame, fitted: xr.Dataset) -> FittedReleases:
     rows = zip(models[MODEL], _keys(models), _stated(told, own, len(models)), strict=True)
     for place, (model, key, stated) in enumerate(rows):
         among = [] if model in known else releases.get(key, [])
-        differ = [_difference(stated, values) for values in among]
-        alike = [v for v, other in zip(among, differ, strict=True) if other is None]
+        differ = [_differences(stated, values) for values in among]
+        alike = [values for values, other in zip(among, differ, strict=True) if not other]
         found.append(alike[0] if len(alike) == 1 else {})
-        if among and not alike and (first := differ[0]) is not None:
-            others[place] = first
+        if among and not alike:
+            others[place] = differ[0]
     return FittedReleases(tuple(found), others)
 
 
@@ -120,32 +120,40 @@ def with_values_of_releases(
         if name in taken:
             filled = pd.Series(cells, index=models.index, dtype=object)
             models = models.assign(**{name: filled.infer_objects()})
-    return models, ["; ".join(text) for text in texts], _findings(models, releases, taken)
-
-
-def _findings(
-    models: pd.DataFrame, releases: FittedReleases, taken: Mapping[str, set[int]]
-) -> list[Finding]:
-    findings = []
     names = [str(name) for name in models[MODEL]]
+    findings = [*_of_taken(names, taken), *_of_others(names, releases, uses)]
+    return models, ["; ".join(text) for text in texts], findings
+
+
+def _of_taken(names: Sequence[str], taken: Mapping[str, set[int]]) -> Iterator[Finding]:
+    """Yield how many rows have features of their release, and which, if there are any."""
     if taken:
         rows = sorted(set().union(*taken.values()))
-        one = len(rows) == 1
-        settings = "1 new setting of a fitted release leaves"
+        leave = "1 new setting of a fitted release leaves"
+        if len(rows) > 1:
+            leave = f"{len(rows)} new settings of fitted releases leave"
         message = (
-            f"{settings if one else f'{len(rows)} new settings of fitted releases leave'} out "
-            f'{listed(taken)}, taken from the fitted settings (column "assumed" of the '
+            f'{leave} out {listed(taken)}, taken from the fitted settings (column "assumed" of the '
             f"forecast): {listed(names[row] for row in rows)}."
         )
-        findings.append(Finding("warning", "from-release", MODEL, message))
-    for row, (feature, mine, theirs) in releases.others.items():
+        yield Finding("warning", "from-release", MODEL, message)
+
+
+def _of_others(
+    names: Sequence[str], releases: FittedReleases, uses: Collection[str]
+) -> Iterator[Finding]:
+    """Yield that rows are other releases than the fitted ones of their name."""
+    for row, differences in releases.others.items():
+        feature = next((name for name in differences if name in uses), None)
+        if feature is None:
+            continue
+        mine, theirs = differences[feature]
         message = (
             f'"{names[row]}" states {feature} {as_text(mine)}, and the fitted settings of its name '
             f"{as_text(theirs)}: it is forecast as another release. If it is the same one, give it "
             f"{as_text(theirs)}, or leave the cell empty."
         )
-        findings.append(Finding("warning", "other-release", names[row], message))
-    return findings
+        yield Finding("warning", "other-release", names[row], message)
 
 
 def _keys(models: pd.DataFrame) -> list[tuple[str, str]]:
@@ -166,9 +174,10 @@ def _stated(
     return stated
 
 
-def _difference(stated: Values, release: Values) -> tuple[str, Hashable, Hashable] | None:
-    """Return a feature that both state differently, with both values."""
-    for name, value in stated.items():
-        if name in release and release[name] != value:
-            return name, value, release[name]
-    return None
+def _differences(stated: Values, release: Values) -> dict[str, tuple[Hashable, Hashable]]:
+    """Return the features that both state differently, with both values."""
+    return {
+        name: (value, release[name])
+        for name, value in stated.items()
+        if name in release and release[name] != value
+    }

@@ -235,7 +235,7 @@ def levels_of_lineages(
     if raw is None:
         return fitted
     # A deviation from the fitted lineages' mean, as effects by family are from the families'.
-    wider = np.sqrt(1 + 1 / fitted.sizes[LINEAGE]) if centred else 1.0
+    wider: Any = np.sqrt(1 + 1 / fitted.sizes[LINEAGE]) if centred else 1.0
     new = _to_skills(draws, wider * np.sqrt(draws["lineage_share"]) * raw)
     both = [levels.to_dataset(name="level") for levels in (fitted, new)]
     return xr.concat(both, dim=LINEAGE)["level"]
