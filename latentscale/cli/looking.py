@@ -77,7 +77,7 @@ def data(
         warnings.simplefilter("ignore", DataWarning)  # the audit, printed below, says it all
         table = scores_of(csv, published, feature, features, benchmarks)
     say(f"{table!r}\n")
-    print_table(table.benchmark_table(), "{:.4g}".format)
+    print_table(table.benchmark_table(), "{:.4g}".format, empty="")
     say("\nFeatures of models")
     print_table(table.feature_table(), "{:.4g}".format)
     say("\nAudit")

@@ -105,7 +105,7 @@ def simulate(
         save_scores(simulated.scores, out)
         return
     say(f"{simulated.scores!r}")
-    print_table(simulated.scores.benchmark_table(), "{:.4g}".format)
+    print_table(simulated.scores.benchmark_table(), "{:.4g}".format, empty="")
 
 
 def backtest(

@@ -6,7 +6,7 @@ An empty `tokens_t` is not among it: that says that the tokens are undisclosed.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,12 +52,18 @@ def left_out(frame: pd.DataFrame, name: str) -> npt.NDArray[np.bool_]:
 
 
 def assumed_instruct(
-    models: pd.DataFrame, empty: npt.NDArray[np.bool_], fitted: xr.Dataset, *, needed: bool
+    models: pd.DataFrame,
+    empty: npt.NDArray[np.bool_],
+    fitted: xr.Dataset,
+    releases: Sequence[Mapping[str, object]],
+    *,
+    needed: bool,
 ) -> AssumedValues:
     """Take `instruct` from the fitted models where it is left out.
 
-    A row that is a fitted model takes that model's value; a row of a fitted family the one
-    value of the family's models; a row of a new family the one value of all fitted models.
+    A row that is a fitted model takes that model's value; a new setting of a fitted release the
+    release's; a row of a fitted family the one value of the family's models; a row of a new family
+    the one value of all fitted models.
 
     Parameters
     ----------
@@ -67,6 +73,8 @@ def assumed_instruct(
         Rows that leave it out.
     fitted
         Variables instruct and family of the fitted models, dims (model,).
+    releases
+        What the fitted release of each row states, by feature; empty where it is of none.
     needed
         Whether the forecast depends on it. If not, a row without any such value is taken as 0,
         and no text is written.
@@ -78,10 +86,12 @@ def assumed_instruct(
         by_family[family].add(value)
     values = models[INSTRUCT].astype(float).tolist()
     texts, problems = [""] * len(values), []
-    for row in np.flatnonzero(empty):
+    for row in np.flatnonzero(empty).tolist():
         model, family = str(models[MODEL].iloc[row]), str(models[FAMILY].iloc[row])
         if model in own:
             choices, source = {own[model]}, "fitted model"
+        elif INSTRUCT in releases[row]:
+            choices, source = {float(str(releases[row][INSTRUCT]))}, "release"
         elif family in by_family:
             choices, source = by_family[family], "family"
         else:
@@ -150,7 +160,7 @@ def assumed_feature(
             texts[place] = _of_missing(kind, level, fitted=model in own)
         else:
             cells[row] = value
-            texts[place] = f"{kind.name}={_as_text(value)} ({source})"
+            texts[place] = f"{kind.name}={as_text(value)} ({source})"
     return cells, texts
 
 
@@ -182,7 +192,8 @@ def _of_missing(kind: FeatureKind, level: str, *, fitted: bool) -> str:
     return ""
 
 
-def _as_text(value: object) -> str:
+def as_text(value: object) -> str:
+    """Return a feature's value as texts about rows have it."""
     if isinstance(value, pd.Timestamp):
         return str(value.date())
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -31,7 +31,8 @@ _OF_A_RUN: Final = re.compile(
     r"\b(lr|learning ?rate|weight ?decay|warm-?up( steps)?|batch ?size|dropout|grad(ient)? ?norm"
     r"|data ?mix(ture)?|(usage|market|mix|data) ?share|vocab(ulary)? ?size|contamination|uptime"
     r"|energy|emissions|v?ram|(tool|api) calls?|days since)\b|\((gb|gib|k?wh|kg)\)"
-    r"|\b(avg|average|mean|median|total)\b\W*(time|steps?|turns?|attempts?)\W*$"
+    r"|\b(avg|average|mean|median|total)\b\W*(time|minutes?|steps?|turns?|attempts?)"
+    r"\W*([(\[]\w+[)\]])?\W*$|\b(minutes?|mins?|seconds?|hours?) ?(per|/)"
     r"|\b(wall|clock|gpu|tpu|h100|completion|inference|training|execution|solving?|reasoning)"
     r" ?(time|hours?|minutes?)\b|\btime (per|/)|\b(release|launch) (year|month|day|quarter)\b"
     r"|^\W*(time|age)\W*(\(\w+\))?\W*$|^\W*(truncated|layers|heads|experts|stars|percentile)\W*$",

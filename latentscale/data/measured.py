@@ -196,10 +196,15 @@ def merged_sources(cells: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
     merged = pd.DataFrame(rows, index=[row.name for row in rows])
     rest = cells.drop(index=known.index[several])
     kept = _first_scored(pd.concat([rest, merged]).sort_index(kind="stable"))
+    rules = {
+        "inverse variance": "weighted by inverse variance (all sources state stderr)",
+        "items": "weighted by items",
+        "plain": "plain means",
+    }
+    how = ", ".join(f"{counts[rule]} {text}" for rule, text in rules.items() if counts[rule])
     message = (
-        f"{len(rows)} scores are means over several sources: {counts['inverse variance']} weighted "
-        f"by inverse variance (all sources state stderr), {counts['items']} by items, "
-        f"{counts['plain']} plain means. If sources such as agents differ in what they measure, "
+        f"{len(rows)} scores are means over several sources: {how}. If sources such as agents "
+        "differ in what they measure, "
         'keep the rows of one, or have a benchmark each: read_published(path, sources="apart").'
     )
     return kept, [Finding("warning", "merged-sources", "source", message)]

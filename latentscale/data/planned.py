@@ -23,6 +23,7 @@ from latentscale.data.features.base import Feature
 from latentscale.data.frames import AnyFrame
 from latentscale.data.known import INSTRUCT, features_of, kinds_among
 from latentscale.data.layout import METADATA, REQUIRED, checked_frame
+from latentscale.data.other_releases import fitted_releases, with_values_of_releases
 from latentscale.data.problems import Problem, at_column, fail
 from latentscale.data.scaling import scales_of
 from latentscale.data.table import read_wide
@@ -52,7 +53,9 @@ def planned_models(
     value that all models of the family share; one of a new family the value that all fitted
     models share. Where they do not share one, and the forecast depends on it, that is an error.
     So with other features that the forecast depends on, but for size, tokens and FLOPs; those
-    that the fitted models do not settle stay empty. A row may leave out its lineage: a fitted
+    that the fitted models do not settle stay empty. A new setting of a fitted release (``"o3_low"``
+    beside ``"o3_high"``) has the release's features, size and tokens too, where it leaves them
+    out; one that states others is another release. A row may leave out its lineage: a fitted
     family keeps the fitted one, and a new family is a lineage of its own unless another row of it
     states one.
 
@@ -89,7 +92,8 @@ def planned_models(
     -----
     DataWarning
         Once, when sizes, tokens, names or lineages look wrong, or a name differs from a fitted
-        one only in case, accents, spaces, dots, dashes or underscores.
+        one only in case, accents, spaces, dots, dashes or underscores; of what new settings of
+        fitted releases leave out, or state otherwise.
     """
     lineages = {} if lineages is None else lineages
     _refuse_one_row_a_score(frame, known_benchmarks)
@@ -102,16 +106,20 @@ def planned_models(
     models, texts = table.models, [""] * len(clean)
     if fitted is not None and not problems:
         empty = left_out(clean, INSTRUCT)
-        assumed = assumed_instruct(models, empty, fitted, needed=INSTRUCT in uses)
-        models, texts = models.assign(instruct=assumed.values), assumed.texts
+        releases = fitted_releases(models, fitted)
+        assumed = assumed_instruct(models, empty, fitted, releases.values, needed=INSTRUCT in uses)
+        models = models.assign(instruct=assumed.values)
         problems += assumed.problems
+        models, more, of_releases = with_values_of_releases(models, releases, uses)
+        findings = [*findings, *of_releases]
+        texts = _joined(assumed.texts, more)
         models, texts = _with_assumed(models, texts, fitted, uses)
     fail(problems, NOT_FORECAST)
     stated_rows = _fill_lineages(models, lineages)
     used_rows = _one_lineage_a_family(stated_rows)
     if LINEAGE in uses:
         more = assumed_lineages(models, used_rows, lineages)
-        texts = ["; ".join(filter(None, pair)) for pair in zip(texts, more, strict=True)]
+        texts = _joined(texts, more)
     dataset = dataset_of_models(used_rows, features)
     dataset[ASSUMED] = (MODEL, np.array(texts, dtype=np.str_))
     if given:
@@ -151,8 +159,12 @@ def _with_assumed(
         if name in uses and (kind.estimated or name not in _NEVER_ASSUMED):
             cells, more = assumed_feature(models, kind, fitted)
             models = models.assign(**{name: cells})
-            texts = ["; ".join(filter(None, pair)) for pair in zip(texts, more, strict=True)]
+            texts = _joined(texts, more)
     return models, texts
+
+
+def _joined(texts: Sequence[str], more: Sequence[str]) -> list[str]:
+    return ["; ".join(filter(None, pair)) for pair in zip(texts, more, strict=True)]
 
 
 def _as_fitted(models: pd.DataFrame, fitted: xr.Dataset | None) -> npt.NDArray[np.bool_]:

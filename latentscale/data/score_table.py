@@ -17,7 +17,7 @@ from latentscale.data.benchmarks import Benchmark
 from latentscale.data.features.base import Feature
 from latentscale.data.known import INSTRUCT, feature_table, features_of, is_stated, kinds_among
 from latentscale.data.saved import long_table
-from latentscale.data.scaling import scaling_columns, scaling_of
+from latentscale.data.scaling import is_bounded, scaling_columns, scaling_of
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
 from latentscale.errors import DataError, listed
 from latentscale.markup import bullets, data_table
@@ -145,10 +145,11 @@ class ScoreTable:
         Returns
         -------
         pandas.DataFrame
-            Columns benchmark, floor, items (``"unknown"`` where they are), scores (how many were
-            measured), lowest, median, highest (fractions, or in the benchmark's unit). Where some
-            benchmark is not a plain fraction also scale, better (``"higher"`` or ``"lower"``),
-            ceiling and unit.
+            Columns benchmark, floor, items (``"unknown"`` where they are; such as ``"30"`` or
+            ``"20 to 100"`` where scores have their own), scores (how many were measured), lowest,
+            median, highest (fractions, or in the benchmark's unit). Where some benchmark is not a
+            plain fraction also scale, better (``"higher"`` or ``"lower"``), ceiling and unit. A
+            benchmark that is not a share of items has neither floor nor items: NaN and ``""``.
 
         Examples
         --------
@@ -160,11 +161,12 @@ class ScoreTable:
         score = self.dataset["score"].transpose(MODEL, BENCHMARK).to_numpy()
         wide = pd.DataFrame(score, columns=list(self.benchmarks))
         info = self.benchmark_info
+        shares = is_bounded(self.dataset).values
         table = pd.DataFrame(
             {
                 "benchmark": list(self.benchmarks),
-                "floor": [info[name].floor for name in self.benchmarks],
-                "items": [info[name].n_items or "unknown" for name in self.benchmarks],
+                "floor": np.where(shares, [info[name].floor for name in self.benchmarks], np.nan),
+                "items": self._items_shown(),
                 "scores": wide.notna().sum().to_numpy(),
                 "lowest": wide.min().to_numpy(),
                 "median": wide.median().to_numpy(),
@@ -172,6 +174,22 @@ class ScoreTable:
             }
         )
         return table.assign(**scaling_columns(list(info.values())))
+
+    def _items_shown(self) -> list[int | str]:
+        """Return the items of each benchmark's scores as `benchmark_table` shows them."""
+        score = self.dataset["score"]
+        counts = self.item_counts.where(score.notnull()).transpose(MODEL, BENCHMARK).to_numpy()
+        shown: list[int | str] = []
+        for j, (name, about) in enumerate(self.benchmark_info.items()):
+            own = counts[~np.isnan(counts[:, j]), j]
+            if not bool(is_bounded(self.dataset).sel({BENCHMARK: name})):
+                shown.append("")
+            elif about.n_items or not own.size:
+                shown.append(about.n_items or "unknown")
+            else:
+                ends = dict.fromkeys((f"{own.min():.0f}", f"{own.max():.0f}"))
+                shown.append(" to ".join(ends))
+        return shown
 
     def feature_table(self) -> pd.DataFrame:
         """Return one row a feature: kind, unit, on how many models it is given, and its range.

@@ -120,6 +120,8 @@ def draw_new_families(
     families: Sequence[str],
     lineages: Sequence[str],
     effects: Callable[[str, tuple[int, ...]], np.ndarray],
+    *,
+    centred: bool,
 ) -> xr.Dataset:
     """Draw the effects of families that were not fitted, one draw a posterior sample.
 
@@ -137,6 +139,8 @@ def draw_new_families(
     effects
         Returns raw effects drawn from their prior (see `draw_raw`), by variable and shape; asked
         for each variable of `raw_template` once, in order.
+    centred
+        Whether fitted effects are taken from their mean over families, as `Design.centred` says.
 
     Returns
     -------
@@ -151,7 +155,8 @@ def draw_new_families(
         for name, variable in empty.data_vars.items()
     }
     raw = xr.Dataset(values, coords=empty.coords)
-    return terms_of_raw(spec, draws, raw, lineages, others=fitted_families(draws))
+    others = other_families(draws, fitted=False, centred=centred)
+    return terms_of_raw(spec, draws, raw, lineages, others=others)
 
 
 def raw_template(
@@ -198,7 +203,7 @@ def terms_of_raw(
     raw: xr.Dataset,
     lineages: Sequence[str],
     *,
-    others: int,
+    others: float,
 ) -> xr.Dataset:
     """Return the effects of families from their raw effects; linear in them.
 
@@ -211,9 +216,10 @@ def terms_of_raw(
     lineages
         The lineage of each family.
     others
-        How many fitted families the effects are deviations from the mean of.
+        How many fitted families the effects are deviations from the mean of (`other_families`).
     """
-    groups = Groups(lineages, others, levels_of_lineages(draws, raw.get(LINEAGE_LEVEL)))
+    levels = levels_of_lineages(draws, raw.get(LINEAGE_LEVEL), centred=np.isfinite(others))
+    groups = Groups(lineages, others, levels)
     return xr.Dataset(
         {
             name: term.effects_of_raw(spec, draws, raw[name], groups)
@@ -224,9 +230,16 @@ def terms_of_raw(
 
 
 def raw_of_terms(
-    spec: ModelSpec, draws: xr.Dataset, families: Sequence[str], lineages: Sequence[str]
+    spec: ModelSpec,
+    draws: xr.Dataset,
+    families: Sequence[str],
+    lineages: Sequence[str],
+    *,
+    centred: bool,
 ) -> xr.Dataset:
     """Return the raw effects of fitted families, as deviations from the other families' mean.
+
+    From the population's mean where effects are not `centred`.
 
     Parameters
     ----------
@@ -234,9 +247,11 @@ def raw_of_terms(
         The fitted spec and its draws, dims (sample, ...).
     families, lineages
         Names of fitted families, and the lineage of each.
+    centred
+        As for `draw_new_families`.
     """
-    others = max(fitted_families(draws) - 1, 1)
-    groups = Groups(lineages, others, levels_of_lineages(draws, None))
+    others = other_families(draws, fitted=True, centred=centred)
+    groups = Groups(lineages, others, levels_of_lineages(draws, None, centred=centred))
     return xr.Dataset(
         {
             name: term.raw_of_effects(
@@ -248,9 +263,25 @@ def raw_of_terms(
     )
 
 
-def fitted_families(draws: xr.Dataset) -> int:
-    """Return how many families were fitted, at least 1."""
-    return max(int(draws.sizes.get(FAMILY, 1)), 1)
+def other_families(draws: xr.Dataset, *, fitted: bool, centred: bool) -> float:
+    """Return how many families an effect is a deviation from the mean of, at least 1.
+
+    Parameters
+    ----------
+    draws
+        Draws of a fit.
+    fitted
+        Whether the effect is a fitted family's, and not a new one's.
+    centred
+        Whether fitted effects are taken from their mean over families, as `Design.centred` says.
+
+    Returns
+    -------
+    Infinite where they are not: they are deviations from the population's mean.
+    """
+    if not centred:
+        return np.inf
+    return max(int(draws.sizes.get(FAMILY, 1)) - fitted, 1)
 
 
 def _zeros(like: xr.DataArray, first: dict[str, list[str]]) -> xr.DataArray:

@@ -30,7 +30,7 @@ from latentscale.posterior.chains import fit_of_chains
 from latentscale.posterior.convergence import Convergence
 from latentscale.posterior.identified import convergence_of
 from latentscale.posterior.pairing import joined_chains
-from latentscale.posterior.provenance import Provenance
+from latentscale.posterior.provenance import FAMILIES_CENTRED, Provenance
 from latentscale.posterior.saving import save_fit
 from latentscale.posterior.status import Status
 
@@ -144,6 +144,8 @@ class Fit:
     @cached_property
     def _design(self) -> Design:
         made = design(self.spec, self.scores, transform=self.transform)
+        if not self.provenance.settings.get(FAMILIES_CENTRED, True):
+            made = replace(made, centred=False)
         skills = self.posterior.coords.get(SKILL)
         if not made.anchors or skills is None:
             return made

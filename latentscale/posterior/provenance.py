@@ -7,6 +7,10 @@ from typing import Any
 
 from latentscale.markup import call_text
 
+FAMILIES_CENTRED = "families_centred"
+"""Setting that methods record by which families' effects are not taken from their mean over the
+table: false."""
+
 
 @dataclass(frozen=True)
 class Provenance:

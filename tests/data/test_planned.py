@@ -250,3 +250,70 @@ def test_active_parameters_below_a_billion_are_no_benchmark(rows):
     """They are numbers from 0 to 1, as scores are, but no benchmark is called so."""
     planned = planned_models(rows.assign(active_params_b=[0.5, 0.2]), BENCHMARKS)
     assert planned["active_params_b"].values.tolist() == [0.5, 0.2]
+
+
+def settings_of_releases() -> Scores:
+    """Two settings of o3, one release of gpt-5, two releases of one name."""
+    return Scores.from_frame(
+        pd.DataFrame(
+            {
+                "model": ["o3_low", "o3_high", "gpt-5", "b_low", "b_high"],
+                "family": ["o", "o", "o", "b", "b"],
+                "released": ["2025-04-16", "2025-04-16", "2025-08-07", "2025-01-01", "2025-02-01"],
+                "provider": ["OpenAI", "OpenAI", "OpenAI", "B", "B"],
+                "params_b": [100.0, 100.0, 50.0, 7.0, 7.0],
+                "tokens_t": [3.0, 3.0, np.nan, 1.0, 1.0],
+                "instruct": [1, 1, 0, 0, 0],
+                "effort": ["low", "high", None, "low", "high"],
+                "mmlu": [0.5, 0.6, 0.7, 0.3, 0.4],
+            }
+        )
+    )
+
+
+USES = ["released", "provider", "effort", "flops", "instruct"]
+
+
+@pytest.mark.filterwarnings("ignore:Scores were read")
+def test_a_new_setting_has_what_its_fitted_release_states() -> None:
+    """But for settings; a name of several releases says nothing, and a stated cell stays."""
+    fitted = settings_of_releases().dataset
+    rows = pd.DataFrame(
+        {
+            "model": ["o3_medium", "gpt-5_high", "b_max", "o3_max", "o3_none"],
+            "family": ["o", "o", "b", "o", "p"],
+            "effort": ["medium", "high", "max", "max", "none"],
+            "released": [None, None, None, "2025-06-01", None],
+            "instruct": [None, None, None, 1, 1],
+        }
+    )
+    with pytest.warns(DataWarning) as caught:
+        read = planned_models(rows, ["mmlu"], fitted=fitted, uses=USES)
+    released = [str(day)[:10] for day in read["released"].values]
+    assert released == ["2025-04-16", "2025-08-07", "NaT", "2025-06-01", "NaT"]
+    assert read["provider"].values.tolist()[:2] == ["OpenAI", "OpenAI"]
+    np.testing.assert_array_equal(read["params"].values, [100.0, 50.0, *[np.nan] * 3])
+    np.testing.assert_array_equal(read["tokens"].values, [3.0, *[np.nan] * 4])
+    assert read["instruct"].values.tolist() == [1, 0, 0, 1, 1]
+    said = read["assumed"].values.tolist()
+    for text in ("released=2025-04-16 (release)", "params_b=100 (release)", "tokens_t=3 (release)"):
+        assert text in said[0]
+    assert "instruct=1 (release)" in said[0] and "instruct=0 (release)" in said[1]
+    assert "(release)" not in "".join(said[2:])
+    text = "\n".join(str(w.message) for w in caught)
+    assert text.count("2 new settings of fitted releases leave out") == 1
+    assert '"o3_medium", "gpt-5_high"' in text
+    assert (
+        '"o3_max" states released 2025-06-01, and the fitted settings of its name 2025-04' in text
+    )
+
+
+@pytest.mark.filterwarnings("ignore:Scores were read")
+def test_rows_that_state_what_their_release_does_are_not_warned_of() -> None:
+    fitted = settings_of_releases()
+    again = fitted.to_frame().drop(columns="mmlu")
+    new = again.head(1).assign(model="o3_medium", effort="medium")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read = planned_models(pd.concat([again, new]), ["mmlu"], fitted=fitted.dataset, uses=USES)
+    assert "(release)" not in "".join(read["assumed"].values.tolist())

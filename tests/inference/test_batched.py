@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import latentscale as ls
+from latentscale.analysis.forecasts.rows import planned_rows
 from latentscale.inference.approximations.batches import BatchedDensity
 from latentscale.model.batches import VariableSlices, deal
 from latentscale.model.build import build_design
@@ -84,9 +86,11 @@ def test_batches_reach_what_all_models_at_once_reach(known, known_spec) -> None:
         return ls.fit(known_spec, known.scores, method=method, seed=5, progress=False)
 
     batches, whole = fitted(30), fitted(None)
+    assert whole.design.centred and not batches.design.centred
     for fit in (batches, whole):
         assert "still rising" not in " ".join(fit.status.advice)
     rows = known.frame[["model", "family", "lineage", "instruct", "params_b", "tokens_t"]]
+    _has_new_families_of_the_population(batches, rows)
     rows = rows.assign(model="new-" + rows["model"], params_b=rows["params_b"] * 1.1)
     one, other = (ls.predict(fit, rows, seed=1).table() for fit in (batches, whole))
     assert np.abs(one["median"] - other["median"]).mean() < 0.01
@@ -95,6 +99,26 @@ def test_batches_reach_what_all_models_at_once_reach(known, known_spec) -> None:
     for name in ("loading", "precision", "slope"):
         a, b = (fit.posterior[name].mean(("chain", "draw")) for fit in (batches, whole))
         assert float(np.abs(a - b).max()) < 0.15 * float(np.abs(b).max())
+
+
+def _has_new_families_of_the_population(fit: ls.Fit, rows: pd.DataFrame) -> None:
+    """The forecast is not widened, as one of effects that were centred would be."""
+    new = rows.head(1).assign(model="n", family="n", lineage="n")
+    settings = dict(fit.provenance.settings)
+    settings.pop("families_centred")
+    widened = replace(fit, provenance=replace(fit.provenance, settings=settings))
+    x, slope = planned_rows(fit, new), fit.samples["slope"].sel(covariate="log_flops")
+    curve = fit.transform.apply(x).item() * slope.transpose("sample", "skill").values
+    own, wide = (
+        ls.predict(f, new, seed=1).skill_draws.isel(model=0).transpose("sample", "skill") - curve
+        for f in (fit, widened)
+    )
+    lineages = fit.samples.sizes["lineage"]
+    share = fit.samples["lineage_share"].values
+    wanted = np.sqrt(1 + (share / lineages).mean())
+    # Of one stream of random numbers: the lineage's part alone is wider.
+    assert float(wide.std() / own.std()) == pytest.approx(wanted, rel=0.02)
+    assert float(wide.std() / own.std()) > 1
 
 
 def test_a_batch_of_all_models_is_the_whole_table(known_spec, small_scores) -> None:

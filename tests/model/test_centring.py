@@ -97,6 +97,7 @@ def moved(small: Scores) -> dict[str, Any]:
         start[str(v.name)] + 0.3 * rng.standard_normal(np.shape(start[str(v.name)])) for v in others
     ]
     return {
+        "values": [str(v.name) for v in values],
         "names": [c.variable for c in coordinates],
         "others": [str(v.name) for v in others],
         "function": function,
@@ -106,6 +107,29 @@ def moved(small: Scores) -> dict[str, Any]:
 
 def test_skills_and_pooled_parameters_are_moved(moved: dict[str, Any]) -> None:
     assert sorted(moved["names"]) == sorted(NAMES + UNITS)
+
+
+def test_what_has_a_skills_unit_moves_in_units_of_loadings(moved: dict[str, Any]) -> None:
+    """For a mean t s and spread s: u^2 = s^2 (1 + t^2), scales r = p / u, effects x = p / u."""
+    place = dict(zip(moved["names"], moved["place"], strict=False))
+    flat = moved["function"](*moved["place"])[0]
+    ends = np.cumsum([place[name.removesuffix("_log__")].size for name in moved["values"]])
+    parts = np.split(flat, ends[:-1])
+    value = {
+        name.removesuffix("_log__"): part.reshape(place[name.removesuffix("_log__")].shape)
+        for name, part in zip(moved["values"], parts, strict=True)
+    }
+    log_unit, ratio = place[SPREAD], place["signed_loading_mean"]
+    spread = np.exp(log_unit) / np.sqrt(1 + ratio**2)
+    np.testing.assert_allclose(np.exp(value[SPREAD]), spread, rtol=1e-9)
+    np.testing.assert_allclose(value["signed_loading_mean"], ratio * spread, rtol=1e-9)
+    wider = log_unit + place["signed_loading_group_spread"]
+    np.testing.assert_allclose(value["signed_loading_group_spread"], wider, rtol=1e-9)
+    for name in ("trend_scale", "residual_scale", "category_scale"):
+        np.testing.assert_allclose(value[name], place[name] - log_unit, rtol=1e-9, err_msg=name)
+    for name in ("slope", "family_skill_raw", "lineage_skill_raw"):
+        wanted = place[name] * np.exp(-log_unit)
+        np.testing.assert_allclose(value[name], wanted, rtol=1e-9, err_msg=name)
 
 
 def test_the_jacobian_is_that_of_the_change_of_variables(moved: dict[str, Any]) -> None:

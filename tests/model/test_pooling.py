@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import latentscale as ls
 from latentscale.data.scores import Scores
 from latentscale.declare import ModelSpec, spec_from_dict
+from latentscale.model.design import design
+from latentscale.model.pooling import benchmark_groups
+from latentscale.model.terms.base import terms_of
 from latentscale.posterior.fit import Fit
 
 
@@ -90,3 +94,30 @@ def test_pooled_loadings_of_free_skills_can_be_aligned(
     rows = small_scores.to_frame().drop(columns=list(small_scores.benchmarks))
     plain, turned = (ls.predict(f, rows, seed=1).mean_draws for f in (fit, aligned))
     np.testing.assert_allclose(turned.values, plain.values, rtol=1e-6)
+
+
+def test_a_benchmark_alone_in_its_group_varies_around_the_mean_of_all(small_scores: Scores) -> None:
+    """As one of no group does; two of a group vary around the group's mean."""
+    names = {"alpha": "two", "beta": "alone", "gamma": "two", "delta": ""}
+    info = {
+        name: ls.Benchmark(floor=b.floor, n_items=b.n_items, group=names[name])
+        for name, b in small_scores.benchmark_info.items()
+    }
+    table = design(spec_of(), Scores.from_frame(small_scores.to_frame(), benchmarks=info))
+    assert benchmark_groups(table.scores.dataset) == ["two"]
+    several = ("benchmark", ["b", "", "alone", "", "a", "b", "a"])
+    assert benchmark_groups(xr.Dataset({"group": several})) == ["a", "b"]
+    (pooling,) = (p for t in terms_of(spec_of()) for p in t.poolings() if p.name == "intercept")
+    assert set(pooling.parameters(table)) == {
+        "intercept_mean",
+        "intercept_spread",
+        "intercept_group_spread",
+    }
+    values = {
+        "intercept_mean": xr.DataArray([0.5, -1.0], dims="sample"),
+        "intercept_group_spread": xr.DataArray([2.0, 3.0], dims="sample"),
+        "intercept_group_raw": xr.DataArray([[0.1], [1.0]], dims=("sample", "benchmark_group")),
+    }
+    middle: Any = pooling.middle(values, table)
+    wanted = [[0.7, 0.5, 0.7, 0.5], [2.0, -1.0, 2.0, -1.0]]
+    np.testing.assert_allclose(middle.transpose("sample", "benchmark").values, wanted, rtol=1e-12)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pymc as pm
 import pytest
+import xarray as xr
 
 import latentscale as ls
 from latentscale.analysis.forecasts.rows import planned_rows
@@ -26,7 +27,8 @@ from latentscale.model.left_open import with_drawn_features
 from latentscale.model.other_settings import first_rows, with_other_settings
 from latentscale.model.release_share import correlated, independent, log_determinant
 from latentscale.model.terms.base import terms_of
-from latentscale.model.terms.residual import Residual
+from latentscale.model.terms.residual import OTHER_SETTINGS, ROW_RELEASE, Residual
+from latentscale.model.unseen import linked_rows
 from latentscale.posterior.fit import Fit
 
 SIZES = [3, 1, 2]
@@ -342,3 +344,18 @@ def test_batches_know_the_values_that_releases_leave_open(
     before = names[: names.index(f"{variable}_of_release")]
     first = sum(int(np.prod(slices.shapes[name])) for name in before)
     assert unit[first : first + 3].tolist() == [0, 0, 1]
+
+
+def test_rows_of_one_release_have_one_number_and_others_their_own() -> None:
+    """Numbers of releases begin after those of rows: no row has the number of a release."""
+    (term,) = (t for t in terms_of(spec_of()) if isinstance(t, Residual))
+    rows = ["x", "r1", "y", "r2", "r3", "r4"]
+    alone = xr.Dataset({"residual": (("model", "skill"), np.zeros((1, 2)))}, {"model": ["x"]})
+    assert term.linked_rows(alone, rows).tolist() == [0, 1, 2, 3, 4, 5]
+    draws = alone.assign({ROW_RELEASE: (OTHER_SETTINGS, [1, 0, 0, 1])})
+    draws = draws.assign_coords({OTHER_SETTINGS: ["r3", "r1", "r2", "r4"]})
+    wanted = [0, 6, 2, 6, 7, 7]
+    assert term.linked_rows(draws, rows).tolist() == wanted
+    template = xr.Dataset({"residual": (("model", "skill"), np.zeros((6, 2)))}, {"model": rows})
+    found = linked_rows(spec_of(), draws, template)
+    assert {name: own.tolist() for name, own in found.items()} == {"residual": wanted}

@@ -109,7 +109,7 @@ class _Families:
         given: LatentsGivenScores | None,
         most: int,
     ) -> None:
-        self._spec = fit.spec
+        self._spec, self._centred = fit.spec, fit.design.centred
         self._names = [str(name) for name in family_effects(fit.spec, draws)]
         self._moved = [] if given is None else [terms for terms in given.terms if terms.data_vars]
         conditioned = {str(family) for terms in self._moved for family in terms[FAMILY].values}
@@ -133,7 +133,10 @@ class _Families:
         drawn = []
         if self._streams:
             names, lineages = self._new, self._lineages
-            drawn = [draw_new_families(self._spec, here, names, lineages, self._raw)]
+            centred = self._centred
+            drawn = [
+                draw_new_families(self._spec, here, names, lineages, self._raw, centred=centred)
+            ]
         if not moved and not drawn:
             return fitted
         return xr.concat([fitted.sel({FAMILY: self._kept}), *moved, *drawn], dim=FAMILY)

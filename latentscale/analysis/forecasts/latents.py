@@ -32,6 +32,7 @@ from latentscale.model.unseen import (
     model_effects_of_raw,
     model_terms,
     noise_effects,
+    other_families,
     raw_model_template,
     raw_of_model_effects,
     raw_of_terms,
@@ -323,7 +324,8 @@ def _start(fit: Fit, draws: xr.Dataset, group: Group, template: xr.Dataset) -> F
     count = draws.sizes[SAMPLE]
     start = template.map(lambda v: v.expand_dims({SAMPLE: count}).copy())
     if group.fitted:
-        raw = raw_of_terms(fit.spec, draws, list(group.fitted), list(group.fitted.values()))
+        families, lineages = list(group.fitted), list(group.fitted.values())
+        raw = raw_of_terms(fit.spec, draws, families, lineages, centred=fit.design.centred)
         for name in raw.data_vars:
             start[name].loc[{FAMILY: list(group.fitted)}] = raw[name].transpose(*start[name].dims)
     if MODEL in template.dims:
@@ -349,10 +351,11 @@ def _terms(
     if group.new:
         lineages = list(group.new.values())
         mine = raw.sel({FAMILY: list(group.new)}) if FAMILY in raw.dims else raw
-        terms.append(terms_of_raw(fit.spec, draws, mine, lineages, others=_n_families(draws)))
+        others = other_families(draws, fitted=False, centred=fit.design.centred)
+        terms.append(terms_of_raw(fit.spec, draws, mine, lineages, others=others))
     if group.fitted:
         names, lineages = list(group.fitted), list(group.fitted.values())
-        others = max(_n_families(draws) - 1, 1)
+        others = other_families(draws, fitted=True, centred=fit.design.centred)
         now, then = (
             terms_of_raw(
                 fit.spec,
@@ -366,10 +369,6 @@ def _terms(
         had = draws[list(now.data_vars)].sel({FAMILY: names})
         terms.append(had + now - then)
     return xr.concat(terms, dim=FAMILY) if len(terms) > 1 else terms[0]
-
-
-def _n_families(draws: xr.Dataset) -> int:
-    return max(int(draws.sizes.get(FAMILY, 1)), 1)
 
 
 def draw_noise_of_models(

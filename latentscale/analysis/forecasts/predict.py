@@ -76,7 +76,8 @@ def predict(
     release; so with other features whose missing values are estimated.
 
     A row may leave out ``instruct`` where the fitted models settle it: a fitted model has its
-    own value; a member of a fitted family the value that all fitted models of the family share;
+    own value; a new setting of a fitted release that of the release, as with its size and tokens; a
+    member of a fitted family the value that all fitted models of the family share;
     a new family the value that all fitted models share. Where they differ and the spec uses
     ``instruct``, the row is refused. So with other features that the spec uses, with two
     exceptions: a category whose missing cells are a level then takes that level, and missing

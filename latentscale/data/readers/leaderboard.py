@@ -21,6 +21,7 @@ from latentscale.data.readers.flags import UNREAD, FlaggedReading, truth_of, wit
 from latentscale.data.readers.leaderboard_models import completed, with_guessed_families
 from latentscale.data.readers.metadata import scores_with_metadata
 from latentscale.data.readers.parquet import read_table
+from latentscale.data.readers.tuning import TUNING, instruct_of, tuning_of
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError, listed
 
@@ -48,18 +49,6 @@ _RANK: Final = {
 whose precision is unknown."""
 _QUANTISED: Final = 3
 """Rank of all other precisions: the last."""
-_TUNING: Final[Mapping[str, str]] = {
-    "continuously": "continued",
-    "pretrained": "pretrained",
-    "domain": "fine-tuned",
-    "chat": "chat",
-    "merge": "merge",
-    "multimodal": "multimodal",
-    "instruction-tuned": "chat",  # these three in exports of the leaderboard's first year
-    "rl-tuned": "chat",
-    "fine-tuned": "fine-tuned",
-}
-"""Words of the column Type and the level of ``tuning`` that each means; the first that fits."""
 _LINK: Final = re.compile(r"<[^>]*>")
 _MARKDOWN: Final = re.compile(r"^\[([^\]]+)\]\([^)]*\).*$", re.DOTALL)
 """A link as Markdown writes it: [org/name](https://...)."""
@@ -225,7 +214,7 @@ def _features() -> tuple[Feature, ...]:
 
     A function, since a declaration looks up the kinds of features, plug-ins among them.
     """
-    levels = ("pretrained", *dict.fromkeys(v for v in _TUNING.values() if v != "pretrained"))
+    levels = ("pretrained", *dict.fromkeys(v for v in TUNING.values() if v != "pretrained"))
     return (
         Feature("chat_template", kind="flag"),
         Feature("tuning", kind="category", coding="reference", missing="level", levels=levels),
@@ -272,8 +261,8 @@ def _columns(frame: pd.DataFrame, raw: list[str]) -> tuple[pd.DataFrame, list[Fi
         # The leaderboard writes -1 or 0 where it has no size.
         columns["params_b"] = np.where(numbers > 0, numbers, np.nan)
     if "Type" in frame:
-        columns["instruct"] = [_instruct(kind) for kind in frame["Type"]]
-        columns["tuning"] = [_tuning(kind) for kind in frame["Type"]]
+        columns["instruct"] = [instruct_of(kind) for kind in frame["Type"]]
+        columns["tuning"] = [tuning_of(kind) for kind in frame["Type"]]
     if "Upload To Hub Date" in frame:
         columns["released"], more = _dates(frame, "Upload To Hub Date")
         findings += more
@@ -432,13 +421,3 @@ def _precision(cell: object) -> str:
 
 def _rank(cell: object) -> int:
     return _RANK.get(_precision(cell), _QUANTISED)
-
-
-def _tuning(kind: object) -> str | None:
-    text = "" if is_missing(kind) else str(kind).casefold()
-    return next((level for word, level in _TUNING.items() if word in text), None)
-
-
-def _instruct(kind: object) -> float:
-    tuning = {"chat": 1.0, "pretrained": 0.0, "continued": 0.0}
-    return tuning.get(_tuning(kind) or "", np.nan)

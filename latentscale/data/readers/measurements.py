@@ -21,6 +21,7 @@ from latentscale.data.readers.model_names import parse_name, provider_of, withou
 from latentscale.data.readers.size_classes import size_class
 from latentscale.data.scores import Scores, scores_from_long
 from latentscale.errors import DataError, listed, spelling
+from latentscale.markup import counted
 
 CELLS: Final = ("model", "benchmark", "score", "stderr", "n_items", "source")
 """Columns of a table of scores, in order."""
@@ -157,13 +158,16 @@ def _name_of(feature: str | Feature) -> str:
     return feature if isinstance(feature, str) else feature.name
 
 
-def same_names(names: Sequence[str]) -> tuple[dict[str, str], list[Finding]]:
+def same_names(names: Sequence[str], *, hosts: bool = True) -> tuple[dict[str, str], list[Finding]]:
     """Return one spelling of each model: without the host before a slash, the commonest one.
 
     Parameters
     ----------
     names
         Names as the source's rows write them, with repetitions.
+    hosts
+        Whether what stands before a slash is a host, which is no part of the name; of a hub's
+        names it is their owner.
 
     Returns
     -------
@@ -174,7 +178,7 @@ def same_names(names: Sequence[str]) -> tuple[dict[str, str], list[Finding]]:
     groups: dict[str, dict[str, int]] = {}
     key_of = {}
     for name, count in counts.items():
-        short = without_owner(str(name))
+        short = without_owner(str(name)) if hosts else str(name)
         key = spelling(short, keep_numbers_apart=True)
         key_of[str(name)] = key
         group = groups.setdefault(key, {})
@@ -188,9 +192,11 @@ def same_names(names: Sequence[str]) -> tuple[dict[str, str], list[Finding]]:
     if not joined:
         return chosen, []
     pairs = [f"{' and '.join(others)} as {spelt}" for spelt, others in joined.items()]
+    in_what = "case, dots, dashes or a host before a slash" if hosts else "case, dots or dashes"
+    models = counted(len(joined), "model is", "models are")
     message = (
-        f"{len(joined)} models are written in several ways, which differ in case, dots, dashes or "
-        f"a host before a slash, and were taken for one each: {listed(pairs, 3)}."
+        f"{models} written in several ways, which differ in {in_what}, and were taken for one "
+        f"each: {listed(pairs, 3)}."
     )
     return chosen, [Finding("info", "names-joined", "model", message)]
 

@@ -20,6 +20,7 @@ from latentscale.data.benchmarks import Benchmark
 from latentscale.data.empty import is_empty
 from latentscale.data.features import Feature
 from latentscale.data.frames import AnyFrame, as_pandas, is_frame
+from latentscale.data.known import INSTRUCT
 from latentscale.data.layout import closest
 from latentscale.data.readers.cells import with_text_names
 from latentscale.data.readers.measurements import (
@@ -43,6 +44,7 @@ from latentscale.data.readers.published_models import (
 from latentscale.data.readers.published_releases import torn_releases
 from latentscale.data.readers.published_repeats import mixed_settings
 from latentscale.data.readers.published_scores import long_cells, wide_cells
+from latentscale.data.readers.tuning import column_of_types
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError, listed
 from latentscale.files import expanded
@@ -108,7 +110,9 @@ def read_published(
     -------
     Scores
         Families, and where the table does not state them providers, efforts and size classes, are
-        read from names; a column Reasoning may hold yes and no or efforts. Sizes are read from
+        read from names; a column Reasoning may hold yes and no or efforts, and a column Type
+        whether models are instruction-tuned. In a table with one row a score, names that differ
+        in case, dots or dashes alone are one model. Sizes are read from
         names where the table states none and at least half of the names do. A column of numbers is
         a benchmark: of percentages where cells have a percent sign or exceed 1, of fractions where
         none does; a rating (real) or an amount (positive, such as minutes) by its name, and a
@@ -202,7 +206,7 @@ def published_measurements(
         )
     table, unnamed = _named(table, roles)
     _refuse_scores_of_no_column(table, roles, own, what)
-    roles = _shape(table, roles)
+    roles = _with_types(table, _shape(table, roles), own)
     table, bare = _of_benchmarks(table, roles)
     refuse_several_metrics(table, roles, own, what)
     table, figures = with_figures(table, features or (), what)
@@ -211,7 +215,8 @@ def published_measurements(
     cells, info, found = read(table, roles, named, declared, own, what)
     cells = cells.dropna(subset="score")[list(CELLS)].reset_index(drop=True)
     falling = [name for name, benchmark in info.items() if benchmark.lower_is_better]
-    mixed = mixed_settings(table, named, roles, own)
+    apart = repeats != "best" and sources == "apart"
+    mixed = mixed_settings(table, named, roles, own, by_source=apart)
     cells, merged = one_score_a_cell(cells, repeats, by_source=repeats != "best", falling=falling)
     scored = models["model"].isin(cells["model"])
     without = _without_scores(models.loc[~scored, "model"])
@@ -339,6 +344,16 @@ def _refuse_scores_of_no_column(
                 f'called "score", "value" or "accuracy". Rename the column of scores to "score". '
                 f"The table has {listed(table.columns, 12)}."
             )
+
+
+def _with_types(table: pd.DataFrame, roles: Roles, own: Sequence[str]) -> Roles:
+    """Return the roles, where no column says it with that of types as whether models are tuned."""
+    free = [name for name in roles.others if name not in own]
+    column = None if INSTRUCT in roles.columns else column_of_types(table, free)
+    if column is None:
+        return roles
+    others = tuple(name for name in roles.others if name != column)
+    return replace(roles, columns={**roles.columns, INSTRUCT: column}, others=others)
 
 
 def _shape(table: pd.DataFrame, roles: Roles) -> Roles:

@@ -44,7 +44,8 @@ _ROLES: Final[Mapping[str, str]] = {
     "reasoning": "reasoning|is reasoning|reasoning model|thinking mode",
     "instruct": "instruct|is instruct",
     "size_class": "size class|model size class|size category|size tier",
-    "open_weights": "open weights|open source|open|weights|license|licence|model license|开源",
+    "open_weights": """open weights|open source|open|weights|license|licence|model license
+    |hub license|开源""",
     "benchmark": """benchmark|benchmarks|bench|benchmark name|task|task name|dataset|dataset name
     |eval|eval name|evaluation|category|subset|test|metric|metric name|measure
     |评测集|数据集|指标""",

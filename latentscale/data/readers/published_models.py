@@ -14,7 +14,7 @@ from latentscale.data.empty import is_empty
 from latentscale.data.features import Feature
 from latentscale.data.known import known_features
 from latentscale.data.readers.efforts import UNSTATED, effort_of, reasons_by
-from latentscale.data.readers.measurements import commonest, name_features
+from latentscale.data.readers.measurements import commonest, name_features, same_names
 from latentscale.data.readers.model_names import parse_name
 from latentscale.data.readers.published_cells import (
     amounts,
@@ -25,9 +25,10 @@ from latentscale.data.readers.published_cells import (
 )
 from latentscale.data.readers.published_columns import Roles, counted_in, power_of_ten
 from latentscale.data.readers.size_classes import SIZE_CLASSES
+from latentscale.data.readers.tuning import instruct_of, tuning_of
 from latentscale.data.table import MAX_TOKENS_T
 from latentscale.errors import DataError, listed
-from latentscale.markup import counted
+from latentscale.markup import counted, shortened
 
 _PROPRIETARY = "proprietary", "proprietary license", "commercial", "api"
 _CLOSED = frozenset((*_PROPRIETARY, "closed", "closed source", "闭源", "否"))
@@ -39,12 +40,18 @@ _MOST = 0.5
 """Share of the names that must state a size: with fewer most models would have none, and their size
 class, which every name has, says more."""
 _EXPERTS = re.compile(r"\d+x\d+(\.\d+)?b")
+_ANY_DATE = re.compile(r"\W*((upload|publication) )?date\W*", re.IGNORECASE)
+"""Headings of dates that may be those of rows and not of models."""
+_WRITTEN = 40
+"""Letters of a name as it was written, such as the beginning of a link's tag."""
 _UNREAD = 30
 """Cells named in one message: more than a reader corrects one by one."""
 _ALLOWED = {
     "released": "Write dates as 2024-07-23.",
     "reasoning": "Write yes or no, or an effort such as low or high.",
-    "instruct": "Write yes or no.",
+    "instruct": "Write yes or no, or base or instruct.",
+    "params_b": "Write all parameters in billions, such as 46.7: experts share some of theirs, so "
+    "8x7B does not say how many there are.",
     "size_class": f"Allowed are {listed(SIZE_CLASSES, len(SIZE_CLASSES))}.",
 }
 """What may be written in a column, by its role."""
@@ -121,12 +128,15 @@ def described(
         efforts = modes if {*modes} - {None, "none"} else efforts
     written = [str(cell).strip() for cell in table[columns["model"]].tolist()]
     names = pd.Series([plain_name(name) or name for name in written], dtype=object)
+    findings = [_recognised(roles), *_cleaned(written, names)]
+    if roles.long:  # rows of several sources, which spell models in their own ways
+        spelt, joined = same_names(names.tolist(), hosts=False)
+        names, findings = names.map(spelt), [*findings, *joined]
     levels = pd.DataFrame({"model": names, "effort": efforts}).fillna({"effort": ""})
     several = levels.drop_duplicates().groupby("model").size()
     apart = names.map(several).gt(1) & levels["effort"].ne("")
     named = names.where(~apart, names + " (" + levels["effort"] + ")")
     read: dict[str, Sequence[Any] | pd.Series] = {"effort": efforts}
-    findings = [_recognised(roles), *_cleaned(written, names)]
     for role in ("released", *_TEXTS, *_AMOUNTS, *_CHOICES):
         if role not in columns:
             continue
@@ -147,10 +157,19 @@ def described(
         if values.notna().any():
             models[name] = models["model"].map(values)
         if torn:
-            rule = "the earliest" if name == "released" else "the commonest"
-            message = f"{len(torn)} models have several values; {rule} was taken: "
-            findings.append(Finding("info", "values-differ", name, message + f"{listed(torn, 4)}."))
+            findings.append(_torn(name, torn, roles))
     return named, models, findings
+
+
+def _torn(name: str, models: Sequence[str], roles: Roles) -> Finding:
+    rule = "the earliest" if name == "released" else "the commonest"
+    have = counted(len(models), "model has", "models have")
+    message = f"{have} several values; {rule} was taken: {listed(models, 4)}."
+    if name != "released" or not _ANY_DATE.fullmatch(roles.columns[name]):
+        return Finding("info", "values-differ", name, message)
+    message += f' Are dates of "{roles.columns[name]}" those of evaluations? Then release may have'
+    message += ' been long before: state its day in a column "released", or drop the column.'
+    return Finding("warning", "values-differ", name, message)
 
 
 def with_sizes_of_names(models: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
@@ -226,7 +245,15 @@ def _read(role: str, column: pd.Series) -> tuple[Sequence[Any] | None, list[str]
     if role == "open_weights":
         stated, unclear = truths(column)
         return (_licences(column) if unclear else stated), [], {}
+    if role == "instruct":
+        read, odd = truths(column, _instruct)
+        return read, [cell for cell in odd if tuning_of(cell) is None], {}
     return *truths(column, reasons_by if role == "reasoning" else lambda text: None), {}
+
+
+def _instruct(text: str) -> float | None:
+    read = instruct_of(text)
+    return None if np.isnan(read) else read
 
 
 def _size_classes(column: pd.Series) -> tuple[list[str | None], list[str]]:
@@ -275,7 +302,11 @@ def _licences(column: pd.Series) -> list[float | None]:
 
 
 def _cleaned(written: Sequence[str], names: pd.Series) -> list[Finding]:
-    changed = [f"{name} of {old}" for old, name in zip(written, names, strict=True) if name != old]
+    changed = [
+        f"{name} of {shortened(old, _WRITTEN)}"
+        for old, name in zip(written, names, strict=True)
+        if name != old
+    ]
     if not changed:
         return []
     message = f"{len(changed)} names are read without links, tags or symbols: {listed(changed, 3)}."

@@ -12,6 +12,7 @@ from latentscale.data.audit import Finding
 from latentscale.data.empty import is_empty
 from latentscale.data.readers.published_columns import Roles
 from latentscale.errors import listed
+from latentscale.markup import counted
 
 _SETTING: Final = re.compile(
     r"\W*((n|num|number of|k)?\W*(few)?\W*shots?|prompt( (style|template|type))?|settings?|cot"
@@ -24,7 +25,12 @@ _SHOWN: Final = 4
 
 
 def mixed_settings(
-    table: pd.DataFrame, named: pd.Series, roles: Roles, own: Collection[str]
+    table: pd.DataFrame,
+    named: pd.Series,
+    roles: Roles,
+    own: Collection[str],
+    *,
+    by_source: bool,
 ) -> list[Finding]:
     """Return a finding on columns of settings that differ between rows of one score.
 
@@ -35,12 +41,15 @@ def mixed_settings(
     named
         The model of each row.
     roles
-        What the columns are; the source keeps rows apart.
+        What the columns are.
     own
         Columns declared as features.
+    by_source
+        Whether rows of different sources stay apart.
     """
     keys = [named.rename("model")]
-    keys += [table[roles.columns[r]] for r in ("benchmark", "source") if r in roles.columns]
+    apart = ("benchmark", "source") if by_source else ("benchmark",)
+    keys += [table[roles.columns[role]] for role in apart if role in roles.columns]
     findings = []
     for name in roles.others:
         if name in own or not _SETTING.fullmatch(name.replace("_", " ")):
@@ -51,8 +60,8 @@ def mixed_settings(
         if mixed:
             message = (
                 f"the rows of one model and benchmark differ here ({listed(said.unique(), _SHOWN)}"
-                f"), {mixed} times, and were merged. Keep the rows of one value, or add it to the "
-                "benchmark's name."
+                f"), {counted(mixed, 'time')}, and were merged. Keep the rows of one value, or add "
+                "it to the benchmark's name."
             )
             findings.append(Finding("warning", "settings-merged", name, message))
     return findings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Final
@@ -58,6 +59,8 @@ _IN_THOUSANDS: Final = _RATINGS[1] / 1000
 """The largest rating with a dot between thousands, read as a decimal one: "1.407" of 1407."""
 _FEW: Final = 3
 """Fewer rows than these may be numbered 1, 2, 3 by chance."""
+_BARE_TIME: Final = re.compile(r"\W*(minutes?|mins?|hours?|hrs?)\W*", re.IGNORECASE)
+"""Names of columns that say no more than a unit of time, as agents' leaderboards have of runs."""
 _COMMAS: Final = "numbers with a decimal comma; write them with a dot"
 _POINTS: Final = 10.0
 """Most points of a benchmark on which a judge gives up to ten."""
@@ -329,6 +332,8 @@ def _scale_of(name: str, cells: ScoreCells, known: Floats) -> tuple[Benchmark | 
         if low < 0 or high > 100:
             return None, f"percent signs, but scores of {low:g} to {high:g}"
         return Benchmark(scale="percent", lower_is_better=lower), ""
+    if _BARE_TIME.fullmatch(name):
+        return None, "times; of a task that a model can do, or that it took?"
     if (unit is not None or cells.money.any()) and low > 0:
         unit = "USD" if cells.money.any() else unit
         return Benchmark(scale="positive", unit=unit or "", lower_is_better=lower), ""

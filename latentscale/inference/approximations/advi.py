@@ -29,6 +29,7 @@ from latentscale.model.build import build_design
 from latentscale.model.design import Design
 from latentscale.numerics.psis import k_limit
 from latentscale.posterior.draws import Draws
+from latentscale.posterior.provenance import FAMILIES_CENTRED
 from latentscale.posterior.status import status_of_approximation
 
 MAX_FULL_RANK = 5000
@@ -177,7 +178,9 @@ class ADVI(Method):
         )
         seconds = {"compile": compiled - start, "approximate": time.perf_counter() - compiled}
         posterior = density.to_posterior(points)
-        return Draws(posterior, weight_stats(log_p, log_q, weights), status, seconds)
+        stats = weight_stats(log_p, log_q, weights)
+        chosen = {} if batched is None else {FAMILIES_CENTRED: False}
+        return Draws(posterior, stats, status, seconds, chosen=chosen)
 
     def _fit(
         self,

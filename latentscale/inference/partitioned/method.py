@@ -42,6 +42,7 @@ from latentscale.numerics.psis import k_limit
 from latentscale.numerics.resampling import resampled
 from latentscale.numerics.threads import one_blas_thread
 from latentscale.posterior.draws import Draws
+from latentscale.posterior.provenance import FAMILIES_CENTRED
 from latentscale.posterior.status import FOR_ANYTHING, Status, status_of_approximation
 
 # A last move of the normal's mean, in posterior standard deviations: it shifts means by as much.
@@ -190,7 +191,13 @@ class Partitioned(Method):
         seconds["gather"] = time.perf_counter() - began
         stats = {"lp": weights.log_p[chosen], "log_q": weights.log_q[chosen]}
         named = {name: ((CHAIN, DRAW), values[None]) for name, values in stats.items()}
-        return Draws(posterior, xr.Dataset(named), self._status(search, weights, shards), seconds)
+        return Draws(
+            posterior,
+            xr.Dataset(named),
+            self._status(search, weights, shards),
+            seconds,
+            chosen={FAMILIES_CENTRED: False},
+        )
 
     def _weighted(
         self, work: _Work, search: Search, profile: Profile, rng: np.random.Generator

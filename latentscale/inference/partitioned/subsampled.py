@@ -42,6 +42,7 @@ from latentscale.model.design import Design
 from latentscale.numerics.threads import one_blas_thread
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.identified import convergence_of
+from latentscale.posterior.provenance import FAMILIES_CENTRED
 from latentscale.posterior.status import FOR_ANYTHING, Status, status_of_chains
 
 # A trajectory that is accepted less often than this has steps too long for its lineage.
@@ -228,7 +229,8 @@ class Subsampled(Method):
         posterior = whole.to_posterior(points)
         seconds["gather"] = time.perf_counter() - began
         status = _judged(shared, results, (len(places), len(design.scores.models)), self, tasks)
-        return Draws(posterior, shared.stats, status, seconds)
+        chosen = {FAMILIES_CENTRED: False}
+        return Draws(posterior, shared.stats, status, seconds, chosen=chosen)
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,8 @@ class Groups:
         The lineage of each family.
     others
         How many fitted families the effects are deviations from the mean of: that mean is not
-        known, so a deviation from it has 1 + 1 / others times the variance of an effect.
+        known, so a deviation from it has 1 + 1 / others times the variance of an effect. Infinite
+        where effects are deviations from the population's mean (`Design.centred` is false).
     lineage_levels
         Levels of the lineages, dims with (lineage, skill); None without a lineage level.
 
@@ -106,7 +107,7 @@ class Groups:
     """
 
     lineages: Sequence[str]
-    others: int
+    others: float
     lineage_levels: xr.DataArray | None = None
 
     @property
@@ -132,7 +133,7 @@ class Groups:
         >>> groups.from_others
         1.25
         """
-        return (self.others + 1) / self.others
+        return 1 + 1 / self.others
 
 
 def widening(fitted: int) -> float:

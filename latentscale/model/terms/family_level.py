@@ -211,7 +211,9 @@ class FamilyLevel(Term):
         return _from_skills(draws, effect * groups.from_others) / groups.widening
 
 
-def levels_of_lineages(draws: xr.Dataset, raw: xr.DataArray | None) -> xr.DataArray | None:
+def levels_of_lineages(
+    draws: xr.Dataset, raw: xr.DataArray | None, *, centred: bool
+) -> xr.DataArray | None:
     """Return the levels of fitted lineages and of new ones, dims with lineage, skill.
 
     Parameters
@@ -220,6 +222,8 @@ def levels_of_lineages(draws: xr.Dataset, raw: xr.DataArray | None) -> xr.DataAr
         Posterior draws, dims (sample, ...).
     raw
         Standard normal levels of the new lineages, dims (lineage, skill); None without any.
+    centred
+        Whether levels are deviations from the mean of the fitted lineages, as `Design.centred`.
 
     Returns
     -------
@@ -231,7 +235,7 @@ def levels_of_lineages(draws: xr.Dataset, raw: xr.DataArray | None) -> xr.DataAr
     if raw is None:
         return fitted
     # A deviation from the fitted lineages' mean, as effects by family are from the families'.
-    wider = np.sqrt(1 + 1 / fitted.sizes[LINEAGE])
+    wider: Any = np.sqrt(1 + 1 / fitted.sizes[LINEAGE]) if centred else 1.0
     new = _to_skills(draws, wider * np.sqrt(draws["lineage_share"]) * raw)
     both = [levels.to_dataset(name="level") for levels in (fitted, new)]
     return xr.concat(both, dim=LINEAGE)["level"]

@@ -94,7 +94,12 @@ def test_latents_given_scores_are_the_same_whatever_the_blocks(
     rng = np.random.default_rng(1)
     families = ["fam00", "strange"]
     terms = draw_new_families(
-        fit.spec, draws, families, ["lin00", "strange"], lambda _, shape: rng.normal(size=shape)
+        fit.spec,
+        draws,
+        families,
+        ["lin00", "strange"],
+        lambda _, shape: rng.normal(size=shape),
+        centred=True,
     )
     skills = draws["skill"].values
     residual = xr.DataArray(

@@ -249,7 +249,7 @@ def test_rows_of_one_release_share_what_it_does_not_disclose(
     """They differ by their residuals alone, and have the same tokens also given scores of one."""
     changes, features = LEFT_OPEN[name]
     table = pd.concat([table_of(), table_of().iloc[2:].assign(model="b-2")], ignore_index=True)
-    table = table.assign(params_b=7.0, **{name: [1.0, 1.0, 4.0, np.nan]})
+    table = table.assign(params_b=7.0, **{name: [np.nan, np.nan, 4.0, 1.0]})
     scores = Scores.from_frame(table, features=features)
     fit = prior_fit(spec_of().with_(changes), scores, draws=COUNT)
     rows = pd.DataFrame([setting(model) for model in (*NEW_RELEASE, *OF_FITTED, "a-3_low")])
@@ -328,3 +328,22 @@ def test_scores_of_a_new_release_move_its_other_settings_as_weights_of_forecasts
     assert alone.skill_draws is not None
     theirs = alone.skill_draws.isel(skill=0)
     assert float((theirs.isel(model=2) - theirs.isel(model=1)).std()) > (1 + 4 * error) * wide
+
+
+def test_a_new_setting_may_leave_out_what_its_fitted_release_states(
+    prior_fit: Callable[..., Fit],
+) -> None:
+    """The date was to be stated again, or the row was refused; another date is another release."""
+    table = pd.concat([table_of(), table_of().iloc[2:].assign(model="a-2")], ignore_index=True)
+    fit = prior_fit(spec_of(), Scores.from_frame(table.assign(family="a")), draws=60)
+    stated = pd.DataFrame([setting("a-1_max"), setting("a-1_medium")])
+    wanted = ls.predict(fit, stated, seed=1)
+    with pytest.warns(ls.DataWarning, match='2 new settings of fitted releases leave out "rel'):
+        found = ls.predict(fit, stated.drop(columns="released"), seed=1)
+    np.testing.assert_array_equal(found.draws.values, wanted.draws.values)
+    assert set(found.table()["basis"]) == {"known release"}
+    assert set(found.table()["assumed"]) == {"released=2025-01-01 (release)"}
+    later = stated.head(1).assign(released=DAY + pd.Timedelta(5, unit="D"))
+    with pytest.warns(ls.DataWarning, match="states released 2025-01-06, .* 2025-01-01: it is"):
+        other = ls.predict(fit, later, seed=1)
+    assert set(other.table()["basis"]) == {"known family"}

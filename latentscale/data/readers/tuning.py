@@ -1,0 +1,68 @@
+"""How a model was tuned, by the words and signs of a column Type as leaderboards have it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from latentscale.data.columns import is_missing
+from latentscale.data.empty import is_empty
+
+TUNING: Final[Mapping[str, str]] = {
+    "continuously": "continued",
+    "🟩": "continued",
+    "pretrained": "pretrained",
+    "pre-trained": "pretrained",
+    "🟢": "pretrained",
+    "domain": "fine-tuned",
+    "chat": "chat",
+    "💬": "chat",
+    "merge": "merge",
+    "🤝": "merge",
+    "multimodal": "multimodal",
+    "🌸": "multimodal",
+    "instruction-tuned": "chat",  # these three in exports of the leaderboard's first year
+    "rl-tuned": "chat",
+    "fine-tuned": "fine-tuned",
+    "🔶": "fine-tuned",
+}
+"""Words and signs of the column Type, and the level of ``tuning`` that each means; the first that
+fits."""
+_ALONE: Final[Mapping[str, float]] = {
+    **dict.fromkeys(("base", "base model", "foundation", "pretraining"), 0.0),
+    **dict.fromkeys(("instruct", "instruction", "instruction tuned", "it", "sft", "rlhf"), 1.0),
+}
+"""Whole cells of such columns that say whether a model is instruction-tuned."""
+_HEADING: Final = re.compile(
+    r"t|(model[ _-]?)?(type|kind)|tuning|training[ _-]?type", re.IGNORECASE
+)
+_MOST: Final = 0.5
+"""Share of a column's cells that must be understood, so that a column Type of other kinds is none
+of tuning."""
+
+
+def tuning_of(kind: object) -> str | None:
+    """Return the level of ``tuning`` that a cell means, None where it means none."""
+    text = "" if is_missing(kind) else str(kind).casefold()
+    return next((level for word, level in TUNING.items() if word in text), None)
+
+
+def instruct_of(kind: object) -> float:
+    """Return 1 of an instruction-tuned model, 0 of a base one, NaN where a cell says neither."""
+    text = "" if is_missing(kind) else str(kind).strip().casefold().replace("-", " ")
+    levels = {"chat": 1.0, "pretrained": 0.0, "continued": 0.0}
+    return _ALONE.get(text, levels.get(tuning_of(kind) or "", np.nan))
+
+
+def column_of_types(table: pd.DataFrame, names: list[str]) -> str | None:
+    """Return the column among `names` that says how models were tuned, None where none does."""
+    for name in sorted((n for n in names if _HEADING.fullmatch(n.strip())), key=len, reverse=True):
+        filled = [cell for cell in table[name].tolist() if not is_empty(cell)]
+        known = sum(not np.isnan(instruct_of(cell)) for cell in filled)
+        if filled and known >= _MOST * len(filled):
+            return name
+    return None
