@@ -136,7 +136,7 @@ class Groups:
         return 1 + 1 / self.others
 
 
-def widening(fitted: int) -> float:
+def widening(fitted: float) -> float:
     """Return how much wider a deviation from a mean of fitted effects is than an effect.
 
     Parameters
