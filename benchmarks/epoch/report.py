@@ -32,10 +32,12 @@ def write_report(folder: Path, hub: Path, seed: int) -> None:
         cut, given = path.stem.rsplit("-", 1)
         baselines = pd.read_csv(runs / f"baselines-{path.stem}.csv")
         table = pd.read_csv(path)
-        rows.append(_row(path.parent.name, cut, int(given), table, baselines))
+        rows.append(compared_row(path.parent.name, cut, int(given), table, baselines))
         flags = table["model"].map(reasoning)
         for flag, name in ((0, "no"), (1, "yes")):
-            new_row = _row(path.parent.name, cut, int(given), table[flags == flag], baselines)
+            new_row = compared_row(
+                path.parent.name, cut, int(given), table[flags == flag], baselines
+            )
             kinds.append(
                 {"cut": cut, "given": given, "spec": new_row["spec"], "reasoning": name} | new_row
             )
@@ -57,7 +59,7 @@ def write_report(folder: Path, hub: Path, seed: int) -> None:
         "The table handed over ends before 2025-10-01, so that cut cannot be measured. The cut in "
         "2024 is for choosing among specs; before it no reasoning model was released.",
         markdown(pd.DataFrame(rows).sort_values(["cut", "given", "spec"])),
-        *_variants(runs),
+        *variants_less(runs),
         "Baselines, the same cells: `trend` is a line in the date by benchmark with an offset by "
         "provider, or by model where three of its scores are given; `mean` is the benchmark's "
         "mean.",
@@ -78,9 +80,10 @@ def _others(rows: list[dict[str, object]]) -> str:
     return f", and variants of it: {', '.join(others)}" if others else ""
 
 
-def _row(
+def compared_row(
     spec: str, cut: str, given: int, table: pd.DataFrame, baselines: pd.DataFrame
 ) -> dict[str, object]:
+    """Return errors, coverage and width of forecasts, and their error less the baseline's."""
     trend = baselines[baselines["baseline"] == "trend"]
     cells = table.merge(
         trend[["model", "benchmark", "median"]].rename(columns={"median": "theirs"}),
@@ -106,12 +109,15 @@ def _row(
     }
 
 
-def _variants(runs: Path) -> list[str]:
-    """Return variants less the shipped spec, by pairs of cells; nothing where none was run."""
+def variants_less(runs: Path, names: tuple[str, ...] = ()) -> list[str]:
+    """Return variants less the shipped spec, by pairs of cells; nothing where none was run.
+
+    `names` are the variants wanted; by default all.
+    """
     rows = []
     for path in sorted(runs.glob("*/*.csv")):
-        shipped = runs / SHIPPED / path.name
-        if path.parent.name == SHIPPED or not shipped.exists():
+        shipped, name = runs / SHIPPED / path.name, path.parent.name
+        if name == SHIPPED or not shipped.exists() or (names and name not in names):
             continue
         cut, given = path.stem.rsplit("-", 1)
         own, other = (
