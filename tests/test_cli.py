@@ -197,6 +197,18 @@ def test_data_shows_benchmarks_and_the_audit(
     assert ls.Scores.from_frame(pd.read_csv(tmp_path / "read.csv")).n_observed > 0
 
 
+def test_data_shows_nothing_where_nothing_applies(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arena = pd.DataFrame({"Model": ["GPT-5", "o3", "Grok 4"], "Elo": [1450, 1410, 1400]})
+    arena.to_csv(tmp_path / "arena.csv", index=False)
+    assert main(["data", str(tmp_path / "arena.csv")]) == 0
+    shown = capsys.readouterr().out
+    assert "NaN" not in shown and "unknown" not in shown.split("Features")[0]
+    words = next(line.split() for line in shown.splitlines() if line.strip().startswith("Elo"))
+    assert words == ["Elo", "3", "1400", "1410", "1450", "real", "higher", "Elo"]
+
+
 def test_data_takes_the_bundled_table_corrected_or_published(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

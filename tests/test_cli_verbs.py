@@ -316,6 +316,14 @@ def test_columns_to_estimate_are_named_as_a_file_of_features_has_them(
     assert {one["missing"] for one in declared} == {"estimated"}
 
 
+def test_free_skills_are_aligned_by_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("latentscale.cli.console._explained", set())
+    said = with_options("Align the draws first, latentscale.align(fit).fit, or use others.")
+    assert said.splitlines()[1:] == [
+        "On the command line: latentscale align FIT.nc --out ALIGNED.nc."
+    ]
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_a_backtest_is_run_by_scheme(
     folder: Path,

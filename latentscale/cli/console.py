@@ -33,6 +33,7 @@ _OPTIONS: Final = {
     "with model=": "--model NAME.",
     'sources="apart"': "latentscale gather --sources apart --out TABLE, and fit that table.",
     "FewShot(refit=": "--refit, of predict and the other commands that forecast rows.",
+    "latentscale.align(": "latentscale align FIT.nc --out ALIGNED.nc.",
     "with_estimated(": "--features FILE.toml, with the line\n{features}",
 }
 """Arguments that messages name, and the options of commands in their place."""

@@ -79,7 +79,8 @@ def outliers(result: FitCheck) -> tuple[Block, ...]:
         return (Paragraph("No score lies far outside what the others say of it."),)
     shown = ["model", "benchmark", "score", "median", "lower", "upper", "z", "pareto_k"]
     names = {"pareto_k": "Pareto k", "z": "residual"}
-    units = in_words(_units(result.predictive))
+    judged = result.predictive.scores
+    units = in_words(_units(result.predictive), () if judged is None else judged.benchmarks)
     blocks: list[Block] = [
         PictureBlock(
             plot_outliers(result, rows=_ROWS).to_svg(),

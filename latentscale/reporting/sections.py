@@ -15,6 +15,7 @@ from latentscale.analysis.tools.units import in_words, other_units, shown_score
 from latentscale.data.columns import is_blank
 from latentscale.data.features.date import Date
 from latentscale.data.names import fitted_spelling
+from latentscale.data.scaling import is_bounded
 from latentscale.dims import FAMILY
 from latentscale.errors import LatentscaleError, listed
 from latentscale.inference.progress import WorkProgress
@@ -57,12 +58,13 @@ def data_audit(request: Request) -> tuple[Block, ...]:
         values = scores.dataset[variable].to_series()
         facts[name] = _range_in_words(values, unit) if values.notna().any() else "undisclosed"
     findings = scores.audit.table()
+    shares = bool(is_bounded(scores.dataset).any())
     blocks: list[Block] = [
         Facts(facts),
         TableBlock(
             scores.benchmark_table(),
-            "Benchmarks: guessing floor, number of items, and the scores "
-            f"({in_words(other_units(scores))})",
+            f"Benchmarks: {'guessing floor, number of items, and the ' if shares else ''}scores "
+            f"({in_words(other_units(scores), scores.benchmarks)})",
         ),
         TableBlock(
             scores.feature_table(), "Features of models: on how many they are given, and range"
@@ -192,11 +194,12 @@ def _curve_table(curve: Curve, prob: float) -> TableBlock:
     shown = sorted(table["at"].unique())
     kept = table[table["at"].isin([shown[0], shown[len(shown) // 2], shown[-1]])]
     unit = curve.label
+    scores = in_words(curve.units, table["benchmark"])
     columns = {"at": unit, "score_lower": "new score lower", "score_upper": "new score upper"}
     return TableBlock(
         kept.drop(columns=["mean", "beyond_fitted"]).rename(columns=columns),
         f"{curve.family}: ends and middle of the curve; lower and upper bound the {prob:.0%} "
-        f"intervals of the expected score and of a new one ({in_words(curve.units)})",
+        f"intervals of the expected score and of a new one ({scores})",
         folded=f"Numbers of the curves of {curve.family}",
     )
 
@@ -223,10 +226,12 @@ def forecasts(request: Request) -> tuple[Block, ...]:
     forecast = request.forecast
     table = forecast.table(request.prob)
     unsized = why_unsized(request.fit)
+    tokens = request.planned.get("tokens_t")
+    alike = ", trained on as many tokens" if tokens is not None and tokens.notna().any() else ""
     example = (
         f"a model with the features of its models, since {unsized}"
         if unsized
-        else "a model four times its largest in parameters, trained on as many tokens"
+        else f"a model four times its largest in parameters{alike}"
     )
     if any(isinstance(kind, Date) for kind in request.fit.transform.kinds):
         example += ", released on its latest date and else like its models of that date"
@@ -264,7 +269,7 @@ def forecasts(request: Request) -> tuple[Block, ...]:
         picture,
         TableBlock(
             table[shown],
-            f"Forecasts ({in_words(forecast.units)}); {interval}",
+            f"Forecasts ({in_words(forecast.units, table['benchmark'])}); {interval}",
             folded="Numbers of the forecasts",
         ),
     )

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 import latentscale as ls
+from latentscale.analysis.tools.units import in_words
 from latentscale.declare import spec_from_dict
 from latentscale.dims import DEFAULT_PROB
 from latentscale.errors import DataWarning
@@ -124,6 +125,12 @@ def test_an_example_has_a_size_that_is_known_and_used(
     assert sized.planned["params_b"].iloc[0] == pytest.approx(4 * known)
     assert not any("nan" in name for name in sized.planned["model"])
     assert len(sized.forecast.table(0.8)["model"].unique()) == 2
+    shown = _of(forecasts(sized), Paragraph)[0].text
+    assert "four times its largest in parameters, trained on as many tokens:" in shown.replace(
+        ".", ":"
+    )
+    undisclosed = replace(sized, planned=sized.planned.assign(tokens_t=np.nan))
+    assert "as many tokens" not in _of(forecasts(undisclosed), Paragraph)[0].text
     assert "params_b" not in unsized.planned
     said = _of(forecasts(unsized), Paragraph)[0].text
     assert "since the fit does not use sizes" in said
@@ -262,6 +269,27 @@ def test_checks_are_those_of_the_analysis(asked: Request, fit: Fit) -> None:
     assert any(c.startswith("Outliers") for c in captions) == bool(len(checked.outliers))
     by_family = next(t for t in _of(blocks, TableBlock) if "by family" in t.caption).frame
     assert by_family["root mean square residual"].dropna().is_monotonic_decreasing
+
+
+@pytest.mark.parametrize(
+    ("units", "benchmarks", "words"),
+    [
+        ({}, ["mmlu", "gpqa"], "fractions"),
+        ({}, [], "fractions"),
+        ({"elo": "Elo"}, ["mmlu", "elo"], "fractions; elo in Elo"),
+        ({"coding": "Elo", "math": "Elo"}, ["coding", "math", "math"], "Elo"),
+        (
+            {"elo": "Elo", "horizon": "minutes"},
+            ["elo", "horizon"],
+            "elo in Elo; horizon in minutes",
+        ),
+        ({"elo": "Elo", "other": "USD"}, ["mmlu"], "fractions"),
+    ],
+)
+def test_units_are_those_of_the_scores_that_are_shown(
+    units: dict[str, str], benchmarks: list[str], words: str
+) -> None:
+    assert in_words(units, benchmarks) == words
 
 
 def test_ranks_are_put_in_words() -> None:

@@ -34,9 +34,22 @@ def other_units(scores: Scores) -> dict[str, str]:
     }
 
 
-def in_words(units: Mapping[str, str]) -> str:
-    """Return the units of a table's scores in words, such as "fractions; elo in Elo"."""
-    return "; ".join(["fractions", *(f"{name} in {unit}" for name, unit in units.items())])
+def in_words(units: Mapping[str, str], benchmarks: Iterable[str]) -> str:
+    """Return what scores are in, such as "fractions; elo in Elo", or "Elo" where all are.
+
+    Parameters
+    ----------
+    units
+        As `other_units` returns them.
+    benchmarks
+        Those whose scores are shown.
+    """
+    names = list(dict.fromkeys(benchmarks))
+    own = [name for name in names if name in units]
+    if own and len(own) == len(names) and len({units[name] for name in own}) == 1:
+        return units[own[0]]
+    fractions = ["fractions"] if len(own) < len(names) or not names else []
+    return "; ".join([*fractions, *(f"{name} in {units[name]}" for name in own)])
 
 
 def units_note(units: Mapping[str, str], benchmarks: Iterable[str]) -> str:
