@@ -18,6 +18,8 @@ import xarray as xr
 
 import latentscale as ls
 from latentscale.inference.nuts import chains as nutpie_chains
+from latentscale.model.build import build_design
+from latentscale.model.design import design
 from latentscale.posterior import stream
 
 resume_module = importlib.import_module("latentscale.inference.nuts.resume")
@@ -236,3 +238,17 @@ def test_resume_adds_draws_where_the_chains_stood(stored) -> None:
     assert all(chain.position is not None for chain in before.values())
     assert not more.status.interrupted
     xr.testing.assert_identical(ls.load(folder).posterior, more.posterior)
+
+
+def test_chains_of_a_model_with_other_parameters_are_not_resumed(quick_spec, small_scores) -> None:
+    """As of versions that had parameters for each setting of a release."""
+    model = build_design(quick_spec, design(quick_spec, small_scores))
+    size = sum(np.size(value) for value in model.initial_point(random_seed=0).values())
+
+    def check(*positions: np.ndarray | None) -> None:
+        work = [nutpie_chains.Continuation(k, p, 1, 1, 1, 1) for k, p in enumerate(positions)]
+        resume_module._refuse_other_parameters(Path("run"), model, work)
+
+    check(np.zeros(size), None)
+    with pytest.raises(ls.FitError, match=f"have {size + 1} parameters, and the model has {size}"):
+        check(np.zeros(size), np.zeros(size + 1))

@@ -24,6 +24,7 @@ from latentscale.analysis.tools.memory import refuse_too_large
 from latentscale.analysis.tools.units import other_units
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import ASSUMED, NOT_FORECAST
+from latentscale.data.readers.efforts import SETTINGS
 from latentscale.data.recorded import recording_of
 from latentscale.data.scaling import usual_sampling
 from latentscale.dims import (
@@ -239,7 +240,7 @@ def forecast_rows(
         draws=origin(scores).rename("score"),
         mean_draws=origin(expected.mean).rename("expected_score"),
         precision_draws=origin(expected.phi).rename("precision"),
-        models=_with_tokens_said(fit, sampled, _about(fit, planned)),
+        models=_with_drawn_said(fit, sampled, _about(fit, planned)),
         is_posterior=fit.is_posterior,
         noise=noise.mapped(origin),
         skill_draws=None
@@ -312,17 +313,20 @@ def _extrapolates(fit: Fit, planned: xr.Dataset) -> list[str]:
     ]
 
 
-def _with_tokens_said(fit: Fit, draws: xr.Dataset, about: xr.Dataset) -> xr.Dataset:
-    """Say of rows whose tokens are drawn that they are."""
-    if LOG_TOKENS not in draws:
-        return about
-    drawn, fitted = set(draws[UNDISCLOSED].values.tolist()), set(fit.scores.models)
+def _with_drawn_said(fit: Fit, draws: xr.Dataset, about: xr.Dataset) -> xr.Dataset:
+    """Say of rows whose tokens are drawn that they are, and of new settings what was estimated."""
+    drawn = set(draws[UNDISCLOSED].values.tolist()) if LOG_TOKENS in draws else set()
+    sources = {FITTED: "estimated (fitted model)", KNOWN_RELEASE: "estimated (release)"}
+    shared = [k.name for k in fit.transform.kinds if k.estimated and k.name not in SETTINGS]
     texts = []
-    columns = (about[name].values.tolist() for name in (MODEL, "tokens", ASSUMED))
-    for model, tokens, said in zip(*columns, strict=True):
-        how = "estimated (fitted model)" if model in fitted else "drawn (prior)"
+    columns = (about[name].values.tolist() for name in (MODEL, "tokens", "basis", ASSUMED))
+    for model, tokens, basis, said in zip(*columns, strict=True):
+        text = str(said)
+        for name in shared if basis == KNOWN_RELEASE else ():
+            text = text.replace(f"{name} drawn (prior)", f"{name} {sources[basis]}")
+        how = f"tokens_t {sources.get(basis, 'drawn (prior)')}"
         is_drawn = model in drawn and np.isnan(tokens)
-        texts.append("; ".join(filter(None, [str(said), f"tokens_t {how}" if is_drawn else ""])))
+        texts.append("; ".join(filter(None, [text, how if is_drawn else ""])))
     return about.assign({ASSUMED: (MODEL, np.array(texts, dtype=np.str_))})
 
 

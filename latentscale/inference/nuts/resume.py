@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pymc as pm
 
 from latentscale.engine.density import ChainModel
 from latentscale.errors import FitError
@@ -124,6 +125,20 @@ def _continuations(
     return work
 
 
+def _refuse_other_parameters(
+    path: Path, model: pm.Model, work: Sequence[nutpie_chains.Continuation]
+) -> None:
+    """Refuse positions of chains in a model of another size: that of an earlier version."""
+    size = sum(np.size(value) for value in model.initial_point(random_seed=0).values())
+    for chain in work:
+        if chain.position is not None and chain.position.size != size:
+            raise FitError(
+                f"{path} cannot be resumed: its chains have {chain.position.size} parameters, and "
+                f"the model has {size} in this version. latentscale.load opens its draws; begin "
+                "another folder for more."
+            )
+
+
 def _compiled(
     stored: StoredRun,
     method: NUTS,
@@ -133,6 +148,7 @@ def _compiled(
     """Return the model compiled for nutpie, in the coordinates of the chains' positions."""
     header, prepared = stored.header, stored.design
     model = build_design(header.spec, prepared)
+    _refuse_other_parameters(stored.path, model, work)
     with Waiting(f"NUTS: {COMPILING}", enabled=progress):
         if header.chart is None:
             centred = method.coordinates == "centred"

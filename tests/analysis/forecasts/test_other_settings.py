@@ -258,6 +258,9 @@ def test_rows_of_one_release_share_what_it_does_not_disclose(
     few = ls.FewShot(draws=COUNT, min_ess=50, degenerate="warn")
     given = ls.predict(fit, rows.assign(alpha=[0.3, *[np.nan] * 4]), seed=1, few_shot=few)
     assert free.skill_draws is not None and given.conditioning is not None
+    said = free.table().drop_duplicates("model").set_index("model")["assumed"]
+    assert (said[list(OF_FITTED)] == f"{name} estimated (release)").all()
+    assert (said[list(NEW_RELEASE)] == f"{name} drawn (prior)").all()
     skill = free.skill_draws.isel(skill=0) / fit.samples["residual_scale"].isel(skill=0)
     for one, other in (NEW_RELEASE, OF_FITTED):
         differ = float(((skill.sel(model=one) - skill.sel(model=other)) ** 2).mean())
