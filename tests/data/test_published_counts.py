@@ -44,6 +44,9 @@ def said(scores: Scores, code: str) -> str:
         ("28/30", (28, 30)),
         (" 28 / 30 (93.3%) ", (28, 30)),
         ("0/12", (0, 12)),
+        ("28 of 30", (28, 30)),
+        ("28 out of 30 (93%)", (28, 30)),
+        ("28 30", None),
         ("31/30", None),  # more than all
         ("28/30 (39%)", None),  # another percentage
         ("08/25", None),  # a month of a year
