@@ -233,3 +233,15 @@ def test_how_far_ends_lie_of_an_amount_counts_in_logarithms() -> None:
 def test_a_difference_of_two_numbers_is_not_an_interval() -> None:
     scores = read_published(table(Elo=["1450 - 1440", "1440", "1430", "1420"]))
     assert '"GPT-5: 1450 - 1440"' in said(scores, "cell-unread")
+
+
+def test_plain_numbers_beside_durations_are_in_the_minutes_of_their_heading() -> None:
+    cells = ["2h 17m", "135", "45 min", "30"]
+    scores = read_published(table(**{"Time horizon (min)": cells}))
+    read = scores.dataset["score"].sel(benchmark="Time horizon (min)").values
+    assert read == pytest.approx([137.0, 135.0, 45.0, 30.0])
+    unsure = read_published(table(**{"Time horizon": cells}))
+    assert unsure.benchmarks == ("GPQA",)
+    assert "or minutes in the heading" in said(unsure, "ignored-column")
+    hours = read_published(table(**{"Time horizon (hours)": cells}))
+    assert hours.benchmarks == ("GPQA",)
