@@ -1,4 +1,4 @@
-"""Counts of successes over trials in a cell: "28/30" is 28 of 30 items."""
+"""Counts of successes over trials in a cell: "28/30" and "28 of 30" are 28 of 30 items."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 _COUNT: Final = re.compile(
-    r"(?P<right>0|[1-9]\d{0,6})\s*/\s*(?P<items>[1-9]\d{0,6})"
+    r"(?P<right>0|[1-9]\d{0,6})(?:\s*/\s*|\s+(?:out\s+)?of\s+)(?P<items>[1-9]\d{0,6})"
     r"(?:\s*[(\[]\s*(?P<percent>\d+(?:\.\d+)?)\s*[%\uff05]\s*[)\]])?",
     re.ASCII,
 )

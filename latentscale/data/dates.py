@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -27,6 +28,8 @@ _YEARS: Final = range(1950, 2101)
 """Numbers that may be years of models' releases."""
 _MODEL_YEARS: Final = (2015.0, 2035.0)
 """Numbers that can only be years where a whole column lies among them: ratings spread wider."""
+_FEW_YEARS: Final = 3
+"""Fewer numbers than these may lie among years by chance: one player's rating is 2029."""
 _FIRST_DAY: Final = 19500101
 """Numbers from here on may be days written as figures."""
 _NANOSECOND_YEARS: Final = (1678, 2261)
@@ -132,23 +135,34 @@ def shown_dates(column: pd.Series) -> str | None:
     """
     if is_numeric_dtype(column.dtype) and column.min() < _MODEL_YEARS[0]:
         return None
-    first = None
+    first, years, days = None, 0, 0
     for cell in cells_of(column).tolist():  # until the first that is not a date
         if is_empty(cell):
             continue
         if not _may_be_date(cell):
             return None
         first = cell if first is None else first
-    return None if first is None else str(first).removesuffix(" 00:00:00").removesuffix(".0")
+        years += _number(cell) < _FIRST_DAY
+        days += _number(cell) >= _FIRST_DAY
+    if first is None or (not days and years < _FEW_YEARS):
+        return None
+    return str(first).removesuffix(" 00:00:00").removesuffix(".0")
+
+
+def _number(cell: Any) -> float:
+    """Return a number, also one that is written as text; infinity of any other cell."""
+    plain = is_number(cell) or (
+        isinstance(cell, str) and re.fullmatch(r"\d+(\.\d+)?", cell.strip())
+    )
+    return float(cell) if plain else math.inf
 
 
 def _may_be_date(cell: Any) -> bool:
-    text = cell.strip() if isinstance(cell, str) else cell
-    if is_number(cell) or (isinstance(text, str) and re.fullmatch(r"\d+(\.\d+)?", text)):
-        number = float(text)
+    number = _number(cell)
+    if number < math.inf:
         day = as_date(f"{number:.0f}") if number >= _FIRST_DAY else None
         return day is not None or _MODEL_YEARS[0] <= number < _MODEL_YEARS[1]
-    text = figures_of_date(text)
+    text = figures_of_date(cell.strip() if isinstance(cell, str) else cell)
     return as_date((middle_of(text) if isinstance(text, str) else None) or text) is not None
 
 

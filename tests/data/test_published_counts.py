@@ -44,6 +44,9 @@ def said(scores: Scores, code: str) -> str:
         ("28/30", (28, 30)),
         (" 28 / 30 (93.3%) ", (28, 30)),
         ("0/12", (0, 12)),
+        ("28 of 30", (28, 30)),
+        ("28 out of 30 (93%)", (28, 30)),
+        ("28 30", None),
         ("31/30", None),  # more than all
         ("28/30 (39%)", None),  # another percentage
         ("08/25", None),  # a month of a year
@@ -157,6 +160,8 @@ def test_dates_that_are_not_of_a_release_by_name_are_not_offered_as_such() -> No
 def test_ratings_are_not_years() -> None:
     assert shown_dates(pd.Series(["1450", "n/a", "1502"])) is None
     assert shown_dates(pd.Series([1990, 2025, 2061])) is None
+    assert shown_dates(pd.Series([2029, None, 2024])) is None
+    assert shown_dates(pd.Series([2025, 2024, 2024])) == "2025"
     assert read_published(table(Codeforces=[1891, 2727, 2029, 2016])).benchmarks[-1] == "Codeforces"
     elo = read_published(table(Elo=[2019, 2020, 2021, 2022]))
     assert scored(elo, "Elo") == [2019.0, 2020.0, 2021.0, 2022.0]

@@ -10,10 +10,11 @@ import pytest
 
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.column_names import is_neither
-from latentscale.data.readers import read_published
+from latentscale.data.readers import read_planned, read_published
 from latentscale.data.readers.measurements import same_names
 from latentscale.data.readers.tuning import instruct_of, tuning_of
 from latentscale.data.scores import Scores
+from latentscale.errors import DataWarning
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
 MODELS = ("GPT-5", "o3", "Claude Opus 4.1", "Gemini 2.5 Pro")
@@ -54,6 +55,22 @@ def test_the_words_of_types_go_before_their_signs_and_other_types_are_not_of_tun
     assert instruct(["proprietary", "open", "open", "chat"]) is None
     own = read_published(table(Type=["base", "instruct"] * 2), features=["Type"])
     assert [one.kind for one in own.features if one.name == "Type"] == ["category"]
+
+
+def test_types_of_models_to_forecast_are_read_as_those_of_fitted_ones() -> None:
+    rows = pd.DataFrame({"Model": MODELS, "Type": ["🟢 pretrained", "💬 chat", "base", "instruct"]})
+    planned = read_planned(rows)
+    assert planned["instruct"].tolist() == [0.0, 1.0, 0.0, 1.0] and "Type" not in planned
+
+
+@pytest.mark.filterwarnings("error::latentscale.errors.DataWarning")
+def test_cells_of_models_to_forecast_that_are_not_understood_are_named() -> None:
+    rows = pd.DataFrame({"Model": MODELS[:2], "Params": ["70B", "30B-A3B"]})
+    assert read_planned(rows)["params_b"].tolist() == [70.0, 30.0]
+    odd = pd.DataFrame({"Model": MODELS[:2], "Params": ["70B", "8x7B"], "Launch": "mid-2026"})
+    with pytest.warns(DataWarning, match='"8x7B". Write all parameters') as caught:
+        read_planned(odd)
+    assert len(caught) == 1 and "Launch: 2 cells were not understood" in str(caught[0].message)
 
 
 def test_a_merge_or_domain_model_says_neither_and_is_not_called_unread() -> None:
@@ -178,3 +195,53 @@ def test_the_table_of_benchmarks_has_no_floor_and_no_items_of_ratings_and_amount
     }  # fmt: skip
     assert about.loc["Time horizon", "highest"] == 125.0
     assert about["better"].to_dict()["WER"] == "lower"
+
+
+@pytest.mark.parametrize(
+    ("cell", "half"),
+    [
+        ("1450 +5/-6", 5.5),
+        ("1450 -6/+5", 5.5),
+        ("1450 (-6/+5)", 5.5),
+        ("1450 (-6, +5)", 5.5),
+        ("1450 (-6, 5)", 5.5),
+        ("1450 [1444, 1455]", 5.5),
+        ("1450", math.nan),
+    ],
+)
+def test_intervals_are_read_with_either_end_first(cell: str, half: float) -> None:
+    cells = [cell, "1440 ± 5", "1430", "1420"]
+    stderr = read_published(table(Elo=cells)).dataset["stderr"].sel(benchmark="Elo")
+    expected = [half / 1.96, 5 / 1.96, math.nan, math.nan]
+    assert stderr.values == pytest.approx(expected, nan_ok=True)
+
+
+@pytest.mark.parametrize("interval", ["-6/+5", "(-6, +5)", "(-6.0, 5.0)", "+5/-6"])
+def test_a_column_of_intervals_may_say_how_far_their_ends_lie(interval: str) -> None:
+    arena = table(Elo=[1450, 1440, 1430, 1420], **{"95% CI": interval})
+    scores = read_published(arena)
+    assert scores.dataset["stderr"].sel(benchmark="Elo").values == pytest.approx([5.5 / 1.96] * 4)
+
+
+def test_how_far_ends_lie_of_an_amount_counts_in_logarithms() -> None:
+    times = table(**{"Time horizon (min)": ["60 (-40, +120)", "60 -40/+120", "60 [20, 180]", "60"]})
+    stderr = read_published(times).dataset["stderr"].sel(benchmark="Time horizon (min)")
+    expected = 60 * math.log(180 / 20) / 2 / 1.96
+    assert stderr.values == pytest.approx([expected] * 3 + [math.nan], nan_ok=True)
+
+
+def test_a_difference_of_two_numbers_is_not_an_interval() -> None:
+    scores = read_published(table(Elo=["1450 - 1440", "1440", "1430", "1420"]))
+    assert '"GPT-5: 1450 - 1440"' in said(scores, "cell-unread")
+
+
+def test_plain_numbers_beside_durations_are_in_the_minutes_of_their_heading() -> None:
+    cells = ["2h 17m", "135", "45 min", "30"]
+    scores = read_published(table(**{"Time horizon (min)": cells}))
+    read = scores.dataset["score"].sel(benchmark="Time horizon (min)").values
+    assert read == pytest.approx([137.0, 135.0, 45.0, 30.0])
+    unsure = read_published(table(**{"Time horizon": cells}))
+    assert unsure.benchmarks == ("GPQA",)
+    assert "or minutes in the heading" in said(unsure, "ignored-column")
+    hours = read_published(table(**{"Time horizon (hours)": cells}))
+    assert hours.benchmarks == ("GPQA",)

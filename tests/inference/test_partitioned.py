@@ -371,6 +371,7 @@ def test_four_shards_agree_with_nuts_on_the_whole_table(
     fit, nuts, _ = beside
     assert fit.status.converged, fit.status.message
     assert "4 shards" in fit.status.message
+    assert not fit.design.centred
     for name in ("intercept", "loading", "slope", "precision", "family_skill"):
         ours, theirs = fit.posterior[name], nuts[name]
         sd = theirs.std(("chain", "draw"))

@@ -229,6 +229,15 @@ def test_a_fit_says_what_its_shared_parameters_rest_on(fitted: tuple[ls.Fit, Pat
     assert fit.tree["sample_stats"]["diverging"].shape == (2, 100)
 
 
+def test_new_families_of_a_saved_fit_are_of_its_population(
+    fitted: tuple[ls.Fit, Path], tmp_path: Path
+) -> None:
+    """Effects of families are not taken from their mean: the fit says so, and its file."""
+    fit, _ = fitted
+    fit.save(tmp_path / "fit.nc")
+    assert not fit.design.centred and not ls.load(tmp_path / "fit.nc").design.centred
+
+
 def test_a_run_goes_on_from_what_its_folder_holds(
     fitted: tuple[ls.Fit, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -99,6 +99,20 @@ def _with_features(fit: Fit, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[st
     return frame, ["; ".join(said) for said in texts]
 
 
+def given_by_names(name: str, models: Sequence[str], cells: Sequence[object]) -> bool:
+    """Return whether all filled cells of a feature are what the names of their models give.
+
+    Readers of hubs fill them so; then nobody stated them.
+    """
+    if name == _PROVIDER:
+        read: list[object] = [provider_of(parse_name(model)) for model in models]
+    elif name in _READINGS:
+        read = _reading(name, models)
+    else:
+        return False
+    return all(is_blank(cell) or cell == said for cell, said in zip(cells, read, strict=True))
+
+
 def _reading(name: str, models: Sequence[str]) -> list[object]:
     """Return what names of models give for a feature, None where they are silent."""
     return [None if value == UNSTATED else value for value in _READINGS[name](models).values]

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
+from latentscale.analysis.forecasts.from_names import given_by_names
 from latentscale.data.columns import is_blank
 from latentscale.data.covariates import features_in_use
 from latentscale.data.features.base import FeatureKind
@@ -22,6 +23,8 @@ _IN_EVERY_TABLE: Final = ("params_b", "tokens_t", "instruct")
 
 def unused_features(spec: ModelSpec, fitted: xr.Dataset, rows: xr.Dataset) -> tuple[str, ...]:
     """Return the features that rows state and no covariate of a spec needs.
+
+    A feature whose cells are all what models' names give is not stated.
 
     Parameters
     ----------
@@ -39,15 +42,19 @@ def unused_features(spec: ModelSpec, fitted: xr.Dataset, rows: xr.Dataset) -> tu
         if name not in used
         and name not in _IN_EVERY_TABLE
         and is_stated(rows, kind)
-        and any(_filled(kind, rows))
+        and _is_stated_by_rows(kind, rows)
     )
 
 
-def _filled(kind: FeatureKind, rows: xr.Dataset) -> list[bool]:
-    """Return which rows fill a feature's cell: where missing is a level, all rows give a level."""
-    cells = kind.cells(rows[kind.variable].values)
-    pairs = zip(kind.given(rows).tolist(), cells.tolist(), strict=True)
-    return [given and not is_blank(cell) for given, cell in pairs]
+def _is_stated_by_rows(kind: FeatureKind, rows: xr.Dataset) -> bool:
+    """Return whether some row states a feature: where missing is a level, all give a level."""
+    cells = kind.cells(rows[kind.variable].values).tolist()
+    given = kind.given(rows).tolist()
+    filled = [cell if known else None for cell, known in zip(cells, given, strict=True)]
+    if all(map(is_blank, filled)):
+        return False
+    models = rows[MODEL].values.astype(str).tolist()
+    return not given_by_names(kind.name, models, filled)
 
 
 def warn_of_unused_features(

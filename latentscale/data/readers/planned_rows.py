@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from latentscale.data.audit import emit
 from latentscale.data.column_names import is_neither
 from latentscale.data.empty import is_empty
 from latentscale.data.frames import AnyFrame, as_pandas, is_frame
@@ -22,6 +23,7 @@ from latentscale.data.readers.published_markup import without_markup
 from latentscale.data.readers.published_models import described
 from latentscale.data.readers.published_points import out_of
 from latentscale.data.readers.size_classes import UNKNOWN
+from latentscale.data.readers.tuning import with_types
 from latentscale.errors import DataError
 from latentscale.files import expanded
 
@@ -52,6 +54,11 @@ def read_planned(source: str | Path | AnyFrame) -> pd.DataFrame:
     DataError
         If two rows have the same model.
 
+    Warns
+    -----
+    DataWarning
+        Once, about cells that are not understood and count as empty.
+
     Examples
     --------
     >>> rows = pd.DataFrame({"Model": ["gpt-6 (high)"], "Release date": ["2026-10-20"]})
@@ -67,8 +74,11 @@ def read_planned(source: str | Path | AnyFrame) -> pd.DataFrame:
     roles = roles_of(table)
     if not is_published(table) or roles.long:
         return table
+    roles = with_types(table, roles)
     table, _ = without_markup(table, roles)
-    named, models, _ = described(table, roles, ())
+    named, models, found = described(table, roles, ())
+    unread = [finding for finding in found if finding.level == "warning"]
+    emit(unread, about="Models to forecast were read")
     twice = named[named.duplicated()].tolist()
     if twice:
         raise DataError(f'{what}: the model "{twice[0]}" is in several rows. Keep one of each.')

@@ -20,7 +20,6 @@ from latentscale.data.benchmarks import Benchmark
 from latentscale.data.empty import is_empty
 from latentscale.data.features import Feature
 from latentscale.data.frames import AnyFrame, as_pandas, is_frame
-from latentscale.data.known import INSTRUCT
 from latentscale.data.layout import closest
 from latentscale.data.readers.cells import with_text_names
 from latentscale.data.readers.measurements import (
@@ -44,7 +43,7 @@ from latentscale.data.readers.published_models import (
 from latentscale.data.readers.published_releases import torn_releases
 from latentscale.data.readers.published_repeats import mixed_settings
 from latentscale.data.readers.published_scores import long_cells, wide_cells
-from latentscale.data.readers.tuning import column_of_types
+from latentscale.data.readers.tuning import with_types
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError, listed
 from latentscale.files import expanded
@@ -206,7 +205,7 @@ def published_measurements(
         )
     table, unnamed = _named(table, roles)
     _refuse_scores_of_no_column(table, roles, own, what)
-    roles = _with_types(table, _shape(table, roles), own)
+    roles = with_types(table, _shape(table, roles), own)
     table, bare = _of_benchmarks(table, roles)
     refuse_several_metrics(table, roles, own, what)
     table, figures = with_figures(table, features or (), what)
@@ -344,16 +343,6 @@ def _refuse_scores_of_no_column(
                 f'called "score", "value" or "accuracy". Rename the column of scores to "score". '
                 f"The table has {listed(table.columns, 12)}."
             )
-
-
-def _with_types(table: pd.DataFrame, roles: Roles, own: Sequence[str]) -> Roles:
-    """Return the roles, where no column says it with that of types as whether models are tuned."""
-    free = [name for name in roles.others if name not in own]
-    column = None if INSTRUCT in roles.columns else column_of_types(table, free)
-    if column is None:
-        return roles
-    others = tuple(name for name in roles.others if name != column)
-    return replace(roles, columns={**roles.columns, INSTRUCT: column}, others=others)
 
 
 def _shape(table: pd.DataFrame, roles: Roles) -> Roles:

@@ -44,7 +44,7 @@ _NUMBER: Final = rf"-?{_PLAIN}"
 _SIGN: Final = r"[%\uff05]"  # the second is the full-width one of Chinese tables
 _CELL: Final = re.compile(
     rf"(?P<minus>-(?=[$€£]))?(?P<money>[$€£])?\s*(?P<number>{_NUMBER})\s*(?P<percent>{_SIGN})?"
-    rf"\s*(?P<width>[(\[]?\s*(?:±|\+/-|\+-|\$?\\pm\$?|\+|\[|\().+?)?\s*[*†‡^]*"
+    rf"\s*(?P<width>[(\[]?\s*(?:±|\+/-|\+-|\$?\\pm\$?|\+|\[|\(|[-–−](?=[^+]+[/,;]\s*\+)).+?)?\s*[*†‡^]*"
 )
 _NOTE: Final = re.compile(
     rf"(?<={_SIGN})\s*\[\w{{1,2}}\]$|(?<=[\d%\uff05])\s*(?:\[[a-z]\]|\([a-z]\)|\^[a-z])$"
@@ -58,6 +58,11 @@ _PLUS_MINUS: Final = re.compile(
     rf"|(?:±|\+/-|\+-|\$?\\pm\$?)\s*(?P<both>{_NUMBER}))\s*{_SIGN}?\s*[)\]]?"
 )
 """Half widths: "+7/-8", "±7"."""
+_MINUS_PLUS: Final = re.compile(
+    rf"[(\[]?\s*[-–−]\s*(?P<down>{_PLAIN})\s*{_SIGN}?\s*[/,;]?\s*\+\s*(?P<up>{_PLAIN})\s*{_SIGN}?"
+    r"\s*[)\]]?"
+)
+"""The lower one first: "-8/+7", "(-1.2, +1.3)"."""
 _ENDS: Final = re.compile(
     rf"[(\[]?\s*(?P<low>{_NUMBER})\s*{_SIGN}?\s*(?:,\s|,(?=\S)|;|to|[-–−])\s*(?P<high>{_NUMBER})"
     rf"\s*{_SIGN}?\s*[)\]]?"
@@ -205,13 +210,13 @@ def ends_of(column: pd.Series, scores: Floats) -> tuple[Floats, Floats]:
         text = cell.strip() if isinstance(cell, str) else ""
         beside = _CELL.fullmatch(text)
         interval = beside["width"] if beside and beside["width"] else text
+        apart = _apart(interval, scores[row])
+        if apart is not None:
+            ends[row] = scores[row] - apart[0], scores[row] + apart[1]
+            continue
         match = _ENDS.fullmatch(interval)
         if match:
             ends[row] = _plain(match["low"]), _plain(match["high"])
-            continue
-        apart = _PLUS_MINUS.fullmatch(interval)
-        if apart and apart["up"]:
-            ends[row] = scores[row] - _plain(apart["down"]), scores[row] + abs(_plain(apart["up"]))
             continue
         parts = re.split(r"[-–−,;]|\bto\b", text.strip("[]()"))
         times = [time for part in parts if (time := _duration(part.strip())) is not None]
@@ -251,14 +256,31 @@ def _width(text: str, score: float | None = None) -> float | None:
     match = _PLUS_MINUS.search(text) if score is None else _PLUS_MINUS.fullmatch(text)
     if match and match["both"]:
         return abs(_plain(match["both"]))
-    if match:
-        return (abs(_plain(match["up"])) + _plain(match["down"])) / 2
+    apart = _apart(text, score)
+    if apart is not None:
+        return (apart[0] + apart[1]) / 2
     ends = _ENDS.fullmatch(text)
     if ends is None:
         return None
     low, high = _plain(ends["low"]), _plain(ends["high"])
     around = low <= high if score is None else low <= score <= high
     return (high - low) / 2 if around else None
+
+
+def _apart(text: str, score: float | None) -> tuple[float, float] | None:
+    """Return how far the ends of an interval lie below and above its score, None of others.
+
+    Such as "+7/-8", "-8/+7" and, of a score that does not lie between, "(-1.2, 1.3)".
+    """
+    for form in (_PLUS_MINUS, _MINUS_PLUS):
+        match = form.search(text) if score is None else form.fullmatch(text)
+        if match and match["up"]:
+            return _plain(match["down"]), abs(_plain(match["up"]))
+    ends = _ENDS.fullmatch(text)
+    if ends is None or score is None:
+        return None
+    low, high = _plain(ends["low"]), _plain(ends["high"])
+    return (-low, high) if low < 0 < high and not low <= score <= high else None
 
 
 def amounts(column: pd.Series, *, unit: float, bare: float | None = None) -> Floats:

@@ -146,7 +146,8 @@ def described(
         findings += [Finding("info", code, columns[role], text) for code, text in notes.items()]
         if odd:
             shown = listed(dict.fromkeys(odd), _UNREAD)
-            message = f"{len(odd)} cells were not understood and left empty: {shown}."
+            cells = counted(len(odd), "cell was", "cells were")
+            message = f"{cells} not understood and left empty: {shown}."
             message += f" {_ALLOWED[role]}" if role in _ALLOWED else ""
             findings.append(Finding("warning", "cell-unread", columns[role], message))
     read |= {name: table[name] for name in own}

@@ -323,8 +323,11 @@ def _scaled(name: str, cells: ScoreCells, named_as_benchmark: bool) -> tuple[Ben
 
 def _scale_of(name: str, cells: ScoreCells, known: Floats) -> tuple[Benchmark | None, str]:
     """Return the scale of a column of numbers, or None and why it has none."""
-    if 0 < cells.minutes.sum() < known.size:
-        return None, "durations beside plain numbers"
+    in_minutes = unit_of_amount(name) == "minutes"
+    if 0 < cells.minutes.sum() < known.size and not in_minutes:
+        return None, (
+            "durations beside plain numbers: write the unit of each, or minutes in the heading"
+        )
     low, high = float(known.min()), float(known.max())
     lower = is_lower(name)
     unit = "minutes" if cells.minutes.any() else unit_of_amount(name)

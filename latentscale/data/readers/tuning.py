@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -11,6 +12,8 @@ import pandas as pd
 
 from latentscale.data.columns import is_missing
 from latentscale.data.empty import is_empty
+from latentscale.data.known import INSTRUCT
+from latentscale.data.readers.published_columns import Roles
 
 TUNING: Final[Mapping[str, str]] = {
     "continuously": "continued",
@@ -58,7 +61,25 @@ def instruct_of(kind: object) -> float:
     return _ALONE.get(text, levels.get(tuning_of(kind) or "", np.nan))
 
 
-def column_of_types(table: pd.DataFrame, names: list[str]) -> str | None:
+def with_types(table: pd.DataFrame, roles: Roles, own: Collection[str] = ()) -> Roles:
+    """Return roles in which a column of types says whether models are tuned, if no other does.
+
+    Parameters
+    ----------
+    table, roles
+        A published table, and what its columns are.
+    own
+        Columns that the caller declares.
+    """
+    free = [name for name in roles.others if name not in own]
+    column = None if INSTRUCT in roles.columns else _column_of_types(table, free)
+    if column is None:
+        return roles
+    others = tuple(name for name in roles.others if name != column)
+    return replace(roles, columns={**roles.columns, INSTRUCT: column}, others=others)
+
+
+def _column_of_types(table: pd.DataFrame, names: list[str]) -> str | None:
     """Return the column among `names` that says how models were tuned, None where none does."""
     for name in sorted((n for n in names if _HEADING.fullmatch(n.strip())), key=len, reverse=True):
         filled = [cell for cell in table[name].tolist() if not is_empty(cell)]
