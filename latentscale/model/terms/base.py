@@ -119,7 +119,7 @@ class Groups:
         >>> round(groups.widening**2, 6) == 1 + 1 / 4
         True
         """
-        return widening(self.others)
+        return float((1 + 1 / self.others) ** 0.5)
 
     @property
     def from_others(self) -> float:
@@ -134,23 +134,6 @@ class Groups:
         1.25
         """
         return 1 + 1 / self.others
-
-
-def widening(fitted: float) -> float:
-    """Return how much wider a deviation from a mean of fitted effects is than an effect.
-
-    Parameters
-    ----------
-    fitted
-        How many effects the mean is over; a new one differs from it by its own deviation and by
-        that of the mean.
-
-    Examples
-    --------
-    >>> round(widening(4), 3)
-    1.118
-    """
-    return float((1 + 1 / fitted) ** 0.5)
 
 
 class Term(Record):

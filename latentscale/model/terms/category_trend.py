@@ -28,7 +28,7 @@ from latentscale.model.priors import (
     deterministic,
     deviations,
 )
-from latentscale.model.terms.base import Rows, Term, widening
+from latentscale.model.terms.base import Groups, Rows, Term
 from latentscale.model.terms.categories import with_levels_drawn
 from latentscale.model.terms.trend import same_for_all
 from latentscale.model.trend_basis import Shape, TrendBasis
@@ -210,7 +210,7 @@ class CategoryTrend(Term):
     ) -> xr.Dataset:
         """Return draws with the slopes and changes of levels that were not fitted."""
         own = [level for level in new if level.partition("=")[0] == self.category]
-        effects = {_SLOPE: widening(draws.sizes[LEVEL])}
+        effects = {_SLOPE: Groups((), draws.sizes[LEVEL]).widening}
         if self.knots:
             step = float(np.diff(draws[_KNOT].values.astype(float)).mean())
             effects[_CHANGE] = effects[_SLOPE] * step**0.5
