@@ -229,13 +229,15 @@ def test_specs_with_other_latents_keep_their_own_variables(known, changes) -> No
 
 def test_both_coordinates_give_one_posterior(known) -> None:
     spec = spec_with()
-    method = ls.NUTS(draws=1000, tune=300, chains=2, cores=1, start=ls.methods.ModeStart(climbs=4))
+    start = ls.methods.ModeStart(climbs=4)
+    # Of 1,000 draws the least of 300 effective sample sizes is too much a matter of the seed.
+    method = ls.NUTS(draws=3000, tune=1000, chains=2, cores=1, start=start)
     fits = [ls.fit(spec, known.scores, method=method, seed=5, progress=False)]
-    longer = replace(method, draws=3000, tune=1000, coordinates="model")
-    fits.append(ls.fit(spec, known.scores, method=longer, seed=6, progress=False))
+    by_the_model = replace(method, coordinates="model")
+    fits.append(ls.fit(spec, known.scores, method=by_the_model, seed=6, progress=False))
     assert [fit.provenance.settings["coordinates"] for fit in fits] == ["whitened", "model"]
     ess = [fit.convergence().min_ess for fit in fits]
-    assert min(ess) > 200 and ess[0] / 1000 > 1.5 * ess[1] / 3000
+    assert min(ess) > 200 and ess[0] > 1.5 * ess[1]
     for name in ("loading", "slope", "intercept", "family_skill", "precision"):
         one, other = (fit.posterior[name] for fit in fits)
         dims = ("chain", "draw")
