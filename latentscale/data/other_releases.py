@@ -70,12 +70,12 @@ def fitted_releases(models: pd.DataFrame, fitted: xr.Dataset) -> FittedReleases:
         if values not in releases[key]:
             releases[key].append(values)
     # Where a row leaves instruct out it has a value all the same.
-    told = [kind for kind in kinds if kind.name in models and kind.name != INSTRUCT]
-    own = {kind.name: kind.kept(models[kind.name], len(models)) for kind in told}
+    in_rows = [kind for kind in kinds if kind.name in models and kind.name != INSTRUCT]
+    own = {kind.name: kind.kept(models[kind.name], len(models)) for kind in in_rows}
     known = set(of_fitted[MODEL])
     found: list[Values] = []
     others = {}
-    rows = zip(models[MODEL], _keys(models), _stated(told, own, len(models)), strict=True)
+    rows = zip(models[MODEL], _keys(models), _stated(in_rows, own, len(models)), strict=True)
     for place, (model, key, stated) in enumerate(rows):
         among = [] if model in known else releases.get(key, [])
         differ = [_differences(stated, values) for values in among]

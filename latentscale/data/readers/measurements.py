@@ -166,7 +166,7 @@ def same_names(names: Sequence[str], *, hosts: bool = True) -> tuple[dict[str, s
     names
         Names as the source's rows write them, with repetitions.
     hosts
-        Whether what stands before a slash is a host, which is no part of the name; of a hub's
+        Whether what stands before a slash is a host, not a part of the name; of a hub's
         names it is their owner.
 
     Returns
