@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -330,22 +330,26 @@ def predict_each(
         return forecast_rows(fit, rows, seed=seed, few_shot=how, draws=draws)
 
     parts: list[Forecast] = []
-    left_out: dict[str, str] = {}
-    rough: dict[str, str] = {}
-    for names, part, said in _one_by_one(groups, lambda n: forecast(n, few_shot), progress):
-        if part is None:
-            left_out |= dict.fromkeys(names, said)
-            continue
-        parts.append(part)
-        rough |= dict.fromkeys(names, said) if said else {}
+    left_out = {name: _STOPPED for names in groups for name in names}
+    warned: dict[str, str] = {}
+    try:
+        for names, part, said in one_by_one(groups, lambda n: forecast(n, few_shot), progress):
+            for name in names:
+                del left_out[name]
+            if part is None:
+                left_out |= dict.fromkeys(names, said)
+                continue
+            parts.append(part)
+            warned |= dict.fromkeys(names, said) if said else {}
+    except KeyboardInterrupt:
+        if not parts:
+            raise
     if rest:
         parts.append(forecast(rest, None))
     if not parts:
-        if set(left_out.values()) == {_STOPPED}:
-            raise KeyboardInterrupt
         name, why = next(iter(left_out.items()))
         raise FitError(f'No model can be forecast. Model "{name}": {why}')
-    _warn(left_out, rough)
+    _warn(left_out, warned)
     kept = [str(name) for name in planned[MODEL].values if name not in left_out]
     return Forecasts(tuple(kept), by, tuple(parts), left_out)
 
@@ -371,28 +375,31 @@ def _groups(fit: Fit, planned: xr.Dataset, by: By) -> tuple[list[list[str]], lis
     return list(groups.values()), rest
 
 
-def _one_by_one(
-    groups: list[list[str]], forecast: Callable[[list[str]], Forecast], progress: bool
+def one_by_one(
+    groups: Sequence[list[str]], forecast: Callable[[list[str]], Forecast], progress: bool
 ) -> Iterator[tuple[list[str], Forecast | None, str]]:
-    """Yield each group with its forecast, and what was warned of it; or with why it has none."""
-    stopped = False
+    """Yield each group with its forecast, and what was warned of it; or None and why it has none.
+
+    Parameters
+    ----------
+    groups
+        Names of the models of each group.
+    forecast
+        Forecasts the models of these names.
+    progress
+        Whether to show how many groups are done.
+    """
     with WorkProgress(len(groups), "forecasts", "groups", enabled=progress) as bar:
-        for done, names in enumerate(groups):
-            if stopped:
-                yield names, None, _STOPPED
-                continue
+        for done, names in enumerate(groups, start=1):
             try:
                 with warnings.catch_warnings(record=True) as caught:
                     warnings.simplefilter("always", FitWarning)
                     part = forecast(names)
             except FitError as failure:
                 yield names, None, str(failure)
-            except KeyboardInterrupt:
-                stopped = True
-                yield names, None, _STOPPED
             else:
                 yield names, part, _said(caught)
-            bar.update(done + 1)
+            bar.update(done)
 
 
 def _said(caught: list[warnings.WarningMessage]) -> str:
@@ -404,17 +411,25 @@ def _said(caught: list[warnings.WarningMessage]) -> str:
     return "; ".join(own)
 
 
-def _warn(left_out: Mapping[str, str], rough: Mapping[str, str]) -> None:
+def _warn(left_out: Mapping[str, str], warned: Mapping[str, str]) -> None:
     """Warn of models that are left out, and of those whose forecasts had a warning, once each."""
-    for models, what, more in (
-        (left_out, "not forecast", ".left_out"),
-        (rough, "forecast with a warning", ".conditioning()"),
-    ):
-        if models:
-            first, why = next(iter(models.items()))
-            warnings.warn(
-                f"{counted(len(models), 'model')} {what}: {listed(models)}. See {more}; "
-                f'of "{first}": {why}',
-                FitWarning,
-                stacklevel=3,
-            )
+    if left_out:
+        first, why = next(iter(left_out.items()))
+        warnings.warn(
+            f"{counted(len(left_out), 'model')} not forecast: {listed(left_out)}. .left_out says "
+            f'why; of "{first}": {why}',
+            FitWarning,
+            stacklevel=3,
+        )
+    if warned:
+        warnings.warn(warned_text(warned), FitWarning, stacklevel=3)
+
+
+def warned_text(warned: Mapping[str, str]) -> str:
+    """Return one warning for all models whose forecasts had one, by name."""
+    first, why = next(iter(warned.items()))
+    several = len(warned) > 1
+    return (
+        f"Of the forecasts given scores, {counted(len(warned), 'model')} "
+        f'{"have" if several else "has"} a warning: {listed(warned)}. Of "{first}": {why}'
+    )

@@ -163,8 +163,8 @@ def test_what_is_warned_of_single_groups_is_said_once(
         each(held_fit)
     said = [one for one in caught if one.category is FitWarning]
     assert len(said) == 1 and said[0].filename == __file__
-    wanted = '2 models forecast with a warning: "b9", "c9". See .conditioning(); of "b9": few draws'
-    assert str(said[0].message).startswith(wanted)
+    wanted = '2 models have a warning: "b9", "c9". Of "b9": few draws are left'
+    assert str(said[0].message).endswith(wanted)
     assert [str(one.message) for one in caught if one.category is UserWarning] == [
         "of something else"
     ] * 2
