@@ -14,6 +14,7 @@ from latentscale.analysis.curves.compute_needed import ComputeNeeded
 from latentscale.analysis.curves.curves import Curve
 from latentscale.analysis.curves.frontier import Frontier
 from latentscale.analysis.curves.passing import Passing
+from latentscale.analysis.forecasts.each import Forecasts
 from latentscale.analysis.forecasts.few_shot import Conditioning
 from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.sensitivity.elicit import Elicited
@@ -47,6 +48,7 @@ __all__ = [
     "FamilyInfluence",
     "FitCheck",
     "Forecast",
+    "Forecasts",
     "Frontier",
     "LeaveOneOut",
     "MarginalEstimate",

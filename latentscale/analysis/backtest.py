@@ -12,12 +12,12 @@ import pandas as pd
 import scoringrules
 import xarray as xr
 
-from latentscale.analysis.forecasts.condition import FewShot
+from latentscale.analysis.forecasts.each import one_by_one, warned_text
+from latentscale.analysis.forecasts.few_shot import FewShot
 from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.analysis.forecasts.refusals import of_unknown_level, without_features
 from latentscale.analysis.forecasts.unused import warn_of_unused_features
-from latentscale.analysis.forecasts.weights import Degenerate
 from latentscale.analysis.tools.fold import Fold, folds_of
 from latentscale.analysis.tools.fold_files import checked_folder, fold_file, run_key
 from latentscale.analysis.tools.refits import (
@@ -68,7 +68,8 @@ COLUMNS = (
 )
 _DEFAULT_METHOD = NUTS(draws=500, tune=500)
 """Half the usual draws: forecasts need no more, and every fold is a fit."""
-_FEW_SHOT = FewShot()
+_FEW_SHOT = FewShot(degenerate="warn")
+"""Of degenerate weights the table shows what they cost; without these models it would flatter."""
 _TOKENS = "tokens_t"
 _OF_TOKENS = ', such as one with undisclosed = {kind = "estimated"}'
 _OF_CELLS = ("score", "stderr", "cell_items")
@@ -130,7 +131,8 @@ def backtest(
         Probability of the interval ``lower`` to ``upper``.
     few_shot
         How the scores that a fold gives of its test models condition their forecasts (see
-        `latentscale.analysis.folds.with_given`). Each such model is forecast by itself.
+        `latentscale.analysis.folds.with_given`). Each such model is forecast by itself. By default
+        models whose weights are degenerate are forecast all the same, and a warning names them.
     workers
         Folds that run at once, each in its own process.
     folder
@@ -414,15 +416,23 @@ def forecast_fold(
     rows = rows.sel({BENCHMARK: list(fit.scores.benchmarks)})
     truth = scores.dataset["score"].where(hidden & ~given)
     bounded = is_bounded(scores.dataset)
-    parts = []
-    for group in ([together] if together else []) + alone:
-        conditional = few_shot if group in alone else None
-        try:
-            forecast = forecast_rows(fit, rows.sel({MODEL: group}), seed=seed, few_shot=conditional)
-        except Degenerate as failure:
-            raise FitError(f"Model {listed(group)}: {failure}") from failure
-        measured = truth.sel({MODEL: group})
-        parts.append(score_forecast(forecast, measured, scores.item_counts, prob, bounded))
+
+    def forecast(group: Sequence[str], how: FewShot | None = few_shot) -> Forecast:
+        return forecast_rows(fit, rows.sel({MODEL: group}), seed=seed, few_shot=how)
+
+    def scored(forecast: Forecast) -> pd.DataFrame:
+        measured = truth.sel({MODEL: forecast.draws[MODEL].values})
+        return score_forecast(forecast, measured, scores.item_counts, prob, bounded)
+
+    parts = [scored(forecast(together, None))] if together else []
+    warned: dict[str, str] = {}
+    for group, made, said in one_by_one(alone, forecast, progress=False):
+        if made is None:
+            raise FitError(f"Model {listed(group)}: {said}")
+        parts.append(scored(made))
+        warned |= dict.fromkeys(group, said) if said else {}
+    if warned:
+        warnings.warn(warned_text(warned), FitWarning, stacklevel=2)
     if not parts:
         return pd.DataFrame(columns=list(COLUMNS))
     table = pd.concat(parts, ignore_index=True)

@@ -198,7 +198,6 @@ def backtest(
         method=how,
         seed=seed,
         prob=prob,
-        few_shot=ls.FewShot(degenerate="warn"),  # the errors printed say what that costs
         workers=workers,
         folder=folder,
     )

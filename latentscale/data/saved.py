@@ -1,13 +1,14 @@
 """Writing a table of scores so that `latentscale.readers.read_scores` gives all of it back.
 
 What does not fit into cells is written beside the table: descriptions of benchmarks to
-``NAME.benchmarks.json``, declarations of features to ``NAME.features.json``.
+``NAME.benchmarks.json``, declarations of features to ``NAME.features.json``, and what was found
+in the source of the table to ``NAME.audit.json``.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -16,9 +17,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from latentscale.data.audit import Audit
 from latentscale.data.benchmarks import KNOWN_BENCHMARKS, Benchmark, known_name
 from latentscale.data.empty import EMPTY_CELLS
+from latentscale.data.features.base import Feature
 from latentscale.data.known import features_of
+from latentscale.data.saved_audit import AUDIT_ENDING, audit_document, found_once
 from latentscale.data.tables import (
     NAME_COLUMNS,
     PARQUET_ENDINGS,
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
 
 BENCHMARKS_ENDING = ".benchmarks.json"
 FEATURES_ENDING = ".features.json"
+Reading = Callable[[pd.DataFrame, Sequence[Feature], Mapping[str, Benchmark]], Audit]
 _OF_CELLS = {"stderr": "stderr", "n_items": "cell_items"}
 """Columns of a long table by the variables that they are kept in."""
 
@@ -43,29 +48,45 @@ def beside(path: Path, ending: str) -> Path:
     return path.with_name(path.stem + ending)
 
 
-def save_scores(scores: ScoreTable, path: str | Path) -> tuple[Path, ...]:
-    """Do what `Scores.save` does."""
+def save_scores(scores: ScoreTable, path: str | Path, read: Reading) -> tuple[Path, ...]:
+    """Do what `Scores.save` does.
+
+    Parameters
+    ----------
+    scores, path
+        The table, and where it goes.
+    read
+        Audits a table, given its features and benchmarks, as it is read again.
+    """
     path = checked_table_path(expanded(path, DataError))
     frame = scores.to_frame() if is_wide(scores) else scores.to_long()
     _refuse_lost(frame, path)
     benchmarks = {n: b for n, b in scores.benchmark_info.items() if not _would_be_taken(n, b)}
     features = [feature.to_dict() for feature in features_of(scores.dataset)]
     written = [path]
+    again = read(frame, features_of(scores.dataset), benchmarks) if scores.audit else Audit()
+    findings = found_once(scores.audit, again)
     documents: dict[str, Any] = {
         BENCHMARKS_ENDING: {name: _plain(benchmark) for name, benchmark in benchmarks.items()},
         FEATURES_ENDING: features,
     }
     # All are written before one is renamed: a full disk leaves the older table and descriptions.
     with ExitStack() as unfinished:
-        if not is_stream(path):
-            for ending, document in documents.items():
-                file = beside(path, ending)
-                # An older file would otherwise describe this table.
-                if document or file.exists():
-                    aside = unfinished.enter_context(replacing(file, DataError))
-                    aside.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-                    written.append(file)
-        write_table(frame, path)
+        table = unfinished.enter_context(replacing(path, DataError))
+        write_table(frame, table)
+        if is_stream(path):
+            return (path,)
+        if findings:
+            documents[AUDIT_ENDING] = audit_document(findings, table.read_bytes())
+        for ending, document in documents.items():
+            file = beside(path, ending)
+            # An older file would otherwise describe this table.
+            if document or file.exists():
+                aside = unfinished.enter_context(replacing(file, DataError))
+                aside.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+                written.append(file)
+    if not findings:
+        beside(path, AUDIT_ENDING).unlink(missing_ok=True)  # of an older table
     return tuple(written)
 
 

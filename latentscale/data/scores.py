@@ -186,8 +186,9 @@ class Scores(ScoreTable):
         path
             ``.csv`` or no ending, ``.tsv``, ``.tab``, ``.parquet`` or ``.pq``. The table is wide,
             or long where scores have standard errors or items of their own. What a reader could
-            not know of benchmarks goes to ``NAME.benchmarks.json`` beside it, and declarations of
-            features to ``NAME.features.json``.
+            not know of benchmarks goes to ``NAME.benchmarks.json`` beside it, declarations of
+            features to ``NAME.features.json``, and findings of the audit that the table does not
+            show, such as what was guessed or left out of its source, to ``NAME.audit.json``.
 
         Returns
         -------
@@ -205,7 +206,7 @@ class Scores(ScoreTable):
         >>> fit.scores.save("scores.csv")[0].name
         'scores.csv'
         """
-        return save_scores(self, path)
+        return save_scores(self, path, _audit_of)
 
     def select(
         self,
@@ -392,6 +393,17 @@ def scores_from_long(
 ) -> Scores:
     """Do what `Scores.from_long` does, without issuing a warning."""
     return Scores(*from_rows(frame, features, benchmarks, sources))
+
+
+def _audit_of(
+    frame: pd.DataFrame, features: Sequence[Feature], benchmarks: Mapping[str, Benchmark]
+) -> Audit:
+    """Return the audit of a table that is written, as it is read again; empty if it cannot be."""
+    read = scores_from_long if {"benchmark", "score"} <= set(frame.columns) else scores_from_frame
+    try:
+        return read(frame, features=features, benchmarks=benchmarks).audit
+    except DataError:  # then every finding is kept, and who reads the table is told what is wrong
+        return Audit()
 
 
 def _checked_names(

@@ -156,6 +156,12 @@ class Fit:
     def _evaluator(self) -> Evaluator:
         return Evaluator.of(self.spec, self.transform, self.scores.dataset)
 
+    @cached_property
+    def _convergence(self) -> Convergence:
+        stats = self.tree[SAMPLE_STATS].to_dataset() if SAMPLE_STATS in self.tree else None
+        aligned = ALIGNMENT in self.tree
+        return convergence_of(self.spec, self.design, self.posterior, stats, aligned=aligned)
+
     def convergence(self) -> Convergence:
         """Return R-hat, ESS, divergences and energy of the draws.
 
@@ -172,9 +178,8 @@ class Fit:
         >>> fit.convergence().divergences
         0
         """
-        stats = self.tree[SAMPLE_STATS].to_dataset() if SAMPLE_STATS in self.tree else None
-        aligned = ALIGNMENT in self.tree
-        return convergence_of(self.spec, self.design, self.posterior, stats, aligned=aligned)
+        figures = self._convergence
+        return replace(figures, table=figures.table.copy())
 
     def with_chains(self, chains: Iterable[int]) -> Fit:
         """Return the fit with some of its chains alone, judged anew.

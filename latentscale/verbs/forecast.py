@@ -1,4 +1,4 @@
-"""Forecast: predict, stack, curve, passing, compute."""
+"""Forecast: predict, predict-each, stack, curve, passing, compute."""
 
 from __future__ import annotations
 
@@ -14,6 +14,15 @@ class Predict(Verb):
     example = "latentscale predict fit.nc planned.csv --out forecast.csv"
     command = "latentscale.cli.modelling:predict"
     section = ReportSection("forecasts", "Forecasts", 5, "latentscale.reporting.sections:forecasts")
+
+
+@VERBS.add
+class PredictEach(Verb):
+    """Which scores will many models have, each given its own scores alone?"""
+
+    name = "predict-each"
+    function = "latentscale.analysis.forecasts.each:predict_each"
+    example = "latentscale predict-each fit.nc planned.csv --out forecast.csv"
 
 
 @VERBS.add

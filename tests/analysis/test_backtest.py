@@ -240,10 +240,9 @@ def test_given_scores_condition_their_own_model_and_are_not_forecast(
 ) -> None:
     hidden = [list(small_scores.models[4:]), list(small_scores.models[:4])]
     folds = ls.folds.with_given([hidden], small_scores, 2, seed=3)
-    few = ls.FewShot(degenerate="warn")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ls.FitWarning)  # twenty draws of the prior are few
-        table = ls.backtest(quick_spec, small_scores, folds, few_shot=few, progress=False)
+        table = ls.backtest(quick_spec, small_scores, folds, progress=False)
     cells = set(zip(table["model"], table["benchmark"], strict=True))
     assert not cells & set(folds[0].given) and set(table["model"]) == set(folds[0].test)
     (train,) = by_prior_draws
@@ -252,8 +251,26 @@ def test_given_scores_condition_their_own_model_and_are_not_forecast(
              for m in folds[0].test[:1]]  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ls.FitWarning)
-        one = ls.backtest(quick_spec, small_scores, alone, few_shot=few, progress=False)
+        one = ls.backtest(quick_spec, small_scores, alone, progress=False)
     pd.testing.assert_frame_equal(one, table[table["model"] == folds[0].test[0]])
+
+
+def test_models_of_degenerate_weights_are_forecast_and_named(
+    by_prior_draws: list[ls.Scores], small_scores: ls.Scores, quick_spec: ls.ModelSpec
+) -> None:
+    """Scores that none of twenty prior draws expects: at the two ends of one model's range."""
+    model = small_scores.models[0]
+    data = small_scores.dataset.copy(deep=True)
+    for benchmark, score in {"alpha": 0.9999, "beta": 0.0001, "delta": 0.5}.items():
+        data["score"].loc[{"model": model, "benchmark": benchmark}] = score
+    cells = ((model, "alpha"), (model, "beta"))
+    fold = Fold("odd", small_scores.models[4:], (model,), given=cells)
+    with pytest.warns(ls.FitWarning, match=f'1 model has a warning: "{model}".*not to be trusted'):
+        table = ls.backtest(quick_spec, ls.Scores(data), [fold], progress=False)
+    assert set(table["model"]) == {model} and np.isfinite(table["crps"]).all()
+    refused = f'Every fold failed.*Model "{model}": The 2 scores given'
+    with pytest.raises(ls.FitError, match=refused):
+        ls.backtest(quick_spec, ls.Scores(data), [fold], few_shot=ls.FewShot(), progress=False)
 
 
 def test_hidden_scores_that_no_fit_can_forecast_are_named(

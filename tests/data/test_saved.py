@@ -53,11 +53,81 @@ def test_a_saved_table_is_read_back_as_it_was(tmp_path: Path, ending: str, long:
     scores = rich(long=long)
     assert ("stderr" in scores.dataset) is ("cell_items" in scores.dataset) is long
     files = scores.save(tmp_path / f"table.{ending}")
-    names = ["table.benchmarks.json", "table.features.json", f"table.{ending}"]
+    beside = ["table.audit.json", "table.benchmarks.json", "table.features.json"]
+    names = [*beside, f"table.{ending}"]
     assert sorted(file.name for file in files) == sorted(names)
     again = read_scores(files[0])
     xr.testing.assert_identical(again.dataset, scores.dataset)
-    assert {f.where for f in again.audit.findings if f.code == "described-beside"} == set(names[:2])
+    assert {f.where for f in again.audit.findings if f.code == "described-beside"} == set(beside)
+
+
+HUB = pd.DataFrame(
+    {
+        "Model": ["Qwen3-30B-A3B", "Qwen3-32B", "gpt-oss-120b", "claude-opus-4"],
+        "Bench A": ["60%", "62%", "72%", "81%"],
+        "Bench B": ["50%", "52%", "713%", "60%"],
+        "GPQA": [44.0, 46.0, 55.0, 60.0],
+    }
+)
+
+
+@pytest.mark.filterwarnings("ignore::latentscale.DataWarning")
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_what_a_source_s_reader_found_travels_with_the_table(tmp_path: Path, ending: str) -> None:
+    source = ls.readers.read_published(HUB)
+    files = source.save(tmp_path / f"table.{ending}")
+    assert tmp_path / "table.audit.json" in files
+    again = read_scores(files[0])
+    kept = [finding for finding in source.audit if finding in tuple(again.audit)]
+    assert {"families-from-names", "active-sizes-from-names", "scales-assumed"} <= {
+        finding.code for finding in kept
+    }
+    for code in source.audit.codes:
+        assert len(again.audit.filter(code)) == len(source.audit.filter(code)), code
+    second = read_scores(again.save(tmp_path / f"second.{ending}")[0])
+    assert [f.code for f in second.audit] == [f.code for f in again.audit]
+
+
+def test_warnings_of_a_source_are_said_once_when_its_table_is_read(tmp_path: Path) -> None:
+    with pytest.warns(ls.DataWarning):
+        path = ls.readers.read_published(HUB).save(tmp_path / "table.csv")[0]
+    with pytest.warns(ls.DataWarning) as caught:
+        read_scores(path)
+    assert sum(str(one.message).count('"Bench B"') for one in caught) == 1
+
+
+@pytest.mark.filterwarnings("ignore::latentscale.DataWarning")
+def test_an_audit_of_a_table_that_was_edited_says_so(tmp_path: Path) -> None:
+    path = ls.readers.read_published(HUB).save(tmp_path / "table.csv")[0]
+    path.write_text(path.read_text().replace("0.72", "0.71"))
+    audit = read_scores(path).audit
+    (said,) = audit.filter("audit-of-older-table")
+    assert said.where == "table.audit.json" and "the table was changed since" in said.message
+    assert "table.audit.json" not in [f.where for f in audit.filter("described-beside")]
+    assert len(audit.filter("families-from-names")) == 1
+
+
+@pytest.mark.filterwarnings("ignore::latentscale.DataWarning")
+def test_an_audit_of_an_older_source_is_replaced(tmp_path: Path) -> None:
+    ls.readers.read_published(HUB).save(tmp_path / "table.csv")
+    plain = pd.DataFrame({"model": ["a"], "family": ["x"], "params_b": [1.0], "arc": [0.5]})
+    path = ls.Scores.from_frame(plain).save(tmp_path / "table.csv")[0]
+    assert not read_scores(path).audit.filter("families-from-names")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        '{"findings": [{"level": "info"}]}',
+        '{"findings": [{"level": "loud", "code": "a", "where": "b", "message": "c"}]}',
+    ],
+)
+def test_a_wrong_audit_beside_a_table_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "t.csv").write_text("model,family,params_b,tokens_t,quiz\na,x,1,1,0.5\n")
+    (tmp_path / "t.audit.json").write_text(text)
+    with pytest.raises(ls.DataError, match=r"t\.audit\.json: .*Delete the file"):
+        read_scores(tmp_path / "t.csv")
 
 
 @pytest.mark.filterwarnings("ignore::latentscale.DataWarning")

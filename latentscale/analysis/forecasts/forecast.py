@@ -33,7 +33,7 @@ from latentscale.validate import real_number
 _BETA = BetaNoise()
 _SAME_ERROR = 1e-9
 """Share of an error within which two are equal: far above rounding, far below what is recorded."""
-_BRIEF_MODELS = 12
+BRIEF_MODELS = 12
 """Models whose rows text and notebooks show: no more rows fit there."""
 
 
@@ -309,11 +309,17 @@ class Forecast(Result):
         >>> forecast.brief()["model"].unique().tolist()
         ['qwen2-30b']
         """
-        wide = _summaries(self.draws.isel({MODEL: slice(_BRIEF_MODELS)}), DEFAULT_PROB)
+        wide = _summaries(self.draws.isel({MODEL: slice(BRIEF_MODELS)}), DEFAULT_PROB)
         names = ["basis", "extrapolates", ASSUMED]
         words = with_assumed(self.models)[names].to_dataframe()[names]
-        table = on_screen(with_units(wide.reset_index().join(words, on=MODEL), self.units))
-        return table.drop(columns=[name for name in names[1:] if not table[name].any()])
+        return brief_rows(with_units(wide.reset_index().join(words, on=MODEL), self.units))
+
+
+def brief_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of a forecast's table as text and notebooks show them: without empty columns."""
+    shown = on_screen(table)
+    empty = [name for name in ("extrapolates", ASSUMED) if not shown[name].any()]
+    return shown.drop(columns=empty)
 
 
 def _summaries(draws: xr.DataArray, prob: float) -> pd.DataFrame:

@@ -90,7 +90,8 @@ def predict(
     was taken so.
 
     Scores in the table that the fit has not seen condition the forecast without a refit
-    (few-shot): scores of new models, and further benchmarks of fitted ones. They move the
+    (few-shot): scores of new models, and further benchmarks of fitted ones. Those of all rows do so
+    together; `predict_each` has each model's forecast rest on its own. They move the
     latents of their families and models, and weigh the posterior draws (with the tokens of
     models that do not disclose them, so that scores bear on those as well). Where that leaves the
     weight on few posterior draws (dates past the last fitted one, benchmarks of few scores), they
@@ -157,17 +158,34 @@ def predict(
     [0.8, 0.8, 0.9]
     """
     expect(fit, Fit, "fit")
+    frame = sized_rows(fit, frame, few_shot, draws)
+    planned = planned_rows(fit, frame)
+    fitted = fit.scores.dataset
+    new = new_models(fitted, planned)  # a fitted model has latents of its own
+    warn_of_unused_features(fit.spec, fitted, new, "new rows", stacklevel=2)
+    return forecast_rows(fit, planned, seed=seed, few_shot=few_shot, draws=draws)
+
+
+def sized_rows(fit: Fit, frame: pd.DataFrame, few_shot: FewShot, draws: int | None) -> pd.DataFrame:
+    """Return rows to forecast as a pandas frame; refuse, unread, those that do not fit in memory.
+
+    Parameters
+    ----------
+    fit, frame, few_shot, draws
+        As for `predict`.
+
+    Raises
+    ------
+    FitError
+        If the forecast would not fit in memory, or `draws` is not a whole number above 0.
+    """
     expect(few_shot, FewShot, "few_shot")
     count = len(spread_draws(fit, draws))
     frame = as_pandas(frame, NOT_FORECAST)
     # Refused before the rows are read: a large table takes long to read.
     scored = any(name in fit.scores.benchmarks for name in frame.columns)
     refuse_too_large(fit, len(frame), min(count, few_shot.draws) if scored else count)
-    planned = planned_rows(fit, frame)
-    fitted = fit.scores.dataset
-    new = new_models(fitted, planned)  # a fitted model has latents of its own
-    warn_of_unused_features(fit.spec, fitted, new, "new rows", stacklevel=2)
-    return forecast_rows(fit, planned, seed=seed, few_shot=few_shot, draws=draws)
+    return frame
 
 
 def forecast_rows(

@@ -60,7 +60,11 @@ class Degenerate(FitError):
             "the scores and their columns. If they are right, fit them as well: add the rows to "
             "the table and fit again, or give predict "
             "few_shot=latentscale.FewShot(refit=latentscale.NUTS()), which does that."
-            + (" Or forecast one model at a time, by its own scores alone." if several else "")
+            + (
+                " Or forecast each model by its own scores alone: latentscale.predict_each."
+                if several
+                else ""
+            )
         )
 
 

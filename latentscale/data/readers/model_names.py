@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from math import nan
 from typing import Final
+
+from latentscale.data.readers.model_sizes import is_size, sizes_of, with_plain_sizes
 
 _LEVELS: Final = "minimal|low|medium|high|xhigh|x-high"
 _MODE: Final = "(?:thinking|reasoning)"
@@ -50,14 +51,6 @@ _TRAINED: Final = re.compile(r"phi.*reasoning$")
 _MAX_AS_EFFORT: Final = re.compile(r"^(?:gpt|claude|o\d)(?!.*codex).*-(max)$")
 """In these series a name ends with "-max" for the effort; elsewhere (qwen-max) it is a model."""
 
-_SIZE: Final = re.compile(
-    r"(?:(?P<experts>\d+)x)?(?P<number>\d+(?:\.\d+)?)(?P<unit>[bm])(?:(?<=\db)(?P<tenths>\d))?"
-)
-"""A size in billions or millions; the digit after "1b1" (bloom) and "1b5" (rwkv) is of tenths."""
-_ACTIVE: Final = re.compile(r"[ae]\d+(?:\.\d+)?b|\d+e")
-"""Active parameters ("a22b"), effective ones ("e4b") and numbers of experts ("128e")."""
-_EXPERTS: Final = re.compile(r"\d+e")
-"""In "17b-128e" the size is that of the active parameters, and the total is not stated."""
 _NUMBER: Final = re.compile(r"v?((?:0(?=\.)|[1-9]\d?)(?:\.\d+)*)")
 """A part of a version; months and days of dates ("05") and years are none."""
 _DIGITS: Final = re.compile(r"v?\d+(?:\.\d+)*")
@@ -155,6 +148,8 @@ class ModelName:
         Version number of the series (``"3.5"``), else empty.
     size_b
         Total parameters in billions that the name states, NaN if none.
+    active_b
+        Active parameters in billions that the name states, NaN if none.
     words
         All parts of `version`, in lower case and in order.
     """
@@ -165,6 +160,7 @@ class ModelName:
     series: str
     number: str
     size_b: float
+    active_b: float
     words: tuple[str, ...]
 
 
@@ -181,6 +177,9 @@ def parse_name(name: str) -> ModelName:
     ('claude-opus', '4.1', '16k')
     >>> parse_name("Qwen/Qwen2.5-72B-Instruct").size_b
     72.0
+    >>> parsed = parse_name("Qwen3-30B-A3B")
+    >>> parsed.size_b, parsed.active_b
+    (30.0, 3.0)
     """
     models = [part for part in map(parse_name, _parts(name)) if provider_of(part)]
     if len(models) == 1:
@@ -189,16 +188,10 @@ def parse_name(name: str) -> ModelName:
     words = tuple(_words(_DATED.sub("", version)))
     series: list[str] = []
     numbers: list[str] = []
-    sizes: list[float] = []
     open_number, dated = True, False
     for word in words:
-        size = _SIZE.fullmatch(word)
-        if size:
-            per_billion = 1.0 if size["unit"] == "b" else 1000.0
-            stated = float(size["number"]) + float(size["tenths"] or 0) / 10
-            sizes.append(float(size["experts"] or 1) * stated / per_billion)
         number = _NUMBER.fullmatch(word)
-        if number and not size and not dated:
+        if number and not dated:
             # "3-5" is version 3.5; a number after the next word is none of the version.
             if open_number or not numbers:
                 numbers.append(number[1])
@@ -206,14 +199,17 @@ def parse_name(name: str) -> ModelName:
             continue
         open_number = False
         dated = dated or bool(_DIGITS.fullmatch(word))  # what follows a year or a month is a date
-        series += [part for part in _of_series(word, numbers) if part not in series[-1:]]
+        if not is_size(word, words):
+            series += [part for part in _of_series(word, numbers) if part not in series[-1:]]
+    sizes = sizes_of(words, version.casefold())
     return ModelName(
         name=name,
         version=version,
         setting=setting,
         series="-".join(series) or version.casefold(),
         number=".".join(numbers[:2]),
-        size_b=nan if any(map(_EXPERTS.fullmatch, words)) else max(sizes, default=nan),
+        size_b=sizes.total_b,
+        active_b=sizes.active_b,
         words=words,
     )
 
@@ -262,7 +258,7 @@ def _parts(name: str) -> list[str]:
 
 def _of_series(word: str, numbers: list[str]) -> Iterator[str]:
     """Yield what a word that is not a number gives to the series; note a version in it."""
-    if any(kind.fullmatch(word) for kind in (_SIZE, _ACTIVE, _CONTEXT, _DIGITS)):
+    if any(kind.fullmatch(word) for kind in (_CONTEXT, _DIGITS)):
         return
     if word in _GENERIC or "=" in word:  # a setting: "T=1"
         return
@@ -282,7 +278,7 @@ def _of_series(word: str, numbers: list[str]) -> Iterator[str]:
 
 
 def _words(version: str) -> list[str]:
-    plain = _GGUF.sub("", version.casefold())
+    plain = with_plain_sizes(_GGUF.sub("", version.casefold()))
     text = re.sub(r"(?<=\d)_(?=\d)", ".", plain)  # internlm2_5-1_8b
     return [word for word in re.split(r"[-_\s:/(),+]+|\.(?=\D)", text) if word]
 

@@ -38,11 +38,11 @@ from latentscale.data.readers.published_models import (
     described,
     published_features,
     with_figures,
-    with_sizes_of_names,
 )
 from latentscale.data.readers.published_releases import torn_releases
 from latentscale.data.readers.published_repeats import mixed_settings
 from latentscale.data.readers.published_scores import long_cells, wide_cells
+from latentscale.data.readers.published_sizes import with_sizes_of_names
 from latentscale.data.readers.tuning import with_types
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError, listed

@@ -15,7 +15,6 @@ from latentscale.data.features import Feature
 from latentscale.data.known import known_features
 from latentscale.data.readers.efforts import UNSTATED, effort_of, reasons_by
 from latentscale.data.readers.measurements import commonest, name_features, same_names
-from latentscale.data.readers.model_names import parse_name
 from latentscale.data.readers.published_cells import (
     amounts,
     dates,
@@ -24,6 +23,7 @@ from latentscale.data.readers.published_cells import (
     truths,
 )
 from latentscale.data.readers.published_columns import Roles, counted_in, power_of_ten
+from latentscale.data.readers.published_sizes import active_of_cells, with_totals
 from latentscale.data.readers.size_classes import SIZE_CLASSES
 from latentscale.data.readers.tuning import instruct_of, tuning_of
 from latentscale.data.table import MAX_TOKENS_T
@@ -36,10 +36,6 @@ _TEXTS = ("family", "lineage", "provider")
 _CHOICES = ("reasoning", "instruct", "open_weights", "size_class")
 _AMOUNTS = {"params_b": 1e9, "active_params_b": 1e9, "tokens_t": 1e12, "flops": 1.0}
 """Units in which amounts are kept: billions of parameters, trillions of tokens, FLOP."""
-_MOST = 0.5
-"""Share of the names that must state a size: with fewer most models would have none, and their size
-class, which every name has, says more."""
-_EXPERTS = re.compile(r"\d+x\d+(\.\d+)?b")
 _ANY_DATE = re.compile(r"\W*((upload|publication) )?date\W*", re.IGNORECASE)
 """Headings of dates that may be those of rows and not of models."""
 _WRITTEN = 40
@@ -150,6 +146,10 @@ def described(
             message = f"{cells} not understood and left empty: {shown}."
             message += f" {_ALLOWED[role]}" if role in _ALLOWED else ""
             findings.append(Finding("warning", "cell-unread", columns[role], message))
+    if "params_b" in columns and "active_params_b" not in columns:
+        active, said = active_of_cells(table[columns["params_b"]])
+        read |= {} if active is None else {"active_params_b": active}
+        findings += said
     read |= {name: table[name] for name in own}
     rows = pd.DataFrame({"model": named, **{k: list(v) for k, v in read.items()}})
     models = pd.DataFrame({"model": list(dict.fromkeys(named))})
@@ -171,41 +171,6 @@ def _torn(name: str, models: Sequence[str], roles: Roles) -> Finding:
     message += f' Are dates of "{roles.columns[name]}" those of evaluations? Then release may have'
     message += ' been long before: state its day in a column "released", or drop the column.'
     return Finding("warning", "values-differ", name, message)
-
-
-def with_sizes_of_names(models: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
-    """Add sizes that models' names state, where the table states none and most names do.
-
-    Parameters
-    ----------
-    models
-        One row a model; with a column ``params_b`` it is returned as it is.
-    """
-    if "params_b" in models or models.empty:
-        return models, []
-    parsed = [parse_name(name) for name in models["model"]]
-    sizes = np.array([name.size_b for name in parsed], dtype=float)
-    known = ~np.isnan(sizes)
-    if known.mean() < _MOST:
-        return models, []
-    named = zip(models["model"][known], sizes[known], strict=True)
-    pairs = [f"{name} {size:.3g}" for name, size in named]
-    silent = models["model"][~known].tolist()
-    message = (
-        f"the table states no sizes; those of {len(pairs)} of {counted(len(models), 'model')} are "
-        f"read from their names, in billions: {listed(pairs, 6)}."
-    )
-    message += f" {len(silent)} state none: {listed(silent, 4)}." if silent else ""
-    both = zip(models["model"], parsed, strict=True)
-    experts = [name for name, one in both if any(map(_EXPERTS.fullmatch, one.words))]
-    if experts:
-        message += (
-            f" Of {listed(experts, 4)} the size is experts times size, which counts what experts "
-            "share several times."
-        )
-    message += " A column params_b says otherwise."
-    sized = models.assign(params_b=np.where(known, sizes, np.nan))
-    return sized, [Finding("info", "sizes-from-names", "params_b", message)]
 
 
 def _of_each_model(rows: pd.DataFrame, name: str) -> tuple[pd.Series, list[str]]:
@@ -237,6 +202,7 @@ def _read(role: str, column: pd.Series) -> tuple[Sequence[Any] | None, list[str]
         else:
             bare = counted_in(str(column.name), _AMOUNTS[role])
             values = amounts(column, unit=_AMOUNTS[role], bare=bare).tolist()
+            values = with_totals(column, values) if role == "params_b" else values
         read = [value if value > 0 else None for value in values]
         pairs = zip(column.tolist(), read, strict=True)
         odd = [str(cell) for cell, value in pairs if value is None and not _unstated(cell)]

@@ -19,6 +19,7 @@ from latentscale.data.readers.parquet import read_table
 from latentscale.data.readers.published import is_published, read_published
 from latentscale.data.readers.sources import reader_of_path, reader_of_table
 from latentscale.data.saved import BENCHMARKS_ENDING, FEATURES_ENDING, beside
+from latentscale.data.saved_audit import AUDIT_ENDING, BESIDE, findings_beside
 from latentscale.data.scores import Scores, scores_from_frame, scores_from_long
 from latentscale.errors import DataError, LatentscaleError, listed
 from latentscale.files import expanded
@@ -53,7 +54,7 @@ def read_scores(
     benchmarks
         As for `Scores.from_frame`. A benchmark described here keeps its name. By default those of
         ``NAME.benchmarks.json``, likewise. That files beside the table were read is said in the
-        audit.
+        audit, which begins with the findings of ``NAME.audit.json``, if that is there.
     match_names
         Whether a benchmark whose name only spells a known one differently (``"ARC-Challenge"``,
         ``"MMLU-PRO"``) takes the known name, and so its floor and item count. Each is reported
@@ -141,7 +142,8 @@ def _scores_of_table(
         raise type(error)(
             f"{error} (With the table {about} was read, which lies beside it.)"
         ) from None
-    audit = Audit((*findings, *scores.audit.findings))
+    every = (*findings, *scores.audit.findings)
+    audit = Audit((*_of_the_source(file, every), *every))
     # Past this function and `read_scores`, to the line that calls it.
     emit(audit.findings, about="Scores were read (the whole list is in .audit)", stacklevel=4)
     return Scores(scores.dataset, audit)
@@ -172,7 +174,7 @@ def _described(
         if not file.is_file():
             return None
         message = "was read with the table; pass features= or benchmarks= for others."
-        findings.append(Finding("info", "described-beside", file.name, message))
+        findings.append(Finding("info", BESIDE, file.name, message))
         return file
 
     if features is None and (file := stated(FEATURES_ENDING)):
@@ -180,6 +182,15 @@ def _described(
     if benchmarks is None and (file := stated(BENCHMARKS_ENDING)):
         benchmarks = read_benchmarks(file)
     return features, benchmarks, findings
+
+
+def _of_the_source(file: Path | None, found: Sequence[Finding]) -> list[Finding]:
+    """Return what lies beside a table of its source, but what is found in the table itself."""
+    path = None if file is None else beside(file, AUDIT_ENDING)
+    if file is None or path is None or not path.is_file():
+        return []
+    said = {(one.code, one.where) for one in found}
+    return [one for one in findings_beside(path, file) if (one.code, one.where) not in said]
 
 
 def _refuse_features(path: str | Path, features: Sequence[str | Feature] | None) -> None:

@@ -1,0 +1,435 @@
+"""Forecasts of many models, each conditional on its own scores and on no other model's."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from latentscale.analysis.forecasts.few_shot import FewShot
+from latentscale.analysis.forecasts.forecast import BRIEF_MODELS, Forecast, brief_rows
+from latentscale.analysis.forecasts.new_scores import new_scores
+from latentscale.analysis.forecasts.predict import forecast_rows, sized_rows
+from latentscale.analysis.forecasts.rows import planned_rows
+from latentscale.analysis.forecasts.unused import new_models, warn_of_unused_features
+from latentscale.data.planned import ASSUMED
+from latentscale.data.releases import named_release_of_rows
+from latentscale.dims import BENCHMARK, DEFAULT_PROB, FAMILY, MODEL
+from latentscale.errors import FitError, FitWarning, listed, nearest
+from latentscale.expect import expect
+from latentscale.inference.progress import WorkProgress
+from latentscale.markup import counted
+from latentscale.posterior.fit import Fit
+from latentscale.result import Result
+from latentscale.validate import truth
+
+By = Literal["model", "release", "family"]
+_FEW_SHOT = FewShot()
+_STOPPED = "stopped before its turn"
+
+
+@dataclass(frozen=True, repr=False)
+class Forecasts(Result):
+    """Forecasts of many models, each conditional on its own scores alone.
+
+    Groups of models have draws of their own, which rest on different posterior draws: a statement
+    about models of two groups together, such as which of them is better, takes
+    `latentscale.predict` on these rows.
+
+    Attributes
+    ----------
+    models
+        Names of the models that are forecast, in the order of the rows.
+    by
+        Which rows are conditioned together: ``"model"``, ``"release"`` or ``"family"``.
+    parts
+        The forecast of each group, and one of all rows whose group has no new score.
+    left_out
+        Why a model is not forecast, by its name.
+
+    Raises
+    ------
+    FitError
+        If the parts are not of these models, each once.
+
+    Examples
+    --------
+    >>> rows = planned.assign(hellaswag=0.84)
+    >>> ls.predict_each(fit, rows, seed=1, progress=False).models
+    ('qwen2-30b',)
+    """
+
+    models: tuple[str, ...]
+    by: By
+    parts: tuple[Forecast, ...] = field(repr=False)
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        held = [str(name) for part in self.parts for name in part.draws[MODEL].values]
+        if sorted(held) != sorted(self.models):
+            raise FitError(
+                f"The parts forecast {listed(held)}, not each of {listed(self.models)} once."
+            )
+
+    @property
+    def headline(self) -> str:
+        """How many models, how many of them by their own scores, and how many are left out.
+
+        Examples
+        --------
+        >>> ls.predict_each(fit, planned, seed=1, progress=False).headline
+        'Forecasts of 1 model on 6 benchmarks, none of which has new scores'
+        """
+        benchmarks = self.parts[0].draws.sizes[BENCHMARK]
+        given = [part for part in self.parts if part.conditioning is not None]
+        scored = sum(part.draws.sizes[MODEL] for part in given)
+        total = sum(part.conditioning.n_scores for part in given if part.conditioning)
+        how = (
+            f"{scored} of them given {counted(total, 'score')}, each {self.by} its own"
+            if given
+            else "none of which has new scores"
+        )
+        out = f"; {len(self.left_out)} left out (.left_out)" if self.left_out else ""
+        return (
+            f"Forecasts of {counted(len(self.models), 'model')} on "
+            f"{counted(benchmarks, 'benchmark')}, {how}{out}"
+        )
+
+    def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
+        """Return one row a model and benchmark, as `Forecast.table` has them.
+
+        Parameters
+        ----------
+        prob
+            Probability of the equal-tailed interval of a new score.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The tables of all parts, models in the order of the rows.
+
+        Raises
+        ------
+        LatentscaleError
+            If `prob` is not strictly between 0 and 1.
+
+        Examples
+        --------
+        >>> len(ls.predict_each(fit, planned, seed=1, progress=False).table(prob=0.5))
+        6
+        """
+        return self._in_order([part.table(prob) for part in self.parts])
+
+    def trust(self, points: float = 5.0) -> pd.DataFrame:
+        """Return how sure each forecast is (see `Forecast.trust`), the surest first.
+
+        Parameters
+        ----------
+        points
+            The error: percentage points of fractions, and as many units of other benchmarks.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns model, benchmark, median, unit and trust.
+
+        Raises
+        ------
+        FitError
+            If `points` is not a number above 0.
+
+        Examples
+        --------
+        >>> sure = ls.predict_each(fit, planned, seed=1, progress=False).trust(points=5)
+        >>> len(sure)
+        6
+        """
+        table = self._in_order([part.trust(points) for part in self.parts])
+        return table.sort_values("trust", ascending=False, kind="stable").reset_index(drop=True)
+
+    def conditioning(self) -> pd.DataFrame:
+        """Return how scores condition the forecast of each model.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns model, n_scores (new scores of its group), method, ess (effective number of
+            posterior draws behind its forecast), pareto_k (of their weights), and left_out: why it
+            is not forecast, empty for those that are. Models with no new score in their group have
+            n_scores 0, and nothing where nothing applies.
+
+        Examples
+        --------
+        >>> rows = planned.assign(hellaswag=0.84)
+        >>> ls.predict_each(fit, rows, seed=1, progress=False).conditioning()["n_scores"].tolist()
+        [1]
+        """
+        rows = []
+        for part in self.parts:
+            given = part.conditioning
+            about = {
+                "n_scores": 0 if given is None else given.n_scores,
+                "method": "" if given is None else given.method,
+                "ess": np.nan if given is None else given.ess,
+                "pareto_k": np.nan if given is None else given.pareto_k,
+                "left_out": "",
+            }
+            rows += [{"model": str(name), **about} for name in part.draws[MODEL].values]
+        table = self._in_order([pd.DataFrame(rows)])
+        out = [{"model": name, "left_out": why} for name, why in self.left_out.items()]
+        return pd.concat([table, pd.DataFrame(out)], ignore_index=True) if out else table
+
+    def of(self, model: str) -> Forecast:
+        """Return the forecast that a model is in, with the others of its group.
+
+        Parameters
+        ----------
+        model
+            Its name.
+
+        Returns
+        -------
+        Forecast
+            Joint draws of these models.
+
+        Raises
+        ------
+        FitError
+            If the model is not forecast.
+
+        Examples
+        --------
+        >>> each = ls.predict_each(fit, planned, seed=1, progress=False)
+        >>> each.of("qwen2-30b").draws.sizes["model"]
+        1
+        """
+        for part in self.parts:
+            if model in part.draws[MODEL].values:
+                return part
+        if model in self.left_out:
+            raise FitError(f'Model "{model}" is not forecast: {self.left_out[model]}')
+        raise FitError(f'Model "{model}" is not among these.{nearest(str(model), self.models)}')
+
+    def brief(self) -> pd.DataFrame:
+        """Return the rows of the first models, with what is not empty in them.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As `table` gives, of the first models, without columns that are empty.
+
+        Examples
+        --------
+        >>> each = ls.predict_each(fit, planned, seed=1, progress=False)
+        >>> each.brief()["model"].unique().tolist()
+        ['qwen2-30b']
+        """
+        first = self.models[:BRIEF_MODELS]
+        parts = [part for part in self.parts if np.isin(part.draws[MODEL].values, first).any()]
+        table = self._in_order([part.table() for part in parts])
+        return brief_rows(table[table["model"].isin(first)])
+
+    def _in_order(self, tables: list[pd.DataFrame]) -> pd.DataFrame:
+        table = pd.concat(tables, ignore_index=True)
+        place = {name: number for number, name in enumerate(self.models)}
+        return table.sort_values(
+            "model", key=lambda names: names.map(place), kind="stable"
+        ).reset_index(drop=True)
+
+
+def predict_each(
+    fit: Fit,
+    frame: pd.DataFrame,
+    *,
+    by: By = "release",
+    seed: int = 0,
+    few_shot: FewShot = _FEW_SHOT,
+    draws: int | None = None,
+    progress: bool = True,
+) -> Forecasts:
+    """Forecast the scores of many models, each conditional on its own scores alone.
+
+    `latentscale.predict` conditions all rows on all new scores together. With the scores of some
+    ten new models and more, that says so much that the weights of the posterior draws are
+    degenerate, and such a table has to be fitted. Here the rows of each model, release or family
+    are forecast by themselves, exactly as `predict` would forecast these rows alone: what new
+    models say of one another, and of what all models share, is not used.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    frame
+        Rows as for `latentscale.predict`.
+    by
+        Which rows share their scores. ``"release"``: the settings of one model (``"o3_low"`` and
+        ``"o3_high"``), and every other row by itself. ``"model"``: every row by itself.
+        ``"family"``: the rows of one family.
+    seed
+        Seed of the random numbers, the same for each group.
+    few_shot
+        How scores condition the forecast. Where a group's weights are degenerate and neither
+        ``few_shot.refit`` nor ``few_shot.degenerate`` says what then, its models are left out.
+    draws
+        At most so many posterior draws are used, evenly spread; by default all.
+    progress
+        Show how many groups are done.
+
+    Returns
+    -------
+    Forecasts
+        One table of all models; ``.of(model)`` is the forecast of a model with its joint draws. If
+        it is stopped (Ctrl-C), the groups that are done, with the others in ``left_out``.
+
+    Raises
+    ------
+    FitError
+        If `by` is none of these, no group can be forecast, or the forecasts would not fit in
+        memory.
+    DataError
+        As `latentscale.predict`.
+
+    Warns
+    -----
+    FitWarning
+        If models are left out, or few posterior draws carry the weight of some.
+    DataWarning
+        As `latentscale.predict`.
+
+    Examples
+    --------
+    >>> two = pd.DataFrame(
+    ...     {
+    ...         "model": ["qwen2-30b", "new-7b"],
+    ...         "family": ["qwen2", "new"],
+    ...         "params_b": [30.0, 7.0],
+    ...         "tokens_t": [7.0, 5.0],
+    ...         "hellaswag": [0.84, 0.8],
+    ...     }
+    ... )
+    >>> each = ls.predict_each(fit, two, seed=1, progress=False)
+    >>> each.headline
+    'Forecasts of 2 models on 6 benchmarks, 2 of them given 2 scores, each release its own'
+    """
+    expect(fit, Fit, "fit")
+    if by not in get_args(By):
+        raise FitError(f"by must be one of {listed(get_args(By))}; got {by!r}.")
+    truth(progress, "progress", error=FitError)
+    planned = planned_rows(fit, sized_rows(fit, frame, few_shot, draws))
+    new = new_models(fit.scores.dataset, planned)
+    warn_of_unused_features(fit.spec, fit.scores.dataset, new, "new rows", stacklevel=2)
+    groups, rest = _groups(fit, planned, by)
+
+    def forecast(names: list[str], how: FewShot | None) -> Forecast:
+        rows = planned.sel({MODEL: names})
+        return forecast_rows(fit, rows, seed=seed, few_shot=how, draws=draws)
+
+    parts: list[Forecast] = []
+    left_out = {name: _STOPPED for names in groups for name in names}
+    warned: dict[str, str] = {}
+    try:
+        for names, part, said in one_by_one(groups, lambda n: forecast(n, few_shot), progress):
+            for name in names:
+                del left_out[name]
+            if part is None:
+                left_out |= dict.fromkeys(names, said)
+                continue
+            parts.append(part)
+            warned |= dict.fromkeys(names, said) if said else {}
+    except KeyboardInterrupt:
+        if not parts:
+            raise
+    if rest:
+        parts.append(forecast(rest, None))
+    if not parts:
+        name, why = next(iter(left_out.items()))
+        raise FitError(f'No model can be forecast. Model "{name}": {why}')
+    _warn(left_out, warned)
+    kept = [str(name) for name in planned[MODEL].values if name not in left_out]
+    return Forecasts(tuple(kept), by, tuple(parts), left_out)
+
+
+def _groups(fit: Fit, planned: xr.Dataset, by: By) -> tuple[list[list[str]], list[str]]:
+    """Return the names of the rows of each group with new scores, and of all other rows."""
+    names = [str(name) for name in planned[MODEL].values]
+    if "score" not in planned:
+        return [], names
+    labels: list[object] = list(names)
+    if by == "release":
+        about = planned.drop_dims(BENCHMARK).drop_vars(ASSUMED).to_dataframe().reset_index()
+        labels = named_release_of_rows(about).tolist()
+    elif by == "family":
+        labels = planned[FAMILY].values.tolist()
+    scored = new_scores(fit, planned).any(BENCHMARK).values
+    known = {label for label, has in zip(labels, scored, strict=True) if has}
+    groups: dict[object, list[str]] = {label: [] for label in labels if label in known}
+    for name, label in zip(names, labels, strict=True):
+        if label in known:
+            groups[label].append(name)
+    rest = [name for name, label in zip(names, labels, strict=True) if label not in known]
+    return list(groups.values()), rest
+
+
+def one_by_one(
+    groups: Sequence[list[str]], forecast: Callable[[list[str]], Forecast], progress: bool
+) -> Iterator[tuple[list[str], Forecast | None, str]]:
+    """Yield each group with its forecast, and what was warned of it; or None and why it has none.
+
+    Parameters
+    ----------
+    groups
+        Names of the models of each group.
+    forecast
+        Forecasts the models of these names.
+    progress
+        Whether to show how many groups are done.
+    """
+    with WorkProgress(len(groups), "forecasts", "groups", enabled=progress) as bar:
+        for done, names in enumerate(groups, start=1):
+            try:
+                with warnings.catch_warnings(record=True) as caught:
+                    warnings.simplefilter("always", FitWarning)
+                    part = forecast(names)
+            except FitError as failure:
+                yield names, None, str(failure)
+            else:
+                yield names, part, _said(caught)
+            bar.update(done)
+
+
+def _said(caught: list[warnings.WarningMessage]) -> str:
+    """Return what was warned of a group's forecast; other warnings are passed on."""
+    own = [str(one.message) for one in caught if issubclass(one.category, FitWarning)]
+    for one in caught:
+        if not issubclass(one.category, FitWarning):
+            warnings.warn(one.message, one.category, stacklevel=4)
+    return "; ".join(own)
+
+
+def _warn(left_out: Mapping[str, str], warned: Mapping[str, str]) -> None:
+    """Warn of models that are left out, and of those whose forecasts had a warning, once each."""
+    if left_out:
+        first, why = next(iter(left_out.items()))
+        warnings.warn(
+            f"{counted(len(left_out), 'model')} not forecast: {listed(left_out)}. .left_out says "
+            f'why; of "{first}": {why}',
+            FitWarning,
+            stacklevel=3,
+        )
+    if warned:
+        warnings.warn(warned_text(warned), FitWarning, stacklevel=3)
+
+
+def warned_text(warned: Mapping[str, str]) -> str:
+    """Return one warning for all models whose forecasts had one, by name."""
+    first, why = next(iter(warned.items()))
+    several = len(warned) > 1
+    return (
+        f"Of the forecasts given scores, {counted(len(warned), 'model')} "
+        f'{"have" if several else "has"} a warning: {listed(warned)}. Of "{first}": {why}'
+    )

@@ -1,0 +1,155 @@
+"""Total and active parameters that a model's name states.
+
+Only what a name writes out is read. Whether a model without a mark of active parameters is dense
+is not: "gpt-oss-120b" is a mixture of experts too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isnan, nan
+from typing import Final
+
+_NUMBER: Final = r"\d+(?:\.\d+)?"
+_PARAMS: Final = r"(?:[-_ ]*param(?:eter)?s?)?(?![a-z\d])"
+
+SIZE: Final = re.compile(
+    r"(?:(?P<experts>\d+)x)?(?P<number>\d+(?:\.\d+)?)(?P<unit>[bm])(?:(?<=\db)(?P<tenths>\d))?"
+)
+"""A size in billions or millions; the digit after "1b1" (bloom) and "1b5" (rwkv) is of tenths."""
+_ACTIVE: Final = re.compile(rf"a(?P<number>{_NUMBER})(?P<unit>[bm])")
+"""Active parameters: "a22b", "a800m"."""
+_EXPERTS: Final = re.compile(r"\d+e")
+"""In "17b-128e" the size is that of the active parameters, and the total is not stated."""
+_EFFECTIVE: Final = re.compile(rf"e{_NUMBER}b")
+"""Parameters beside embeddings ("e4b"): neither all of them nor those of one token."""
+_TRILLION: Final = re.compile(rf"(?P<number>{_NUMBER})t")
+"""A size beside active parameters ("1t-a32b"); alone it may count tokens ("OLMo-7B-1T")."""
+
+_WORDED: Final = re.compile(
+    rf"(?<![a-z\d.])a?(?P<size>{_NUMBER}[bm])[-_ ]*\(?(?P<what>active|activated|total){_PARAMS}"
+)
+"""The size before its word: "37B active", "37B activated params", "671B total"."""
+_WORD_FIRST: Final = re.compile(
+    rf"(?<![a-z])(?:active|activated)[-_: ]+(?P<size>{_NUMBER}[bm])(?![a-z\d])"
+)
+_JOINED: Final = re.compile(rf"(?<=\d[bt])(?=a{_NUMBER}[bm](?![a-z\d]))")
+"""Between the two sizes of "30BA3B"."""
+_TOKENS: Final = re.compile(
+    rf"(?P<before>tokens?)[-_ ]+{_NUMBER}[bt](?![a-z\d])"
+    rf"|{_NUMBER}[bt][-_ ]*(?P<after>tokens?)(?![a-z]|[-_ ]+{_NUMBER}[bt])"
+)
+"""Training tokens, which are not a size: "nucleus-22B-token-500B"."""
+_AFTER_VERSION: Final = re.compile(rf"(?<=[a-z])(\d+(?:\.\d+)?)_(?={_NUMBER}[bm](?![a-z\d]))")
+"""The underscore of "Qwen3_30B": the version belongs to the word, the size does not."""
+_DECIMAL_OR_NOT: Final = re.compile(r"(?<![a-z\d.])\d+_\d+[bm](?![a-z\d])")
+"""1.8 of "internlm2-1_8b", but version 3 and 8 billion of "LLAMA-3_8B_Unaligned"."""
+_SEPARATES: Final = re.compile(r"[a-z]_|_[a-z]")
+
+
+@dataclass(frozen=True)
+class NamedSizes:
+    """Parameters in billions that a name states, NaN where it does not.
+
+    Parameters
+    ----------
+    total_b
+        All parameters. Of "8x7b" experts times size, which exceeds them, as experts share some.
+    active_b
+        Those that one token uses.
+    """
+
+    total_b: float
+    active_b: float
+
+
+def with_plain_sizes(text: str) -> str:
+    """Return a name in lower case with its sizes as words of one form: "30b", "a3b".
+
+    Parameters
+    ----------
+    text
+        A name in lower case.
+
+    Examples
+    --------
+    >>> with_plain_sizes("deepseek-v3 (671b, 37b active)"), with_plain_sizes("qwen3_30ba3b")
+    ('deepseek-v3 (671b, a37b)', 'qwen3 30b-a3b')
+    """
+    text = _TOKENS.sub(lambda match: match["before"] or match["after"], text)
+    text = _JOINED.sub("-", text)
+    text = _AFTER_VERSION.sub(r"\1 ", text)
+    text = _WORD_FIRST.sub(r"a\g<size>", text)
+    return _WORDED.sub(lambda m: ("" if m["what"] == "total" else "a") + m["size"], text)
+
+
+def sizes_in(text: str) -> NamedSizes:
+    """Return the sizes that a cell states which says how many parameters are active.
+
+    Parameters
+    ----------
+    text
+        Such as "30B-A3B" or "671B (37B active)". One that says nothing of active parameters gives
+        NaN for both.
+
+    Examples
+    --------
+    >>> sizes_in("37B active (671B total)"), sizes_in("8x7B")
+    (NamedSizes(total_b=671.0, active_b=37.0), NamedSizes(total_b=nan, active_b=nan))
+    """
+    plain = text.casefold()
+    words = re.findall(r"[a-z\d.]+", with_plain_sizes(plain))
+    read = sizes_of(words, plain)
+    return read if any(map(_ACTIVE.fullmatch, words)) else NamedSizes(nan, nan)
+
+
+def sizes_of(words: Sequence[str], text: str) -> NamedSizes:
+    """Return the sizes that a name states.
+
+    A name whose active parameters exceed all parameters states neither, and one with two
+    different counts of active parameters states no such count.
+
+    Parameters
+    ----------
+    words
+        Words of `with_plain_sizes`.
+    text
+        The name in lower case, as it was.
+    """
+    unsure = _SEPARATES.search(text) is not None and _DECIMAL_OR_NOT.search(text) is not None
+    sizes = [] if unsure else [_billions(match) for match in map(SIZE.fullmatch, words) if match]
+    marks = {_billions(match) for match in map(_ACTIVE.fullmatch, words) if match}
+    active = next(iter(marks)) if len(marks) == 1 else nan
+    if not marks and any(map(_EXPERTS.fullmatch, words)):
+        return NamedSizes(nan, sizes[0] if len(set(sizes)) == 1 else nan)
+    if marks and not sizes:
+        trillions = [match for match in map(_TRILLION.fullmatch, words) if match]
+        sizes = [1000 * float(match["number"]) for match in trillions]
+    total = max(sizes, default=nan)
+    if not isnan(total) and active > total:
+        return NamedSizes(nan, nan)
+    return NamedSizes(total, active)
+
+
+def is_size(word: str, words: Sequence[str]) -> bool:
+    """Return whether a word of a name is about its size, and so not of its series.
+
+    Parameters
+    ----------
+    word
+        One of `words`.
+    words
+        Words of `with_plain_sizes`.
+    """
+    if any(kind.fullmatch(word) for kind in (SIZE, _ACTIVE, _EXPERTS, _EFFECTIVE)):
+        return True
+    return _TRILLION.fullmatch(word) is not None and any(map(_ACTIVE.fullmatch, words))
+
+
+def _billions(match: re.Match[str]) -> float:
+    parts = match.groupdict()
+    number = float(parts["number"]) + float(parts.get("tenths") or 0) / 10
+    per_billion = 1.0 if parts["unit"] == "b" else 1000.0
+    return float(parts.get("experts") or 1) * number / per_billion
