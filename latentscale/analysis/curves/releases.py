@@ -144,8 +144,8 @@ def releases_to_come(
     if count > CANDIDATES * most:  # of which fewer would come than the headline says
         raise DataError(
             f"{rate / CANDIDATES:.6g} releases a year (per_year) up to {str(until)[:10]} are "
-            f"{count // CANDIDATES}, more than the {most} that can be simulated. Give earlier dates, "
-            "or a smaller per_year."
+            f"{count // CANDIDATES}, more than the {most} that can be simulated. Give earlier "
+            "dates, or a smaller per_year."
         )
     apart = 1 / rate if count <= most else span / most
     count = min(count, most)
