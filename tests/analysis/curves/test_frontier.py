@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from scipy.special import logit
 
 import latentscale as ls
 from latentscale.analysis.curves.releases import (
@@ -439,51 +438,6 @@ def test_a_release_may_come_before_it_is_due_on_average(fit: Fit) -> None:
     day = str(fit.scores.dataset["released"].values.max() + np.timedelta64(130, "D"))[:10]
     frontier = ls.frontier(fit, benchmark="alpha", dates=[day], per_year=1, seed=1)
     assert 0 < frontier.table()["probability_new"].item() < 0.5  # one candidate, in a third
-
-
-def best_by_hand(fit: Fit, day: np.datetime64, per_year: float) -> np.ndarray:
-    """Return the best logit of alpha by a day, from the raw draws: each release is simulated."""
-    draws, rng = fit.samples, np.random.default_rng(8)
-    released = fit.scores.dataset["released"].values
-    slope = draws["slope"].transpose("sample", ...).values[:, 0, 0]
-    alpha = {"benchmark": "alpha"}
-    start, loading = draws["intercept"].sel(alpha).values, draws["loading"].sel(alpha).values[:, 0]
-    fitted = draws["model_skill"].transpose("sample", "model", "skill").values[:, :, 0]
-    last, year = released.max(), np.timedelta64(8766, "h")
-    like = np.argsort(released)[::-1]
-    like = like[released[like] > last - year]
-    family = draws["family_skill"].sel(family=fit.scores.dataset["family"].values[like])
-    family = family.transpose("sample", "family", "skill").values[:, :, 0]
-    sigma = draws["residual_scale"].values[:, 0]
-    number = released.astype("datetime64[s]").astype(float)
-    best = (start[:, None] + loading[:, None] * fitted).max(axis=1)
-    for place in range(int(3 * per_year * ((day - last) / year))):
-        at = (last + (place + 1) / (3 * per_year) * year).astype("datetime64[s]").astype(float)
-        x = (at - number.mean()) / number.std()
-        own = family[:, spread_order(len(like))[place % len(like)]]
-        skill = own + slope * x + sigma * rng.standard_normal(len(slope))
-        comes = rng.random(len(slope)) < 1 / 3
-        best = np.where(comes, np.maximum(best, start + loading * skill), best)
-    return best
-
-
-@pytest.mark.parametrize("far", ["2026-07-16", "2030-07-16"])
-def test_as_many_releases_come_as_the_headline_says(
-    dated: Scores, prior_fit: Callable[..., Fit], far: str
-) -> None:
-    """Of 750 that were due by the later date 300 came, and 60 of the 150 by the nearer one."""
-    spec = spec_from_dict(SPEC.to_dict() | {"family": {"level": "partial"}})
-    fit = prior_fit(spec, dated, draws=700)
-    near = np.datetime64("2026-07-16")
-    found = ls.frontier(fit, benchmark="alpha", dates=[str(near), far], per_year=150, seed=1)
-    ours = logit(found.draws.sel(date=near).isel(date=0, missing_dims="ignore").values)
-    over = ours - best_by_hand(fit, near, 150)
-    assert abs(over.mean()) < 4 * over.std() / np.sqrt(over.size)
-
-
-def test_more_releases_than_can_be_simulated_are_refused(fit: Fit) -> None:
-    with pytest.raises(DataError, match=r"900 releases a year .* 2034-07-16 .*the 3000 that"):
-        ls.frontier(fit, benchmark="alpha", dates=["2034-07-16"], per_year=900)
 
 
 def test_settings_of_a_release_share_its_deviations(with_efforts: Fit) -> None:
