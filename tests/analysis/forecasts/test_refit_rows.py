@@ -56,7 +56,8 @@ def test_scores_that_are_fitted_have_the_sampling_error_that_forecasts_give_them
     fit = prior_fit(quick_spec, stated(small_scores))
     known = fit.scores.to_frame()
     columns = ["model", "family", "params_b", "tokens_t", "instruct"]
-    old = known.loc[[1], columns].assign(alpha=1.0)
+    unmeasured = known["alpha"].isna()
+    old = known.loc[unmeasured, columns].assign(alpha=1.0)
     new = known.loc[[0], columns].assign(model="new", family="new", alpha=0.9, beta=0.4, gamma=1290)
     rows = pd.concat([old, new], ignore_index=True)
     table = with_rows(fit, planned_rows(fit, rows)).dataset
@@ -64,7 +65,7 @@ def test_scores_that_are_fitted_have_the_sampling_error_that_forecasts_give_them
     usual, sampling = usual_sampling(data), sampling_of(table)
     assert usual is not None and sampling is not None and float(usual.sel(benchmark="alpha")) > 0
     xr.testing.assert_allclose(sampling.sel(model="new", drop=True), usual)
-    first, second = known["model"][:2]
+    (second,) = old["model"]
     where = {"model": second, "benchmark": "alpha"}
     np.testing.assert_allclose(sampling.sel(where), usual.sel(benchmark="alpha"))
     before = sampling_of(data)
@@ -72,7 +73,7 @@ def test_scores_that_are_fitted_have_the_sampling_error_that_forecasts_give_them
     unchanged = before.notnull() & data["score"].notnull()
     fitted = sampling.sel({"model": data["model"]})
     xr.testing.assert_allclose(fitted.where(unchanged), before.where(unchanged))
-    assert float(before.sel(model=first, benchmark="alpha")) > 0
+    assert float(before.sel(benchmark="alpha").max()) > 0
 
 
 def test_a_table_without_errors_stays_without(
