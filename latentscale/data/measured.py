@@ -10,16 +10,25 @@ import pandas as pd
 
 from latentscale.data.audit import Finding
 from latentscale.data.columns import as_objects, read_names, read_numbers
+from latentscale.data.copies import copies_text, without_copies
 from latentscale.data.frames import AnyFrame, as_pandas
 from latentscale.data.problems import Problem, at_cells, at_column, numbered
 from latentscale.data.scales.base import Scale
 from latentscale.data.scales.fraction import FRACTION
 from latentscale.data.table import Table
 from latentscale.errors import listed, nearest
+from latentscale.markup import counted
 
 MEASURED: Final = ("stderr", "n_items", "source")
 """Optional columns of a long table."""
 _CELL: Final = ["model", "benchmark"]
+_RULES: Final = {
+    "inverse variance": "weighted by inverse variance (all sources state stderr)",
+    "items": "weighted by items",
+    "plain": "plain means",
+    "equal": "of one value",
+}
+"""How scores of several sources are merged, in words."""
 _LARGEST_STDERR: Final = 0.5  # of any fraction: at 1/2 with a single item
 
 
@@ -178,33 +187,36 @@ def repeated_cells(cells: pd.DataFrame) -> list[Problem]:
 def merged_sources(cells: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
     """Merge the scores of one cell from several sources, and say how.
 
-    Where all of them state a standard error above 0, the mean weighted by inverse variance; else
-    where all state their items, the mean weighted by items; else the plain mean, without an error
-    of its own. The items are those of all sources together, where all state them. The sources
-    count as independent.
+    Equal scores are copies of one measurement (`without_copies`). Of the others, where all state a
+    standard error above 0, the mean weighted by inverse variance; else where all state their items,
+    the mean weighted by items; else the plain mean, without an error of its own. The items are
+    those of all measurements together, where all state them. Their errors count as independent.
     """
     known = cells[cells["score"].notna()]
     several = known.duplicated(_CELL, keep=False)
     if "source" not in cells or not several.any():
         return _first_scored(cells), []
-    counts = {"inverse variance": 0, "items": 0, "plain": 0}
+    counts = dict.fromkeys(_RULES, 0)
     rows = []
-    for _, group in known[several].groupby(_CELL, sort=False):
+    own = without_copies(known[several])
+    for _, group in own.groupby(_CELL, sort=False):
         row, rule = _merged(group)
         counts[rule] += 1
         rows.append(row)
     merged = pd.DataFrame(rows, index=[row.name for row in rows])
     rest = cells.drop(index=known.index[several])
     kept = _first_scored(pd.concat([rest, merged]).sort_index(kind="stable"))
-    rules = {
-        "inverse variance": "weighted by inverse variance (all sources state stderr)",
-        "items": "weighted by items",
-        "plain": "plain means",
-    }
-    how = ", ".join(f"{counts[rule]} {text}" for rule, text in rules.items() if counts[rule])
-    message = (
-        f"{len(rows)} scores are means over several sources: {how}. If sources such as agents "
-        "differ in what they measure, "
+    how = ", ".join(f"{counts[rule]} {text}" for rule, text in _RULES.items() if counts[rule])
+    message = f"{len(rows)} scores are means over several sources: {how}. "
+    copies = known[several].drop(index=own.index)
+    if len(copies):
+        message += (
+            f"{counted(len(copies), 'score repeats', 'scores repeat')} the value of another source "
+            f"and {'counts' if len(copies) == 1 else 'count'} as one measurement with it, such as "
+            f"that of {copies_text(copies)}. "
+        )
+    message += (
+        "If sources such as agents differ in what they measure, "
         'keep the rows of one, or have a benchmark each: read_published(path, sources="apart").'
     )
     return kept, [Finding("warning", "merged-sources", "source", message)]
@@ -219,6 +231,8 @@ def _first_scored(cells: pd.DataFrame) -> pd.DataFrame:
 def _merged(group: pd.DataFrame) -> tuple[pd.Series, str]:
     """Return one row for the rows of a cell, and the rule by which they were merged."""
     row = group.iloc[0].copy()
+    if len(group) == 1:
+        return row, "equal"
     score = group["score"].to_numpy(dtype=float)
     counted = "n_items" in group and bool(group["n_items"].notna().all())
     if "n_items" in group:

@@ -144,13 +144,17 @@ class Scores(ScoreTable):
             ``stderr`` (its standard error, in its units) and ``n_items`` (how many items it was
             measured on), which enter the noise; and ``source``: scores of one model and
             benchmark from several sources are merged, weighted by inverse variance where all
-            state stderr, else by items where all state those, else alike. It is not changed.
+            state stderr, else by items where all state those, else alike. Equal scores are one
+            measurement, which was published more than once; the errors of others count as
+            independent, which understates them where sources ran the same items. It is not
+            changed.
         features, benchmarks
             As in `from_frame`.
         sources
             ``"merged"``, as above; or ``"apart"``: the scores of each further source of a
             benchmark are a benchmark of the same task, "gpqa (vendor)", and the term ``sources``
-            of a spec estimates what sources differ by. Scores that are not fractions are merged.
+            of a spec estimates what sources differ by. Scores that repeat the value of another
+            source are left out. Scores that are not fractions are merged.
 
         Returns
         -------

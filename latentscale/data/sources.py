@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -10,8 +10,10 @@ import pandas as pd
 
 from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import KNOWN_BENCHMARKS, Benchmark, resolve
+from latentscale.data.copies import copies_text, without_copies
 from latentscale.data.scales.base import scale_of
 from latentscale.errors import DataError, listed
+from latentscale.markup import counted
 
 MERGED: Final = "merged"
 APART: Final = "apart"
@@ -35,7 +37,8 @@ def apart(
     tuple
         The table, in which the source with most scores (of several the first in the alphabet)
         keeps the benchmark's name and others are named "gpqa (vendor)"; declarations with task and
-        source; and what was done.
+        source; and what was done. A score that repeats the value of another source is left out,
+        except where all scores of its source on the benchmark do.
 
     Raises
     ------
@@ -50,7 +53,7 @@ def apart(
     usable = frame["source"].notna() & (sources != "") & frame["benchmark"].notna()
     new = names.copy()
     made: list[str] = []
-    kept: list[str] = []
+    kept: dict[str, str] = {}
     bare: list[str] = []
     for name in dict.fromkeys(names[usable]):
         known = stated.get(name, KNOWN_BENCHMARKS.get(name, Benchmark()))
@@ -64,7 +67,7 @@ def apart(
         if without and len(counts) > 1:
             bare.append(f"{name} ({without} scores, beside those of {main})")
         if len(counts) > 1:
-            kept.append(f"{name}: {main}")
+            kept[name] = main
         for source in (str(s) for s in counts.index if str(s) != main):
             other = f"{name} ({source})"
             if (names == other).any():
@@ -81,12 +84,11 @@ def apart(
     _, unknown = resolve(bare_names, None)
     if not made:
         return frame, stated, unknown
-    message = (
-        f"{len(made)} benchmarks are further sources of another: {listed(made, 3)}. The source "
-        f"with most scores keeps the name ({listed(kept, 3)}). The term "
-        '"sources" takes those of one task for one skill; other specs keep them apart.'
-    )
-    findings = [*unknown, Finding("info", "sources-apart", "source", message)]
+    findings = [*unknown, _made(made, kept)]
+    several = usable & names.isin(list(kept))
+    shown = frame.assign(task=names, source=sources)[several]
+    frame["score"], of_copies = _without_copies(frame["score"], shown, kept)
+    findings += of_copies
     if bare:
         message = (
             f"scores without a source stay under the benchmark's name, beside those of the source "
@@ -94,3 +96,60 @@ def apart(
         )
         findings.append(Finding("warning", "source-missing", "source", message))
     return frame, stated, findings
+
+
+def _made(made: Sequence[str], kept: Mapping[str, str]) -> Finding:
+    mains = [f"{name}: {main}" for name, main in kept.items()]
+    message = (
+        f"{len(made)} benchmarks are further sources of another: {listed(made, 3)}. The source "
+        f"with most scores keeps the name ({listed(mains, 3)}). The term "
+        '"sources" takes those of one task for one skill; other specs keep them apart.'
+    )
+    return Finding("info", "sources-apart", "source", message)
+
+
+def _without_copies(
+    score: pd.Series, rows: pd.DataFrame, main: Mapping[str, str]
+) -> tuple[pd.Series, list[Finding]]:
+    """Empty the scores that repeat the value of another source, but those of sources with no other.
+
+    Parameters
+    ----------
+    score
+        Scores of the whole table.
+    rows
+        Those of benchmarks with several sources: also model, benchmark, source and task.
+    main
+        By task the source whose scores stay.
+    """
+    numbers = {
+        name: pd.to_numeric(rows[name], errors="coerce")
+        for name in ("score", "stderr", "n_items")
+        if name in rows
+    }
+    own = pd.DataFrame({"model": rows["model"].astype(str).str.strip(), "benchmark": rows["task"]})
+    cells = own.assign(source=rows["source"], made=rows["benchmark"], **numbers)
+    # Two rows of one source are for the reader of the table to refuse.
+    twice = cells.duplicated(["model", "made"], keep=False)
+    cells = cells[cells["score"].notna() & ~twice]
+    further = cells["source"] != cells["benchmark"].map(main)
+    ordered = cells.assign(further=further).sort_values(["further", "source"], kind="stable")
+    copies = cells.drop(index=without_copies(ordered).index)
+    counts = copies.groupby("made").size()
+    whole = counts.index[counts == cells.groupby("made").size().reindex(counts.index)]
+    left = copies[~copies["made"].isin(whole)]
+    findings = []
+    if len(left):
+        message = (
+            f"{counted(len(left), 'score repeats', 'scores repeat')} the value of another source "
+            f"for the same model and benchmark, such as that of {copies_text(left)}: one "
+            "measurement, which was published more than once. The copies were left out."
+        )
+        findings.append(Finding("info", "sources-copied", "source", message))
+    if len(whole):
+        message = (
+            f"all scores of {listed(whole, 3)} repeat those of another source. If they are copies, "
+            "a fit counts these measurements twice: drop the rows of one."
+        )
+        findings.append(Finding("warning", "sources-copied", "source", message))
+    return score.mask(score.index.isin(left.index)), findings

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from latentscale.analysis.forecasts.each import Forecasts
 from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.data.frames import as_pandas
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL
@@ -41,7 +42,7 @@ _PALE = 0.35
 
 
 def plot_forecast(
-    forecast: Forecast,
+    forecast: Forecast | Forecasts,
     observed: pd.DataFrame | None = None,
     *,
     prob: float = DEFAULT_PROB,
@@ -54,7 +55,7 @@ def plot_forecast(
     Parameters
     ----------
     forecast
-        From `latentscale.predict`.
+        From `latentscale.predict` or `latentscale.predict_each`.
     observed
         Measured scores (in the units of the forecast) of some of the models: a wide table with
         ``model`` and benchmark columns, or a long one with ``model``, ``benchmark`` and
@@ -86,12 +87,12 @@ def plot_forecast(
     >>> forecast = ls.predict(fit, planned)
     >>> ls.plots.plot_forecast(forecast).savefig("figure.png")
     """
-    expect(forecast, Forecast, "forecast")
-    all_models = [str(name) for name in forecast.draws[MODEL].values]
-    all_benchmarks = [str(name) for name in forecast.draws[BENCHMARK].values]
+    if not isinstance(forecast, Forecasts):
+        expect(forecast, Forecast, "forecast")
+    table = forecast.table(prob)
+    all_models, all_benchmarks = (list(dict.fromkeys(table[c])) for c in (MODEL, BENCHMARK))
     models = drawn(all_models, models, MOST_MODELS, "models")
     benchmarks = drawn(all_benchmarks, benchmarks, MOST_PANELS, "benchmarks")
-    table = forecast.table(prob)
     table = table[table["model"].isin(models)]
     truth = None if observed is None else _measured(observed, models, benchmarks)
     height = 0.7 + _ROW_INCHES * len(models)

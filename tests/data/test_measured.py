@@ -222,3 +222,43 @@ def test_errors_of_new_scores_amount_to_the_sampling_that_was_asked_for() -> Non
     np.testing.assert_allclose(error[[0, 4]], 0.03 / 1.03)
     np.testing.assert_allclose(error[2], np.sqrt(0.03 * 0.4 * 0.6))
     np.testing.assert_allclose(sampling_of(moved), sampling)
+
+
+def test_one_value_of_several_sources_is_one_measurement() -> None:
+    frame = long_of(
+        ("m", "b", 0.5, 0.04, 100, "lab"),
+        ("m", "b", 0.5, 0.04, 100, "hub"),
+        ("n", "b", 0.3, 0.05, 100, "lab"),
+        columns="stderr n_items source",
+    )
+    with pytest.warns(DataWarning, match="1 of one value. 1 score repeats the value of another"):
+        scores = Scores.from_long(frame)
+    assert cell(scores) == 0.5
+    assert cell(scores, "stderr") == pytest.approx(0.04)
+    assert cell(scores, "cell_items") == 100
+
+
+def test_a_copied_value_has_one_weight_in_a_mean() -> None:
+    rows = ("m", "b", 0.7, "lab"), ("m", "b", 0.7, "hub"), ("m", "b", 0.8, "own")
+    scores = read(long_of(*rows, columns="source"))
+    assert cell(scores) == pytest.approx(0.75)
+    (said,) = scores.audit.filter("merged-sources").findings
+    assert "1 scores are means over several sources: 1 plain means. 1 score repeats" in said.message
+    assert '"m" on "b" by "hub"' in said.message
+
+
+def test_a_copy_gives_the_error_that_the_row_which_stays_does_not_state() -> None:
+    rows = ("m", "b", 0.7, np.nan, "lab"), ("m", "b", 0.7, 0.03, "hub")
+    assert cell(read(long_of(*rows, columns="stderr source")), "stderr") == pytest.approx(0.03)
+
+
+def test_equal_scores_with_other_items_are_measurements_of_their_own() -> None:
+    rows = ("m", "b", 0.5, 100, "x"), ("m", "b", 0.5, 300, "y"), ("m", "b", 0.5, np.nan, "z")
+    assert cell(read(long_of(*rows, columns="n_items source")), "cell_items") == 400
+
+
+def test_percentages_that_copy_a_fraction_of_themselves_are_copies() -> None:
+    rows = ("m", "b", 14.3, 2.0, "x"), ("m", "b", 14.3, 2.0, "y")
+    frame = long_of(*rows, columns="stderr source")
+    scores = read(frame, b=Benchmark(scale="percent"))
+    assert cell(scores, "stderr") == pytest.approx(0.02)

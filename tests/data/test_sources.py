@@ -97,3 +97,36 @@ def test_sources_apart_says_which_benchmarks_nobody_described():
         audit = Scores.from_long(long, sources=sources).audit
         assert [f.where for f in audit.filter("near-known-benchmark")] == ["MMLUU"]
         assert [f.where for f in audit.filter("unknown-benchmark")] == ["quiz"]
+
+
+def apart_of(*rows: tuple[str, float, str]) -> Scores:
+    frame = pd.DataFrame(rows, columns=["model", "score", "source"])
+    return Scores.from_long(frame.assign(family="f", benchmark="quiz"), sources="apart")
+
+
+def test_sources_apart_leave_out_copies_of_another_source():
+    scores = apart_of(
+        ("a", 0.5, "hub"),
+        ("a", 0.5, "lab"),
+        ("b", 0.6, "lab"),
+        ("c", 0.7, "lab"),
+        ("b", 0.4, "hub"),
+    )
+    wide = scores.to_frame().set_index("model")
+    assert wide["quiz"].tolist() == [0.5, 0.6, 0.7]
+    assert wide["quiz (hub)"].dropna().to_dict() == {"b": 0.4}
+    (said,) = scores.audit.filter("sources-copied")
+    assert said.level == "info" and "1 score repeats" in said.message
+    assert '"a" on "quiz" by "hub"' in said.message
+
+
+def test_a_source_that_only_repeats_another_stays_and_is_warned_of():
+    scores = apart_of(("a", 0.5, "lab"), ("a", 0.5, "hub"), ("b", 0.6, "lab"))
+    assert scores.n_observed == 3
+    (said,) = scores.audit.filter("sources-copied")
+    assert said.level == "warning" and '"quiz (hub)"' in said.message
+
+
+def test_two_rows_of_one_source_are_refused_where_sources_are_apart():
+    with pytest.raises(DataError, match="has 2 rows"):
+        apart_of(("a", 0.5, "lab"), ("a", 0.5, "lab"), ("a", 0.6, "hub"))

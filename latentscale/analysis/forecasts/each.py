@@ -25,7 +25,7 @@ from latentscale.expect import expect
 from latentscale.inference.progress import WorkProgress
 from latentscale.markup import counted
 from latentscale.posterior.fit import Fit
-from latentscale.result import Result
+from latentscale.result import Picture, Result
 from latentscale.validate import truth
 
 By = Literal["model", "release", "family"]
@@ -75,6 +75,19 @@ class Forecasts(Result):
             raise FitError(
                 f"The parts forecast {listed(held)}, not each of {listed(self.models)} once."
             )
+
+    plot = Picture("plot_forecast")
+
+    @property
+    def units(self) -> Mapping[str, str]:
+        """Units of the benchmarks whose scores are not fractions, by name.
+
+        Examples
+        --------
+        >>> ls.predict_each(fit, planned, seed=1, progress=False).units
+        {}
+        """
+        return self.parts[0].units
 
     @property
     def headline(self) -> str:

@@ -29,6 +29,8 @@ class Sources(Term):
     A source's offset is added to the linear predictor of all its benchmarks, partially pooled over
     sources. Benchmarks of one task (``Scores.from_long(..., sources="apart")``) share all but
     precision and offset: their own intercepts and loadings are not used, and keep their priors.
+    Scores of one model from several sources are independent given skills and offsets: a deviation
+    that is particular to model and task counts once for each source.
     """
 
     kind: Literal["sources"] = "sources"

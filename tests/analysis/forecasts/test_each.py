@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import LineCollection
 
 import latentscale as ls
 from latentscale.analysis.forecasts import each as each_module
@@ -89,6 +90,21 @@ def test_conditioning_and_trust_are_those_of_the_groups(held_fit: Fit) -> None:
     pd.testing.assert_series_equal(own, both)
     assert forecasts.headline.startswith("Forecasts of 5 models on 4 benchmarks, 4 of them given 4")
     assert len(str(forecasts).splitlines()) <= 20
+
+
+def test_the_picture_has_a_line_for_each_model(held_fit: Fit) -> None:
+    forecasts = each(held_fit)
+    figure = forecasts.plot(ROWS[["model", "alpha"]], benchmarks=["alpha", "beta"], prob=0.5)
+    panel = figure.axes[0]
+    assert [label.get_text() for label in panel.get_yticklabels()] == ROWS["model"].tolist()
+    lines = {
+        float(line[0][1]): (line[0][0], line[1][0])
+        for lines in panel.collections
+        if isinstance(lines, LineCollection)
+        for line in lines.get_segments()
+    }
+    wanted = forecasts.table(0.5).query("benchmark == 'alpha'")[["lower", "upper"]]
+    np.testing.assert_allclose([lines[row] for row in range(len(ROWS))], wanted.to_numpy())
 
 
 @pytest.fixture
