@@ -57,7 +57,7 @@ def test_scores_that_are_fitted_have_the_sampling_error_that_forecasts_give_them
     known = fit.scores.to_frame()
     columns = ["model", "family", "params_b", "tokens_t", "instruct"]
     unmeasured = known["alpha"].isna()
-    old = known.loc[unmeasured, columns].assign(alpha=1.0)
+    old = known.loc[unmeasured, columns].head(1).assign(alpha=1.0)
     new = known.loc[[0], columns].assign(model="new", family="new", alpha=0.9, beta=0.4, gamma=1290)
     rows = pd.concat([old, new], ignore_index=True)
     table = with_rows(fit, planned_rows(fit, rows)).dataset
