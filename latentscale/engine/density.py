@@ -48,11 +48,15 @@ class ChainModel:
         Where a chain begins, by seed.
     make
         Makes the model for nutpie.
+    expand
+        From a point to the variables on their natural scale, by name; None where the engine does
+        not say.
     """
 
     log_density: LogDensity
     begin: Begin
     make: Make
+    expand: Callable[[np.ndarray], dict[str, np.ndarray]] | None = None
 
     def beginning(self, begin: Begin) -> ChainModel:
         """Return the model with chains that begin elsewhere."""
@@ -160,7 +164,7 @@ class Density:
             return partial(python_model, self, begin)
 
         make = by_python() if self.native is None else fast_or_stock(by_native_calls, by_python)
-        return ChainModel(self.log_density, begin, make)
+        return ChainModel(self.log_density, begin, make, self.expand)
 
 
 def _try_on_nutpie(model: Any) -> None:

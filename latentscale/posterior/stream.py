@@ -33,7 +33,8 @@ from latentscale.posterior.header import (
 from latentscale.posterior.zarr_store import ChainDraws, read_store
 
 _RUN, _ZARR, _DONE = "run.json", "draws.zarr", "draws.nc"
-_POSITION = "position"
+_POSITION, _LOG_DENSITY = "position", "log_density"
+"""Beside the statistics of draws: of the last draw alone."""
 _MOST_RUNS = 1_000_000  # resuming a thousand times a day takes three years to get there
 
 
@@ -139,6 +140,8 @@ def finish_run(run: Path, variables: Sequence[str]) -> None:
             stats = chain.stats
             if chain.position is not None:
                 stats = stats.assign({_POSITION: ("unconstrained", chain.position)})
+            if chain.log_density is not None:
+                stats = stats.assign({_LOG_DENSITY: chain.log_density})
             groups[f"chain-{number}/sample_stats"] = stats
         tree = xr.DataTree.from_dict(groups)
         header = sealed({"schema": SCHEMA, "run": record.get("hash")}, tree)
@@ -187,13 +190,15 @@ def common_draws(chains: dict[int, ChainDraws]) -> tuple[xr.Dataset, xr.Dataset]
 
 
 def _joined(first: ChainDraws, second: ChainDraws) -> ChainDraws:
-    position = first.position if second.position is None else second.position
+    at = first if second.position is None else second
+    moved_on = first.has_moved_on if at is first else not second.length
     runs = [draws for draws in (first, second) if draws.length]
     if len(runs) < 2:
         kept = runs[0] if runs else second
-        return ChainDraws(kept.posterior, kept.stats, position)
+        return ChainDraws(kept.posterior, kept.stats, at.position, at.log_density, moved_on)
     posterior = xr.concat([draws.posterior for draws in runs], dim=DRAW)
-    return ChainDraws(posterior, xr.concat([p.stats for p in runs], dim=DRAW), position)
+    stats = xr.concat([draws.stats for draws in runs], dim=DRAW)
+    return ChainDraws(posterior, stats, at.position, at.log_density, moved_on)
 
 
 def _refuse_overlap(
@@ -250,8 +255,10 @@ def _read_done(run: Path, record: Mapping[str, Any]) -> dict[int, ChainDraws]:
 def _chain(group: xr.DataTree) -> ChainDraws:
     stats = group["sample_stats"].to_dataset()
     position = stats[_POSITION].values if _POSITION in stats else None
+    density = float(stats[_LOG_DENSITY]) if _LOG_DENSITY in stats else None
     posterior = group["posterior"].to_dataset()
-    return ChainDraws(posterior, stats.drop_vars(_POSITION, errors="ignore"), position)
+    plain = stats.drop_vars([_POSITION, _LOG_DENSITY], errors="ignore")
+    return ChainDraws(posterior, plain, position, density)
 
 
 def _records(path: Path) -> list[tuple[Path, dict[str, Any]]]:

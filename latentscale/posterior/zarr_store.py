@@ -21,6 +21,7 @@ from latentscale.posterior.draws import sampler_statistics
 
 _GROUPS = ("posterior", "sample_stats", "warmup_sample_stats")
 _EVENTS = "divergence_"  # what the sampler's arrays of divergent transitions begin with
+_LOG_DENSITY = "logp"  # the sampler's name
 # What Zarr and its decoders raise on a chunk that is not whole.
 _UNREADABLE = (RuntimeError, ValueError, OSError)
 
@@ -36,11 +37,18 @@ class ChainDraws:
     position
         Where the chain stood last on the unconstrained scale, shape (n,); None if it had not
         moved.
+    log_density
+        Log density of the model at the position of the last kept draw, as the sampler had it; None
+        without a kept draw, and in files of versions that did not record it.
+    has_moved_on
+        Whether the position is of a warm-up after the last kept draw.
     """
 
     posterior: xr.Dataset
     stats: xr.Dataset
     position: np.ndarray | None
+    log_density: float | None = None
+    has_moved_on: bool = False
 
     @property
     def length(self) -> int:
@@ -137,7 +145,9 @@ def _read_draws(posterior: xr.Dataset, stats: xr.Dataset, until: int) -> ChainDr
     length = int(whole.cumprod().sum())
     keep = {DRAW: slice(length)}
     at = position[length - 1] if length else None
-    return ChainDraws(posterior.isel(keep), named.isel(keep), at)
+    known = bool(length) and _LOG_DENSITY in stats
+    density = float(stats[_LOG_DENSITY].isel({DRAW: length - 1})) if known else None
+    return ChainDraws(posterior.isel(keep), named.isel(keep), at, density)
 
 
 def _drawn(energy: xr.DataArray) -> int:

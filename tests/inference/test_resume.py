@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import random
@@ -238,6 +239,32 @@ def test_resume_adds_draws_where_the_chains_stood(stored) -> None:
     assert all(chain.position is not None for chain in before.values())
     assert not more.status.interrupted
     xr.testing.assert_identical(ls.load(folder).posterior, more.posterior)
+
+
+def test_a_folder_of_another_density_is_not_resumed(stored, tmp_path, monkeypatch) -> None:
+    """As of a version with another prior; the folder itself goes on."""
+    folder = tmp_path / "draws"
+    shutil.copytree(stored[0], folder)
+    held = stream.read_chains(folder, list(stored[1].posterior.data_vars))
+    more = max(chain.length for chain in held.values()) + 10
+    compiled = nutpie_chains.compiled
+
+    def tilted(*arguments: object) -> object:
+        model = compiled(*arguments)
+        for chain in held.values():
+            now = model.log_density(chain.position)[0]
+            assert now == pytest.approx(chain.log_density, abs=1e-6)
+
+        def log_density(point: np.ndarray) -> tuple[float, np.ndarray]:
+            value, gradient = model.log_density(point)
+            return value + 0.1 * float(point.sum()), gradient
+
+        return dataclasses.replace(model, log_density=log_density)
+
+    monkeypatch.setattr(nutpie_chains, "compiled", tilted)
+    with pytest.raises(ls.FitError, match="another model of its spec than the version that began"):
+        ls.resume(folder, draws=more, progress=False)
+    assert len(stream.runs(folder)) == len(stream.runs(stored[0]))
 
 
 def test_chains_of_a_model_with_other_parameters_are_not_resumed(quick_spec, small_scores) -> None:

@@ -16,6 +16,7 @@ from latentscale.files import expanded
 from latentscale.inference.nuts import chains as nutpie_chains
 from latentscale.inference.nuts.backends import BACKENDS
 from latentscale.inference.nuts.method import MOST_DRAWS, NUTS
+from latentscale.inference.nuts.same_model import refuse_another_model
 from latentscale.inference.nuts.start import ModeStart, usual_start
 from latentscale.inference.nuts.whitening import WhitenedModel, Whitening
 from latentscale.inference.progress import COMPILING, Waiting
@@ -62,7 +63,8 @@ def resume(path: str | Path, *, draws: int | None = None, progress: bool = True)
     Raises
     ------
     FitError
-        If `path` is not such a folder, was damaged or changed, or another sampler writes to it.
+        If `path` is not such a folder, was damaged or changed, or another sampler writes to it; or
+        if an earlier version began it, and this version builds another model of its spec.
 
     Examples
     --------
@@ -163,6 +165,8 @@ def _compiled(
         else:
             whitened = WhitenedModel(header.spec, prepared, model, header.variables)
             compiled = whitened.density(Whitening.from_dict(header.chart)).for_nutpie()
+    begun_with = header.provenance.versions.get("latentscale", "of unknown version")
+    refuse_another_model(stored.path, compiled, stored.chains(), begun_with)
     if any(chain.position is None for chain in work):
         start, seed = method.start or usual_start(header.spec), header.provenance.seed
         if isinstance(start, ModeStart):  # modes were weighed when the folder was begun
