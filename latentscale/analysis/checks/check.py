@@ -295,7 +295,8 @@ def _confirmed_by_refit(
         warnings.warn(
             f"The refit without the suspects: {again.status.message}", FitWarning, stacklevel=3
         )
-    drawn = draws_of_cells(forecast_rows(as_sampled(again), data, seed=seed).draws, score)
+    replicated = forecast_rows(as_sampled(again), data, seed=seed, replicate=True).draws
+    drawn = draws_of_cells(replicated, score)
     ends = quantiles(drawn, prob)
     even = xr.ones_like(drawn) / drawn.sizes[SAMPLE]
     below = (drawn < score) + 0.5 * (drawn == score)

@@ -195,7 +195,7 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
     smoothed = psis(fit)
     score = observed_cells(fit)
     # By the curves of the log likelihood, which the weights are of.
-    replicated = forecast_rows(as_sampled(fit), fit.scores.dataset, seed=seed).draws
+    replicated = forecast_rows(as_sampled(fit), fit.scores.dataset, seed=seed, replicate=True).draws
     drawn = draws_of_cells(replicated, score)
     weights, elpd, khat = at_samples(smoothed.weights, drawn), smoothed.elpd, smoothed.pareto_k
     ends = weighted_quantiles(drawn, weights, (low, 0.5, high))

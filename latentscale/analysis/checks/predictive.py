@@ -269,7 +269,7 @@ def posterior_predictive(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0)
     expect(fit, Fit, "fit")
     refuse_few_draws(fit, "A posterior predictive check")
     observed = fit.scores.dataset["score"]
-    drawn = forecast_rows(as_sampled(fit), fit.scores.dataset, seed=seed).draws
+    drawn = forecast_rows(as_sampled(fit), fit.scores.dataset, seed=seed, replicate=True).draws
     return _check(POSTERIOR_KIND, drawn.where(observed.notnull()), fit.scores, prob)
 
 

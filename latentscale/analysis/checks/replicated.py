@@ -69,7 +69,7 @@ def with_posterior_predictive(fit: Fit, *, seed: int = 0) -> Fit:
         BENCHMARK: xr.DataArray(fit.design.benchmark_of_cell, dims=CELL),
     }
     density = fit.tree[LOG_LIKELIHOOD].to_dataset()["score"]
-    drawn = forecast_rows(as_sampled(fit), fit.scores.dataset, seed=seed).draws
+    drawn = forecast_rows(as_sampled(fit), fit.scores.dataset, seed=seed, replicate=True).draws
     made = drawn.isel(cells).transpose(SAMPLE, CELL).values
     replicated = density.copy(data=made.reshape(density.sizes[CHAIN], density.sizes[DRAW], -1))
     measured = fit.scores.dataset["score"].transpose(MODEL, BENCHMARK).isel(cells).values

@@ -31,7 +31,7 @@ from latentscale.expect import expect, expect_names
 from latentscale.markup import FRACTION
 from latentscale.posterior.fit import Fit
 from latentscale.result import Result
-from latentscale.validate import is_whole
+from latentscale.validate import is_whole, whole_number
 
 _USUAL = 5
 """Benchmarks of a set by default: what a run of an afternoon covers, and few beside the dozens of a
@@ -175,7 +175,7 @@ def probe_set(
         Rows as for `latentscale.predict`, without scores: the models to come. By default the
         fitted models' features, as members of families not seen.
     draws
-        Posterior draws to use at most, evenly spaced.
+        Posterior draws to use at most, evenly spaced; 50 or more.
     seed
         Seed of the random numbers.
 
@@ -190,7 +190,7 @@ def probe_set(
     DataError
         If n, a name, a cost or a row is not valid.
     FitError
-        If the fit is a point estimate or has fewer than 50 draws.
+        If the fit is a point estimate or has fewer than 50 draws, or `draws` are fewer.
 
     References
     ----------
@@ -218,6 +218,7 @@ def probe_set(
         )
     if not fit.is_posterior or fit.samples.sizes[SAMPLE] < FEWEST_DRAWS:
         raise FitError(f"probe_set needs at least {FEWEST_DRAWS} posterior draws; fit with NUTS.")
+    draws = whole_number(draws, "draws", least=FEWEST_DRAWS, error=FitError)
     price = checked_costs(costs, offered)
     joint = _joint(fit, wanted, offered, _rows_to_come(fit, frame), draws, seed)
     if costs is None and comb(len(offered), int(size)) <= MOST_SETS:

@@ -16,9 +16,8 @@ from latentscale.analysis.curves.releases import (
     drawn_to_come,
     releases_a_year,
     releases_to_come,
-    with_drawn_releases,
 )
-from latentscale.analysis.forecasts.rows import planned_rows
+from latentscale.analysis.curves.values_to_come import values_to_come
 from latentscale.analysis.skills.capability_index import capability_index
 from latentscale.analysis.tools.blocks import spread_draws
 from latentscale.analysis.tools.summaries import summary
@@ -40,8 +39,6 @@ from latentscale.errors import DataError, listed, nearest
 from latentscale.expect import expect
 from latentscale.markup import FRACTION
 from latentscale.model.evaluate import Evaluation
-from latentscale.model.other_settings import raw_of_settings
-from latentscale.model.unseen import model_effects_of_raw, raw_model_template
 from latentscale.posterior.fit import Fit
 from latentscale.result import Picture, Result
 from latentscale.validate import real_number
@@ -276,7 +273,8 @@ def frontier(
     ------
     DataError
         If a name, a date, the anchors or the number of releases is not valid, dates lie before
-        the first release, or `by` names nothing that has levels.
+        the first release, more releases are due by then than can be simulated (3,000 rows), or
+        `by` names nothing that has levels.
     SpecError
         If the spec has no covariate that rises with dates, for dates to come.
 
@@ -310,17 +308,7 @@ def frontier(
     if when.max() > np.nanmax(released) and rate > 0:
         coming = releases_to_come(fit, released, when.max(), CANDIDATES * rate)
     if coming is not None:
-        planned = planned_rows(fit, coming.rows)
-        shared, own = (
-            raw_model_template(fit.spec, posterior, names).map(
-                lambda v: _noise(v, posterior.sizes[SAMPLE], rng)
-            )
-            for names in (coming.names, coming.rows[MODEL].tolist())
-        )
-        raw = raw_of_settings(posterior, coming.of_rows(shared), own)
-        effects = model_effects_of_raw(fit.spec, posterior, raw)
-        sampled = with_drawn_releases(fit, posterior, coming, planned, rng)
-        values = value(fit.evaluator.at(sampled, planned, residuals=effects))
+        values = values_to_come(fit, posterior, coming, value, rng)
         span = when.max() - np.nanmax(released)
         comes = drawn_to_come(coming, rate, span, posterior.sizes[SAMPLE], rng)
         values = values.where(comes, -np.inf * sign)  # never the best
@@ -408,12 +396,6 @@ def _valued(
         return total.transpose(SAMPLE, MODEL)
 
     return value
-
-
-def _noise(template: xr.DataArray, count: int, rng: np.random.Generator) -> xr.DataArray:
-    """Return noise model by model: those up to a date have theirs, however many follow."""
-    wide = template.expand_dims({SAMPLE: count}).transpose(MODEL, SAMPLE, ...)
-    return wide.copy(data=rng.spawn(1)[0].standard_normal(wide.shape))
 
 
 def _released(fit: Fit) -> np.ndarray:

@@ -7,7 +7,7 @@ import xarray as xr
 
 from latentscale.data.known import features_of, kinds_among
 from latentscale.data.recorded import unlike
-from latentscale.data.scaling import is_bounded
+from latentscale.data.scaling import is_bounded, usual_sampling, with_errors_of
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import DataError
@@ -38,6 +38,9 @@ def new_scores(fit: Fit, planned: xr.Dataset) -> xr.DataArray:
 def with_rows(fit: Fit, planned: xr.Dataset) -> Scores:
     """Return the fitted table with the new scores of planned rows added.
 
+    Where the table states standard errors or items of single scores, a new score has the usual
+    sampling error of its benchmark, as in a forecast: planned rows state none.
+
     Parameters
     ----------
     fit
@@ -59,4 +62,16 @@ def with_rows(fit: Fit, planned: xr.Dataset) -> Scores:
     both = data.drop_dims(MODEL).merge(joined.reindex({BENCHMARK: data[BENCHMARK]}))
     score = both["score"].transpose(MODEL, BENCHMARK)
     given = scored["score"].reindex_like(score).transpose(MODEL, BENCHMARK)
-    return Scores(both.assign(score=score.fillna(given)))
+    new = given.notnull() & data["score"].reindex_like(score).isnull()
+    filled = both.assign(score=score.fillna(given))
+    return Scores(_with_errors(filled, new, usual_sampling(data)))
+
+
+def _with_errors(dataset: xr.Dataset, new: xr.DataArray, usual: xr.DataArray | None) -> xr.Dataset:
+    """Return a table in which new scores state the usual sampling error of their benchmark."""
+    if usual is None:
+        return dataset
+    stated = dataset.get("stderr", xr.full_like(dataset["score"], np.nan))
+    sampling = usual.where(new & (usual > 0)).transpose(MODEL, BENCHMARK)
+    wanted = with_errors_of(dataset.assign(stderr=sampling), sampling)["stderr"]
+    return dataset.assign(stderr=wanted.where(new, stated))

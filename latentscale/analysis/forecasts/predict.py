@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -26,8 +26,10 @@ from latentscale.data.frames import as_pandas
 from latentscale.data.planned import ASSUMED, NOT_FORECAST
 from latentscale.data.readers.efforts import SETTINGS
 from latentscale.data.recorded import recording_of
-from latentscale.data.scaling import usual_sampling
+from latentscale.data.scaling import CENTRE, STEP, sampling_of, usual_sampling
+from latentscale.declare.likelihood import Noise
 from latentscale.dims import (
+    BENCHMARK,
     LINEAGE,
     MODEL,
     SAMPLE,
@@ -38,6 +40,7 @@ from latentscale.errors import FitWarning
 from latentscale.expect import expect
 from latentscale.inference.method import Method
 from latentscale.inference.run import fit as run_fit
+from latentscale.maths import Named
 from latentscale.model.left_open import with_drawn_features, with_drawn_levels
 from latentscale.model.noise import noise_of
 from latentscale.model.other_settings import (
@@ -196,6 +199,7 @@ def forecast_rows(
     few_shot: FewShot | None = None,
     one_model: Sequence[str] = (),
     draws: int | None = None,
+    replicate: bool = False,
 ) -> Forecast:
     """Forecast checked rows (see `predict`).
 
@@ -214,6 +218,9 @@ def forecast_rows(
         Rows that are one model at several sizes, and so share one residual.
     draws
         At most so many posterior draws are used; by default all.
+    replicate
+        Whether scores are those that are measured already, once more: with the sampling error and
+        the items that `planned` states of each. By default they are new, with the usual ones.
 
     Raises
     ------
@@ -245,8 +252,7 @@ def forecast_rows(
     labels, sampled = sampled, sampled.drop_vars(list(ORIGIN), errors="ignore")
     expected = evaluate_in_blocks(fit, sampled, planned, rng, given=given, one_model=one_model)
     values = fit.evaluator.values(sampled)
-    data = fit.scores.dataset
-    noise = noise_of(fit.spec.benchmarks.likelihood, values, data["n_items"], usual_sampling(data))
+    noise = _noise(fit, values, planned if replicate else None)
     tokens = _drawn_tokens(sampled, planned)
     scores = draw_scores(noise, expected.mean, expected.phi, recording_of(fit.scores.dataset), rng)
 
@@ -267,6 +273,18 @@ def forecast_rows(
         token_draws=None if tokens is None else origin(tokens),
         units=other_units(fit.scores),
     )
+
+
+def _noise(fit: Fit, values: Mapping[str, Named], measured: xr.Dataset | None) -> Noise:
+    """Return the noise of new scores, or of measured ones, whose table states errors and items."""
+    data, likelihood = fit.scores.dataset, fit.spec.benchmarks.likelihood
+    if measured is None:
+        return noise_of(likelihood, values, data["n_items"], usual_sampling(data))
+    scaled = measured.assign({name: data[name] for name in (CENTRE, STEP) if name in data})
+    items = data["n_items"]
+    if "cell_items" in scaled:
+        items = scaled["cell_items"].fillna(items).transpose(MODEL, BENCHMARK)
+    return noise_of(likelihood, values, items, sampling_of(scaled))
 
 
 def _refitted(

@@ -129,6 +129,13 @@ def test_scores_and_short_fits_are_refused(
         ls.probe_set(prior_fit(known_spec, small_scores, draws=20), 2)
 
 
+@pytest.mark.parametrize("draws", [1, 3, 49, 60.5])
+def test_few_of_many_draws_are_refused_as_a_short_fit_is(fit: Fit, draws: float) -> None:
+    """Covariances of three draws say that any three benchmarks explain everything."""
+    with pytest.raises(FitError, match=r"draws must be a whole number .*50"):
+        ls.probe_set(fit, 2, draws=draws)  # type: ignore[arg-type]
+
+
 def test_models_to_come_are_of_new_lineages_though_the_table_names_their_providers(
     small_scores: ls.Scores, prior_fit: Callable[..., Fit]
 ) -> None:
