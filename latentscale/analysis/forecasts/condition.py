@@ -50,8 +50,8 @@ from latentscale.posterior.pairing import ORIGIN
 _MOST_NUMBERS = 3e7
 # Fewest posterior draws kept where matrices are large.
 _FEWEST_DRAWS = 100
-# Times as many candidates where all weights are rough: what the noise of estimated likelihoods adds
-# to the spread of their logs is then a third.
+# Times as many candidates where all weights are rough: what their noise adds to the variance of the
+# weights' logs falls by as much.
 _MORE_LATENTS = 8
 
 
