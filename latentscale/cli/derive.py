@@ -244,8 +244,9 @@ def _option(name: str, bare: Any, default: Any, about: str) -> Argument | None:
         return Argument(name, kind, absent, _typed(name), name)
     if bare in (int, float, str) or origin is Literal:
         inner = str if origin is Literal else bare
+        choices = "|".join(map(str, parts)) if origin is Literal else None
         shown = f"{about} [default: {default}]" if isinstance(default, inner) else about
-        kind = Annotated[inner | None, typer.Option(word, help=shown)]
+        kind = Annotated[inner | None, typer.Option(word, metavar=choices, help=shown)]
         return Argument(name, kind, absent, _typed(name), name)
     if origin in _LISTS and parts and parts[0] in (int, float, str):
         single = f"--{_dashed(_singular(name))}"

@@ -22,7 +22,7 @@ class PredictEach(Verb):
 
     name = "predict-each"
     function = "latentscale.analysis.forecasts.each:predict_each"
-    example = "latentscale predict-each fit.nc planned.csv --out forecast.csv"
+    example = "latentscale predict-each fit.nc planned.csv --csv forecast.csv"
 
 
 @VERBS.add

@@ -42,7 +42,7 @@ class FractionScale(Scale):
             return [at_column(name, _signed(values, known, name))]
         problems = []
         if count > 1 and 2 * count >= known:
-            typical = float(np.median(values[above]))
+            typical = _middle(values[above])
             percent = typical <= _PERCENT_TOP and not _OTHER_UNIT.search(name.casefold())
             text = f"{count} of {known} scores lie above 1 (such as {typical:g}): "
             problems.append(at_column(name, text + _conversion(name, percent)))
@@ -103,11 +103,16 @@ def _mixed(values: Floats) -> bool:
     return bool(inside.sum() > 1 and above.sum() > 1 and not (values > _PERCENT_TOP).any())
 
 
+def _middle(values: Floats) -> float:
+    """Return a score in the middle, one of these; of an even number the lower of two."""
+    return float(np.quantile(values, 0.5, method="lower"))
+
+
 def _mixed_problem(values: Floats, name: str) -> list[Problem]:
     inside, above = values[(values > 0) & (values < 1)], values[values > 1]
     text = (
-        f"{len(above)} scores lie above 1 (such as {np.median(above):g}) and {len(inside)} between "
-        f"0 and 1 (such as {np.median(inside):g}): fractions and percentages seem to be mixed. "
+        f"{len(above)} scores lie above 1 (such as {_middle(above):g}) and {len(inside)} between "
+        f"0 and 1 (such as {_middle(inside):g}): fractions and percentages seem to be mixed. "
         "Divide the percentages by 100, row by row. If all of them are percentages, pass "
         f"{_call(name, 'percent')}; if they have another unit, "
         f"{_call(name, 'positive')}."
