@@ -1,4 +1,4 @@
-"""The commands that fit a model and ask a fit: fit, predict, predict-each, curve, report, diagnose."""
+"""Commands that fit a model and ask a fit: fit, predict, predict-each, curve, report, diagnose."""
 
 from __future__ import annotations
 
