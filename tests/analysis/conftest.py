@@ -11,6 +11,7 @@ import pytest
 import xarray as xr
 
 import latentscale as ls
+from latentscale.analysis.forecasts import condition as condition_module
 from latentscale.data.scores import Scores
 from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.posterior.convergence import convergence
@@ -120,6 +121,18 @@ def parameters_held(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     """Switch shifts off for fits whose draws all repeat one value: they are not a posterior."""
     if "held_fit" in request.fixturenames:
         monkeypatch.setattr("latentscale.analysis.forecasts.condition.shifts_for", lambda *_: None)
+
+
+@pytest.fixture
+def by_shifts_alone(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Return what has new scores condition forecasts by shifts of what all models share alone."""
+
+    def weights(fit, draws, groups, few_shot, rng):  # type: ignore[no-untyped-def]
+        problem, shifts = condition_module._shifted(fit, draws, groups, rng)
+        found = problem.candidates(condition_module.from_mode, few_shot, rng)
+        return [(condition_module.weigh([found], condition_module.SAMPLER), shifts)]
+
+    return lambda: monkeypatch.setattr(condition_module, "_weights", weights)
 
 
 @pytest.fixture

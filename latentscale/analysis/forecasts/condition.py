@@ -50,9 +50,9 @@ from latentscale.posterior.pairing import ORIGIN
 _MOST_NUMBERS = 3e7
 # Fewest posterior draws kept where matrices are large.
 _FEWEST_DRAWS = 100
-# Times as many candidates where all weights are rough: two ordinary scores of one new family under
-# `capabilities` then had an effective sample size of 130 to 160 of 400 draws, and 30 to 57 before.
-_MORE_LATENTS = 4
+# Times as many candidates where all weights are rough: what their noise adds to the variance of the
+# weights' logs falls by as much.
+_MORE_LATENTS = 8
 
 
 Way = tuple[DrawWeights, Shifts | None]
@@ -207,7 +207,8 @@ def _weights(
     be no shifts, or scores are of fitted models, all latents of the families move. They go by
     whether they are degenerate and then by their effective sample size, for with many latents the
     estimated likelihoods are rough themselves. Where none leaves draws enough, more candidates are
-    drawn from what the fit knows: their noise alone can make an effective sample size low.
+    drawn from what the fit knows and at the mode of the shifts: their noise alone can make an
+    effective sample size low.
     """
     count = draws.sizes[SAMPLE]
     least = min(few_shot.min_ess, count / 4)
@@ -227,39 +228,38 @@ def _weights(
         if enough(weights):
             return [(weights, None)]
         ways.append((weights, None))
-    shifted = _shifted(fit, draws, groups, few_shot, rng)
-    ways += shifted
+    shifted = _shifted(fit, draws, groups, rng)
+    if shifted is not None:
+        problem, shifts = shifted
+        ways.append((weighed([problem], from_mode, SAMPLER), shifts))
     rows = [group.of_new_scores().rows for group in groups]
     latents = any(group.has_fitted_latents(fit) for group in groups)
     fitted = any(bool(np.isin(of[MODEL].values, fit.scores.models).any()) for of in rows)
-    if latents and (not shifted or (fitted and not enough(shifted[0][0]))):
+    if latents and (shifted is None or (fitted and not enough(ways[-1][0]))):
         moved = groups_in_blocks(fit, draws, groups, rng)
         ways.append((weighed(moved, from_mode, SAMPLER), None))
     if all(is_rough(weights, count) for weights, _ in ways):
-        more = replace(few_shot, latents=_MORE_LATENTS * few_shot.latents)
-        again = [problem.candidates(from_fit, more, rng) for problem in held]
-        ways.append((weigh(again, IMPORTANCE), None))
+        few_shot = replace(few_shot, latents=_MORE_LATENTS * few_shot.latents)
+        ways.append((weighed(held, from_fit, IMPORTANCE), None))
+        if shifted is not None:
+            ways.append((weighed([problem], from_mode, SAMPLER), shifts))
     return sorted(ways, key=lambda way: goodness(way[0], count), reverse=True)
 
 
 def _shifted(
-    fit: Fit,
-    draws: xr.Dataset,
-    groups: Sequence[Group],
-    few_shot: FewShot,
-    rng: np.random.Generator,
-) -> list[Way]:
-    """Return the weights of shifted draws, with the shifts; none where there can be none."""
+    fit: Fit, draws: xr.Dataset, groups: Sequence[Group], rng: np.random.Generator
+) -> tuple[GroupInBlocks, Shifts] | None:
+    """Return the problem of all new scores with the shifts among its latents, if there can be."""
     if draws.sizes[SAMPLE] == 1 or not fit.is_posterior:
-        return []
+        return None
     together = joined_group([group.of_new_scores() for group in groups])
     shifts = shifts_for(fit, draws, together)
     if shifts is None:
-        return []
+        return None
     (problem,) = groups_in_blocks(
         fit, shifts.centred, [together], rng, hold=True, moves=shifts.moves
     )
-    return [(weigh([problem.candidates(from_mode, few_shot, rng)], SAMPLER), shifts)]
+    return problem, shifts
 
 
 def _draws_within_memory(

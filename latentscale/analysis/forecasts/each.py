@@ -195,9 +195,9 @@ class Forecasts(Result):
                 "left_out": "",
             }
             rows += [{"model": str(name), **about} for name in part.draws[MODEL].values]
-        table = self._in_order([pd.DataFrame(rows)])
         out = [{"model": name, "left_out": why} for name, why in self.left_out.items()]
-        return pd.concat([table, pd.DataFrame(out)], ignore_index=True) if out else table
+        table = pd.concat([self._in_order([pd.DataFrame(rows)]), pd.DataFrame(out)])
+        return table.astype({"n_scores": "Int64"}).reset_index(drop=True)
 
     def of(self, model: str) -> Forecast:
         """Return the forecast that a model is in, with the others of its group.
@@ -324,6 +324,7 @@ def predict_each(
     ...         "family": ["qwen2", "new"],
     ...         "params_b": [30.0, 7.0],
     ...         "tokens_t": [7.0, 5.0],
+    ...         "instruct": [0, 0],
     ...         "hellaswag": [0.84, 0.8],
     ...     }
     ... )

@@ -10,6 +10,7 @@ import pytest
 from scipy.special import logit
 
 import latentscale as ls
+from latentscale.analysis.curves import values_to_come
 from latentscale.analysis.curves.releases import spread_order
 from latentscale.data.scores import Scores
 from latentscale.declare import spec_from_dict
@@ -73,3 +74,14 @@ def test_as_many_releases_come_as_the_headline_says(fit: Fit, far: str) -> None:
 def test_more_releases_than_can_be_simulated_are_refused(fit: Fit) -> None:
     with pytest.raises(DataError, match=r"900 releases a year .* 2034-07-16 .*the 3000 that"):
         ls.frontier(fit, benchmark="alpha", dates=["2034-07-16"], per_year=900)
+
+
+def test_releases_simulated_a_part_at_a_time_are_the_same(
+    fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dates = ["2026-07-16"]
+    whole = ls.frontier(fit, benchmark="alpha", dates=dates, seed=1)
+    monkeypatch.setattr(values_to_come, "_MOST_NUMBERS", 7 * 700 * 4)  # seven releases
+    np.testing.assert_array_equal(
+        ls.frontier(fit, benchmark="alpha", dates=dates, seed=1).draws, whole.draws
+    )

@@ -11,7 +11,6 @@ import pytest
 import xarray as xr
 
 import latentscale as ls
-from latentscale.analysis.forecasts import condition as condition_module
 from latentscale.analysis.forecasts.groups import fitted_group
 from latentscale.analysis.forecasts.latents import draw_noise_of_models, local_problem
 from latentscale.analysis.forecasts.rows import planned_rows
@@ -107,14 +106,14 @@ GIVEN = {
 @pytest.mark.parametrize("given", GIVEN)
 @pytest.mark.parametrize("way", ["shifts", "sampler"])
 def test_scores_of_settings_move_the_others_as_weights_of_draws_do(
-    posterior: Fit, given: str, way: str, monkeypatch: pytest.MonkeyPatch
+    posterior: Fit, given: str, way: str, by_shifts_alone: Callable[[], None]
 ) -> None:
     rows = pd.DataFrame(GIVEN[given])
     many = ls.FewShot(draws=COUNT, min_ess=50, degenerate="warn")
     brute = ls.predict(posterior, rows, seed=1, few_shot=many)
     assert brute.conditioning is not None and brute.conditioning.method.startswith("importance")
     if way == "shifts":
-        monkeypatch.setattr(condition_module, "_weights", condition_module._shifted)
+        by_shifts_alone()
     few = ls.FewShot(draws=COUNT, degenerate="warn", sampler_only=way == "sampler")
     found = ls.predict(posterior, rows, seed=1, few_shot=few)
     assert found.conditioning is not None

@@ -10,11 +10,13 @@ import pytest
 import xarray as xr
 
 import latentscale as ls
+from latentscale.analysis.forecasts import condition
 from latentscale.analysis.forecasts.new_scores import with_rows
 from latentscale.analysis.forecasts.rows import planned_rows
+from latentscale.analysis.forecasts.weights import Degenerate, DrawWeights
 from latentscale.data.scaling import sampling_of, usual_sampling
 from latentscale.data.scores import Scores
-from latentscale.declare import ModelSpec
+from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.posterior.fit import Fit
 
 NAMES = {"alpha": ls.Benchmark(), "beta": ls.Benchmark(), "gamma": ls.Benchmark(scale="real")}
@@ -86,3 +88,51 @@ def test_a_table_without_errors_stays_without(
     np.testing.assert_allclose(
         table["score"].sel(model="new"), fit.scores.dataset["score"].isel(model=0)
     )
+
+
+@pytest.mark.slow
+def test_a_refit_forecasts_what_importance_weights_do(
+    known, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scores of a new family, of a new member and of a fitted model, with pooled providers."""
+    names = list(known.scores.benchmarks)
+    frame = known.frame.rename(columns={"lineage": "provider"})
+    shot = frame[frame["model"].isin(["fam05-m0", "fam05-m1", "fam07-m3"])].copy()
+    shot.loc[shot["model"] == "fam05-m0", names[2:]] = np.nan
+    shot.loc[shot["model"] == "fam05-m1", names] = np.nan
+    shot.loc[shot["model"] == "fam07-m3", names[1:]] = np.nan
+    rest = frame[(frame["family"] != "fam05") & (frame["model"] != "fam07-m3")].reset_index()
+    rest.loc[0, names[0]] = np.nan
+    shot = pd.concat([shot, rest.head(1)[shot.columns].assign(**{names[0]: 0.6})])
+    scores = Scores.from_frame(
+        rest.drop(columns="index"),
+        features=[ls.Feature("provider", coding="pooled")],
+        benchmarks={name: ls.Benchmark() for name in names},
+    )
+    document = {
+        "name": "providers",
+        "covariates": ["log_flops", "provider"],
+        "skills": {
+            "count": 1,
+            "identify": {"kind": "anchored", "anchors": ["alpha"]},
+            "residual": True,
+        },
+        "family": {"level": "partial"},
+        "benchmarks": {"likelihood": {"kind": "logit-normal"}},
+    }
+    method = ls.methods.Gibbs(draws=2000, chains=2, cores=1, thin=2)
+    fit = ls.fit(spec_from_dict(document), scores, method=method, seed=1, progress=False)
+    weighted = ls.predict(fit, shot, seed=1)
+    assert weighted.conditioning is not None and weighted.conditioning.method != "refit"
+
+    def refuse(weights: DrawWeights, n_scores: int, count: int, *_: object) -> None:
+        raise Degenerate(n_scores, weights.ess, weights.pareto_k, count, several=False)
+
+    monkeypatch.setattr(condition, "refuse_degenerate", refuse)
+    refitted = ls.predict(fit, shot, seed=2, few_shot=ls.FewShot(refit=method))
+    assert refitted.conditioning is not None and refitted.conditioning.method == "refit"
+    one, two = (np.log(f.mean_draws / (1 - f.mean_draws)) for f in (weighted, refitted))
+    # Means of 200 effective draws each are known to a tenth of a standard deviation.
+    apart = abs(one.mean("sample") - two.mean("sample")) / two.std("sample")
+    assert float(apart.max()) < 0.4
+    np.testing.assert_allclose(one.std("sample"), two.std("sample"), rtol=0.3)

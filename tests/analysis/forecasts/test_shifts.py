@@ -12,7 +12,6 @@ import xarray as xr
 from scipy import stats
 
 import latentscale as ls
-from latentscale.analysis.forecasts import condition as condition_module
 from latentscale.analysis.forecasts.directions import Directions
 from latentscale.analysis.forecasts.groups import family_groups, fitted_group, joined_group
 from latentscale.analysis.forecasts.latents import (
@@ -243,7 +242,7 @@ def test_shifts_of_nothing_correct_nothing(fit: Fit) -> None:
 
 @pytest.mark.filterwarnings("ignore:The scores given")
 def test_forecasts_agree_with_importance_sampling_of_very_many_draws(
-    small_scores: Scores, prior_fit: Callable[..., Fit], with_posterior, monkeypatch
+    small_scores: Scores, prior_fit: Callable[..., Fit], with_posterior, by_shifts_alone
 ) -> None:
     """Scores that few draws expect, beyond the fitted range: 400 shifted draws against 6,000."""
     scores = small_scores.select(
@@ -267,7 +266,7 @@ def test_forecasts_agree_with_importance_sampling_of_very_many_draws(
     new = later(alpha=0.03, beta=0.02)
     many = ls.FewShot(draws=6_000, min_ess=50, degenerate="warn")
     brute = ls.predict(posterior(6_000), new, seed=1, few_shot=many)
-    monkeypatch.setattr(condition_module, "_weights", condition_module._shifted)
+    by_shifts_alone()
     few = ls.predict(posterior(400), new, seed=1, few_shot=ls.FewShot(degenerate="warn"))
     assert brute.conditioning is not None and few.conditioning is not None
     own, other = few.mean_draws.squeeze(), brute.mean_draws.squeeze()

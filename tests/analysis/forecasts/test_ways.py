@@ -52,7 +52,7 @@ def test_weights_that_allow_an_answer_go_before_larger_ones_that_do_not(
     with pytest.warns(FitWarning, match="its intervals are rough"):
         ahead = ls.predict(held_fit, NEW, seed=1)
     assert ahead.conditioning is not None and ahead.conditioning.method == IMPORTANCE
-    assert sorted(set(latents)) == [8, 32]  # more candidates are tried before a warning
+    assert sorted(set(latents)) == [8, 64]  # more candidates are tried before a warning
 
 
 @pytest.mark.parametrize(
