@@ -15,6 +15,7 @@ import latentscale as ls
 from latentscale.cli import main
 from latentscale.cli.console import with_options
 from latentscale.cli.derive import derived, described
+from latentscale.cli.output import finish
 from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.errors import SpecError
 from latentscale.posterior.fit import Fit
@@ -224,6 +225,36 @@ def test_forecasts_say_how_sure_they_are_when_asked(folder: Path, fits: dict[str
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_each_model_is_forecast_by_its_own_scores(
+    folder: Path, fits: dict[str, Fit], capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = ROWS.assign(alpha=[np.nan, 0.6])
+    rows.to_csv(folder / "scored.csv", index=False)
+    words = ["predict-each", "fit.nc", "scored.csv", "--by", "model", "--seed", "2"]
+    assert main([*words, "--prob", "0.5", "--out", "each.csv", "--trust", "5"]) == 0
+    each = ls.predict_each(fits["fit"], rows, by="model", seed=2, progress=False)
+    written = pd.read_csv(folder / "each.csv", keep_default_na=False)
+    wanted = each.table(0.5)
+    np.testing.assert_allclose(written["lower"], wanted["lower"])
+    sure = each.trust(5).set_index(["model", "benchmark"])["trust"]
+    cells = pd.MultiIndex.from_frame(written[["model", "benchmark"]])
+    np.testing.assert_allclose(written["trust"], sure[cells])
+    assert each.headline in capsys.readouterr().out
+    assert main([*words, "--prob", "0.5"]) == 0
+    said = capsys.readouterr().out
+    assert "lower, upper: 0.5 interval" in said and f"{wanted['lower'].iloc[-1]:.3f}" in said
+    assert main([*words[:3], "--by", "lineage"]) == 2
+
+
+def test_intervals_that_are_printed_have_the_probability_that_was_asked_for(
+    capsys: pytest.CaptureFixture[str], fits: dict[str, Fit]
+) -> None:
+    forecast = ls.predict(fits["fit"], ROWS, seed=1)
+    finish(forecast, prob=0.5)
+    said = capsys.readouterr().out
+    assert all(f"{lower:.4g}" in said for lower in forecast.table(0.5)["lower"])
+
+
 def test_forecasts_given_scores_say_so(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

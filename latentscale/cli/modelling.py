@@ -1,9 +1,9 @@
-"""The commands that fit a model and ask a fit: fit, predict, curve, report, diagnose."""
+"""Commands that fit a model and ask a fit: fit, predict, predict-each, curve, report, diagnose."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -44,6 +44,23 @@ from latentscale.cli.suiting import AUTO, suited
 from latentscale.cli.surveying import fit_of_scores, is_fit
 from latentscale.dims import DEFAULT_PROB
 from latentscale.errors import DataError
+
+if TYPE_CHECKING:
+    from latentscale.analysis.forecasts.each import By, Forecasts
+    from latentscale.analysis.forecasts.forecast import Forecast
+
+UsedDraws = Annotated[
+    int | None,
+    typer.Option("--draws", help="Use at most so many posterior draws, evenly spread."),
+]
+Trust = Annotated[
+    float | None,
+    typer.Option(
+        "--trust",
+        help="Add the probability of an error below so many percentage points (or units of a "
+        "benchmark that is not a fraction).",
+    ),
+]
 
 
 def fit(
@@ -100,18 +117,8 @@ def predict(
     rows: Rows,
     prob: Prob = DEFAULT_PROB,
     out: TableOut = None,
-    draws: Annotated[
-        int | None,
-        typer.Option("--draws", help="Use at most so many posterior draws, evenly spread."),
-    ] = None,
-    trust: Annotated[
-        float | None,
-        typer.Option(
-            "--trust",
-            help="Add the probability of an error below so many percentage points (or units of a "
-            "benchmark that is not a fraction).",
-        ),
-    ] = None,
+    draws: UsedDraws = None,
+    trust: Trust = None,
     refit: Refit = False,
     seed: Seed = 0,
     verbose: Verbose = False,
@@ -124,21 +131,61 @@ def predict(
     leave out is taken from the fitted models where these settle it; the column assumed says so.
     """
     import latentscale as ls
-    from latentscale.analysis.tools.units import units_note
     from latentscale.data.readers import read_planned
-    from latentscale.markup import on_screen
 
     announce([out], inputs=[fit_file, rows])
     frame = read_planned(rows)
     fit, few_shot = loaded(fit_file), few_shot_of(refit)
     forecast = ls.predict(fit, frame, seed=seed, draws=draws, few_shot=few_shot)
+    if forecast.conditioning is not None:  # on standard error where the table is what is printed
+        say(forecast.conditioning.headline, err=out == SCREEN)
+    _show_forecast(forecast, prob, trust, out)
+
+
+def predict_each(
+    fit_file: FitFile,
+    rows: Rows,
+    by: Annotated[
+        str, typer.Option("--by", help="Which rows share their scores: model, release or family.")
+    ] = "release",
+    prob: Prob = DEFAULT_PROB,
+    out: TableOut = None,
+    draws: UsedDraws = None,
+    trust: Trust = None,
+    refit: Refit = False,
+    seed: Seed = 0,
+    verbose: Verbose = False,
+) -> None:
+    """Forecast many models' scores, each given its own scores alone.
+
+    The rows of each model (--by model), of each release at its settings, or of each family are
+    forecast as `latentscale predict` would forecast these rows alone. Models that cannot be
+    forecast are left out and named. Ctrl-C keeps those that are done.
+    """
+    import latentscale as ls
+    from latentscale.data.readers import read_planned
+
+    announce([out], inputs=[fit_file, rows])
+    frame = read_planned(rows)
+    fit, few_shot = loaded(fit_file), few_shot_of(refit)
+    which = cast("By", by)  # checked there
+    each = ls.predict_each(fit, frame, by=which, seed=seed, draws=draws, few_shot=few_shot)
+    say(each.headline, err=out == SCREEN)
+    _show_forecast(each, prob, trust, out)
+
+
+def _show_forecast(
+    forecast: Forecast | Forecasts, prob: float, trust: float | None, out: Path | None
+) -> None:
+    """Write the table of a forecast, or print it."""
+    from latentscale.analysis.tools.units import units_note
+    from latentscale.markup import on_screen
+
     table = forecast.table(prob)
     if trust is not None:
         sure = forecast.trust(trust)[["model", "benchmark", "trust"]]
         table = table.merge(sure, on=["model", "benchmark"], validate="one_to_one")
         table["unit"] = table.pop("unit")  # last, as without
-    if forecast.conditioning is not None:  # on standard error where the table is what is printed
-        say(forecast.conditioning.headline, err=out == SCREEN)
     if out is not None:
         save_table(table, out)
         return

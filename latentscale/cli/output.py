@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from latentscale.cli.console import say, warn
 from latentscale.cli.stops import saving
+from latentscale.dims import DEFAULT_PROB
 from latentscale.errors import LatentscaleError
 
 if TYPE_CHECKING:
@@ -153,10 +154,13 @@ def finish(
         Files to write; without `table` the rows that matter most are printed.
     """
     if hasattr(result, "headline"):
+        from latentscale.markup import on_screen
+
         for line in (result.headline, *(f"  - {text}" for text in getattr(result, "advice", ()))):
             say(line)
         rows = result.table() if prob is None else result.table(prob)
-        shown = result.brief()
+        # A brief has the default interval.
+        shown = result.brief() if prob in (None, DEFAULT_PROB) else on_screen(rows)
     else:
         rows = shown = result
     if table is not None:

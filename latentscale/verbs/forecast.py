@@ -22,7 +22,8 @@ class PredictEach(Verb):
 
     name = "predict-each"
     function = "latentscale.analysis.forecasts.each:predict_each"
-    example = "latentscale predict-each fit.nc planned.csv --csv forecast.csv"
+    example = "latentscale predict-each fit.nc planned.csv --out forecast.csv"
+    command = "latentscale.cli.modelling:predict_each"
 
 
 @VERBS.add

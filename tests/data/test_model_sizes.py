@@ -45,6 +45,17 @@ pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning"
         ("orca_mini_v3_70b", "orca-mini", "3", 70, nan),
         ("internlm2_5-1_8b-chat", "internlm", "2.5", 1.8, nan),
         ("llama_2_7b_chat", "llama", "", nan, nan),  # 7 billion, or 2.7
+        ("mosaicml/mpt-1b-redpajama-200b", "mpt-redpajama", "", nan, nan),  # of tokens
+        ("openmoe-8b-890B", "openmoe", "", nan, nan),
+        ("gpt2-124M-10B", "gpt", "2", nan, nan),
+        ("OLMoE-1B-7B-0924", "olmoe", "", 7, nan),
+        ("DeepSeek-V3 671B/37B", "deepseek", "3", 671, nan),
+        ("DeepSeek-V3 (671B/37B)", "deepseek", "3", 671, nan),
+        ("Kimi-K2 (1T total, 32B active)", "kimi-k", "2", 1000, 32),
+        ("gemini-1.5-pro-2M", "gemini-pro", "1.5", nan, nan),  # a window of 2 million tokens
+        ("Claude Sonnet 4 (1M)", "claude-sonnet", "4", nan, nan),
+        ("Qwen2.5-14B-Instruct-1M", "qwen", "2.5", 14, nan),
+        ("pythia-14m", "pythia", "", 0.014, nan),
     ],
 )
 def test_sizes_are_read_from_names_that_leave_no_doubt(

@@ -17,6 +17,7 @@ from latentscale.analysis.forecasts.new_scores import new_scores
 from latentscale.analysis.forecasts.predict import forecast_rows, sized_rows
 from latentscale.analysis.forecasts.rows import planned_rows
 from latentscale.analysis.forecasts.unused import new_models, warn_of_unused_features
+from latentscale.analysis.tools.refits import whole
 from latentscale.data.planned import ASSUMED
 from latentscale.data.releases import named_release_of_rows
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, FAMILY, MODEL
@@ -24,6 +25,7 @@ from latentscale.errors import FitError, FitWarning, listed, nearest
 from latentscale.expect import expect
 from latentscale.inference.progress import WorkProgress
 from latentscale.markup import counted
+from latentscale.posterior.draws import NothingKept
 from latentscale.posterior.fit import Fit
 from latentscale.result import Picture, Result
 from latentscale.validate import truth
@@ -331,7 +333,7 @@ def predict_each(
     'Forecasts of 2 models on 6 benchmarks, 2 of them given 2 scores, each release its own'
     """
     expect(fit, Fit, "fit")
-    if by not in get_args(By):
+    if not isinstance(by, str) or by not in get_args(By):
         raise FitError(f"by must be one of {listed(get_args(By))}; got {by!r}.")
     truth(progress, "progress", error=FitError)
     planned = planned_rows(fit, sized_rows(fit, frame, few_shot, draws))
@@ -402,6 +404,11 @@ def one_by_one(
         Forecasts the models of these names.
     progress
         Whether to show how many groups are done.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If a refit was stopped: whoever stops one of many means all.
     """
     with WorkProgress(len(groups), "forecasts", "groups", enabled=progress) as bar:
         for done, names in enumerate(groups, start=1):
@@ -409,6 +416,10 @@ def one_by_one(
                 with warnings.catch_warnings(record=True) as caught:
                     warnings.simplefilter("always", FitWarning)
                     part = forecast(names)
+                if part.conditioning is not None and part.conditioning.fit is not None:
+                    whole(part.conditioning.fit)
+            except NothingKept:  # a refit that was stopped before its first draw
+                raise KeyboardInterrupt from None
             except FitError as failure:
                 yield names, None, str(failure)
             else:

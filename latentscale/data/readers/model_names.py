@@ -78,10 +78,11 @@ _DAYS: Final = (
 """Days in names: 20241022, 2024-10-22 and 10-22-2024; months and days without a year are not."""
 
 _AFTER_OWNER: Final = re.compile(
-    r"(?<!\s)/(?!\s|[ae]\d+(?:\.\d+)?b\b|[^()]*\))(?<!\d/(?=\d))", re.IGNORECASE
+    r"(?<!\s)/(?!\s|[ae]\d+(?:\.\d+)?b\b|[^()]*\))(?<!\d/(?=\d))(?<!\d[bmt]/(?=\d+(?:\.\d+)?b))",
+    re.IGNORECASE,
 )
-"""The slash after an organisation or a route; that of "480B/A35B" is between two sizes, others
-are in brackets, in dates ("12/25") or beside a space ("w/ thinking")."""
+"""The slash after an organisation or a route; that of "480B/A35B" and "671B/37B" is between two
+sizes, others are in brackets, in dates ("12/25") or beside a space ("w/ thinking")."""
 _AGENT: Final = re.compile(r"\s\+\s")
 """Between an agent and its model, or a model and its tools: "mini-SWE-agent + GPT-5"."""
 _OF_PROVIDERS: Final = re.compile(

@@ -29,9 +29,9 @@ _TRILLION: Final = re.compile(rf"(?P<number>{_NUMBER})t")
 """A size beside active parameters ("1t-a32b"); alone it may count tokens ("OLMo-7B-1T")."""
 
 _WORDED: Final = re.compile(
-    rf"(?<![a-z\d.])a?(?P<size>{_NUMBER}[bm])[-_ ]*\(?(?P<what>active|activated|total){_PARAMS}"
+    rf"(?<![a-z\d.])a?(?P<size>{_NUMBER}[bmt])[-_ ]*\(?(?P<what>active|activated|total){_PARAMS}"
 )
-"""The size before its word: "37B active", "37B activated params", "671B total"."""
+"""The size before its word: "37B active", "37B activated params", "671B total", "1T total"."""
 _WORD_FIRST: Final = re.compile(
     rf"(?<![a-z])(?:active|activated)[-_: ]+(?P<size>{_NUMBER}[bm])(?![a-z\d])"
 )
@@ -47,6 +47,11 @@ _AFTER_VERSION: Final = re.compile(rf"(?<=[a-z])(\d+(?:\.\d+)?)_(?={_NUMBER}[bm]
 _DECIMAL_OR_NOT: Final = re.compile(r"(?<![a-z\d.])\d+_\d+[bm](?![a-z\d])")
 """1.8 of "internlm2-1_8b", but version 3 and 8 billion of "LLAMA-3_8B_Unaligned"."""
 _SEPARATES: Final = re.compile(r"[a-z]_|_[a-z]")
+_LARGEST_WINDOW_B: Final = 0.01
+"""Windows of 1 to 10 million tokens are sold ("gemini-1.5-pro-2M"): so small a number alone may be
+one of them."""
+_MOST_PER_ACTIVE: Final = 40
+"""All by active parameters: 31 of "1T-A32B" is among the most; "openmoe-8b-890B" counts tokens."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +113,9 @@ def sizes_in(text: str) -> NamedSizes:
 def sizes_of(words: Sequence[str], text: str) -> NamedSizes:
     """Return the sizes that a name states.
 
-    A name whose active parameters exceed all parameters states neither, and one with two
-    different counts of active parameters states no such count.
+    Of two sizes without a mark the second may count training tokens ("mpt-1b-redpajama-200b"),
+    and the name then states none. A name whose active parameters exceed all parameters states
+    neither, and one with two different counts of active parameters states no such count.
 
     Parameters
     ----------
@@ -127,10 +133,26 @@ def sizes_of(words: Sequence[str], text: str) -> NamedSizes:
     if marks and not sizes:
         trillions = [match for match in map(_TRILLION.fullmatch, words) if match]
         sizes = [1000 * float(match["number"]) for match in trillions]
+    if not marks and not _are_parameters(sizes, text):
+        return NamedSizes(nan, nan)
     total = max(sizes, default=nan)
     if not isnan(total) and active > total:
         return NamedSizes(nan, nan)
     return NamedSizes(total, active)
+
+
+def _are_parameters(sizes: Sequence[float], text: str) -> bool:
+    """Return whether sizes without a mark, in the order of a name, count parameters beyond doubt.
+
+    Of a mixture of experts the active ones may come before all of them: "OLMoE-1B-7B".
+    """
+    if not sizes:
+        return True
+    largest = max(sizes)
+    if largest <= _LARGEST_WINDOW_B:
+        return False
+    first = sizes[0]
+    return first == largest or ("moe" in text and largest <= _MOST_PER_ACTIVE * first)
 
 
 def is_size(word: str, words: Sequence[str]) -> bool:

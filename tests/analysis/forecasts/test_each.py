@@ -17,6 +17,7 @@ from latentscale.analysis.forecasts import each as each_module
 from latentscale.analysis.forecasts.each import Forecasts
 from latentscale.analysis.forecasts.weights import Degenerate
 from latentscale.errors import FitError, FitWarning
+from latentscale.posterior.draws import NothingKept
 from latentscale.posterior.fit import Fit
 
 NONE = np.nan
@@ -154,6 +155,26 @@ def test_a_stop_keeps_what_is_done(
         each(held_fit, ROWS[1:4:2])
 
 
+@pytest.mark.parametrize("drawn", [True, False])
+def test_a_stop_in_a_refit_stops_all(
+    held_fit: Fit, monkeypatch: pytest.MonkeyPatch, drawn: bool
+) -> None:
+    part = each(held_fit, ROWS[:1]).parts[0]
+    stopped = replace(held_fit, status=replace(held_fit.status, interrupted=True))
+    called: list[list[str]] = []
+
+    def refitted(names: list[str]) -> ls.results.Forecast:
+        called.append(names)
+        if not drawn:
+            raise NothingKept
+        assert part.conditioning is not None
+        return replace(part, conditioning=replace(part.conditioning, fit=stopped))
+
+    with pytest.raises(KeyboardInterrupt):
+        list(each_module.one_by_one([["b9"], ["c9"]], refitted, progress=False))
+    assert called == [["b9"]]
+
+
 def test_rows_without_scores_are_forecast_together(held_fit: Fit) -> None:
     rows = ROWS.drop(columns=["alpha", "beta"])
     forecasts = each(held_fit, rows)
@@ -189,6 +210,8 @@ def test_what_is_warned_of_single_groups_is_said_once(
 def test_misuse_is_refused(held_fit: Fit) -> None:
     with pytest.raises(FitError, match=r'by must be one of "model", "release", "family"; got'):
         each(held_fit, by="lineage")
+    with pytest.raises(FitError, match="by must be one of"):
+        each(held_fit, by=np.array(["model", "family"]))
     with pytest.raises(FitError, match="progress"):
         each(held_fit, progress="no")
     with pytest.raises(ls.LatentscaleError, match="FewShot"):
