@@ -183,7 +183,8 @@ def replacing(path: str | os.PathLike[str], error: type[LatentscaleError]) -> It
         return
     path = path.resolve()  # a link keeps pointing to the file that is replaced
     unfinished = path.with_name(
-        f".{path.stem[:_KEPT_OF_NAME]}.{os.getpid()}-{secrets.token_hex(4)}{path.suffix}"
+        # No dot before the number, which would be the ending of a name that has none.
+        f".{path.stem.lstrip('.')[:_KEPT_OF_NAME]}-{os.getpid()}-{secrets.token_hex(4)}{path.suffix}"
     )
     try:
         with _named(path, error):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from latentscale.data.audit import Finding
@@ -87,7 +88,11 @@ def apart(
     findings = [*unknown, _made(made, kept)]
     several = usable & names.isin(list(kept))
     shown = frame.assign(task=names, source=sources)[several]
-    frame["score"], of_copies = _without_copies(frame["score"], shown, kept)
+    # By place: labels of rows may repeat, as of two tables that were joined.
+    by_place = frame.reset_index(drop=True)
+    places = np.flatnonzero(several)
+    left, of_copies = _without_copies(by_place, shown.set_axis(places), kept)
+    frame = left.set_axis(frame.index)
     findings += of_copies
     if bare:
         message = (
@@ -109,24 +114,23 @@ def _made(made: Sequence[str], kept: Mapping[str, str]) -> Finding:
 
 
 def _without_copies(
-    score: pd.Series, rows: pd.DataFrame, main: Mapping[str, str]
-) -> tuple[pd.Series, list[Finding]]:
+    frame: pd.DataFrame, rows: pd.DataFrame, main: Mapping[str, str]
+) -> tuple[pd.DataFrame, list[Finding]]:
     """Empty the scores that repeat the value of another source, but those of sources with no other.
+
+    The score that stays takes the standard error and the items that only a copy states.
 
     Parameters
     ----------
-    score
-        Scores of the whole table.
+    frame
+        The whole table, its rows numbered.
     rows
         Those of benchmarks with several sources: also model, benchmark, source and task.
     main
         By task the source whose scores stay.
     """
-    numbers = {
-        name: pd.to_numeric(rows[name], errors="coerce")
-        for name in ("score", "stderr", "n_items")
-        if name in rows
-    }
+    stated = [name for name in ("score", "stderr", "n_items") if name in rows]
+    numbers = {name: pd.to_numeric(rows[name], errors="coerce") for name in stated}
     own = pd.DataFrame({"model": rows["model"].astype(str).str.strip(), "benchmark": rows["task"]})
     cells = own.assign(source=rows["source"], made=rows["benchmark"], **numbers)
     # Two rows of one source are for the reader of the table to refuse.
@@ -152,4 +156,15 @@ def _without_copies(
             "a fit counts these measurements twice: drop the rows of one."
         )
         findings.append(Finding("warning", "sources-copied", "source", message))
-    return score.mask(score.index.isin(left.index)), findings
+    full = without_copies(ordered[~ordered["made"].isin(whole)])
+    known = {name: _filled(frame[name], full[name]) for name in stated}
+    emptied = {name: of.mask(of.index.isin(left.index)) for name, of in known.items()}
+    return frame.assign(**emptied), findings
+
+
+def _filled(column: pd.Series, full: pd.Series) -> pd.Series:
+    """Return a column with the numbers that it leaves out; one of text is left to its reader."""
+    missing = column.isna() & full.reindex(column.index).notna()
+    if not missing.any() or not pd.api.types.is_numeric_dtype(column):
+        return column
+    return column.mask(missing, full)

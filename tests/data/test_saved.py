@@ -105,6 +105,17 @@ def test_an_audit_of_a_table_that_was_edited_says_so(tmp_path: Path) -> None:
     assert said.where == "table.audit.json" and "the table was changed since" in said.message
     assert "table.audit.json" not in [f.where for f in audit.filter("described-beside")]
     assert len(audit.filter("families-from-names")) == 1
+    copy = read_scores(path).save(tmp_path / "copy.csv")[0]
+    assert [f.message for f in read_scores(copy).audit.filter("audit-of-older-table")] == [
+        said.message
+    ]
+
+
+def test_a_table_is_saved_without_an_ending(tmp_path: Path) -> None:
+    plain = pd.DataFrame({"model": ["a"], "family": ["x"], "params_b": [1.0], "arc": [0.5]})
+    path = ls.Scores.from_frame(plain).save(tmp_path / "table")[0]
+    assert path.name == "table" and read_scores(path).to_frame()["arc"].tolist() == [0.5]
+    assert sorted(file.name for file in tmp_path.iterdir())[0].startswith("table")
 
 
 @pytest.mark.filterwarnings("ignore::latentscale.DataWarning")

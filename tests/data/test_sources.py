@@ -120,6 +120,30 @@ def test_sources_apart_leave_out_copies_of_another_source():
     assert '"a" on "quiz" by "hub"' in said.message
 
 
+def test_a_score_that_stays_takes_the_error_that_only_its_copy_states():
+    rows = [("a", 0.5, "lab", None), ("a", 0.5, "hub", 0.04), ("b", 0.6, "lab", 0.03)]
+    rows += [("c", 0.7, "lab", None), ("b", 0.4, "hub", None)]
+    frame = pd.DataFrame(rows, columns=["model", "score", "source", "stderr"])
+    frame = frame.assign(family="f", benchmark="quiz").set_index(pd.Index([7, 7, 8, 9, 9]))
+    error = Scores.from_long(frame, sources="apart").dataset["stderr"]
+    assert error.sel(benchmark="quiz").dropna("model").to_series().to_dict() == {
+        "a": 0.04,
+        "b": 0.03,
+    }
+    assert error.sel(benchmark="quiz (hub)").isnull().all()
+
+
+def test_copies_are_left_out_of_tables_that_were_joined():
+    columns = ["model", "score"]
+    lab = pd.DataFrame([("a", 0.5), ("b", 0.6), ("c", 0.7)], columns=columns)
+    hub = pd.DataFrame([("b", 0.4), ("a", 0.5)], columns=columns)
+    both = pd.concat([lab.assign(source="lab"), hub.assign(source="hub")])  # rows 0, 1 twice
+    scores = Scores.from_long(both.assign(family="f", benchmark="quiz"), sources="apart")
+    wide = scores.to_frame().set_index("model")
+    assert wide["quiz"].to_dict() == {"a": 0.5, "b": 0.6, "c": 0.7}
+    assert wide["quiz (hub)"].dropna().to_dict() == {"b": 0.4}
+
+
 def test_a_source_that_only_repeats_another_stays_and_is_warned_of():
     scores = apart_of(("a", 0.5, "lab"), ("a", 0.5, "hub"), ("b", 0.6, "lab"))
     assert scores.n_observed == 3
