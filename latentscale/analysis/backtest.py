@@ -72,6 +72,7 @@ _FEW_SHOT = FewShot(degenerate="warn")
 """Of degenerate weights the table shows what they cost; without these models it would flatter."""
 _TOKENS = "tokens_t"
 _OF_TOKENS = ', such as one with undisclosed = {kind = "estimated"}'
+_WARNED = "warned"
 _OF_CELLS = ("score", "stderr", "cell_items")
 """Variables of single scores: an error or a count of a hidden score is hidden with it."""
 
@@ -132,7 +133,8 @@ def backtest(
     few_shot
         How the scores that a fold gives of its test models condition their forecasts (see
         `latentscale.analysis.folds.with_given`). Each such model is forecast by itself. By default
-        models whose weights are degenerate are forecast all the same, and a warning names them.
+        models whose weights are degenerate are forecast all the same, and a warning names them (of
+        folds that this call fits, and not of those that `folder` has).
     workers
         Folds that run at once, each in its own process.
     folder
@@ -176,7 +178,8 @@ def backtest(
         If models of which all scores are hidden state features, other than size, tokens and
         ``instruct``, that the spec does not use.
     FitWarning
-        If a fold failed, or hidden scores could not be forecast.
+        If a fold failed, hidden scores could not be forecast, or the forecasts of models given scores
+        had a warning.
 
     Examples
     --------
@@ -213,12 +216,21 @@ def backtest(
     if failed:
         reasons = "; ".join(f'"{name}": {reason}' for name, reason in failed.items())
         warnings.warn(f"{counted(len(failed), 'fold')} failed. {reasons}", FitWarning, stacklevel=2)
+    warned = {model: text for table in tables.values() for model, text in _warned(table).items()}
+    if warned:
+        warnings.warn(warned_text(warned), FitWarning, stacklevel=2)
     filled = [table for table in tables.values() if len(table)] or list(tables.values())
     result = with_scales(pd.concat(filled, ignore_index=True), scores)
     result.attrs["failed"] = failed
     result.attrs["not_forecast"] = _not_forecast(made, tables, scores)
     _warn_of_missing(result, spec, scores, made)
     return result
+
+
+def _warned(table: pd.DataFrame) -> dict[str, str]:
+    """Return what was warned of the forecasts in a fold's table, which keeps none of it."""
+    warned: dict[str, str] = table.attrs.pop(_WARNED, {})
+    return warned
 
 
 def _not_forecast(
@@ -405,7 +417,8 @@ def forecast_fold(
 
     Returns
     -------
-    The table of `backtest`, of this fold.
+    The table of `backtest`, of this fold; ``attrs["warned"]`` has what was warned of the forecasts
+    of single models, by name.
     """
     given, hidden = _given_and_hidden(scores, fold)
     with_scores = {model for model, _ in fold.given}
@@ -431,8 +444,6 @@ def forecast_fold(
             raise FitError(f"Model {listed(group)}: {said}")
         parts.append(scored(made))
         warned |= dict.fromkeys(group, said) if said else {}
-    if warned:
-        warnings.warn(warned_text(warned), FitWarning, stacklevel=2)
     if not parts:
         return pd.DataFrame(columns=list(COLUMNS))
     table = pd.concat(parts, ignore_index=True)
@@ -442,8 +453,9 @@ def forecast_fold(
         family=table["model"].map(families),
         prob=prob,
         max_rhat=fit.convergence().max_rhat,
-    )
-    return table[list(COLUMNS)]
+    )[list(COLUMNS)]
+    table.attrs[_WARNED] = warned
+    return table
 
 
 def _forecastable(fit: Fit, scores: Scores, names: Sequence[str]) -> list[str]:

@@ -265,8 +265,10 @@ def test_models_of_degenerate_weights_are_forecast_and_named(
         data["score"].loc[{"model": model, "benchmark": benchmark}] = score
     cells = ((model, "alpha"), (model, "beta"))
     fold = Fold("odd", small_scores.models[4:], (model,), given=cells)
-    with pytest.warns(ls.FitWarning, match=f'1 model has a warning: "{model}".*not to be trusted'):
+    said = f'1 model has a warning: "{model}".*not to be trusted'
+    with pytest.warns(ls.FitWarning, match=said) as caught:
         table = ls.backtest(quick_spec, ls.Scores(data), [fold], progress=False)
+    assert [one.filename for one in caught if "has a warning" in str(one.message)] == [__file__]
     assert set(table["model"]) == {model} and np.isfinite(table["crps"]).all()
     refused = f'Every fold failed.*Model "{model}": The 2 scores given'
     with pytest.raises(ls.FitError, match=refused):
