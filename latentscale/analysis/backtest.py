@@ -178,7 +178,7 @@ def backtest(
         If models of which all scores are hidden state features, other than size, tokens and
         ``instruct``, that the spec does not use.
     FitWarning
-        If a fold failed, hidden scores could not be forecast, or the forecasts of models given scores
+        If a fold failed, hidden scores could not be forecast, or forecasts of models given scores
         had a warning.
 
     Examples
