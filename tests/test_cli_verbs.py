@@ -5,12 +5,16 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import latentscale as ls
+from latentscale.analysis.forecasts import each as each_module
+from latentscale.analysis.forecasts.weights import Degenerate
 from latentscale.cli import main
 from latentscale.cli.console import with_options
 from latentscale.cli.output import finish
@@ -239,6 +243,26 @@ def test_each_model_is_forecast_by_its_own_scores(
     said = capsys.readouterr().out
     assert "lower, upper: 0.5 interval" in said and f"{wanted['lower'].iloc[-1]:.3f}" in said
     assert main([*words[:3], "--by", "lineage"]) == 2
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_models_that_cannot_be_forecast_are_named_with_the_reason(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = each_module.forecast_rows
+
+    def forecast(fit: Fit, planned: xr.Dataset, **how: Any) -> ls.results.Forecast:
+        if "new-1" in planned["model"].values:
+            raise Degenerate(1, 3.0, 0.9, 400)
+        return whole(fit, planned, **how)
+
+    monkeypatch.setattr(each_module, "forecast_rows", forecast)
+    ROWS.assign(alpha=[np.nan, 0.6]).to_csv(folder / "scored.csv", index=False)
+    assert main(["predict-each", "fit.nc", "scored.csv", "--out", "each.csv"]) == 0
+    wanted = "not forecast: new-1: The 1 score given leaves the weight on too few posterior draws: "
+    (line,) = [one for one in capsys.readouterr().err.splitlines() if one.startswith("not f")]
+    assert line.startswith(wanted) and line.endswith("Pareto k 0.90 (at most 0.62)")
+    assert set(pd.read_csv(folder / "each.csv")["model"]) == {"fam00-big"}
 
 
 def test_intervals_that_are_printed_have_the_probability_that_was_asked_for(

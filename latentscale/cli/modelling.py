@@ -171,6 +171,8 @@ def predict_each(
     which = cast("By", by)  # checked there
     each = ls.predict_each(fit, frame, by=which, seed=seed, draws=draws, few_shot=few_shot)
     say(each.headline, err=out == SCREEN)
+    for name, why in each.left_out.items():
+        say(f"not forecast: {name}: {why.partition('. ')[0]}", err=True)
     _show_forecast(each, prob, trust, out)
 
 

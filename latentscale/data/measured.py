@@ -26,9 +26,9 @@ _RULES: Final = {
     "inverse variance": "weighted by inverse variance (all sources state stderr)",
     "items": "weighted by items",
     "plain": "plain means",
-    "equal": "of one value",
 }
 """How scores of several sources are merged, in words."""
+_ONE_VALUE: Final = "one value"
 _LARGEST_STDERR: Final = 0.5  # of any fraction: at 1/2 with a single item
 
 
@@ -196,7 +196,7 @@ def merged_sources(cells: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
     several = known.duplicated(_CELL, keep=False)
     if "source" not in cells or not several.any():
         return _first_scored(cells), []
-    counts = dict.fromkeys(_RULES, 0)
+    counts = dict.fromkeys([*_RULES, _ONE_VALUE], 0)
     rows = []
     own = without_copies(known[several])
     for _, group in own.groupby(_CELL, sort=False):
@@ -207,7 +207,8 @@ def merged_sources(cells: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
     rest = cells.drop(index=known.index[several])
     kept = _first_scored(pd.concat([rest, merged]).sort_index(kind="stable"))
     how = ", ".join(f"{counts[rule]} {text}" for rule, text in _RULES.items() if counts[rule])
-    message = f"{len(rows)} scores are means over several sources: {how}. "
+    means = len(rows) - counts[_ONE_VALUE]
+    message = f"{means} scores are means over several sources: {how}. " if means else ""
     copies = known[several].drop(index=own.index)
     if len(copies):
         message += (
@@ -232,7 +233,7 @@ def _merged(group: pd.DataFrame) -> tuple[pd.Series, str]:
     """Return one row for the rows of a cell, and the rule by which they were merged."""
     row = group.iloc[0].copy()
     if len(group) == 1:
-        return row, "equal"
+        return row, _ONE_VALUE
     score = group["score"].to_numpy(dtype=float)
     counted = "n_items" in group and bool(group["n_items"].notna().all())
     if "n_items" in group:

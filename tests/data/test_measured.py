@@ -231,7 +231,7 @@ def test_one_value_of_several_sources_is_one_measurement() -> None:
         ("n", "b", 0.3, 0.05, 100, "lab"),
         columns="stderr n_items source",
     )
-    with pytest.warns(DataWarning, match="1 of one value. 1 score repeats the value of another"):
+    with pytest.warns(DataWarning, match="source: 1 score repeats the value of another"):
         scores = Scores.from_long(frame)
     assert cell(scores) == 0.5
     assert cell(scores, "stderr") == pytest.approx(0.04)
