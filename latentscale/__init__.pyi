@@ -18,7 +18,6 @@ from .analysis.curves.compute_needed import flops_for_target as flops_for_target
 from .analysis.curves.curves import scaling_curve as scaling_curve
 from .analysis.curves.frontier import frontier as frontier
 from .analysis.curves.passing import probability_above as probability_above
-from .analysis.forecasts.each import predict_each as predict_each
 from .analysis.forecasts.few_shot import FewShot as FewShot
 from .analysis.forecasts.predict import predict as predict
 from .analysis.forecasts.stack import stack as stack
@@ -98,7 +97,6 @@ __all__ = [
     "optimal_allocation",
     "plots",
     "predict",
-    "predict_each",
     "probability_above",
     "probe_set",
     "readers",

@@ -1,7 +1,8 @@
 """Questions that are asked less often than those of `latentscale` itself.
 
 Of a fit: what makes scores vary, how skills go with outcomes and with another fit's, undisclosed
-tokens, predictive checks, single families, other priors. Of backtests: scores and calibration.
+tokens, predictive checks, single families, other priors; many new models, each by its own scores.
+Of backtests: scores and calibration.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from latentscale.analysis.checks.predictive import posterior_predictive, prior_p
 from latentscale.analysis.checks.recalibrate import nominal_for
 from latentscale.analysis.checks.replicated import with_posterior_predictive
 from latentscale.analysis.choices.target import Target
+from latentscale.analysis.forecasts.each import predict_each
 from latentscale.analysis.sensitivity.anchor_variants import anchor_variants
 from latentscale.analysis.sensitivity.influence import family_influence
 from latentscale.analysis.sensitivity.sensitivity_grid import (
@@ -35,6 +37,7 @@ __all__ = [
     "nominal_for",
     "pit_histogram",
     "posterior_predictive",
+    "predict_each",
     "prior_predictive",
     "regress_on_skills",
     "reliability",

@@ -231,7 +231,7 @@ def test_each_model_is_forecast_by_its_own_scores(
     rows.to_csv(folder / "scored.csv", index=False)
     words = ["predict-each", "fit.nc", "scored.csv", "--by", "model", "--seed", "2"]
     assert main([*words, "--prob", "0.5", "--out", "each.csv", "--trust", "5"]) == 0
-    each = ls.predict_each(fits["fit"], rows, by="model", seed=2, progress=False)
+    each = ls.studies.predict_each(fits["fit"], rows, by="model", seed=2, progress=False)
     written = pd.read_csv(folder / "each.csv", keep_default_na=False)
     wanted = each.table(0.5)
     np.testing.assert_allclose(written["lower"], wanted["lower"])

@@ -33,7 +33,7 @@ _OPTIONS: Final = {
     "with model=": "--model NAME.",
     'sources="apart"': "latentscale gather --sources apart --out TABLE, and fit that table.",
     "FewShot(refit=": "--refit, of predict and the other commands that forecast rows.",
-    "latentscale.predict_each": "latentscale predict-each FIT.nc ROWS.csv.",
+    "latentscale.studies.predict_each": "latentscale predict-each FIT.nc ROWS.csv.",
     "latentscale.align(": "latentscale align FIT.nc --out ALIGNED.nc.",
     "with_estimated(": "--features FILE.toml, with the line\n{features}",
 }

@@ -55,7 +55,7 @@ def plot_forecast(
     Parameters
     ----------
     forecast
-        From `latentscale.predict` or `latentscale.predict_each`.
+        From `latentscale.predict` or `latentscale.studies.predict_each`.
     observed
         Measured scores (in the units of the forecast) of some of the models: a wide table with
         ``model`` and benchmark columns, or a long one with ``model``, ``benchmark`` and

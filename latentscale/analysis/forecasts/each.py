@@ -62,7 +62,7 @@ class Forecasts(Result):
     Examples
     --------
     >>> rows = planned.assign(hellaswag=0.84)
-    >>> ls.predict_each(fit, rows, seed=1, progress=False).models
+    >>> ls.studies.predict_each(fit, rows, seed=1, progress=False).models
     ('qwen2-30b',)
     """
 
@@ -86,7 +86,7 @@ class Forecasts(Result):
 
         Examples
         --------
-        >>> ls.predict_each(fit, planned, seed=1, progress=False).units
+        >>> ls.studies.predict_each(fit, planned, seed=1, progress=False).units
         {}
         """
         return self.parts[0].units
@@ -97,7 +97,7 @@ class Forecasts(Result):
 
         Examples
         --------
-        >>> ls.predict_each(fit, planned, seed=1, progress=False).headline
+        >>> ls.studies.predict_each(fit, planned, seed=1, progress=False).headline
         'Forecasts of 1 model on 6 benchmarks, none of which has new scores'
         """
         benchmarks = self.parts[0].draws.sizes[BENCHMARK]
@@ -135,7 +135,7 @@ class Forecasts(Result):
 
         Examples
         --------
-        >>> len(ls.predict_each(fit, planned, seed=1, progress=False).table(prob=0.5))
+        >>> len(ls.studies.predict_each(fit, planned, seed=1, progress=False).table(prob=0.5))
         6
         """
         return self._in_order([part.table(prob) for part in self.parts])
@@ -160,7 +160,7 @@ class Forecasts(Result):
 
         Examples
         --------
-        >>> sure = ls.predict_each(fit, planned, seed=1, progress=False).trust(points=5)
+        >>> sure = ls.studies.predict_each(fit, planned, seed=1, progress=False).trust(points=5)
         >>> len(sure)
         6
         """
@@ -181,7 +181,8 @@ class Forecasts(Result):
         Examples
         --------
         >>> rows = planned.assign(hellaswag=0.84)
-        >>> ls.predict_each(fit, rows, seed=1, progress=False).conditioning()["n_scores"].tolist()
+        >>> each = ls.studies.predict_each(fit, rows, seed=1, progress=False)
+        >>> each.conditioning()["n_scores"].tolist()
         [1]
         """
         rows = []
@@ -219,7 +220,7 @@ class Forecasts(Result):
 
         Examples
         --------
-        >>> each = ls.predict_each(fit, planned, seed=1, progress=False)
+        >>> each = ls.studies.predict_each(fit, planned, seed=1, progress=False)
         >>> each.of("qwen2-30b").draws.sizes["model"]
         1
         """
@@ -240,7 +241,7 @@ class Forecasts(Result):
 
         Examples
         --------
-        >>> each = ls.predict_each(fit, planned, seed=1, progress=False)
+        >>> each = ls.studies.predict_each(fit, planned, seed=1, progress=False)
         >>> each.brief()["model"].unique().tolist()
         ['qwen2-30b']
         """
@@ -328,7 +329,7 @@ def predict_each(
     ...         "hellaswag": [0.84, 0.8],
     ...     }
     ... )
-    >>> each = ls.predict_each(fit, two, seed=1, progress=False)
+    >>> each = ls.studies.predict_each(fit, two, seed=1, progress=False)
     >>> each.headline
     'Forecasts of 2 models on 6 benchmarks, 2 of them given 2 scores, each release its own'
     """

@@ -94,8 +94,8 @@ def predict(
 
     Scores in the table that the fit has not seen condition the forecast without a refit
     (few-shot): scores of new models, and further benchmarks of fitted ones. Those of all rows do so
-    together; `predict_each` has each model's forecast rest on its own. They move the
-    latents of their families and models, and weigh the posterior draws (with the tokens of
+    together; `latentscale.studies.predict_each` has each model's forecast rest on its own. They
+    move the latents of their families and models, and weigh the posterior draws (with the tokens of
     models that do not disclose them, so that scores bear on those as well). Where that leaves the
     weight on few posterior draws (dates past the last fitted one, benchmarks of few scores), they
     also move what all models share along a few directions: intercepts, slopes, trends and levels of

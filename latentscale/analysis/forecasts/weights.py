@@ -61,7 +61,7 @@ class Degenerate(FitError):
             "the table and fit again, or give predict "
             "few_shot=latentscale.FewShot(refit=latentscale.NUTS()), which does that."
             + (
-                " Or forecast each model by its own scores alone: latentscale.predict_each."
+                " Or forecast each model by its own scores alone: latentscale.studies.predict_each."
                 if several
                 else ""
             )

@@ -18,4 +18,4 @@ def test_scores_of_several_families_may_be_given_one_model_at_a_time(groups: int
     with pytest.raises(Degenerate) as refused:
         refuse_degenerate(weights, 78, 300, FewShot())
     assert "FewShot(refit=" in str(refused.value)
-    assert ("latentscale.predict_each" in str(refused.value)) == (groups > 1)
+    assert ("latentscale.studies.predict_each" in str(refused.value)) == (groups > 1)

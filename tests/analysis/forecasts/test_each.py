@@ -46,7 +46,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.FitWarning")
 
 def each(fit: Fit, rows: pd.DataFrame = ROWS, **how: Any) -> Forecasts:
     how = {"few_shot": ROUGH, "seed": 3, "progress": False, **how}
-    return ls.predict_each(fit, rows, **how)
+    return ls.studies.predict_each(fit, rows, **how)
 
 
 @pytest.mark.parametrize("by", list(GROUPS))
