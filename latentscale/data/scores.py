@@ -406,7 +406,7 @@ def _audit_of(
     read = scores_from_long if {"benchmark", "score"} <= set(frame.columns) else scores_from_frame
     try:
         return read(frame, features=features, benchmarks=benchmarks).audit
-    except DataError:  # then every finding is kept, and who reads the table is told what is wrong
+    except DataError:  # every finding is kept; reading the file raises the error
         return Audit()
 
 
