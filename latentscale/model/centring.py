@@ -17,7 +17,8 @@ hierarchical models", section 4.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -33,7 +34,7 @@ from latentscale.model.equations import latent_skill, linear_predictor
 from latentscale.model.normal_effects import NormalEffect
 from latentscale.model.parts import parts_of
 from latentscale.model.pooling import Pooling
-from latentscale.model.release_share import independent, log_determinant
+from latentscale.model.release_share import log_volume, mean_of_releases, scaled, variances
 from latentscale.model.skill_units import pooled_loadings, unit_coordinates, unit_of_skills
 from latentscale.model.terms.base import terms_of
 from latentscale.model.terms.intercept import INTERCEPT, Intercept
@@ -48,7 +49,10 @@ _NOISE_VARIANCE = 0.1
 _CONTRIBUTION_SD = 0.5
 """Standard deviation of a skill's contribution to predictors: of a table's second and third."""
 
-CENTRING = {"centring": "3"}
+type _Change = Callable[[Any], tuple[Any, Any]]
+"""What a coordinate has of effects' middle, and the factor that undoes it, by their spread."""
+
+CENTRING = {"centring": "4"}
 """What a folder of draws records beside libraries' versions; the number changes with what is moved,
 so that chains are never resumed in other coordinates than they began in."""
 
@@ -70,7 +74,7 @@ def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tup
     """
     parts = parts_of(model)
     known, rows = parts.values, parts.rows
-    by_benchmark = _share(design.benchmark_of_cell, len(design.scores.benchmarks), BENCHMARK)
+    by_benchmark = _share(_scores_by_benchmark(design), BENCHMARK)
     poolings = [pooling for term in terms_of(spec) for pooling in term.poolings()]
     unit, of_skills = unit_of_skills(spec, model), pooled_loadings(spec)
     coordinates = list(unit_coordinates(spec, design, model))
@@ -96,10 +100,14 @@ def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tup
     return tuple(coordinates)
 
 
-def _share(of_cell: np.ndarray, count: int, dim: str) -> Named:
+def _share(scores: np.ndarray, dim: str) -> Named:
     """Return how far each model or benchmark is centred, between 0 and 1, by its scores."""
-    scores = np.bincount(of_cell, minlength=count)
     return as_data(scores / (scores + _HALF), (dim,))
+
+
+def _scores_by_benchmark(design: Design) -> np.ndarray:
+    """Return how many scores each benchmark has, (benchmark,)."""
+    return np.bincount(design.benchmark_of_cell, minlength=len(design.scores.benchmarks))
 
 
 def _residuals(
@@ -119,33 +127,47 @@ def _residuals(
     scale = known["residual_scale"]
     middle = _in_units(0.0 * scale if curve is None else curve, unit)
     spread = _in_units(scale, unit)
+    scores = np.bincount(design.model_of_cell, minlength=len(design.scores.models)).astype(float)
+    if design.use_release:
+        scores = mean_of_releases(scores, design)
     if unit is None:
-        share = _share(design.model_of_cell, len(design.scores.models), MODEL)
-        moved = _moved(known["residual_raw"], middle, spread, share)
+        change: _Change = partial(_moving, share=_share(scores, MODEL))
+        stretch = None
     else:
         # In these units loadings have a root mean square of 1.
-        scores = np.bincount(design.model_of_cell, minlength=len(design.scores.models))
         precision = as_data(scores / _NOISE_VARIANCE, (MODEL,))
-        held: Any = 1 + precision * spread**2  # by scores and prior, over the prior alone
+        change = partial(_standardising, precision=precision)
+        of_mean = variances(known["release_share"], design)[0] if design.use_release else 1.0
+        held: Any = 1 + precision * spread**2 * of_mean  # by scores and prior, over the prior alone
         stretch = 0.5 * maths_of(held).log(held).mean(MODEL)
         if curve is not None:
             middle = middle - middle.mean(MODEL)
-        moved = _standardised(known["residual_raw"], middle, spread, precision, stretch)
-    return _apart(moved, known, design, spec) if design.use_release else moved
+    if not design.use_release:
+        return _replaced(known["residual_raw"], middle, *change(spread), stretch)
+    return _by_release(known, middle, spread, change, stretch, design)
 
 
-def _apart(moved: Coordinate, known: dict[str, Any], design: Design, spec: ModelSpec) -> Coordinate:
-    """Return the coordinate of residuals that settings of a release have partly in common."""
-    import pytensor.tensor as pt
+def _by_release(
+    known: dict[str, Any],
+    middle: Any,
+    spread: Any,
+    change: _Change,
+    stretch: Any,
+    design: Design,
+) -> Coordinate:
+    """Return the coordinate of residuals that settings of a release have partly in common.
 
-    rho, before = known["release_share"], cast("Any", moved)
-    each: Any = log_determinant(rho, design)
-    value: Any = independent(moved.value, rho, design)
-    volume = pt.as_tensor(each, allow_xtensor_conversion=True) * spec.skills.count
-    return replace(
-        moved,
-        value=value.transpose(*before.value.dims),
-        log_jacobian=before.log_jacobian - volume,
+    What settings of a release share has another spread than what differs between them, of which
+    less is left the more they share: each of the two is centred as far as its own spread says.
+    """
+    along, across = (spread * v**0.5 for v in variances(known["release_share"], design))
+    (of_mean, mean_factor), (of_rest, rest_factor) = change(along), change(across)
+    every: Any = as_data(np.zeros(len(design.scores.models)), (MODEL,))
+    start = scaled(middle + every, of_mean, of_rest, design)
+    point, effect, volume = _stretched(known["residual_raw"], stretch)
+    value: Any = scaled(effect - start, mean_factor, rest_factor, design)
+    return _coordinate(
+        known["residual_raw"], point, value, volume, log_volume(mean_factor, rest_factor, design)
     )
 
 
@@ -189,8 +211,7 @@ def _intercepts(
     middle = pooling.middle(known, design)
     if skill is not None:
         middle = middle + _at_mean_skill(skill, known, design)
-    scores = np.bincount(design.benchmark_of_cell, minlength=len(design.scores.benchmarks))
-    precision = as_data(scores / _NOISE_VARIANCE, (BENCHMARK,))
+    precision = as_data(_scores_by_benchmark(design) / _NOISE_VARIANCE, (BENCHMARK,))
     raw, spread = known[f"{pooling.name}_raw"], known[f"{pooling.name}_spread"]
     return _standardised(raw, middle, spread, precision)
 
@@ -202,8 +223,8 @@ def _loadings(pooling: Pooling, known: dict[str, Any], design: Design, unit: Nam
     predictors and noise of variance v.
     """
     spread: Any = known[f"{pooling.name}_spread"] / unit
-    scores = np.bincount(design.benchmark_of_cell, minlength=len(design.scores.benchmarks))
-    precision = as_data(scores * _CONTRIBUTION_SD**2 / _NOISE_VARIANCE, (BENCHMARK,))
+    held = _scores_by_benchmark(design) * _CONTRIBUTION_SD**2 / _NOISE_VARIANCE
+    precision = as_data(held, (BENCHMARK,))
     middle = pooling.middle(known, design) / unit
     return _standardised(known[f"{pooling.name}_raw"], middle, spread, precision)
 
@@ -217,9 +238,12 @@ def _added(effect: NormalEffect, known: dict[str, Any]) -> Coordinate:
     return _standardised(known[f"{effect.variable}_raw"], 0.0 * spread, spread, precision)
 
 
-def _standardised(
-    raw: Any, middle: Named, spread: Named, precision: Named, stretch: Named | None = None
-) -> Coordinate:
+def _standardised(raw: Any, middle: Named, spread: Named, precision: Named) -> Coordinate:
+    """Return the coordinate that `_standardising` describes."""
+    return _replaced(raw, middle, *_standardising(spread, precision))
+
+
+def _standardising(spread: Any, precision: Any) -> tuple[Any, Any]:
     """Return p, which scores leave one variance whatever the spread s, for standard normals z.
 
     Effects are middle + s z. Given scores that say y of the effect with precision q, z has variance
@@ -229,37 +253,62 @@ def _standardised(
     and in proportion to z where it is small. Where the variance changed with the spread, the
     density at the mode would, and with many effects a chain's energy: it would explore the spread
     slowly.
+
+    Returns
+    -------
+    What p has of the middle, and the factor of z = factor (p - that).
     """
-    root: Any = maths_of(raw).sqrt((1 + precision * spread**2) / (1 + precision))
-    own: Any = spread * precision * middle / (1 + precision)
-    return _replaced(raw, own / root, 1 / root, stretch)
+    root: Any = maths_of(spread).sqrt((1 + precision * spread**2) / (1 + precision))
+    return spread * precision / (1 + precision) / root, 1 / root
 
 
 def _moved(raw: Any, middle: Named, spread: Named, share: Named) -> Coordinate:
-    """Return p = spread^w z + w middle for the standard normals z: the effect itself for w = 1."""
-    maths = maths_of(raw)
+    """Return the coordinate that `_moving` describes."""
+    return _replaced(raw, middle, *_moving(spread, share))
+
+
+def _moving(spread: Any, share: Any) -> tuple[Any, Any]:
+    """Return p = spread^w z + w middle for the standard normals z: the effect itself for w = 1.
+
+    Returns
+    -------
+    As `_standardising` does.
+    """
+    maths = maths_of(spread)
     narrowed: Any = share * maths.log(spread)
-    return _replaced(raw, share * middle, maths.exp(-narrowed))
+    return share, maths.exp(-narrowed)
 
 
-def _replaced(raw: Any, start: Any, factor: Any, stretch: Named | None = None) -> Coordinate:
-    """Return the coordinate p of standard normals z = factor (p - start).
+def _replaced(
+    raw: Any, middle: Any, of_middle: Any, factor: Any, stretch: Named | None = None
+) -> Coordinate:
+    """Return the coordinate p of standard normals z = factor (p - of_middle middle).
 
     With a stretch k, on the log scale, p is what is moved plus (e^k - 1) times its mean over
     models.
     """
     import pytensor.tensor as pt
 
+    point, effect, volume = _stretched(raw, stretch)
+    narrowed: Any = maths_of(raw).log(factor)
+    each = pt.as_tensor(narrowed, allow_xtensor_conversion=True).sum()
+    return _coordinate(raw, point, (effect - of_middle * middle) * factor, volume, each)
+
+
+def _stretched(raw: Any, stretch: Any) -> tuple[Any, Any, Any]:
+    """Return what is moved in the place of `raw`, the same stretched, and its log Jacobian."""
     point = raw.type(name=f"{raw.name}_point")
-    maths = maths_of(raw)
-    narrowed: Any = maths.log(factor)
-    volume = pt.as_tensor(narrowed, allow_xtensor_conversion=True).sum()
-    effect: Any = point
-    if stretch is not None:
-        effect = point + (maths.exp(stretch) - 1) * point.mean(MODEL)
-        each: Any = stretch
-        volume = volume + pt.as_tensor(each, allow_xtensor_conversion=True).sum()
-    value = (effect - start) * factor
+    if stretch is None:
+        return point, point, None
+    return point, point + (maths_of(raw).exp(stretch) - 1) * point.mean(MODEL), stretch.sum()
+
+
+def _coordinate(raw: Any, point: Any, value: Any, *volumes: Any) -> Coordinate:
+    """Return a coordinate of which the log Jacobian is the sum of some, each dims () or None."""
+    import pytensor.tensor as pt
+
+    parts = [pt.as_tensor(v, allow_xtensor_conversion=True) for v in volumes if v is not None]
+    volume: Any = sum(parts[1:], parts[0])
     return Coordinate(str(raw.name), point, value.transpose(*raw.dims), volume)
 
 

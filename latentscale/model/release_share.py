@@ -9,7 +9,7 @@ of each deviation and of their mean: no further variables are needed.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -71,21 +71,85 @@ def correlated(raw: Named, share: Named, design: Design) -> Named:
         Values of unit variance, dims of `raw`: those of models alone in their release as they
         were.
     """
-    return _powered(raw, share, design, 0.5)
+    along, across = variances(share, design)
+    return scaled(raw, along**0.5, across**0.5, design)
 
 
-def independent(deviations: Named, share: Named, design: Design) -> Named:
-    """Undo `correlated`."""
-    return _powered(deviations, share, design, -0.5)
+def variances(share: Named, design: Design) -> tuple[Any, Any]:
+    """Return the variances of standardised deviations in the eigenvectors of their covariance.
+
+    Parameters
+    ----------
+    share, design
+        As for `correlated`.
+
+    Returns
+    -------
+    That along the mean of each model's release, dims (model,), 1 for models alone in theirs; and
+    that of what differs between settings, dims ().
+    """
+    rho: Any = share
+    of_model = design.release_of_model
+    others = np.bincount(of_model)[of_model] - 1.0
+    return 1 + rho * as_data(others, (MODEL,)), 1 - rho
 
 
-def log_determinant(share: Named, design: Design) -> Named:
-    """Return the log determinant of `correlated` for one value a model, dims ()."""
-    sizes: Any = as_data(Settings.of(design).sizes.astype(float), (RELEASE,))
-    across, along = _eigenvalues(share, sizes)
-    maths = maths_of(share)
-    total: Any = (sizes - 1) * maths.log(across) + maths.log(along)
-    return 0.5 * total.sum(RELEASE)
+def scaled(values: Named, along: Named, across: Named, design: Design) -> Named:
+    """Return values of which the mean of each release is scaled, and what differs from it.
+
+    Parameters
+    ----------
+    values
+        Dims (model, ...).
+    along, across
+        Factors of the mean, and of deviations from it; any dims of `values`, the same for all
+        models of a release. A model alone in its release is the mean of it.
+    design
+        The table.
+
+    Returns
+    -------
+    Named
+        Dims of `values`, and of the factors.
+    """
+    settings = Settings.of(design)
+    averaging = (
+        np.equal.outer(np.arange(len(settings.sizes)), settings.release) / settings.sizes[:, None]
+    )
+    own: Any = values.isel({MODEL: as_data(settings.models, (SETTING,))})
+    weights: Any = as_data(averaging, (RELEASE, SETTING))
+    mean = (weights * own).sum(SETTING)  # a product of matrices takes longer to compile
+    places, member = _places(design, settings)
+    inside: Any = as_data(member, (MODEL,))
+    of_mean, of_rest, every = cast("Any", along), cast("Any", across), cast("Any", values)
+    differs = inside * (of_rest - of_mean)
+    return every * (of_mean + differs) - differs * mean.isel({RELEASE: as_data(places, (MODEL,))})
+
+
+def log_volume(along: Named, across: Named, design: Design) -> Any:
+    """Return the sum of log determinants of `scaled` over all dims of the factors but models.
+
+    Parameters
+    ----------
+    along, across, design
+        As for `scaled`; dims (model, ...), the same ones.
+
+    Returns
+    -------
+    Named
+        Dims ().
+    """
+    maths, of_model = maths_of(along), design.release_of_model
+    once: Any = as_data(1.0 / np.bincount(of_model)[of_model], (MODEL,))
+    of_mean, of_rest = cast("Any", maths.log(along)), cast("Any", maths.log(across))
+    return (of_rest + once * (of_mean - of_rest)).sum()
+
+
+def mean_of_releases(values: Floats, design: Design) -> Floats:
+    """Return the mean over the models of each model's release, (model,)."""
+    of_model = design.release_of_model
+    mean: Floats = np.bincount(of_model, weights=values) / np.bincount(of_model)
+    return mean[of_model]
 
 
 def times_inverse_correlation(
@@ -114,28 +178,6 @@ def times_inverse_correlation(
     count = np.bincount(release)[release].reshape(-1, *rest)
     of_others = rho / (1 + (count - 1) * rho) * sums[:, release]
     return np.asarray(np.where(count > 1, (values - of_others) / (1 - rho), values))
-
-
-def _powered(values: Named, share: Named, design: Design, power: float) -> Named:
-    """Return the covariance matrix of releases to a power, times values; dims (model, ...)."""
-    settings = Settings.of(design)
-    sizes: Any = as_data(settings.sizes.astype(float), (RELEASE,))
-    across, along = (value**power for value in _eigenvalues(share, sizes))
-    averaging = (
-        np.equal.outer(np.arange(len(settings.sizes)), settings.release) / settings.sizes[:, None]
-    )
-    own: Any = values.isel({MODEL: as_data(settings.models, (SETTING,))})
-    weights: Any = as_data(averaging, (RELEASE, SETTING))
-    mean = (weights * own).sum(SETTING)  # a product of matrices takes longer to compile
-    places, member = _places(design, settings)
-    of_mean = ((along - across) * mean).isel({RELEASE: as_data(places, (MODEL,))})
-    inside: Any = as_data(member, (MODEL,))
-    return values * (1 + inside * (across - 1)) + inside * of_mean
-
-
-def _eigenvalues(share: Any, sizes: Any) -> tuple[Any, Any]:
-    """Return the covariance matrix's eigenvalues across the mean, and along it (release,)."""
-    return 1 - share, 1 + share * (sizes - 1)
 
 
 def _places(design: Design, settings: Settings) -> tuple[np.ndarray, np.ndarray]:

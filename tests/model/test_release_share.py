@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,14 @@ from latentscale.declare import ModelSpec
 from latentscale.engine.graphs import moved_by
 from latentscale.errors import FitError, SpecError
 from latentscale.inference.partitioned.shard import units_of_latents
+from latentscale.maths import as_data
 from latentscale.model.batches import VariableSlices, batch_of
 from latentscale.model.build import build_design
-from latentscale.model.centring import centred_coordinates
+from latentscale.model.centring import _by_release, _standardising, centred_coordinates
 from latentscale.model.design import Design, design
 from latentscale.model.left_open import with_drawn_features
 from latentscale.model.other_settings import first_rows, with_other_settings
-from latentscale.model.release_share import correlated, independent, log_determinant
+from latentscale.model.release_share import correlated, log_volume, scaled, variances
 from latentscale.model.terms.base import terms_of
 from latentscale.model.terms.residual import OTHER_SETTINGS, ROW_RELEASE, Residual
 from latentscale.model.unseen import linked_rows
@@ -87,17 +89,68 @@ def matrix_of(function: Any, table: Design, share: float) -> np.ndarray:
 def test_deviations_have_the_correlation_of_their_release(table: Design, share: float) -> None:
     root = matrix_of(correlated, table, share)
     np.testing.assert_allclose(root @ root.T, covariance(table, share), atol=1e-12)
-    back = matrix_of(independent, table, share)
-    np.testing.assert_allclose(back @ root, np.eye(len(root)), atol=1e-12)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.9])
+def test_means_and_what_differs_are_scaled_apart(table: Design, share: float) -> None:
+    """A root and its inverse give the identity, and volumes are those of the matrices."""
+
+    def back(values: Any, rho: Any, design: Design) -> Any:
+        along, across = variances(rho, design)
+        return scaled(values, along**-0.5, across**-0.5, design)
+
+    root = matrix_of(correlated, table, share)
+    np.testing.assert_allclose(matrix_of(back, table, share) @ root, np.eye(len(root)), atol=1e-12)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.9])
 def test_the_volume_is_that_of_the_matrix(table: Design, share: float) -> None:
     from pytensor.xtensor import as_xtensor
 
-    volume: Any = log_determinant(as_xtensor(np.float64(share), dims=()), table)
-    expected = 0.5 * np.linalg.slogdet(covariance(table, share))[1]
+    along, across = variances(as_xtensor(np.float64(share), dims=()), table)
+    skills = as_xtensor(np.array([1.0, 2.0]), dims=("skill",))
+    volume = log_volume(skills * along**0.5, skills * across**0.5, table)
+    models = len(table.release_of_model)
+    expected = np.linalg.slogdet(covariance(table, share))[1] + models * np.log(2.0)
     assert float(volume.values.eval()) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("share", "spread"), [(0.05, 0.3), (0.6, 3.0), (0.999, 0.01), (0.999, 1.0)]
+)
+def test_moved_residuals_of_a_release_have_one_variance_given_scores(
+    table: Design, share: float, spread: float
+) -> None:
+    """Conjugate: z given scores' y of m + s L z, with precision q, is normal, L as `correlated`.
+
+    Also where settings share almost all, and almost nothing is left of what differs.
+    """
+    import pytensor.xtensor as px
+
+    count, precision = len(table.release_of_model), 40.0
+    raw = px.xtensor("raw", dims=("model", "skill"), shape=(count, 1))
+    given: Any = {"residual_raw": raw, "release_share": as_data(np.array(share), ())}
+    change = partial(_standardising, precision=as_data(np.full(count, precision), ("model",)))
+    root = spread * matrix_of(correlated, table, share)
+    posterior = np.linalg.inv(np.eye(count) + precision * root @ root)
+    y, means = np.linspace(-1, 1, count), []
+    for middle in (np.zeros(count), np.linspace(2, -1, count)):
+        held: Any = as_data(middle[:, None], ("model", "skill"))
+        width: Any = as_data(np.array([spread]), ("skill",))
+        moved: Any = _by_release(given, held, width, change, None, table)
+
+        def value(p: np.ndarray, moved: Any = moved) -> np.ndarray:
+            given = {moved.point: p[:, None]}
+            return np.asarray(moved.value.eval(given, mode="FAST_COMPILE"))[:, 0]
+
+        start = value(np.zeros(count))
+        back = np.linalg.inv(np.stack([value(p) - start for p in np.eye(count)], axis=1))
+        wanted = -np.linalg.slogdet(back)[1]
+        assert float(moved.log_jacobian.eval()) == pytest.approx(wanted, abs=1e-8)
+        spread_of_p = back @ posterior @ back.T
+        np.testing.assert_allclose(spread_of_p, np.eye(count) / (1 + precision), atol=1e-8)
+        means.append(back @ (posterior @ root @ (precision * (y - middle)) - start))
+    np.testing.assert_allclose(means[0], means[1], atol=1e-8)
 
 
 def test_moved_residuals_have_the_jacobian_of_their_change() -> None:

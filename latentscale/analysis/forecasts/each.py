@@ -346,7 +346,8 @@ def predict_each(
         rows = planned.sel({MODEL: names})
         return forecast_rows(fit, rows, seed=seed, few_shot=how, draws=draws)
 
-    parts: list[Forecast] = []
+    # First, so that a stop loses no group that is done.
+    parts = [forecast(rest, None)] if rest else []
     left_out = {name: _STOPPED for names in groups for name in names}
     warned: dict[str, str] = {}
     try:
@@ -361,8 +362,6 @@ def predict_each(
     except KeyboardInterrupt:
         if not parts:
             raise
-    if rest:
-        parts.append(forecast(rest, None))
     if not parts:
         name, why = next(iter(left_out.items()))
         raise FitError(f'No model can be forecast. Model "{name}": {why}')

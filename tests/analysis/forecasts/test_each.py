@@ -155,6 +155,21 @@ def test_a_stop_keeps_what_is_done(
         each(held_fit, ROWS[1:4:2])
 
 
+def test_rows_without_scores_are_first_so_that_a_stop_loses_no_group(
+    held_fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[list[str]] = []
+    whole = each_module.forecast_rows
+
+    def forecast(fit: Fit, planned: Any, **how: Any) -> ls.results.Forecast:
+        called.append(planned["model"].values.tolist())
+        return whole(fit, planned, **how)
+
+    monkeypatch.setattr(each_module, "forecast_rows", forecast)
+    each(held_fit)
+    assert called == [["d9"], *GROUPS["release"]]
+
+
 @pytest.mark.parametrize("drawn", [True, False])
 def test_a_stop_in_a_refit_stops_all(
     held_fit: Fit, monkeypatch: pytest.MonkeyPatch, drawn: bool
