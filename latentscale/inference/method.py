@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 from latentscale.declare.spec import ModelSpec
 from latentscale.errors import FitError, listed, nearest
@@ -28,6 +28,12 @@ class Method(ABC):
     --------
     >>> isinstance(ls.NUTS(), Method)
     True
+    """
+
+    weighted: ClassVar[bool] = True
+    """Whether draws of an approximation are chosen by their importance weights.
+
+    Draws that are used without them must be closer to the posterior: Pareto k up to 0.5.
     """
 
     @abstractmethod

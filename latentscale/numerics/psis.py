@@ -21,6 +21,11 @@ MIN_DRAWS = 25
 MOST_K = 0.7
 """Largest Pareto k borne with any number of draws (Vehtari et al. 2024, section 3.2.4)."""
 
+CLOSE_K = 0.5
+"""Largest Pareto k of draws that are used without their weights: above it the variance of the
+weights is infinite, and such draws may be far off where weighted ones are right (Yao et al. 2018,
+"Yes, but did it work?", section 3.1)."""
+
 # Ratios that differ by less than this, relative to their size, differ by rounding alone.
 _SAME = 1e-10
 # Log ratio of draws of weight 0 below the smallest other one: exp(-700) is still above 0.
@@ -46,15 +51,17 @@ class SmoothWeights:
     pareto_k: Floats
 
 
-def k_limit(draws: int) -> float:
+def k_limit(draws: int, *, weighted: bool = True) -> float:
     """Return the largest Pareto k with which this many draws give reliable weights.
+
+    Or, for draws that are not `weighted`, with which they are close without their weights.
 
     min(1 - 1 / log10(S), 0.7): Vehtari et al. 2024 (arXiv:1507.02646), section 3.2.4. A k that
     is not a number is not reliable either: compare by ``k <= k_limit(draws)``.
     """
     if draws <= 10:  # log10(S) of at most 1 leaves no k above 0
         return 0.0
-    return float(min(1 - 1 / np.log10(draws), MOST_K))
+    return float(min(1 - 1 / np.log10(draws), MOST_K if weighted else CLOSE_K))
 
 
 def pareto_smoothed(log_ratio: Floats, *, efficiency: float = 1.0) -> SmoothWeights:

@@ -41,8 +41,9 @@ class Status:
         What draws of this method can be used for.
     pareto_k
         Shape of the tail of the importance weights p / q of an approximation q, or None for
-        a method without one. Up to min(1 - 1 / log10(draws), 0.7) the approximation can be
-        trusted (Vehtari et al. 2024); NaN where it cannot be computed.
+        a method without one. Up to min(1 - 1 / log10(draws), 0.7) weighted draws can be trusted
+        (Vehtari et al. 2024); up to 0.5 at most those of ADVI and Laplace, which are not weighted
+        (Yao et al. 2018). NaN where it cannot be computed.
 
     Examples
     --------

@@ -154,7 +154,7 @@ def _approximation(diagnosis: Diagnosis, message: str) -> tuple[Block, ...]:
     )
     facts = {
         "Pareto k of the approximation": (
-            f"{diagnosis.approximation_k:.2f} (at most {diagnosis.k_limit:.2f})"
+            f"{diagnosis.approximation_k:.2f} (at most {diagnosis.approximation_limit:.2f})"
         ),
         **_heavy(diagnosis),
     }

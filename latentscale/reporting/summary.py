@@ -76,7 +76,7 @@ def _trust(request: Request) -> str:
         known = "is close" if diagnosis.passed else "was NOT confirmed as close"
         return (
             f"The draws are of an approximation that {known} to the posterior (Pareto k "
-            f"{diagnosis.approximation_k:.2f}, at most {diagnosis.k_limit:.2f})"
+            f"{diagnosis.approximation_k:.2f}, at most {diagnosis.approximation_limit:.2f})"
             + ("." if diagnosis.passed else ": intervals may be too narrow or off centre.")
         )
     rhat = known_number(diagnosis.max_rhat, ".3f")

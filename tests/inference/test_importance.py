@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from latentscale.inference.approximations.importance import importance_weights, weight_stats
+import latentscale as ls
+from latentscale.inference.approximations import advi, laplace
+from latentscale.inference.approximations.importance import (
+    Weights,
+    importance_weights,
+    weight_stats,
+)
+from latentscale.inference.method import Method
 from latentscale.numerics.psis import k_limit
 from latentscale.posterior.status import status_of_approximation
 
@@ -79,6 +88,33 @@ def test_the_status_of_an_approximation(pareto_k, faults, interrupted, converged
     assert status.converged is converged and said in status.message and "ELBO 1" in status.message
     assert bool(status.advice) is not converged
     assert status.pareto_k == pareto_k and status.good_for == "a look" and status.is_posterior
+
+
+def test_draws_without_their_weights_must_be_closer() -> None:
+    """Above k = 1/2 weights have no variance, whatever the number of draws."""
+    assert k_limit(10_000, weighted=False) == 0.5 < k_limit(10_000) == 0.7
+    assert k_limit(50, weighted=False) == k_limit(50) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("module", "method"), [(laplace, ls.Laplace(draws=1000)), (advi, ls.ADVI(draws=1000))]
+)
+def test_unweighted_draws_are_not_called_converged_where_only_weighted_ones_are_right(
+    module: ModuleType, method: Method, quick_spec, small_scores, monkeypatch, tmp_path
+) -> None:
+    """Of a skewed posterior they were, with standard deviations of two thirds of the right ones."""
+
+    def fitted(pareto_k: float) -> ls.Fit:
+        weights = lambda p, q: Weights(np.full(len(p), -np.log(len(p))), pareto_k)  # noqa: E731
+        monkeypatch.setattr(module, "importance_weights", weights)
+        return ls.fit(quick_spec, small_scores, method=method, seed=1, progress=False)
+
+    between, close = fitted(0.6), fitted(0.45)
+    assert between.status.converged is False and "above 0.50" in between.status.advice[-1]
+    assert close.status.converged is True and close.status.advice == ()
+    assert ls.diagnose(between).approximation_limit == 0.5
+    between.save(tmp_path / "fit.nc")
+    assert ls.diagnose(ls.load(tmp_path / "fit.nc")).approximation_limit == 0.5
 
 
 def test_few_draws_bear_a_smaller_pareto_k() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy import stats
 from scipy.special import expit
 
@@ -17,17 +19,24 @@ from latentscale.errors import FitError, SpecError
 from latentscale.inference.partitioned import tasks
 from latentscale.inference.partitioned.lineages import lineage_of_models, needed, subsample
 from latentscale.inference.partitioned.shard import Floats, Shard, units_of_latents
-from latentscale.inference.partitioned.subsampled import LatentTask, _names_of_units
+from latentscale.inference.partitioned.subsampled import (
+    LatentTask,
+    _judged,
+    _names_of_units,
+    _SharedDraws,
+)
 from latentscale.inference.partitioned.trajectories import (
     Latents,
     _drift,
     _memory,
+    _Orbit,
     draw_latents,
 )
 from latentscale.inference.tools.posterior_density import PosteriorDensity, kept_names
 from latentscale.model.batches import VariableSlices, deal
 from latentscale.model.build import build_design
 from latentscale.model.design import design
+from latentscale.posterior.status import Status
 
 COUNTS = np.array([[3.0, 5.0], [9.0, 11.0], [0.0, 1.0]])
 """Successes of three lineages at two benchmarks, of 12 trials each."""
@@ -97,6 +106,32 @@ def test_a_density_that_its_gradient_contradicts_is_seen(seed_shift: int) -> Non
     other = replace(shard.density, evaluate=lambda x: (2 * evaluate(x)[0], evaluate(x)[1]))
     latents, _ = drawn(replace(shard, density=other), seed_shift)
     assert latents.rounding > 0.1
+
+
+def walled_shard() -> Shard:
+    """Return two lineages, a standard normal latent each; the second has a wall at 2."""
+
+    def evaluate(point: Floats) -> tuple[float, Floats]:
+        z = point[1:]
+        wall = float(np.exp(20 * (z[1] - 2)))
+        return -0.5 * float(z @ z) - wall, np.array([0.0, -z[0], -z[1] - 20 * wall])
+
+    density = PosteriorDensity(np.zeros(3), evaluate, lambda point: {}, {}, {})
+    flat = lambda b: (0.0, np.zeros_like(b))  # noqa: E731
+    return Shard(density, flat, np.arange(1), np.arange(1, 3)[:, None], np.arange(2))
+
+
+def test_the_error_of_a_trajectory_that_runs_far_off_and_is_rejected_does_not_count() -> None:
+    """Its log density by quadrature is off by hundreds, and the chain stays where it was."""
+    orbit = _Orbit(walled_shard(), np.zeros(1), np.zeros((2, 1)), np.ones((2, 1, 1)))
+    begin = orbit.at(np.array([[0.3], [2.3]]))
+    for seed in range(20):
+        end, taken = orbit.moved(begin, np.random.default_rng(seed))
+        assert not taken[1] and end.standard[1, 0] == 2.3
+        assert end.value == pytest.approx(orbit.at(end.standard).value, abs=1e-9)
+    latents = draw_latents(walled_shard(), np.zeros((400, 1)), 2, np.random.default_rng(5))
+    # Some 8 of 400 draws begin beyond the wall; of accepted trajectories few end near it.
+    assert latents.rounding < 10
 
 
 def test_memory_is_the_correlation_of_where_chains_begin_and_end() -> None:
@@ -203,6 +238,37 @@ def test_lineages_that_failed_are_named_where_others_have_no_latents(known: Any)
     shard = Shard.of(spec, prepared)
     assert _names_of_units(prepared, shard.units) == families[5:8]
     assert shard.places.shape == (3, 4)
+
+
+def judged(draws: int, drift: float) -> Status:
+    """Return the status of a fit of two lineages whose chains of shared parameters converged."""
+    shared = _SharedDraws(
+        np.zeros((2, draws // 2, 1)), xr.Dataset(), Status(True, True, False, "converged")
+    )
+    result = {
+        "acceptance": np.array([0.9, 0.9]),
+        "memory": np.array([0.0, 0.0]),
+        "drift": np.array([0.0, drift]),
+        "sizes": np.array([3, 3]),
+        "units": np.array([0, 1]),
+        "rounding": np.array(0.0),
+    }
+    task = SimpleNamespace(design=SimpleNamespace(use_lineage=False, families=("one", "other")))
+    method = ls.methods.Subsampled(kept=draws)
+    return _judged(shared, [result], (6, 6), method, [task])  # type: ignore[list-item]
+
+
+def test_latents_at_a_few_draws_are_not_confirmed() -> None:
+    """At 4 draws a lineage passes that fails at 400: standard errors are then ten times as long."""
+    few = judged(4, drift=1.0)
+    assert few.converged is False and "latents of 0 of 2 lineages confirmed at 4" in few.message
+    assert [line for line in few.advice if "raise kept to 100" in line] == list(few.advice)
+    assert "too few to confirm latents" in judged(98, drift=1.0).advice[0]
+    enough = judged(100, drift=1.0)
+    assert enough.converged is True and enough.advice == ()
+    assert "latents of 2 of 2 lineages confirmed at 100 draws" in enough.message
+    (failed,) = judged(100, drift=9.0).advice
+    assert '"other"' in failed and "raise trajectories" in failed
 
 
 def small_method(folder: Path) -> ls.methods.Subsampled:

@@ -11,6 +11,7 @@ from latentscale.analysis.checks.modes import find_modes
 from latentscale.analysis.skills.identified import is_identified
 from latentscale.dims import CHAIN, DRAW, ESTIMATE, LOG_LIKELIHOOD, SAMPLE
 from latentscale.expect import expect
+from latentscale.inference.method import METHODS
 from latentscale.markup import counted, known_number
 from latentscale.numerics.psis import MIN_DRAWS, k_limit, pareto_smoothed
 from latentscale.posterior.convergence import Convergence
@@ -55,6 +56,9 @@ class Diagnosis(FixedTable):
     approximation_k
         Pareto k of the importance weights of an approximation, which has no chains to judge;
         None for other draws.
+    approximation_limit
+        Largest such k of an approximation that is close: `k_limit`, or 0.5 at most where its draws
+        are used without weights; None for other draws.
     of_estimator
         Whether the draws are independent ones around a maximum, such as MarginalML's, which
         have no chains to judge either.
@@ -77,6 +81,7 @@ class Diagnosis(FixedTable):
     advice: tuple[str, ...]
     left_out: tuple[str, ...] = ()
     approximation_k: float | None = None
+    approximation_limit: float | None = None
     of_estimator: bool = False
 
     @property
@@ -174,6 +179,7 @@ def diagnose(fit: Fit) -> Diagnosis:
         advice=tuple(advice),
         left_out=convergence.left_out,
         approximation_k=fit.status.pareto_k,
+        approximation_limit=None if fit.status.pareto_k is None else _approximation_limit(fit),
         of_estimator=of_estimator,
     )
 
@@ -217,6 +223,13 @@ def _by_variable(convergence: Convergence) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def _approximation_limit(fit: Fit) -> float:
+    """Return the largest Pareto k of a close approximation by the fit's method."""
+    name = fit.provenance.method
+    weighted = METHODS[name].weighted if name in METHODS else True
+    return k_limit(fit.samples.sizes[SAMPLE], weighted=weighted)
 
 
 def _high_pareto_k(fit: Fit, convergence: Convergence) -> int:

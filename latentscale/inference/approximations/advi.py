@@ -97,6 +97,8 @@ class ADVI(Method):
         "narrow"
     )
 
+    weighted: ClassVar[bool] = False
+
     draws: int = 1000
     approximation: Literal["mean_field", "full_rank"] = "mean_field"
     steps: int = 50_000
@@ -173,7 +175,7 @@ class ADVI(Method):
             figures=f"ELBO {maximum.elbo:.1f} +/- {maximum.error:.1f} after {maximum.steps} steps, "
             f"first learning rate {maximum.learning_rate:g}",
             good_for=self.good_for,
-            limit=k_limit(self.draws),
+            limit=k_limit(self.draws, weighted=self.weighted),
             interrupted=maximum.interrupted,
         )
         seconds = {"compile": compiled - start, "approximate": time.perf_counter() - compiled}

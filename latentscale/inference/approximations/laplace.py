@@ -80,6 +80,8 @@ class Laplace(Method):
         "and shares are often off centre"
     )
 
+    weighted: ClassVar[bool] = False
+
     draws: int = 1000
     max_iterations: int = 5000
 
@@ -154,7 +156,7 @@ class Laplace(Method):
             figures=f"log density {density.value_and_gradient(mode)[0]:.1f} at the mode, "
             f"largest gradient {gradient:.1g}",
             good_for=self.good_for,
-            limit=k_limit(self.draws),
+            limit=k_limit(self.draws, weighted=self.weighted),
         )
         seconds = {"compile": compiled - start, "approximate": time.perf_counter() - compiled}
         posterior = density.to_posterior(points)

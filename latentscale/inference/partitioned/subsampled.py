@@ -55,6 +55,9 @@ _MOST_MEMORY, _ERRORS = 0.1, 4.0
 _MOST_DRIFT = 5.5
 # Error of a log density by quadrature: acceptance is off by less than a hundredth.
 _MOST_ROUNDING = 0.01
+# Kept draws that show whether latents have their distribution, and of which 5 lie beyond either end
+# of a 90% interval: Monte Carlo error shifts a mean by 0.1 standard deviations.
+_LEAST_KEPT = 100
 _MOST_DEPTH = 10
 """Tree depth at which NUTS ends a trajectory."""
 _NAMED = 3
@@ -96,7 +99,8 @@ class Subsampled(Method):
         leaves them near where they were. 0 for the usual end.
     kept
         Of all chains' draws, those with latents and in the fit, evenly spaced: a multiple of
-        `chains`.
+        `chains`. Fewer than 100 do not show whether latents have their distribution, and such a
+        fit is not converged.
     trajectories
         Of each lineage's chain at each kept draw, at least 2; each leaves hardly anything of where
         it began.
@@ -393,7 +397,13 @@ def _judged(
     failed |= ~(np.abs(figures["memory"]) <= _MOST_MEMORY + by_chance)
     failed |= ~(figures["drift"] <= _MOST_DRIFT)
     advice = []
-    if failed.any():
+    if draws < _LEAST_KEPT:
+        failed[:] = True
+        advice.append(
+            f"The fit has {draws} draws, too few to confirm latents and for ends of intervals: "
+            f"raise kept to {_LEAST_KEPT} or more."
+        )
+    elif failed.any():
         which = listed([names[place] for place in np.nonzero(failed)[0]], _NAMED)
         advice.append(
             f"Latents of {int(failed.sum())} of {len(failed)} lineages are not confirmed "

@@ -45,8 +45,10 @@ class Latents:
         Largest change between halfway and the end, of a latent's mean or of the squared distance
         from the mode, in standard errors, shape (unit,).
     rounding
-        Error of the change of a unit's log density along a trajectory, root mean square: of the
-        sum over units, which the shard's value gives too, over the root of their number.
+        Error of the change of a unit's log density along its last trajectory, where that was
+        accepted, root mean square: of the sum over units, which the shard's value gives too, over
+        the root of their number. A trajectory that runs far off is rejected whatever its error, and
+        the first ones begin where the normal, not the density, has them.
     """
 
     drawn: Floats
@@ -73,10 +75,10 @@ def draw_latents(
         for number in range(trajectories):
             if number == trajectories // 2:
                 states[1, place] = at.standard
-            at, taken, error = orbit.moved(at, rng)
+            before = at
+            at, taken = orbit.moved(at, rng)
             accepted += taken
-            if number == 0:  # the shard's value at its beginning is exact
-                errors.append(error)
+        errors.append(orbit.error(before, at))
         states[2, place] = at.standard
         drawn[place] = orbit.latents(at.standard)
     return Latents(
@@ -90,7 +92,10 @@ def draw_latents(
 
 @dataclass(frozen=True)
 class _State:
-    """Where chains are: coordinates, slopes there, shapes (unit, latent), and the shard's value."""
+    """Where chains are: coordinates, slopes there, shapes (unit, latent), and the shard's value.
+
+    After a trajectory the value is the one before with what the accepted units gained.
+    """
 
     standard: Floats
     slope: Floats
@@ -114,8 +119,8 @@ class _Orbit:
         value, slope = self.shard.along_latents(self.shared, self.latents(standard))
         return _State(standard, (self.root @ slope[..., None])[..., 0], value)
 
-    def moved(self, begin: _State, rng: np.random.Generator) -> tuple[_State, Floats, float]:
-        """Return where one trajectory of each unit ends, which were accepted, and `rounding`.
+    def moved(self, begin: _State, rng: np.random.Generator) -> tuple[_State, Floats]:
+        """Return where one trajectory of each unit ends, and which were accepted.
 
         Where a unit leaves the range of the density, all stay: the way back would have done so too.
         """
@@ -133,10 +138,14 @@ class _Orbit:
             finite &= bool(np.isfinite(end.value))
         gain, inside = self._gain(begin, end)
         if not (finite and inside):
-            return begin, np.zeros(len(present)), 0.0
+            return begin, np.zeros(len(present))
         taken = level < gain + energy - 0.5 * (momentum**2).sum(axis=1)
-        error = float(gain.sum()) - (end.value - begin.value)
-        return self._chosen(begin, end, gain, taken), taken.astype(float), error
+        return self._chosen(begin, end, gain, taken), taken.astype(float)
+
+    def error(self, begin: _State, end: _State) -> float:
+        """Return the error of the sum of units' changes between two states."""
+        true = self.at(end.standard).value - self.at(begin.standard).value
+        return (end.value - begin.value) - true
 
     def _gain(self, begin: _State, end: _State) -> tuple[Floats, bool]:
         """Return the change of each unit's log density, (unit,), and whether all was finite.
