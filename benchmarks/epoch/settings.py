@@ -3,10 +3,11 @@
 Of the models before a cut, releases that were run at several settings (reasoning efforts, thinking
 budgets) are measured well at one setting and hardly at others. One setting of each release of three
 or more is hidden whole, and a third of the scores of the remaining settings at random; both are
-forecast by `capabilities` with `skills.release` and without. All of it lies inside the training
+forecast by `capabilities` with `skills.release` and without, and with the reasoning effort as a
+category besides. All of it lies inside the training
 data of the study of forecasts in time (`run`). Fits and forecasts are kept in the folder runs.
 
-    python -m benchmarks.epoch.settings            # both specs, then SETTINGS.md
+    python -m benchmarks.epoch.settings            # all specs, then SETTINGS.md
     python -m benchmarks.epoch.settings --report   # SETTINGS.md, fit nothing
 """
 
@@ -16,6 +17,7 @@ import argparse
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -38,8 +40,13 @@ SHARE = 1 / 3
 FEWEST = 3
 """Settings of a release of which one is hidden whole."""
 SEED = 1
-SPECS = {"with a share in common": True, "without": False}
-"""Rows of the report, with their `skills.release`."""
+EFFORT = {"covariates": ["released", "reasoning", "size_class", "effort"]}
+SPECS: dict[str, dict[str, Any]] = {
+    "with a share in common": {},
+    "with a share in common, effort": EFFORT,
+    "without": {"skills.release": False},
+}
+"""Rows of the report: fields of the shipped spec that each replaces."""
 
 
 def split() -> tuple[Scores, ls.folds.Fold]:
@@ -69,7 +76,7 @@ def forecasts(name: str, scores: Scores, fold: ls.folds.Fold) -> pd.DataFrame:
     """Return the forecasts of a spec; from disk if there."""
     path, kept = RUNS / f"{name}.csv", RUNS / f"{name}.nc"
     if not path.exists():
-        spec = ls.load_spec("capabilities").with_({"skills.release": SPECS[name]})
+        spec = ls.load_spec("capabilities").with_({"name": name, **SPECS[name]})
         if not kept.exists():
             method = ls.NUTS(
                 draws=DRAWS, tune=TUNE, chains=CHAINS, extra_doublings=DOUBLINGS, cores=1

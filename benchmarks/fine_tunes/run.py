@@ -6,7 +6,7 @@ all models of the largest size of each of its lineages, and forecasts them from 
 are kept in the folder runs, fold by fold, so a run that was stopped goes on.
 
     python -m benchmarks.fine_tunes.run date       # one spec, both folds
-    python -m benchmarks.fine_tunes.run date --method nuts
+    python -m benchmarks.fine_tunes.run date --method subsampled
     python -m benchmarks.fine_tunes.run --report   # FINE_TUNES.md of all that is there
 """
 
@@ -47,6 +47,7 @@ less, as a model grows by some layers or tokens."""
 METHODS = {
     "advi": ls.ADVI(batch=500),
     "nuts": ls.NUTS(draws=200, tune=300, chains=2, cores=1),
+    "subsampled": ls.methods.Subsampled(models=400, draws=500, tune=500),
 }
 SHOWN = f"{CHOSEN}, advi"
 """Shown by benchmark and by lineage."""
@@ -184,8 +185,10 @@ def report(runs: Path, seed: int) -> str:
         f"more. Hidden are, {'; '.join(about)}. Specs are those of the study of the whole "
         "leaderboard (benchmarks/leaderboard), chosen there; no fold took part in the choice. "
         "Points are percentage points, forecasts are medians, standard errors "
-        "are between families. NUTS, where it was run, has 2 chains of 300 + 200 draws: where "
-        "the max R-hat, over parameters, is far from 1 its row is not a posterior's.",
+        "are between families. NUTS, where it was run, has 2 chains of 300 + 200 draws, and "
+        "`subsampled` 2 of 500 + 500 on series of some 400 models, with the latents of all others "
+        "given them: where the max R-hat, over parameters, is far from 1 its row is not a "
+        "posterior's.",
         markdown(pd.DataFrame(rows)),
         "Simple forecasts of the same scores, on the logit scale: `mean`, the benchmark's; "
         "`regression` on size and date, with slopes by benchmark pulled to common ones and an "
