@@ -36,6 +36,29 @@ class Method(ABC):
     Draws that are used without them must be closer to the posterior: Pareto k up to 0.5.
     """
 
+    @classmethod
+    def weighed(cls, settings: Mapping[str, Any], kept: int) -> int:
+        """Return how many draws the importance weights of an approximation are of.
+
+        Parameters
+        ----------
+        settings
+            Fields of the method, as a fit's provenance has them.
+        kept
+            Draws of the fit.
+
+        Returns
+        -------
+        int
+            `kept`, unless the method chooses its draws from more.
+
+        Examples
+        --------
+        >>> ls.Pathfinder.weighed({"paths": 8, "draws": 1000}, 1000)
+        8000
+        """
+        return kept
+
     @abstractmethod
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
         """Draw from the posterior of `spec` on `design`, or approximate it.

@@ -49,7 +49,7 @@ def to_tree(spec: ModelSpec, design: Design, draws: Draws) -> xr.DataTree:
     and constant_data, ``estimate`` from an estimator, and ``opened`` where ceilings are opened in
     a share of the draws. The posterior also holds ``model_skill`` (chain, draw, model, skill).
     """
-    posterior = _skills_last(draws.posterior)
+    posterior = skills_last(draws.posterior)
     evaluation = Evaluator.of(spec, design.transform, design.scores.dataset).at(
         posterior, design.scores.dataset, residuals=FITTED_RESIDUALS
     )
@@ -74,8 +74,11 @@ def to_tree(spec: ModelSpec, design: Design, draws: Draws) -> xr.DataTree:
     return xr.DataTree.from_dict(tree)
 
 
-def _skills_last(posterior: xr.Dataset) -> xr.Dataset:
-    """Return draws in which what has skills has them after its own dim, whatever the method."""
+def skills_last(posterior: xr.Dataset) -> xr.Dataset:
+    """Return draws in which what has skills has them after its own dim, whatever the method.
+
+    Fits that earlier versions saved have the order of their method.
+    """
     turned = {
         name: draws.transpose(CHAIN, DRAW, ..., SKILL)
         for name, draws in posterior.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -115,6 +116,35 @@ def test_unweighted_draws_are_not_called_converged_where_only_weighted_ones_are_
     assert ls.diagnose(between).approximation_limit == 0.5
     between.save(tmp_path / "fit.nc")
     assert ls.diagnose(ls.load(tmp_path / "fit.nc")).approximation_limit == 0.5
+
+
+def test_an_approximation_is_close_by_the_limit_of_the_weights_that_it_drew_by(
+    prior_fit, quick_spec, small_scores
+) -> None:
+    """Pathfinder draws from those of all paths, more than it keeps: its own limit is higher."""
+    made = prior_fit(quick_spec, small_scores, draws=100)
+
+    def limit(method: Method, name: str, pareto_k: float = 0.1) -> float | None:
+        provenance = replace(made.provenance, method=name, settings=method.settings)
+        status = replace(made.status, pareto_k=pareto_k, converged=True)
+        return ls.diagnose(replace(made, provenance=provenance, status=status)).approximation_limit
+
+    assert limit(ls.Pathfinder(draws=100, paths=4), "Pathfinder") == k_limit(400) > k_limit(100)
+    assert limit(ls.Laplace(draws=100), "Laplace") == k_limit(100) == 0.5
+    assert limit(ls.Laplace(draws=100), "of a package that is not installed") == k_limit(100)
+
+
+@pytest.mark.parametrize(("pareto_k", "passed"), [(0.4, True), (0.6, False)])
+def test_an_approximation_that_an_earlier_version_called_close_is_judged_by_the_limit_shown(
+    prior_fit, quick_spec, small_scores, pareto_k: float, passed: bool
+) -> None:
+    """The report said that it is close, by a Pareto k of 0.60, at most 0.50."""
+    fit = prior_fit(quick_spec, small_scores, draws=100)
+    provenance = replace(fit.provenance, method="Laplace")
+    status = replace(fit.status, pareto_k=pareto_k, converged=True)
+    diagnosis = ls.diagnose(replace(fit, provenance=provenance, status=status))
+    assert diagnosis.approximation_limit == 0.5 and diagnosis.passed is passed
+    assert diagnosis.advice == () if passed else "0.60, above 0.50" in diagnosis.advice[0]
 
 
 def test_few_draws_bear_a_smaller_pareto_k() -> None:

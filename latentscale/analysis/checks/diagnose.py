@@ -164,7 +164,8 @@ def diagnose(fit: Fit) -> Diagnosis:
     heavy = _high_pareto_k(fit, convergence)
     of_estimator = ESTIMATE in fit.tree.children
     chains = fit.status.pareto_k is None and not of_estimator  # others draw independently
-    wrong = problems(convergence) if chains else ()
+    limit = None if fit.status.pareto_k is None else _approximation_limit(fit)
+    wrong = problems(convergence) if chains else _not_close(fit, limit)
     apart = _separate_modes(fit) if chains and convergence.max_rhat > _DISAGREE else ()
     advice = list(dict.fromkeys([*wrong, *apart, *fit.status.advice]))
     return Diagnosis(
@@ -179,7 +180,7 @@ def diagnose(fit: Fit) -> Diagnosis:
         advice=tuple(advice),
         left_out=convergence.left_out,
         approximation_k=fit.status.pareto_k,
-        approximation_limit=None if fit.status.pareto_k is None else _approximation_limit(fit),
+        approximation_limit=limit,
         of_estimator=of_estimator,
     )
 
@@ -227,9 +228,22 @@ def _by_variable(convergence: Convergence) -> pd.DataFrame:
 
 def _approximation_limit(fit: Fit) -> float:
     """Return the largest Pareto k of a close approximation by the fit's method."""
-    name = fit.provenance.method
-    weighted = METHODS[name].weighted if name in METHODS else True
-    return k_limit(fit.samples.sizes[SAMPLE], weighted=weighted)
+    made, kept = fit.provenance, fit.samples.sizes[SAMPLE]
+    if made.method not in METHODS:
+        return k_limit(kept)
+    method = METHODS[made.method]
+    return k_limit(method.weighed(made.settings, kept), weighted=method.weighted)
+
+
+def _not_close(fit: Fit, limit: float | None) -> tuple[str, ...]:
+    """Say that an approximation is not close, where the version that saved it called it so."""
+    pareto_k = fit.status.pareto_k
+    if limit is None or pareto_k is None or pareto_k <= limit or fit.status.converged is False:
+        return ()
+    return (
+        f"Pareto k is {pareto_k:.2f}, above {limit:.2f}, the limit of this version; the version "
+        "that made the fit had a higher one. Use NUTS for numbers that matter.",
+    )
 
 
 def _high_pareto_k(fit: Fit, convergence: Convergence) -> int:

@@ -314,8 +314,11 @@ def _report(
     match: str,
     rotation: Rotation | None,
 ) -> Alignment:
-    before = convergence(fit.posterior[["loading"]], None).table.set_index("where")
-    after = convergence(posterior[["loading"]], None).table.set_index("where")
+    before, after = (
+        convergence(draws[["loading"]].transpose(..., BENCHMARK, SKILL), None).table
+        for draws in (fit.posterior, posterior)
+    )
+    before, after = before.set_index("where"), after.set_index("where")
     table = after[["rhat", "ess_bulk"]].rename(columns={"ess_bulk": "ess"})
     table["rhat_before"], table["ess_before"] = before["rhat"], before["ess_bulk"]
     places = pd.DataFrame([str(w).rsplit(", ", 1) for w in table.index], columns=[BENCHMARK, SKILL])

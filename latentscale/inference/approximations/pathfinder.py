@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import xarray as xr
@@ -41,8 +42,9 @@ class Pathfinder(Method):
     inverse Hessian gives a normal approximation; a path keeps the one with the highest
     evidence lower bound. Draws of all paths are resampled by Pareto-smoothed importance
     weights over the paths' mixture (Veach and Guibas 1995): with replacement where these can be
-    trusted (Pareto k of at most 0.7), else without, which gives draws between the mixture and the
-    posterior (Gelman et al., "Bayesian Data Analysis", section 10.4).
+    trusted (Pareto k of at most 0.7, less for fewer than 2155 draws of all paths), else without,
+    which gives draws between the mixture and the posterior (Gelman et al., "Bayesian Data
+    Analysis", section 10.4).
 
     Attributes
     ----------
@@ -88,6 +90,27 @@ class Pathfinder(Method):
         super().__post_init__()
         self._check_counts("draws", "paths", "history", "elbo_draws", "max_iterations")
         self._check_between("jitter", 0, 100)
+
+    @classmethod
+    def weighed(cls, settings: Mapping[str, Any], kept: int) -> int:
+        """Return the draws of all paths, as `Method.weighed` describes.
+
+        Parameters
+        ----------
+        settings, kept
+            As for `Method.weighed`.
+
+        Returns
+        -------
+        int
+            Paths times draws.
+
+        Examples
+        --------
+        >>> ls.Pathfinder.weighed(ls.Pathfinder(draws=200).settings, 200)
+        1600
+        """
+        return int(settings["paths"]) * int(settings["draws"])
 
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
         """Run the paths, check them against the posterior and draw.

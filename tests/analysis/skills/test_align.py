@@ -200,6 +200,22 @@ def test_the_rotation_is_kept_and_explains_the_loadings(one_truth: Fit, tmp_path
     assert "Varimax" in alignment.message
 
 
+def test_figures_are_of_their_benchmark_and_skill_whatever_the_order_of_dims(
+    one_truth: Fit,
+) -> None:
+    """Fits with pooled benchmarks of earlier versions have skills first: R-hat was missing."""
+    fit = scrambled(one_truth, "rotation")
+    turned = fit.posterior.assign(loading=fit.posterior["loading"].transpose(..., "benchmark"))
+    assert turned["loading"].dims[2:] == ("skill", "benchmark")
+    tree = fit.tree.copy()
+    tree["posterior"] = xr.DataTree(turned)
+    usual, other = ls.align(fit), ls.align(replace(fit, tree=tree))
+    assert set(usual.convergence["benchmark"]) == set(fit.scores.benchmarks)
+    pd.testing.assert_frame_equal(other.convergence, usual.convergence)
+    pd.testing.assert_frame_equal(other.table(), usual.table())
+    assert np.isfinite(other.table()["rhat"]).all()
+
+
 def test_skills_are_ordered_and_point_upwards(one_truth: Fit) -> None:
     mean = means(ls.align(scrambled(one_truth, "rotation"), rotation=ls.rotations.Varimax()).fit)[0]
     squares = (mean**2).sum(axis=0)
