@@ -190,7 +190,6 @@ def report(runs: Path, seed: int) -> str:
         "given them: where the max R-hat, over parameters, is far from 1 its row is not a "
         "posterior's.",
         markdown(pd.DataFrame(rows)),
-        (HERE / "notes.md").read_text(encoding="utf-8").strip(),
         "Simple forecasts of the same scores, on the logit scale: `mean`, the benchmark's; "
         "`regression` on size and date, with slopes by benchmark pulled to common ones and an "
         "offset by family (`benchmarks/elsewhere/baselines.py`). `less`: the error of a spec less "
