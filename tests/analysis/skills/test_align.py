@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -188,7 +189,7 @@ def test_new_families_are_drawn_from_the_rotated_population(rich: Fit) -> None:
         np.testing.assert_allclose(a.std(), b.std(), rtol=0.08)
 
 
-def test_the_rotation_is_kept_and_explains_the_loadings(one_truth: Fit, tmp_path) -> None:
+def test_the_rotation_is_kept_and_explains_the_loadings(one_truth: Fit, tmp_path: Path) -> None:
     mixed = scrambled(one_truth, "rotation", draws=60)
     alignment = ls.align(mixed, rotation=ls.rotations.Varimax())
     order = ("chain", "draw", "benchmark", "skill")
