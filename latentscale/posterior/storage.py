@@ -81,7 +81,7 @@ def load(path: str | Path) -> Fit:
         header = FitHeader.from_dict(verified(document, tree, path), path)
         if header.attributes is not None:
             tree = with_attributes(tree, header.attributes)
-        posterior = tree[POSTERIOR].to_dataset(inherit=False)
+        posterior = tree[POSTERIOR].to_dataset()
         tree[POSTERIOR] = xr.DataTree(skills_last(posterior))  # earlier versions wrote other orders
         return Fit(
             spec=header.spec,
