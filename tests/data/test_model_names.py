@@ -16,6 +16,7 @@ from latentscale.errors import DataError
     [
         ("claude-opus-4-1-20250805_16K", "claude-opus", "4.1", None, "16k"),
         ("claude-3-5-sonnet-20241022", "claude-sonnet", "3.5", None, ""),
+        ("Claude 3.5 Sonnet (new)", "claude-sonnet", "3.5", None, ""),
         ("claude-opus-4-5-20251101-thinking-64k-high-effort", "claude-opus", "4.5", None, "high"),
         ("openai/gpt-oss-120b_high", "gpt-oss", "", 120, "high"),
         ("chatgpt-4o-03-27-2025", "gpt", "4o", None, ""),

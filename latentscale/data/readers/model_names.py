@@ -63,9 +63,9 @@ _GGUF: Final = re.compile(r"(?<=[-_ :.(])i?q\d(?:_[a-z0-9]{1,3})*(?![a-z0-9])")
 _JOINED: Final = re.compile(r"(?P<letters>[a-z]+)(?P<number>\d{1,2}(?:\.\d+)*)(?P<rest>[a-z]*)")
 _ALONE: Final = re.compile(r"(\d{1,2}(?:\.\d+)?)([a-z]+)")
 _GENERIC_WORDS: Final = """instruct chat it base hf preview exp experimental latest beta alpha
-thinking reasoning reasoner think instructions qat mlx gguf awq gptq bnb dpo sft rlhf orpo merged
-unknown effort default web app turbo fast basic original vision vl meta c4ai open models amazon
-non w"""
+thinking reasoning reasoner think instructions new old updated upgraded qat mlx gguf awq gptq bnb
+dpo sft rlhf orpo merged unknown effort default web app turbo fast basic original vision vl meta
+c4ai open models amazon non w"""
 _GENERIC: Final = frozenset(_GENERIC_WORDS.split())
 """Words of a name that say how a model was tuned, packed or served, and not of which series."""
 
