@@ -18,7 +18,6 @@ from latentscale.errors import DataError
         ("claude-3-5-sonnet-20241022", "claude-sonnet", "3.5", None, ""),
         ("Claude 3.5 Sonnet (new)", "claude-sonnet", "3.5", None, ""),
         ("Ling-1T", "ling", "", 1000, ""),
-        ("TinyLlama-1.1B-intermediate-step-1431k-3T", "tinyllama-intermediate-step", "", 1.1, ""),
         ("tinyllama-3T-tokens", "tinyllama-tokens", "", None, ""),
         ("Hunyuan-T1", "hunyuan-t", "1", None, ""),
         ("T5-11B", "t5", "", 11, ""),
