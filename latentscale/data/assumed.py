@@ -112,7 +112,7 @@ def assumed_instruct(
 
 
 def _spelling_hint(family: str, fitted: Iterable[str]) -> str:
-    other = fitted_spelling(FAMILY, family, fitted)
+    other = fitted_spelling(family, fitted)
     return "" if other is None else f' (if it is the fitted family "{other}", write that)'
 
 

@@ -188,7 +188,7 @@ def _undisclosed(dataset: xr.Dataset) -> list[Finding]:
         empty = np.isnan(dataset[variable].to_numpy())
         if empty.any() and not empty.all():
             unknown = dataset[MODEL].to_numpy()[empty]
-            rows = "1 row has" if len(unknown) == 1 else f"{len(unknown)} rows have"
+            rows = counted(len(unknown), "row has", "rows have")
             message = f"{rows} no {what}: {listed(unknown)}."
             findings.append(
                 Finding("info", code, column, f"{message} {_PARAMETERS}")

@@ -20,7 +20,7 @@ from latentscale.data.saved import long_table
 from latentscale.data.scaling import is_bounded, scaling_columns, scaling_of
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
 from latentscale.errors import DataError, listed
-from latentscale.markup import bullets, data_table
+from latentscale.markup import bullets, counted, data_table
 
 _VARIABLES = ("score", FAMILY, LINEAGE, "instruct", "params", "tokens", "floor", "n_items", "suite")
 
@@ -300,18 +300,14 @@ class ScoreTable:
     def _facts(self) -> list[str]:
         lineages = len(set(_names(self.dataset, LINEAGE)))
         facts = [
-            _counted(len(self.models), "model", "models"),
-            _counted(len(self.families), "family", "families"),
-            _counted(lineages, "lineage", "lineages"),
-            _counted(len(self.benchmarks), "benchmark", "benchmarks"),
-            _counted(self.n_observed, "score", "scores"),
+            counted(len(self.models), "model"),
+            counted(len(self.families), "family", "families"),
+            counted(lineages, "lineage"),
+            counted(len(self.benchmarks), "benchmark"),
+            counted(self.n_observed, "score"),
         ]
         warned = len(self.audit.warnings)
         return facts if not warned else [*facts, f"{warned} to check in .audit"]
-
-
-def _counted(count: int, singular: str, plural: str) -> str:
-    return f"{count} {singular if count == 1 else plural}"
 
 
 def _names(dataset: xr.Dataset, variable: str) -> tuple[str, ...]:

@@ -151,7 +151,7 @@ def csv_of(data: bytes, path: Path) -> pd.DataFrame:
             "Each row needs as many cells as there are columns; quote names that hold commas."
         ) from error
     if separator == ";":
-        frame = with_decimal_points(frame, NAME_COLUMNS, path)
+        frame = with_decimal_points(frame, path)
     return unquoted(_with_numbers(frame))
 
 
