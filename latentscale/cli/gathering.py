@@ -212,7 +212,7 @@ def _gather_published(
 ) -> None:
     """Read a hub's table or checkpoints, say what was decided, and write a table of scores."""
     from latentscale.data.readers import read_checkpoints, read_published, read_scores, read_table
-    from latentscale.data.readers.published import is_published
+    from latentscale.data.readers.published.read import is_published
     from latentscale.errors import DataWarning
 
     if tokens_per_step is not None and features is not None:

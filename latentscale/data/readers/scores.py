@@ -16,7 +16,7 @@ from latentscale.data.frames import AnyFrame, as_pandas, is_frame
 from latentscale.data.readers.benchmarks import read_benchmarks
 from latentscale.data.readers.names import match_benchmarks
 from latentscale.data.readers.parquet import read_table
-from latentscale.data.readers.published import is_published, read_published
+from latentscale.data.readers.published.read import is_published, read_published
 from latentscale.data.readers.sources import reader_of_path, reader_of_table
 from latentscale.data.saved import BENCHMARKS_ENDING, FEATURES_ENDING, beside
 from latentscale.data.saved_audit import AUDIT_ENDING, BESIDE, findings_beside
