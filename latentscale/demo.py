@@ -22,7 +22,7 @@ from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.forecasts.predict import predict
 from latentscale.data.datasets import open_llm_leaderboard
 from latentscale.data.scores import Scores
-from latentscale.data.tables import write_table
+from latentscale.data.table_files import write_table
 from latentscale.declare.io import load_spec
 from latentscale.dims import (
     BENCHMARK,

@@ -128,7 +128,7 @@ def gather(
     announce([template, out, aside], inputs=inputs, models=True)
     if (source is None) == (not hub):
         raise DataError("Give either a SOURCE (a folder or a table) or --hub.")
-    from latentscale.data.declaring import stated_features
+    from latentscale.data.feature_declarations import stated_features
     from latentscale.data.readers import read_benchmarks
 
     about = None if benchmarks is None else read_benchmarks(benchmarks)

@@ -16,7 +16,7 @@ from latentscale.data.column_names import is_aggregate, is_neither
 from latentscale.data.dates import shown_dates
 from latentscale.data.features.base import Feature
 from latentscale.data.frames import AnyFrame, as_pandas
-from latentscale.data.known import known_features
+from latentscale.data.known_features import known_features
 from latentscale.data.problems import Problem, at_column, fail
 from latentscale.errors import DataError, listed
 from latentscale.validate import UNSTORABLE_RULE, unstorable

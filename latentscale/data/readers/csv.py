@@ -17,7 +17,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from latentscale.data.empty import EMPTY_CELLS
 from latentscale.data.readers.decimals import with_decimal_points
 from latentscale.data.readers.records import records_of
-from latentscale.data.tables import NAME_COLUMNS, TAB_ENDINGS, unquoted
+from latentscale.data.table_files import NAME_COLUMNS, TAB_ENDINGS, unquoted
 from latentscale.errors import DataError, listed
 from latentscale.files import expanded
 

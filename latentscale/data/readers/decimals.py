@@ -12,7 +12,7 @@ from typing import Final
 
 import pandas as pd
 
-from latentscale.data.tables import NAME_COLUMNS
+from latentscale.data.table_files import NAME_COLUMNS
 from latentscale.errors import DataError
 
 _CELL: Final = re.compile(r"[-+−~≈<>±\s%$€£*†()\[\]\d.,/–]*\d[-+−~≈<>±\s%$€£*†()\[\]\d.,/–]*")

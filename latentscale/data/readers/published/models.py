@@ -12,7 +12,7 @@ import pandas as pd
 from latentscale.data.audit import Finding
 from latentscale.data.empty import is_empty
 from latentscale.data.features import Feature
-from latentscale.data.known import known_features
+from latentscale.data.known_features import known_features
 from latentscale.data.readers.efforts import SETTINGS, UNSTATED, effort_of, reasons_by
 from latentscale.data.readers.measurements import commonest, name_features, same_names
 from latentscale.data.readers.model_names import parse_name

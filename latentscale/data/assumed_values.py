@@ -17,7 +17,7 @@ import xarray as xr
 
 from latentscale.data.columns import is_blank
 from latentscale.data.features.base import FeatureKind
-from latentscale.data.known import INSTRUCT
+from latentscale.data.known_features import INSTRUCT
 from latentscale.data.names import fitted_spelling
 from latentscale.data.problems import Problem, at_cell
 from latentscale.dims import FAMILY, LINEAGE, MODEL
