@@ -30,7 +30,7 @@ from latentscale.analysis.tools.refits import (
 )
 from latentscale.analysis.tools.units import with_scales
 from latentscale.data.covariates import missing_features
-from latentscale.data.recorded import pull_inside
+from latentscale.data.recording import pull_inside
 from latentscale.data.scaling import is_bounded, without_standards
 from latentscale.data.scores import Scores
 from latentscale.declare.spec import ModelSpec

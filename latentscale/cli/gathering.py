@@ -128,7 +128,7 @@ def gather(
     announce([template, out, aside], inputs=inputs, models=True)
     if (source is None) == (not hub):
         raise DataError("Give either a SOURCE (a folder or a table) or --hub.")
-    from latentscale.data.declaring import stated_features
+    from latentscale.data.feature_declarations import stated_features
     from latentscale.data.readers import read_benchmarks
 
     about = None if benchmarks is None else read_benchmarks(benchmarks)
@@ -212,7 +212,7 @@ def _gather_published(
 ) -> None:
     """Read a hub's table or checkpoints, say what was decided, and write a table of scores."""
     from latentscale.data.readers import read_checkpoints, read_published, read_scores, read_table
-    from latentscale.data.readers.published import is_published
+    from latentscale.data.readers.published.read import is_published
     from latentscale.errors import DataWarning
 
     if tokens_per_step is not None and features is not None:

@@ -78,7 +78,7 @@ def table_output(path: Path | None) -> Path | None:
     """
     if path is None:
         return None
-    from latentscale.data.tables import checked_table_path
+    from latentscale.data.table_files import checked_table_path
 
     return checked_table_path(writable_path(path, DataError))
 

@@ -10,7 +10,7 @@ import pytest
 
 import latentscale as ls
 from latentscale.data.readers import read_published, read_scores
-from latentscale.data.readers.published_cells import amounts, dates, score_cells
+from latentscale.data.readers.published.cells import amounts, dates, score_cells
 from latentscale.errors import DataError, DataWarning
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")

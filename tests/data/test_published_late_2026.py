@@ -11,7 +11,7 @@ from latentscale.data.orientation import _spoken
 from latentscale.data.readers import read_checkpoints, read_published, read_scores
 from latentscale.data.readers.guessing import floor_for, guessing
 from latentscale.data.readers.model_names import parse_name
-from latentscale.data.readers.published_columns import is_lower
+from latentscale.data.readers.published.columns import is_lower
 from latentscale.errors import DataError
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")

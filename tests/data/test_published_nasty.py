@@ -12,7 +12,7 @@ import pytest
 from latentscale.data.dates import spreadsheet_days
 from latentscale.data.empty import is_empty
 from latentscale.data.readers import effort, read_csv, read_planned, read_published, reasoning
-from latentscale.data.readers.published_cells import dates, score_cells
+from latentscale.data.readers.published.cells import dates, score_cells
 from latentscale.data.releases import named_release_of_rows
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError

@@ -254,8 +254,7 @@ def judged(draws: int, drift: float) -> Status:
         "rounding": np.array(0.0),
     }
     task = SimpleNamespace(design=SimpleNamespace(use_lineage=False, families=("one", "other")))
-    method = ls.methods.Subsampled(kept=draws)
-    return _judged(shared, [result], (6, 6), method, [task])  # type: ignore[list-item]
+    return _judged(shared, [result], (6, 6), [task])  # type: ignore[list-item]
 
 
 def test_latents_at_a_few_draws_are_not_confirmed() -> None:

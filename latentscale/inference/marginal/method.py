@@ -108,11 +108,10 @@ class MarginalML(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        least = {"starts": 1, "nodes": 3, "draws": 1, "candidates": 2, "iterations": 1}
-        if self.cores is not None:
-            least["cores"] = 1
-        for name, minimum in least.items():
-            self._check_counts(name, least=minimum)
+        self._check_counts("starts", "draws", "iterations")
+        self._check_counts("nodes", least=3)
+        self._check_counts("candidates", least=2)
+        self._check_cores()
         real_number(self.drop, "MarginalML.drop", least=0, most=0.01, error=FitError)
         self._check_choice("covariance", COVARIANCES)
 

@@ -233,7 +233,7 @@ class Subsampled(Method):
             rows[:, where[~common]] = result.pop("latents")
         posterior = whole.to_posterior(points)
         seconds["gather"] = time.perf_counter() - began
-        status = _judged(shared, results, (len(places), len(design.scores.models)), self, tasks)
+        status = _judged(shared, results, (len(places), len(design.scores.models)), tasks)
         chosen = {FAMILIES_CENTRED: False}
         return Draws(posterior, shared.stats, status, seconds, chosen=chosen)
 
@@ -368,7 +368,6 @@ def _judged(
     shared: _SharedDraws,
     results: list[Result],
     sizes: tuple[int, int],
-    method: Subsampled,
     tasks: list[LatentTask],
 ) -> Status:
     """Return the status of the shared draws with what lineages add; sizes of subsample and table.
@@ -379,7 +378,7 @@ def _judged(
         Draws of the shared parameters, and what tasks returned.
     sizes
         Models in the subsample and in the table.
-    method, tasks
+    tasks
         What was run.
     """
     figures = {

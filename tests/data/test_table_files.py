@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from latentscale.data.readers import read_csv, read_table
-from latentscale.data.tables import write_table
+from latentscale.data.table_files import write_table
 from latentscale.errors import DataError
 
 NAMES = ["=1+1", "+a", "-b", "@c", "'=d", "''=e", "'f", "\ttab", "\uff1dwide", "plain", "NA"]

@@ -30,19 +30,18 @@ from latentscale.data.readers.measurements import (
     with_names,
 )
 from latentscale.data.readers.parquet import read_table
-from latentscale.data.readers.published_columns import Roles, roles_of
-from latentscale.data.readers.published_findings import TINY
-from latentscale.data.readers.published_markup import without_markup
-from latentscale.data.readers.published_metrics import refuse_several_metrics
-from latentscale.data.readers.published_models import (
+from latentscale.data.readers.published.columns import Roles, roles_of
+from latentscale.data.readers.published.findings import TINY
+from latentscale.data.readers.published.markup import without_markup
+from latentscale.data.readers.published.models import (
     described,
     published_features,
+    torn_releases,
     with_figures,
 )
-from latentscale.data.readers.published_releases import torn_releases
-from latentscale.data.readers.published_repeats import mixed_settings
-from latentscale.data.readers.published_scores import long_cells, wide_cells
-from latentscale.data.readers.published_sizes import with_sizes_of_names
+from latentscale.data.readers.published.repeats import mixed_settings, refuse_several_metrics
+from latentscale.data.readers.published.scores import long_cells, wide_cells
+from latentscale.data.readers.published.sizes import with_sizes_of_names
 from latentscale.data.readers.tuning import with_types
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError, listed

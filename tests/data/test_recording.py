@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from latentscale.data.recorded import (
+from latentscale.data.recording import (
     Recording,
     half_step,
     inside,

@@ -17,7 +17,7 @@ import xarray as xr
 
 from latentscale.data.columns import is_blank
 from latentscale.data.features.base import FeatureKind
-from latentscale.data.known import INSTRUCT
+from latentscale.data.known_features import INSTRUCT
 from latentscale.data.names import fitted_spelling
 from latentscale.data.problems import Problem, at_cell
 from latentscale.dims import FAMILY, LINEAGE, MODEL
@@ -112,7 +112,7 @@ def assumed_instruct(
 
 
 def _spelling_hint(family: str, fitted: Iterable[str]) -> str:
-    other = fitted_spelling(FAMILY, family, fitted)
+    other = fitted_spelling(family, fitted)
     return "" if other is None else f' (if it is the fitted family "{other}", write that)'
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from latentscale.data.audit import Audit, Finding, Level
-from latentscale.data.declaring import declared_document
+from latentscale.data.feature_declarations import declared_document
 from latentscale.errors import DataError
 from latentscale.markup import counted
 

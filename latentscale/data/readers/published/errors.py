@@ -1,6 +1,6 @@
 """Standard errors of a published table: columns of errors and intervals, half widths in cells.
 
-Numbers of items have columns of their own (`published_items`).
+Numbers of items have columns of their own (`items`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.column_names import is_neither
 from latentscale.data.empty import is_empty
-from latentscale.data.readers.published_cells import (
+from latentscale.data.readers.published.cells import (
     NORMAL_95,
     Floats,
     ScoreCells,
@@ -25,7 +25,7 @@ from latentscale.data.readers.published_cells import (
     is_bare,
     score_cells,
 )
-from latentscale.data.readers.published_columns import (
+from latentscale.data.readers.published.columns import (
     bounds_among,
     is_error,
     is_interval,

@@ -13,7 +13,7 @@ import numpy as np
 
 from latentscale.data.audit import Finding
 from latentscale.data.column_names import begins_as_mean, is_aggregate
-from latentscale.data.readers.published_cells import Floats
+from latentscale.data.readers.published.cells import Floats
 from latentscale.errors import listed
 
 _FEW: Final = 3

@@ -13,8 +13,8 @@ import numpy as np
 
 from latentscale.data.audit import Finding
 from latentscale.data.column_names import without_brackets
-from latentscale.data.readers.published_cells import Floats, ScoreCells
-from latentscale.data.readers.published_columns import scored_by
+from latentscale.data.readers.published.cells import Floats, ScoreCells
+from latentscale.data.readers.published.columns import scored_by
 from latentscale.errors import listed, spelling
 
 _COUNT: Final = re.compile(

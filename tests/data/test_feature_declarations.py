@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from latentscale.cli import main
-from latentscale.data.declaring import feature_of_text, features_of_file
+from latentscale.data.feature_declarations import feature_of_text, features_of_file
 from latentscale.data.features import Feature
 from latentscale.errors import DataError, SpecError
 

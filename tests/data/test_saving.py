@@ -215,7 +215,7 @@ def test_a_table_that_cannot_be_written_leaves_its_old_descriptions(
     def full(*_: object) -> None:
         raise ls.DataError("the disk is full")
 
-    monkeypatch.setattr("latentscale.data.saved.write_table", full)
+    monkeypatch.setattr("latentscale.data.saving.write_table", full)
     with pytest.raises(ls.DataError, match="full"):
         other.save(path)
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before

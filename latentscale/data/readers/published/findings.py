@@ -1,6 +1,6 @@
 """What the reader of published tables says of columns, scales and cells.
 
-What is decided is in `published_scores`; here are its reasons in words.
+What is decided is in `scores`; here are its reasons in words.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import pandas as pd
 from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.dates import shown_dates
-from latentscale.data.readers.published_cells import ScoreCells
-from latentscale.data.readers.published_columns import is_rating
+from latentscale.data.readers.published.cells import ScoreCells
+from latentscale.data.readers.published.columns import is_rating
 from latentscale.data.scales.base import scale_of
 from latentscale.errors import listed
 from latentscale.markup import counted

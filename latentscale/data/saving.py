@@ -12,35 +12,29 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from latentscale.data.audit import Audit
+from latentscale.data.audit_file import AUDIT_ENDING, audit_document, found_once
 from latentscale.data.benchmarks import KNOWN_BENCHMARKS, Benchmark, known_name
 from latentscale.data.empty import EMPTY_CELLS
 from latentscale.data.features.base import Feature
-from latentscale.data.known import features_of
-from latentscale.data.saved_audit import AUDIT_ENDING, audit_document, found_once
-from latentscale.data.tables import (
+from latentscale.data.known_features import features_of
+from latentscale.data.score_table import OF_CELLS, ScoreTable
+from latentscale.data.table_files import (
     NAME_COLUMNS,
     PARQUET_ENDINGS,
     checked_table_path,
     write_table,
 )
-from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import DataError
 from latentscale.files import expanded, is_stream, replacing
-
-if TYPE_CHECKING:
-    from latentscale.data.score_table import ScoreTable
 
 BENCHMARKS_ENDING = ".benchmarks.json"
 FEATURES_ENDING = ".features.json"
 Reading = Callable[[pd.DataFrame, Sequence[Feature], Mapping[str, Benchmark]], Audit]
-_OF_CELLS = {"stderr": "stderr", "n_items": "cell_items"}
-"""Columns of a long table by the variables that they are kept in."""
 
 
 def beside(path: Path, ending: str) -> Path:
@@ -119,32 +113,9 @@ def _is_lost(text: str) -> bool:
 
 def is_wide(scores: ScoreTable) -> bool:
     """Return whether a wide table holds all that scores have of their own."""
-    of_cells = any(name in scores.dataset for name in _OF_CELLS.values())
+    of_cells = any(name in scores.dataset for name in OF_CELLS.values())
     looks_long = {"benchmark", "score"} <= set(scores.benchmarks)
     return not (of_cells or looks_long)
-
-
-def long_table(scores: ScoreTable) -> pd.DataFrame:
-    """Do what `Scores.to_long` does."""
-    wide = scores.to_frame()
-    names = list(scores.benchmarks)
-    data = scores.dataset
-    shape = (len(wide), len(names))
-    columns: dict[str, Any] = {
-        name: wide[name].repeat(len(names)).reset_index(drop=True)
-        for name in wide.columns.drop(names)
-    }
-    columns["benchmark"] = np.tile(np.array(names, dtype=object), len(wide))
-    columns["score"] = data["score"].transpose(MODEL, BENCHMARK).to_numpy().ravel()
-    for column, variable in _OF_CELLS.items():
-        if variable in data:
-            columns[column] = data[variable].transpose(MODEL, BENCHMARK).to_numpy().ravel()
-    table = pd.DataFrame(columns)
-    measured = table["score"].notna().to_numpy()
-    # Rows without a score keep the order of benchmarks, and models that have none.
-    unscored = ~measured.reshape(shape).any(axis=1)
-    unscored[0] = True
-    return table[measured | np.repeat(unscored, len(names))].reset_index(drop=True)
 
 
 def _would_be_taken(name: str, benchmark: Benchmark) -> bool:

@@ -28,6 +28,7 @@ from latentscale.data.empty import is_empty
 from latentscale.markup import counted
 
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 NORMAL_95: Final = 1.96
 """Half width of a normal distribution's central 95% in standard deviations."""
@@ -115,12 +116,12 @@ class ScoreCells(NamedTuple):
     """
 
     values: Floats
-    percent: npt.NDArray[np.bool_]
-    money: npt.NDArray[np.bool_]
+    percent: Bools
+    money: Bools
     half: Floats
     unread: list[int]
     commas: bool = False
-    minutes: npt.NDArray[np.bool_] = np.zeros(0, dtype=bool)
+    minutes: Bools = np.zeros(0, dtype=bool)
     counts: Mapping[int, tuple[int, int]] = MappingProxyType({})
     items: Floats = np.zeros(0)
 

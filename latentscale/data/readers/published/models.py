@@ -12,21 +12,23 @@ import pandas as pd
 from latentscale.data.audit import Finding
 from latentscale.data.empty import is_empty
 from latentscale.data.features import Feature
-from latentscale.data.known import known_features
-from latentscale.data.readers.efforts import UNSTATED, effort_of, reasons_by
+from latentscale.data.known_features import known_features
+from latentscale.data.readers.efforts import SETTINGS, UNSTATED, effort_of, reasons_by
 from latentscale.data.readers.measurements import commonest, name_features, same_names
-from latentscale.data.readers.published_cells import (
+from latentscale.data.readers.model_names import parse_name
+from latentscale.data.readers.published.cells import (
     amounts,
     dates,
     plain_name,
     plain_numbers,
     truths,
 )
-from latentscale.data.readers.published_columns import Roles, counted_in, power_of_ten
-from latentscale.data.readers.published_sizes import active_of_cells, with_totals
+from latentscale.data.readers.published.columns import Roles, counted_in, power_of_ten
+from latentscale.data.readers.published.sizes import active_of_cells, with_totals
 from latentscale.data.readers.size_classes import SIZE_CLASSES
 from latentscale.data.readers.tuning import instruct_of, tuning_of
 from latentscale.data.table import MAX_TOKENS_T
+from latentscale.dims import MODEL
 from latentscale.errors import DataError, listed
 from latentscale.markup import counted, shortened
 
@@ -286,3 +288,34 @@ def _recognised(roles: Roles) -> Finding:
     message = f"read as a published table with {shape}"
     message += f"; columns: {listed(pairs, 20)}." if pairs else "."
     return Finding("info", "columns-recognised", "columns", message)
+
+
+def torn_releases(models: pd.DataFrame) -> list[Finding]:
+    """Name settings of one release, by their names, that differ in a date or another feature.
+
+    A fit takes them for several releases (`latentscale.data.releases`).
+
+    Parameters
+    ----------
+    models
+        One row a model, with family and features.
+    """
+    parsed = [parse_name(name) for name in models["model"]]
+    names = pd.Series([name.version.casefold() for name in parsed], models.index)
+    settings = pd.Series([name.setting for name in parsed], models.index)
+    columns = [name for name in models.columns if name not in (MODEL, *SETTINGS)]
+    shown, differing = [], dict.fromkeys(columns, 0)
+    for _, rows in models.groupby([names, models["family"]], sort=False):
+        apart = [name for name in columns if rows[name].nunique(dropna=False) > 1]
+        if settings[rows.index].nunique() > 1 and apart:  # names alike in all are other uploads
+            shown.append(f"{' and '.join(rows['model'].head(2))} ({', '.join(apart)})")
+            differing.update({name: differing[name] + 1 for name in apart})
+    if not shown:
+        return []
+    where = ", ".join(f"{name} of {count}" for name, count in differing.items() if count)
+    message = (
+        f"settings of {counted(len(shown), 'release')} differ in more than reasoning and effort "
+        f"({where}): {listed(shown, 3)}. A fit takes them for several releases, which then say "
+        "less of one another: give all settings of a release the same cells."
+    )
+    return [Finding("warning", "torn-releases", "rows", message)]

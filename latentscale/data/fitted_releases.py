@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from latentscale.data.assumed import as_text
+from latentscale.data.assumed_values import as_text
 from latentscale.data.audit import Finding
 from latentscale.data.columns import is_blank
 from latentscale.data.features.base import FeatureKind
 from latentscale.data.features.compute import ACTIVE, FLOPS
-from latentscale.data.known import INSTRUCT, features_of, kinds_among
+from latentscale.data.known_features import INSTRUCT, features_of, kinds_among
 from latentscale.data.readers.efforts import SETTINGS
 from latentscale.data.releases import name_without_setting
 from latentscale.dims import FAMILY, MODEL

@@ -1,6 +1,6 @@
 """Markup in the cells of a published table: HTML tags and entities, bold type, repeated headings.
 
-Names of models are cleaned by `published_cells.plain_name`, which also removes medals.
+Names of models are cleaned by `cells.plain_name`, which also removes medals.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 import pandas as pd
 
 from latentscale.data.audit import Finding
-from latentscale.data.readers.published_columns import Roles
+from latentscale.data.readers.published.columns import Roles
 from latentscale.errors import listed
 from latentscale.markup import counted
 

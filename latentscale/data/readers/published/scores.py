@@ -15,13 +15,13 @@ from latentscale.data.benchmarks import Benchmark
 from latentscale.data.column_names import is_neither
 from latentscale.data.readers.benchmark_names import group_of, plain_name
 from latentscale.data.readers.guessing import floor_for
-from latentscale.data.readers.published_cells import (
+from latentscale.data.readers.published.cells import (
     NORMAL_95,
     Floats,
     ScoreCells,
     score_cells,
 )
-from latentscale.data.readers.published_columns import (
+from latentscale.data.readers.published.columns import (
     Roles,
     bounds_among,
     is_in_points,
@@ -30,14 +30,14 @@ from latentscale.data.readers.published_columns import (
     is_rating,
     unit_of_amount,
 )
-from latentscale.data.readers.published_counts import why_not_shares, with_counts
-from latentscale.data.readers.published_errors import (
+from latentscale.data.readers.published.counts import why_not_shares, with_counts, with_points
+from latentscale.data.readers.published.errors import (
     error_columns,
     half_of_rows,
     standard_errors,
     tiny_errors,
 )
-from latentscale.data.readers.published_findings import (
+from latentscale.data.readers.published.findings import (
     left_out_columns,
     odd_cells,
     reasons_in_words,
@@ -45,12 +45,14 @@ from latentscale.data.readers.published_findings import (
     scales_assumed,
     unread_cells,
 )
-from latentscale.data.readers.published_impossible import named_outside, without_impossible
-from latentscale.data.readers.published_items import item_columns, items_of, items_read
-from latentscale.data.readers.published_means import means_among
-from latentscale.data.readers.published_metrics import with_metrics
-from latentscale.data.readers.published_points import with_points
-from latentscale.data.readers.published_signs import with_signs
+from latentscale.data.readers.published.items import item_columns, items_of, items_read
+from latentscale.data.readers.published.means import means_among
+from latentscale.data.readers.published.percentages import (
+    named_outside,
+    with_signs,
+    without_impossible,
+)
+from latentscale.data.readers.published.repeats import with_metrics
 from latentscale.errors import DataError
 
 _RATINGS: Final = (500.0, 5000.0)
