@@ -5,17 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from published_tables import EIGHT as MODELS
+from published_tables import of_eight as table
 
 from latentscale.data.readers import read_checkpoints, read_planned, read_published
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
-MODELS = ("GPT-5.2", "GPT-5", "o3", "Claude Opus 4.5", "Gemini 3 Pro", "Grok 4", "GLM-5", "Kimi K2")
-
-
-def table(**columns: object) -> pd.DataFrame:
-    return pd.DataFrame({"Model": MODELS} | {"GPQA": np.linspace(40.0, 80.0, 8)} | columns)
 
 
 def many(rows: int, column: list[object]) -> pd.DataFrame:

@@ -7,6 +7,9 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from published_tables import FOUR as MODELS
+from published_tables import of_four as table
+from published_tables import said
 
 import latentscale as ls
 from latentscale.data.counts import successes_of
@@ -16,14 +19,9 @@ from latentscale.data.scores import Scores
 from latentscale.errors import DataError
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
-MODELS = ("GPT-5", "o3", "Claude Opus 4.1", "Gemini 2.5 Pro")
 COUNTS = ["28/30", "27/30", "20/30", "25/30"]
 SHARES = [28 / 30, 27 / 30, 20 / 30, 25 / 30]
 DAYS = ["2025-08-07", "2025-04-16", "2025-08-05", "2025-03-25"]
-
-
-def table(**columns: object) -> pd.DataFrame:
-    return pd.DataFrame({"Model": MODELS, "GPQA": [85.7, 83.3, 80.0, 84.0]} | columns)
 
 
 def stated(**columns: object) -> pd.DataFrame:
@@ -32,10 +30,6 @@ def stated(**columns: object) -> pd.DataFrame:
 
 def scored(scores: Scores, name: str) -> list[float]:
     return list(scores.dataset["score"].sel(benchmark=name).values.tolist())
-
-
-def said(scores: Scores, code: str) -> str:
-    return " ".join(finding.message for finding in scores.audit.filter(code))
 
 
 @pytest.mark.parametrize(

@@ -5,17 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from published_tables import of_first as named
 
 import latentscale as ls
 from latentscale.data.readers import read_published, read_scores
 from latentscale.errors import DataError
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
-
-
-def named(**columns: list) -> pd.DataFrame:
-    models = ["gpt-5", "o3", "claude-opus-4", "qwen3-32b", "gpt-4o"]
-    return pd.DataFrame({"Model": models[: len(next(iter(columns.values())))]} | columns)
 
 
 @pytest.mark.parametrize(

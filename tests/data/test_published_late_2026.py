@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from published_tables import EIGHT as MODELS
+from published_tables import of_eight as table
 
 from latentscale.data.column_names import is_neither
 from latentscale.data.orientation import _spoken
@@ -15,11 +17,6 @@ from latentscale.data.readers.published.columns import is_lower
 from latentscale.errors import DataError
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
-MODELS = ("GPT-5.2", "GPT-5", "o3", "Claude Opus 4.5", "Gemini 3 Pro", "Grok 4", "GLM-5", "Kimi K2")
-
-
-def table(**columns: object) -> pd.DataFrame:
-    return pd.DataFrame({"Model": MODELS} | {"GPQA": np.linspace(40.0, 80.0, 8)} | columns)
 
 
 def test_rules_of_dashes_and_dots_are_empty_cells() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from family_specs import family_spec
 from scipy import integrate, stats
 from scipy.special import expit
 
@@ -287,17 +288,6 @@ def test_a_worker_that_was_killed_is_named_with_what_to_do(
     todo: Any = [SimpleNamespace(file=folder)] * 2
     with pytest.raises(FitError, match=f"1 of 2 shards failed; the last: Broken.*{said}"):
         tasks.run_tasks(todo, 2, None, lambda: None)
-
-
-def family_spec(**other: Any) -> ModelSpec:
-    """Return a curve over compute with one skill, whose families are partially pooled."""
-    document: dict[str, Any] = {
-        "name": "families",
-        "covariates": ["log_flops"],
-        "skills": {"count": 1, "identify": {"kind": "anchored", "anchors": ["alpha"]}},
-        "family": {"level": "partial"},
-    }
-    return spec_from_dict(document | other)
 
 
 @pytest.mark.parametrize(
