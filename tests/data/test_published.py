@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from published_tables import of_first as named
 
 import latentscale as ls
 from latentscale.data.readers import read_published, read_scores
 from latentscale.data.readers.published.cells import amounts, dates, score_cells
 from latentscale.errors import DataError, DataWarning
+from tests.data.published_tables import of_first as named
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from published_tables import EIGHT as MODELS
-from published_tables import of_eight as table
 
 from latentscale.data.readers import read_checkpoints, read_planned, read_published
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError
+from tests.data.published_tables import EIGHT as MODELS
+from tests.data.published_tables import of_eight as table
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
 

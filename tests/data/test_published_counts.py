@@ -7,9 +7,6 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from published_tables import FOUR as MODELS
-from published_tables import of_four as table
-from published_tables import said
 
 import latentscale as ls
 from latentscale.data.counts import successes_of
@@ -17,6 +14,9 @@ from latentscale.data.dates import shown_dates
 from latentscale.data.readers import read_planned, read_published
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError
+from tests.data.published_tables import FOUR as MODELS
+from tests.data.published_tables import of_four as table
+from tests.data.published_tables import said
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
 COUNTS = ["28/30", "27/30", "20/30", "25/30"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from published_tables import of_first as named
 
 import latentscale as ls
 from latentscale.data.readers import read_published, read_scores
 from latentscale.errors import DataError
+from tests.data.published_tables import of_first as named
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
 

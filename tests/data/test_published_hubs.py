@@ -7,9 +7,6 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from published_tables import FOUR as MODELS
-from published_tables import of_four as table
-from published_tables import said
 
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.column_names import is_neither
@@ -17,6 +14,9 @@ from latentscale.data.readers import read_planned, read_published
 from latentscale.data.readers.measurements import same_names
 from latentscale.data.readers.tuning import instruct_of, tuning_of
 from latentscale.errors import DataWarning
+from tests.data.published_tables import FOUR as MODELS
+from tests.data.published_tables import of_four as table
+from tests.data.published_tables import said
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
 

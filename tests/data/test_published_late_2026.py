@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from published_tables import EIGHT as MODELS
-from published_tables import of_eight as table
 
 from latentscale.data.column_names import is_neither
 from latentscale.data.orientation import _spoken
@@ -15,6 +13,8 @@ from latentscale.data.readers.guessing import floor_for, guessing
 from latentscale.data.readers.model_names import parse_name
 from latentscale.data.readers.published.columns import is_lower
 from latentscale.errors import DataError
+from tests.data.published_tables import EIGHT as MODELS
+from tests.data.published_tables import of_eight as table
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
 

@@ -8,8 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from published_tables import EIGHT as MODELS
-from published_tables import said
 
 from latentscale.data.dates import spreadsheet_days
 from latentscale.data.empty import is_empty
@@ -18,6 +16,8 @@ from latentscale.data.readers.published.cells import dates, score_cells
 from latentscale.data.releases import named_release_of_rows
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError
+from tests.data.published_tables import EIGHT as MODELS
+from tests.data.published_tables import said
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
 GPQA = np.linspace(40.0, 80.0, 8).round(1)

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from family_specs import family_spec
 from scipy import integrate, stats
 from scipy.special import expit
 
@@ -32,6 +31,7 @@ from latentscale.model.batches import VariableSlices, deal
 from latentscale.model.build import build_design
 from latentscale.model.design import design
 from latentscale.numerics.psis import k_limit
+from tests.inference.family_specs import family_spec
 
 TRIALS = 12.0
 COUNTS = np.array([[3.0, 5.0], [9.0, 11.0], [6.0, 2.0]])

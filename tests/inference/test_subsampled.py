@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from family_specs import family_spec
 from scipy import stats
 from scipy.special import expit
 
@@ -38,6 +37,7 @@ from latentscale.model.batches import VariableSlices, deal
 from latentscale.model.build import build_design
 from latentscale.model.design import design
 from latentscale.posterior.status import Status
+from tests.inference.family_specs import family_spec
 
 COUNTS = np.array([[3.0, 5.0], [9.0, 11.0], [0.0, 1.0]])
 """Successes of three lineages at two benchmarks, of 12 trials each."""

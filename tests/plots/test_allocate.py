@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xarray as xr
-from legend import labelled
 
 from latentscale.analysis.choices.allocate import Allocation
 from latentscale.analysis.choices.budget_line import segment
 from latentscale.analysis.choices.target import Target
 from latentscale.plots import plot_allocation
+from tests.plots.legend import labelled
 
 BUDGETS = (1e21, 1e23)
 

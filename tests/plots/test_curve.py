@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from legend import labelled
 from matplotlib.image import imread
 
 from latentscale.analysis.curves.curves import Curve
 from latentscale.errors import DataError
 from latentscale.plots import plot_curve
+from tests.plots.legend import labelled
 
 
 def _edges(band: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from legend import labelled
 from matplotlib.axes import Axes
 from matplotlib.image import imread
 
 from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.errors import DataError
 from latentscale.plots import plot_forecast
+from tests.plots.legend import labelled
 
 WIDE = pd.DataFrame(
     {

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from legend import labelled
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 
@@ -23,6 +22,7 @@ from latentscale.plots import (
     plot_loadings,
     plot_variance_shares,
 )
+from tests.plots.legend import labelled
 
 BENCHMARKS = ["arc", "a $ and an _", "mmlu"]
 FAMILIES = ["yi", "b $ x_1", "qwen", "opt"]

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from legend import labelled
 from matplotlib.image import imread
 
 from latentscale.analysis.checks.check import FitCheck
@@ -30,6 +29,7 @@ from latentscale.plots import (
     plot_tornado,
 )
 from latentscale.plots.style import Sheet
+from tests.plots.legend import labelled
 
 MODELS = ["f-1b", "f $ 7b", "g-2b"]
 BENCHMARKS = ["arc", "a_b"]
