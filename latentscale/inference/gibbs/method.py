@@ -16,7 +16,7 @@ from latentscale.declare.spec import ModelSpec
 from latentscale.errors import FitError
 from latentscale.inference.gibbs.blocks import GibbsProblem
 from latentscale.inference.gibbs.chain import Chain
-from latentscale.inference.gibbs.kept import Kept, draw_of, posterior_of
+from latentscale.inference.gibbs.draws import Kept, draw_of, posterior_of
 from latentscale.inference.gibbs.problem import problem_of
 from latentscale.inference.method import METHODS, Method
 from latentscale.inference.progress import WorkProgress

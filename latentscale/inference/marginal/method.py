@@ -16,7 +16,7 @@ from latentscale.errors import FitError, listed
 from latentscale.expect import expect
 from latentscale.inference.marginal.information import COVARIANCES, CovarianceKind
 from latentscale.inference.marginal.latents import LatentDraws, draw_latents
-from latentscale.inference.marginal.limits import refuse_other_latents
+from latentscale.inference.marginal.refusals import refuse_other_latents
 from latentscale.inference.method import METHODS, Method
 from latentscale.markup import call_text
 from latentscale.model.design import Design, design

@@ -18,7 +18,7 @@ from latentscale.engine.compile import compile_prior
 from latentscale.engine.density import LogDensity
 from latentscale.errors import FitError
 from latentscale.inference.method import METHODS, Method
-from latentscale.inference.partitioned.engine import (
+from latentscale.inference.partitioned.refusals import (
     check_engine,
     made_folder,
     refuse_sizes,

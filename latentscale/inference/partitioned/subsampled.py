@@ -15,13 +15,13 @@ from latentscale.declare.spec import ModelSpec
 from latentscale.dims import CHAIN, DRAW
 from latentscale.errors import FitError, listed
 from latentscale.inference.method import METHODS, Method, method_of
-from latentscale.inference.partitioned.engine import (
+from latentscale.inference.partitioned.lineages import Places, subsample
+from latentscale.inference.partitioned.refusals import (
     check_engine,
     made_folder,
     refuse_sizes,
     refuse_specs,
 )
-from latentscale.inference.partitioned.lineages import Places, subsample
 from latentscale.inference.partitioned.shard import Floats, units_of_latents
 from latentscale.inference.partitioned.tasks import (
     Result,
