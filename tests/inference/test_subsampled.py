@@ -14,7 +14,7 @@ from scipy import stats
 from scipy.special import expit
 
 import latentscale as ls
-from latentscale.declare import ModelSpec, spec_from_dict
+from latentscale.declare import spec_from_dict
 from latentscale.errors import FitError, SpecError
 from latentscale.inference.partitioned import tasks
 from latentscale.inference.partitioned.lineages import lineage_of_models, needed, subsample
@@ -37,6 +37,7 @@ from latentscale.model.batches import VariableSlices, deal
 from latentscale.model.build import build_design
 from latentscale.model.design import design
 from latentscale.posterior.status import Status
+from tests.inference.family_specs import family_spec
 
 COUNTS = np.array([[3.0, 5.0], [9.0, 11.0], [0.0, 1.0]])
 """Successes of three lineages at two benchmarks, of 12 trials each."""
@@ -162,17 +163,6 @@ def test_drift_is_the_largest_change_in_standard_errors() -> None:
     wanted = [max(abs(stats.ttest_1samp(own, 0).statistic) for own in unit) for unit in units]
     assert min(wanted) > 4  # both faults were put there
     np.testing.assert_allclose(_drift(middle, end, present), wanted, rtol=1e-10)
-
-
-def family_spec(**other: Any) -> ModelSpec:
-    """Return a curve over compute with one skill, whose families are partially pooled."""
-    document: dict[str, Any] = {
-        "name": "families",
-        "covariates": ["log_flops"],
-        "skills": {"count": 1, "identify": {"kind": "anchored", "anchors": ["alpha"]}},
-        "family": {"level": "partial"},
-    }
-    return spec_from_dict(document | other)
 
 
 def test_a_subsample_has_whole_lineages_and_what_shared_parameters_need(known: Any) -> None:

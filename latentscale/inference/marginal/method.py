@@ -16,7 +16,7 @@ from latentscale.errors import FitError, listed
 from latentscale.expect import expect
 from latentscale.inference.marginal.information import COVARIANCES, CovarianceKind
 from latentscale.inference.marginal.latents import LatentDraws, draw_latents
-from latentscale.inference.marginal.limits import refuse_other_latents
+from latentscale.inference.marginal.refusals import refuse_other_latents
 from latentscale.inference.method import METHODS, Method
 from latentscale.markup import call_text
 from latentscale.model.design import Design, design
@@ -121,17 +121,13 @@ class MarginalML(Method):
 
         Parameters
         ----------
-        spec, design
-            The model, and its constants on a table, as ``fit.design`` has them.
-        seed
-            Seed of the random numbers; the same seed gives the same draws, as `fit` says.
-        progress
-            Whether to show progress.
+        spec, design, seed, progress
+            As for `Method.draw`.
 
         Returns
         -------
         Draws
-            Posterior with dims (chain, draw, ...), sampling statistics, status and seconds.
+            As `Method.draw` returns.
 
         Raises
         ------

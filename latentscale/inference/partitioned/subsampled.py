@@ -15,13 +15,13 @@ from latentscale.declare.spec import ModelSpec
 from latentscale.dims import CHAIN, DRAW
 from latentscale.errors import FitError, listed
 from latentscale.inference.method import METHODS, Method, method_of
-from latentscale.inference.partitioned.engine import (
+from latentscale.inference.partitioned.lineages import Places, subsample
+from latentscale.inference.partitioned.refusals import (
     check_engine,
     made_folder,
     refuse_sizes,
     refuse_specs,
 )
-from latentscale.inference.partitioned.lineages import Places, subsample
 from latentscale.inference.partitioned.shard import Floats, units_of_latents
 from latentscale.inference.partitioned.tasks import (
     Result,
@@ -170,17 +170,13 @@ class Subsampled(Method):
 
         Parameters
         ----------
-        spec, design
-            The model, and its constants on a table, as ``fit.design`` has them.
-        seed
-            Seed of the random numbers; the same seed gives the same draws, as `fit` says.
-        progress
-            Whether to show progress.
+        spec, design, seed, progress
+            As for `Method.draw`.
 
         Returns
         -------
         Draws
-            Posterior with dims (chain, draw, ...), sampling statistics, status and seconds.
+            As `Method.draw` returns.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Commands that run a model: resume, simulate, backtest."""
+"""The commands on how far fits can be trusted: diagnose, compare, backtest."""
 
 from __future__ import annotations
 
@@ -10,23 +10,33 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from latentscale.cli.console import say, warn
-from latentscale.cli.inputs import scores_of
+from latentscale.cli.fits import AUTO, suited
+from latentscale.cli.inputs import fits_by_name, loaded, scores_of
 from latentscale.cli.methods import MethodName, Settings, chosen_method
 from latentscale.cli.options import (
     BenchmarksFile,
     Features,
     FeaturesFile,
-    FitOut,
+    FigureOut,
+    FitFile,
+    Fits,
     Prob,
     Published,
     ScoresFile,
+    SecondTableOut,
     Seed,
     TableOut,
     Verbose,
+    existing_fit,
 )
-from latentscale.cli.output import announce, print_table, save_fit, save_scores, save_table
-from latentscale.cli.suiting import AUTO, suited
+from latentscale.cli.output import (
+    announce,
+    finish,
+    print_table,
+    save_table,
+)
 from latentscale.dims import DEFAULT_PROB
+from latentscale.errors import DataError
 from latentscale.markup import counted
 
 if TYPE_CHECKING:
@@ -48,64 +58,41 @@ _USUAL: Final[dict[str, Any]] = {"--seen": 1, "--folds": 5}
 """Options of schemes where none is given: Maia Polo et al. 2024 let one member be seen, and five
 folds are the usual number."""
 
-_Spec = Annotated[str, typer.Option("--spec", help="A shipped spec, or the path of a TOML file.")]
 
+def diagnose(fit_file: FitFile, verbose: Verbose = False) -> None:
+    """Say whether a fit can be believed.
 
-def resume(
-    folder: Annotated[
-        Path,
-        typer.Argument(
-            metavar="RUN", help="Folder that `latentscale fit --set store=RUN` wrote its draws to."
-        ),
-    ],
-    draws: Annotated[
-        int | None,
-        typer.Option(
-            "--draws",
-            help="Kept draws of each chain in the end; as many as were asked for if not given.",
-        ),
-    ] = None,
-    out: FitOut = Path("fit.nc"),
-    verbose: Verbose = False,
-) -> None:
-    """Go on with a run that was stopped, and save the fit.
-
-    NUTS wrote its draws to the folder as they came. Draws in it stay as they are. Ctrl-C while
-    chains are sampled keeps the draws so far.
+    If not, it also says what to do. The exit code is 0 if the draws pass and 1 if they do not,
+    so that a script can stop there.
     """
     import latentscale as ls
 
-    announce([out])
-    result = ls.resume(folder.expanduser(), draws=draws)
-    save_fit(result, out)
+    diagnosis = ls.diagnose(ls.load(fit_file))
+    for line in (diagnosis.headline, *(f"  - {line}" for line in diagnosis.advice), ""):
+        say(line)
+    print_table(diagnosis.table(), "{:.3f}".format)
+    if not diagnosis.passed:
+        raise typer.Exit(1)
 
 
-def simulate(
-    spec: _Spec = "latentscale",
-    scores: ScoresFile = None,
-    feature: Features = None,
-    features: FeaturesFile = None,
-    benchmarks: BenchmarksFile = None,
-    published: Published = False,
-    out: TableOut = None,
+def compare(
+    fits: Fits,
+    out: FigureOut = None,
+    csv: SecondTableOut = None,
     seed: Seed = 0,
     verbose: Verbose = False,
 ) -> None:
-    """Draw parameters from a spec's prior, and a table of scores from them.
+    """Compare fits of the same scores by their leave-one-out densities.
 
-    Models, covariates and which cells are measured are those of the table given; its scores are
-    replaced. Without --out the table's benchmarks are summarised.
+    The table holds each model's log density, its difference from the best with a standard error,
+    its weight in a stacked forecast, and the scores whose Pareto k is too high.
     """
     import latentscale as ls
 
-    announce([out], inputs=[scores, features, benchmarks], models=True)
-    table = scores_of(scores, published, feature, features, benchmarks)
-    simulated = ls.simulate(ls.load_spec(spec), table, seed=seed)
-    if out is not None:
-        save_scores(simulated.scores, out)
-        return
-    say(f"{simulated.scores!r}")
-    print_table(simulated.scores.benchmark_table(), "{:.4g}".format, empty="")
+    paths = {name: existing_fit(path) for name, path in fits_by_name(fits).items()}
+    announce([out, csv], inputs=list(paths.values()))
+    result = ls.compare({name: loaded(path) for name, path in paths.items()}, seed=seed)
+    finish(result, table=csv, figure=out)
 
 
 def backtest(
@@ -237,7 +224,6 @@ def _folds(scores: Scores, scheme: str, asked: Mapping[str, Any], seed: int) -> 
         not given.
     """
     from latentscale.analysis import folds
-    from latentscale.errors import DataError
     from latentscale.validate import choice
 
     choice(scheme, "--scheme", _SCHEMES, error=DataError)
@@ -269,7 +255,6 @@ def _with_given(
         If the scheme hides single cells and not models, or no model has more scores.
     """
     from latentscale.analysis import folds
-    from latentscale.errors import DataError
     from latentscale.validate import whole_number
 
     whole_number(given, "--given", least=0, error=DataError)

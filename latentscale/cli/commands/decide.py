@@ -1,4 +1,4 @@
-"""The commands that ask what a fit or a prior means: skills, allocate, elicit."""
+"""The commands on skills, budgets and priors: skills, align, allocate, elicit."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from latentscale.cli.options import (
     Prob,
     SecondTableOut,
     Verbose,
+    fit_output,
     probability,
 )
-from latentscale.cli.output import announce, print_table, save_figure, save_table
+from latentscale.cli.output import announce, finish, print_table, save_figure, save_table
 from latentscale.dims import DEFAULT_PROB
 
 if TYPE_CHECKING:
@@ -46,6 +47,49 @@ def skills(
         from latentscale.plots import plot_loadings
 
         save_figure(plot_loadings(fitted_skills), out)
+
+
+def align(
+    fit_file: FitFile,
+    rotation: Annotated[
+        str | None,
+        typer.Option(
+            "--rotation",
+            help="How the common loadings are rotated, such as varimax or oblimin; an unknown "
+            "name is answered with all. Principal axes if none.",
+        ),
+    ] = None,
+    match: Annotated[
+        str, typer.Option("--match", help="How draws are matched: rotation or permutation.")
+    ] = "rotation",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FIT.nc", help="Aligned fit to write.", callback=fit_output),
+    ] = None,
+    csv: SecondTableOut = None,
+    prob: Prob = DEFAULT_PROB,
+    verbose: Verbose = False,
+) -> None:
+    """Give the skills of every draw the same meaning, and save the aligned fit.
+
+    For fits whose skills are free to rotate. The table holds the aligned loadings; other commands,
+    such as `latentscale skills`, take the aligned fit.
+    """
+    import latentscale as ls
+    from latentscale.analysis.skills.rotations import rotations_by_name
+    from latentscale.errors import SpecError
+    from latentscale.validate import choice
+
+    kinds = rotations_by_name()
+    if rotation is not None:
+        choice(rotation, "--rotation", kinds, error=SpecError)
+    announce([out, csv], inputs=[fit_file])
+    turned = None if rotation is None else kinds[rotation]()
+    result = ls.align(loaded(fit_file), match=match, rotation=turned)  # type: ignore[arg-type]
+    finish(result, prob=prob, table=csv)
+    if out is not None:
+        result.fit.save(out)
+        say(f"wrote {out}")
 
 
 def allocate(

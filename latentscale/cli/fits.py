@@ -1,4 +1,4 @@
-"""A fit for a command that takes a fit or scores: read from its file, or made on the spot."""
+"""What commands fit to scores: the spec that suits a table, and a fit of the table."""
 
 from __future__ import annotations
 
@@ -10,27 +10,42 @@ from typing import TYPE_CHECKING, Final
 
 from latentscale.cli.console import say, warn, with_options
 from latentscale.cli.methods import chosen_method
-from latentscale.cli.options import FIT_ENDING
 from latentscale.cli.stops import saving
-from latentscale.cli.suiting import suited
 from latentscale.errors import DataWarning
 
 if TYPE_CHECKING:
     from latentscale.data.scores import Scores
+    from latentscale.declare.spec import ModelSpec
     from latentscale.inference.method import Method
     from latentscale.posterior.fit import Fit
 
 AUTO: Final = "auto"
-"""NUTS, or ADVI for many models."""
+"""The choice by the table: of a spec by `latentscale.model.spec_for`; of a method NUTS, or ADVI for
+many models."""
 MANY_MODELS: Final = 500
 """Above so many models "auto" is ADVI: NUTS takes about a minute for every hundred models."""
 BATCH: Final = 500
 """Models that a step of ADVI looks at in such a table."""
 
 
-def is_fit(path: Path) -> bool:
-    """Return whether a path is named as a fit."""
-    return path.suffix.lower() == FIT_ENDING
+def suited(name: str, scores: Scores) -> ModelSpec:
+    """Return a spec for a table as `latentscale.spec_for` does, and print the reasons.
+
+    Parameters
+    ----------
+    name
+        A shipped spec, the path of a TOML file, or `AUTO`.
+    scores
+        The table.
+    """
+    import latentscale as ls
+
+    choice = ls.spec_for(scores, name)
+    if choice.reasons:
+        say(with_options("\n".join(choice.reasons)))
+    if name == AUTO:
+        say("--spec names another spec")
+    return choice.spec
 
 
 def fit_of_scores(

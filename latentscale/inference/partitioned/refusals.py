@@ -1,4 +1,4 @@
-"""What methods that work shard by shard ask of their settings, of a spec and of a table."""
+"""What methods that work shard by shard refuse: settings, folders, specs and tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from latentscale.declare.spec import ModelSpec
 from latentscale.errors import FitError, SpecError
-from latentscale.expect import checked_workers, expect_path
+from latentscale.expect import checked_cluster, checked_workers, expect_path
 from latentscale.files import expanded, reason, writable_path
 from latentscale.inference.method import Method
 
@@ -21,11 +21,8 @@ def check_engine(method: Method) -> None:
     """Refuse workers, an address and a folder that cannot be; make the folder's path absolute."""
     name, settings = type(method).__name__, vars(method)
     checked_workers(settings["workers"])
-    cluster, folder = settings["cluster"], settings["folder"]
-    if cluster is not None and not isinstance(cluster, str):
-        raise FitError(
-            f'{name}.cluster must be an address, such as "tcp://10.0.0.1:8786"; got {cluster!r}.'
-        )
+    checked_cluster(settings["cluster"], f"{name}.cluster")
+    folder = settings["folder"]
     if folder is not None:
         expect_path(folder, f"{name}.folder")
         path = expanded(folder, FitError).absolute()  # workers may run in another folder
