@@ -14,8 +14,8 @@ from latentscale.data.benchmarks import Benchmark
 from latentscale.data.feature_declarations import features_of_file
 from latentscale.data.features.base import Feature
 from latentscale.data.frames import AnyFrame, as_pandas, is_frame
+from latentscale.data.readers.benchmark_names import match_benchmarks
 from latentscale.data.readers.benchmarks import read_benchmarks
-from latentscale.data.readers.names import match_benchmarks
 from latentscale.data.readers.parquet import read_table
 from latentscale.data.readers.published.read import is_published, read_published
 from latentscale.data.readers.sources import reader_of_path, reader_of_table

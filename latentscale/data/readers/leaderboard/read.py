@@ -18,8 +18,13 @@ from latentscale.data.features.base import Feature
 from latentscale.data.frames import AnyFrame, as_pandas
 from latentscale.data.problems import refuse_repeated
 from latentscale.data.readers.cells import to_numbers, without_categoricals
-from latentscale.data.readers.flags import UNREAD, FlaggedReading, truth_of, without_flagged
-from latentscale.data.readers.leaderboard_models import completed, with_guessed_families
+from latentscale.data.readers.leaderboard.flags import (
+    UNREAD,
+    FlaggedReading,
+    truth_of,
+    without_flagged,
+)
+from latentscale.data.readers.leaderboard.models import completed, with_guessed_families
 from latentscale.data.readers.metadata import scores_with_metadata
 from latentscale.data.readers.parquet import read_table
 from latentscale.data.readers.tuning import TUNING, instruct_of, tuning_of
