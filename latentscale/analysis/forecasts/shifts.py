@@ -14,6 +14,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from latentscale.analysis.forecasts.directions import Cells, Directions, directions
+from latentscale.analysis.forecasts.elimination import division_of
 from latentscale.analysis.forecasts.groups import Group, fitted_group
 from latentscale.analysis.forecasts.latents import (
     Floats,
@@ -171,8 +172,10 @@ def _in_blocks(effects: SharedEffects, cells: Cells, draws: xr.Dataset) -> Direc
     per_model = np.bincount(cells.model, minlength=len(effects.factors))
     each = int((per_model**2).sum()) + len(per_model) * width * skills + width**2
     each += effects.size * len(cells.new_row) * skills
+    division = division_of(effects)
+    each += division.numbers(effects)
     blocks = [
-        directions(effects.at(some), cells, draws)
+        directions(effects.at(some), division, cells, draws)
         for some in parts(draws.sizes[SAMPLE], each, _BLOCK)
     ]
     return Directions(
