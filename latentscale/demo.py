@@ -22,7 +22,7 @@ from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.forecasts.predict import predict
 from latentscale.data.datasets import open_llm_leaderboard
 from latentscale.data.scores import Scores
-from latentscale.data.tables import write_table
+from latentscale.data.table_files import write_table
 from latentscale.declare.io import load_spec
 from latentscale.dims import (
     BENCHMARK,
@@ -166,7 +166,7 @@ def run_demo(
     aside = built_on(scores, hidden)
     measured = scores.select(models=hidden)
     train = scores.without([*hidden, *aside])
-    echo(_opening(scores, train, hidden, aside))
+    echo(_opening(scores, hidden, aside))
     runs = {}
     for name in (SPEC, BASELINE):
         echo(f"\nFitting {name} to {len(train.models)} models, {train.n_observed} scores")
@@ -379,7 +379,7 @@ def _curve_figure(result: Fit, measured: Scores) -> Sheet:
     return plot_curve(curve, hidden=hidden, floors=floors)
 
 
-def _opening(scores: Scores, train: Scores, hidden: tuple[str, ...], aside: tuple[str, ...]) -> str:
+def _opening(scores: Scores, hidden: tuple[str, ...], aside: tuple[str, ...]) -> str:
     return "\n".join(
         [
             f"Data: Open LLM Leaderboard, {len(scores.models)} models, "

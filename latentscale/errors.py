@@ -128,24 +128,21 @@ def spelling(name: str, *, keep_numbers_apart: bool = False) -> str:
     return text.replace(" ", "")
 
 
-def spellings(names: Sequence[str], *, keep_numbers_apart: bool = False) -> list[str]:
-    """Return what `spelling` gives for each of many names; of a million in about a second.
+def spellings(names: Sequence[str]) -> list[str]:
+    """Return the `spelling` of many names, numbers kept apart; of a million in about a second.
 
     Parameters
     ----------
     names
         Names without NUL characters.
-    keep_numbers_apart
-        As for `spelling`.
     """
     if not all(map(str.isascii, names)):
-        return [spelling(name, keep_numbers_apart=keep_numbers_apart) for name in names]
+        return [spelling(name, keep_numbers_apart=True) for name in names]
     if not names:
         return []
     # One text of all names: in ASCII the separators are few, and normalisation changes nothing.
     text = "\0".join(names).lower().translate(_ASCII_SEPARATORS)
-    if keep_numbers_apart:
-        text = re.sub(r"(?<=\d) +(?=\d)", ".", text)
+    text = re.sub(r"(?<=\d) +(?=\d)", ".", text)
     return text.replace(" ", "").split("\0")
 
 

@@ -156,6 +156,21 @@ def expect_path(path: object, name: str) -> None:
         raise FitError(f"{name} must be a path, text or a pathlib.Path; got {shown(path)}.")
 
 
+def checked_cluster(cluster: object, name: str = "cluster") -> str | None:
+    """Return the address of a dask.distributed scheduler, or None.
+
+    Raises
+    ------
+    FitError
+        If it is anything else.
+    """
+    if cluster is not None and not isinstance(cluster, str):
+        raise FitError(
+            f'{name} must be an address, such as "tcp://10.0.0.1:8786"; got {cluster!r}.'
+        )
+    return cluster
+
+
 def checked_workers(workers: object) -> int:
     """Return a number of processes, a whole number of at least 1.
 

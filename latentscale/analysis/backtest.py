@@ -19,10 +19,9 @@ from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.analysis.forecasts.refusals import of_unknown_level, without_features
 from latentscale.analysis.forecasts.unused import warn_of_unused_features
 from latentscale.analysis.tools.fold import Fold, folds_of
-from latentscale.analysis.tools.fold_files import checked_folder, fold_file, run_key
+from latentscale.analysis.tools.refit_files import checked_folder, fold_file, run_key
 from latentscale.analysis.tools.refits import (
     Refit,
-    checked_cluster,
     in_one_process,
     refuse_store,
     run_refits,
@@ -30,7 +29,7 @@ from latentscale.analysis.tools.refits import (
 )
 from latentscale.analysis.tools.units import with_scales
 from latentscale.data.covariates import missing_features
-from latentscale.data.recorded import pull_inside
+from latentscale.data.recording import pull_inside
 from latentscale.data.scaling import is_bounded, without_standards
 from latentscale.data.scores import Scores
 from latentscale.declare.spec import ModelSpec
@@ -43,7 +42,7 @@ from latentscale.dims import (
     interval_quantiles,
 )
 from latentscale.errors import FitError, FitWarning, listed
-from latentscale.expect import checked_workers, expect
+from latentscale.expect import checked_cluster, checked_workers, expect
 from latentscale.inference.method import Method
 from latentscale.inference.nuts.method import NUTS
 from latentscale.inference.run import fit

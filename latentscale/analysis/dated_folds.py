@@ -13,8 +13,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from latentscale.analysis.tools.fold import Fold, folds_of
-from latentscale.analysis.tools.hiding import check_count
+from latentscale.analysis.tools.fold import Fold, check_count, folds_of
 from latentscale.data.dates import as_date
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, MODEL, checked_seed

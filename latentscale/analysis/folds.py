@@ -9,14 +9,16 @@ import numpy as np
 import pandas as pd
 
 from latentscale.analysis.dated_folds import after, chronological, with_given
-from latentscale.analysis.tools.fold import Fold, as_folds, folds_of
-from latentscale.analysis.tools.hiding import (
+from latentscale.analysis.tools.fold import (
     MOST_FOLDS,
+    Fold,
+    as_folds,
     at_least_one,
     by_size,
     check_count,
     check_share,
     dealt,
+    folds_of,
     hiding,
     measured_cells,
     spared,

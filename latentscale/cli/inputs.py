@@ -71,7 +71,7 @@ def scores_of(
         of that.
     """
     import latentscale as ls
-    from latentscale.data.declaring import stated_features
+    from latentscale.data.feature_declarations import stated_features
     from latentscale.data.readers import read_benchmarks, read_scores
 
     if path is None and benchmarks is not None:

@@ -22,6 +22,11 @@ FIT_ENDING: Final = ".nc"
 """How files of fits are named."""
 
 
+def is_fit(path: Path) -> bool:
+    """Return whether a path is named as a fit."""
+    return path.suffix.lower() == FIT_ENDING
+
+
 def fit_or_source(path: Path) -> Path:
     """Return the path of a fit, or of scores, which may be a pipe.
 
@@ -31,9 +36,7 @@ def fit_or_source(path: Path) -> Path:
         If it is a fit and a pipe.
     """
     path = expanded(path, DataError)
-    if path.suffix.lower() == FIT_ENDING and is_stream(path):
-        raise FitError(f"{path}: a pipe or device; a fit is read from a file. Give its path.")
-    return path
+    return existing_fit(path) if is_fit(path) else path
 
 
 def probability(prob: float) -> float:
@@ -78,7 +81,7 @@ def table_output(path: Path | None) -> Path | None:
     """
     if path is None:
         return None
-    from latentscale.data.tables import checked_table_path
+    from latentscale.data.table_files import checked_table_path
 
     return checked_table_path(writable_path(path, DataError))
 
@@ -114,6 +117,12 @@ FitFile = Annotated[
     Path,
     typer.Argument(
         metavar="FIT.nc", help="A fit that `latentscale fit` wrote.", callback=existing_fit
+    ),
+]
+Fits = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="[NAME=]FIT.nc", help="Two fits or more; the name is the file's if none is given."
     ),
 ]
 FitOrSource = Annotated[

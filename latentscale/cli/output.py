@@ -89,7 +89,7 @@ def print_table(table: pd.DataFrame, form: Callable[[float], str], empty: str = 
 
 def save_table(table: pd.DataFrame, path: Path, what: str = "rows") -> None:
     """Write a table and say so."""
-    from latentscale.data.tables import quoted, write_table
+    from latentscale.data.table_files import quoted, write_table
 
     written = f"wrote {path}: {len(table)} {what}"
     if path == SCREEN and sys.stdout is not None:  # which the shell may be appending to a file
@@ -102,7 +102,7 @@ def save_table(table: pd.DataFrame, path: Path, what: str = "rows") -> None:
 
 def save_scores(scores: Scores, path: Path) -> None:
     """Write a table of scores, with what belongs beside it, and say so."""
-    from latentscale.data.saved import is_wide
+    from latentscale.data.saving import is_wide
 
     if path == SCREEN:
         save_table(scores.to_frame() if is_wide(scores) else scores.to_long(), path)

@@ -14,7 +14,7 @@ from latentscale.data.benchmarks import Benchmark, resolve
 from latentscale.data.checks import dataset_findings
 from latentscale.data.features.base import Feature
 from latentscale.data.frames import AnyFrame
-from latentscale.data.known import (
+from latentscale.data.known_features import (
     INSTRUCT,
     UNSTATED,
     declared,

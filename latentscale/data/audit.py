@@ -11,7 +11,7 @@ import pandas as pd
 
 from latentscale.dims import DEFAULT_PROB
 from latentscale.errors import DataWarning, listed
-from latentscale.markup import data_table, fitted_text
+from latentscale.markup import counted, data_table, fitted_text
 from latentscale.result import was_attribute
 
 Level = Literal["info", "warning"]
@@ -66,8 +66,7 @@ class Audit:
         return len(self.findings)
 
     def __repr__(self) -> str:
-        count = len(self.findings)
-        head = f"Audit({count} finding{'' if count == 1 else 's'}, {len(self.warnings)} to check)"
+        head = f"Audit({counted(len(self), 'finding')}, {len(self.warnings)} to check)"
         return fitted_text(
             [head, *(f"  {finding.level}, {finding.where}: {finding.message}" for finding in self)]
         )

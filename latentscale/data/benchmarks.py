@@ -255,7 +255,8 @@ _ALIASES: Final[Mapping[str, str]] = {
 }
 
 
-def _squeezed(name: str) -> str:
+def squeezed(name: str) -> str:
+    """Return the letters and figures of a name, in small letters."""
     return re.sub(r"[\W_]+", "", name.casefold())
 
 
@@ -264,12 +265,12 @@ def known_name(name: str) -> str | None:
 
     Case, spaces, hyphens and underscores are looked past; the name itself is never changed.
     """
-    by_squeezed = {_squeezed(known): known for known in KNOWN_BENCHMARKS} | dict(_ALIASES)
-    squeezed = _squeezed(name)
-    if squeezed in by_squeezed:
-        return by_squeezed[squeezed]
-    close = get_close_matches(squeezed, by_squeezed, n=1, cutoff=0.88)
-    return by_squeezed[close[0]] if close else None
+    names = {squeezed(known): known for known in KNOWN_BENCHMARKS} | dict(_ALIASES)
+    letters = squeezed(name)
+    if letters in names:
+        return names[letters]
+    close = get_close_matches(letters, names, n=1, cutoff=0.88)
+    return names[close[0]] if close else None
 
 
 def resolve(

@@ -10,10 +10,10 @@ import numpy as np
 import xarray as xr
 
 from latentscale.data.audit import Finding
-from latentscale.data.copied import copied_scores
+from latentscale.data.copied_benchmarks import copied_scores
 from latentscale.data.features.base import ESTIMATED
 from latentscale.data.floors import floor_findings
-from latentscale.data.known import features_of
+from latentscale.data.known_features import features_of
 from latentscale.data.names import names_like_empty_cells, similar_names
 from latentscale.data.odd_models import odd_model_findings
 from latentscale.data.orientation import orientation_findings
@@ -188,7 +188,7 @@ def _undisclosed(dataset: xr.Dataset) -> list[Finding]:
         empty = np.isnan(dataset[variable].to_numpy())
         if empty.any() and not empty.all():
             unknown = dataset[MODEL].to_numpy()[empty]
-            rows = "1 row has" if len(unknown) == 1 else f"{len(unknown)} rows have"
+            rows = counted(len(unknown), "row has", "rows have")
             message = f"{rows} no {what}: {listed(unknown)}."
             findings.append(
                 Finding("info", code, column, f"{message} {_PARAMETERS}")

@@ -14,7 +14,12 @@ import xarray as xr
 
 from latentscale.data.features.base import Feature, FeatureKind, Floats
 from latentscale.data.features.category import Category
-from latentscale.data.known import features_of, kind_of_feature, kinds_among, known_features
+from latentscale.data.known_features import (
+    features_of,
+    kind_of_feature,
+    kinds_among,
+    known_features,
+)
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, CATEGORY_LEVEL, COVARIATE, FAMILY, LINEAGE, MODEL
 from latentscale.errors import DataError, SpecError, listed, nearest

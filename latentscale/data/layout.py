@@ -11,12 +11,12 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from latentscale.data.audit import Finding
-from latentscale.data.benchmarks import KNOWN_BENCHMARKS
+from latentscale.data.benchmarks import KNOWN_BENCHMARKS, squeezed
 from latentscale.data.column_names import is_aggregate, is_neither
 from latentscale.data.dates import shown_dates
 from latentscale.data.features.base import Feature
 from latentscale.data.frames import AnyFrame, as_pandas
-from latentscale.data.known import known_features
+from latentscale.data.known_features import known_features
 from latentscale.data.problems import Problem, at_column, fail
 from latentscale.errors import DataError, listed
 from latentscale.validate import UNSTORABLE_RULE, unstorable
@@ -257,13 +257,9 @@ def _error_of(name: str, names: Iterable[str]) -> str | None:
     match = _ERRORS.fullmatch(name.casefold())
     if match is None:
         return None
-    of = _squeezed(match[1] or match[2] or "")
-    others = (other for other in names if other != name and _squeezed(other) == of)
+    of = squeezed(match[1] or match[2] or "")
+    others = (other for other in names if other != name and squeezed(other) == of)
     return next(others, None) if of else None
-
-
-def _squeezed(name: str) -> str:
-    return re.sub(r"[\W_]+", "", name.casefold())
 
 
 def _misspelt_column(name: str, present: Iterable[str]) -> str | None:

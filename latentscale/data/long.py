@@ -13,7 +13,7 @@ import pandas as pd
 from latentscale.data.audit import Finding
 from latentscale.data.columns import as_objects, read_names, read_numbers
 from latentscale.data.features.base import Feature
-from latentscale.data.known import known_features
+from latentscale.data.known_features import known_features
 from latentscale.data.layout import METADATA, REQUIRED, own_columns
 from latentscale.data.measured import (
     MEASURED,

@@ -10,11 +10,11 @@ import pandas as pd
 
 from latentscale.data.audit import Finding
 from latentscale.data.columns import as_objects, read_names, read_numbers
-from latentscale.data.copies import copies_text, without_copies
 from latentscale.data.frames import AnyFrame, as_pandas
 from latentscale.data.problems import Problem, at_cells, at_column, numbered
 from latentscale.data.scales.base import Scale
 from latentscale.data.scales.fraction import FRACTION
+from latentscale.data.sources import copies_text, without_copies
 from latentscale.data.table import Table
 from latentscale.errors import listed, nearest
 from latentscale.markup import counted

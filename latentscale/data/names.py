@@ -11,6 +11,7 @@ from latentscale.data.audit import EXAMPLES, Finding
 from latentscale.data.empty import is_empty
 from latentscale.dims import FAMILY, LINEAGE, MODEL
 from latentscale.errors import DataWarning, listed, spellings
+from latentscale.markup import counted
 
 _HOW: Final = "only in case, accents, look-alike characters, spaces, dots, dashes or underscores"
 _TAKEN_AS: Final = {
@@ -56,7 +57,7 @@ def similar_names(
             else:
                 continue
             alike_families.update(group if variable == FAMILY else ())
-        texts = [*_all_unlike_fitted(variable, unlike_fitted), *_all_alike(variable, alike)]
+        texts = [*_all_unlike_fitted(variable, unlike_fitted), *_all_alike(alike)]
         findings += [Finding("warning", "similar-names", variable, text) for text in texts]
     return findings
 
@@ -74,7 +75,7 @@ def names_like_empty_cells(names: Mapping[str, Iterable[str]]) -> list[Finding]:
         for name, count in Counter(given).items():
             if not name or not is_empty(name):
                 continue
-            rows = "1 row has" if count == 1 else f"{count} rows have"
+            rows = counted(count, "row has", "rows have")
             message = (
                 f'{rows} the name "{name}", which often means an empty cell; it is taken as a '
                 f"{variable} of that name. If it means none, leave the cell empty."
@@ -96,7 +97,7 @@ def _all_unlike_fitted(variable: str, pairs: Sequence[tuple[str, str]]) -> list[
     ]
 
 
-def _all_alike(variable: str, groups: Sequence[Sequence[str]]) -> list[str]:
+def _all_alike(groups: Sequence[Sequence[str]]) -> list[str]:
     """Return one text on all groups of names that look alike, none of them fitted."""
     if not groups:
         return []
@@ -109,13 +110,11 @@ def _all_alike(variable: str, groups: Sequence[Sequence[str]]) -> list[str]:
     return [f"{len(groups)} groups of names differ {_HOW} ({shown}); {advice}"]
 
 
-def fitted_spelling(variable: str, name: str, fitted: Iterable[str]) -> str | None:
+def fitted_spelling(name: str, fitted: Iterable[str]) -> str | None:
     """Return the fitted name that a name, itself not fitted, differs from only in spelling.
 
     Parameters
     ----------
-    variable
-        What is named: model, family or lineage.
     name
         The name.
     fitted
@@ -131,12 +130,14 @@ def warn_of_spelling(variable: str, name: str, fitted: Iterable[str], *, stackle
 
     Parameters
     ----------
-    variable, name, fitted
+    variable
+        What is named: model, family or lineage.
+    name, fitted
         As for `fitted_spelling`.
     stacklevel
         As for `warnings.warn`; 2 points at the caller of this function.
     """
-    other = fitted_spelling(variable, name, fitted)
+    other = fitted_spelling(name, fitted)
     if other is not None:
         text = _unlike_fitted(variable, name, other)
         warnings.warn(f"{variable}: {text}", DataWarning, stacklevel=stacklevel)
@@ -159,4 +160,4 @@ def _by_spelling(names: Iterable[str]) -> dict[str, list[str]]:
 
 def _keys(names: Sequence[str]) -> list[str]:
     # Sizes and versions differ in a dot alone: opt-1.3b and opt-13b, qwen2.5-7b and qwen2-57b.
-    return spellings(names, keep_numbers_apart=True)
+    return spellings(names)

@@ -12,7 +12,7 @@ import xarray as xr
 
 from latentscale.data.audit import Finding
 from latentscale.data.features.date import Date
-from latentscale.data.known import features_of
+from latentscale.data.known_features import features_of
 from latentscale.data.scaling import is_bounded
 from latentscale.dims import MODEL
 from latentscale.errors import listed

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from latentscale.data.assembly import commonest_lineage, dataset_of_models
-from latentscale.data.assumed import (
+from latentscale.data.assumed_values import (
     assumed_feature,
     assumed_instruct,
     assumed_lineages,
@@ -20,10 +20,10 @@ from latentscale.data.audit import Finding, emit
 from latentscale.data.checks import model_findings
 from latentscale.data.columns import as_objects
 from latentscale.data.features.base import Feature
+from latentscale.data.fitted_releases import fitted_releases, with_values_of_releases
 from latentscale.data.frames import AnyFrame
-from latentscale.data.known import INSTRUCT, features_of, kinds_among
+from latentscale.data.known_features import INSTRUCT, features_of, kinds_among
 from latentscale.data.layout import METADATA, REQUIRED, checked_frame
-from latentscale.data.other_releases import fitted_releases, with_values_of_releases
 from latentscale.data.problems import Problem, at_column, fail
 from latentscale.data.scaling import scales_of
 from latentscale.data.table import read_wide

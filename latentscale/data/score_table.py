@@ -6,6 +6,7 @@ How scores are read, subset and written is in `scores.py`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -15,14 +16,21 @@ from latentscale.data.assembly import commonest_lineage
 from latentscale.data.audit import Audit
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.features.base import Feature
-from latentscale.data.known import INSTRUCT, feature_table, features_of, is_stated, kinds_among
-from latentscale.data.saved import long_table
+from latentscale.data.known_features import (
+    INSTRUCT,
+    feature_table,
+    features_of,
+    is_stated,
+    kinds_among,
+)
 from latentscale.data.scaling import is_bounded, scaling_columns, scaling_of
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
 from latentscale.errors import DataError, listed
-from latentscale.markup import bullets, data_table
+from latentscale.markup import bullets, counted, data_table
 
 _VARIABLES = ("score", FAMILY, LINEAGE, "instruct", "params", "tokens", "floor", "n_items", "suite")
+OF_CELLS: Final = {"stderr": "stderr", "n_items": "cell_items"}
+"""Columns of a long table that scores have of their own, and the variables that keep them."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -288,7 +296,25 @@ class ScoreTable:
         0  bloom-560m       mmlu  0.242
         1  bloom-560m  hellaswag  0.372
         """
-        return long_table(self)
+        wide = self.to_frame()
+        names = list(self.benchmarks)
+        data = self.dataset
+        shape = (len(wide), len(names))
+        columns: dict[str, Any] = {
+            name: wide[name].repeat(len(names)).reset_index(drop=True)
+            for name in wide.columns.drop(names)
+        }
+        columns["benchmark"] = np.tile(np.array(names, dtype=object), len(wide))
+        columns["score"] = data["score"].transpose(MODEL, BENCHMARK).to_numpy().ravel()
+        for column, variable in OF_CELLS.items():
+            if variable in data:
+                columns[column] = data[variable].transpose(MODEL, BENCHMARK).to_numpy().ravel()
+        table = pd.DataFrame(columns)
+        measured = table["score"].notna().to_numpy()
+        # Rows without a score keep the order of benchmarks, and models that have none.
+        unscored = ~measured.reshape(shape).any(axis=1)
+        unscored[0] = True
+        return table[measured | np.repeat(unscored, len(names))].reset_index(drop=True)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(self._facts())})"
@@ -300,18 +326,14 @@ class ScoreTable:
     def _facts(self) -> list[str]:
         lineages = len(set(_names(self.dataset, LINEAGE)))
         facts = [
-            _counted(len(self.models), "model", "models"),
-            _counted(len(self.families), "family", "families"),
-            _counted(lineages, "lineage", "lineages"),
-            _counted(len(self.benchmarks), "benchmark", "benchmarks"),
-            _counted(self.n_observed, "score", "scores"),
+            counted(len(self.models), "model"),
+            counted(len(self.families), "family", "families"),
+            counted(lineages, "lineage"),
+            counted(len(self.benchmarks), "benchmark"),
+            counted(self.n_observed, "score"),
         ]
         warned = len(self.audit.warnings)
         return facts if not warned else [*facts, f"{warned} to check in .audit"]
-
-
-def _counted(count: int, singular: str, plural: str) -> str:
-    return f"{count} {singular if count == 1 else plural}"
 
 
 def _names(dataset: xr.Dataset, variable: str) -> tuple[str, ...]:

@@ -19,8 +19,8 @@ from latentscale.data.benchmarks import Benchmark
 from latentscale.data.checks import dataset_findings
 from latentscale.data.features.base import ESTIMATED, Feature
 from latentscale.data.frames import AnyFrame
-from latentscale.data.known import features_of, kinds_among, with_features
-from latentscale.data.saved import save_scores
+from latentscale.data.known_features import features_of, kinds_among, with_features
+from latentscale.data.saving import save_scores
 from latentscale.data.score_table import ScoreTable
 from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import DataError, listed, nearest

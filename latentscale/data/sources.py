@@ -1,4 +1,4 @@
-"""Scores of one cell from several sources: merged, or a benchmark a source of one task."""
+"""Scores of one cell from several sources: which are copies, and a benchmark for each source."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pandas as pd
 
 from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import KNOWN_BENCHMARKS, Benchmark, resolve
-from latentscale.data.copies import copies_text, without_copies
 from latentscale.data.scales.base import scale_of
 from latentscale.errors import DataError, listed
 from latentscale.markup import counted
@@ -19,6 +18,10 @@ from latentscale.markup import counted
 MERGED: Final = "merged"
 APART: Final = "apart"
 SOURCES: Final = (MERGED, APART)
+_DIGITS: Final = 9
+"""Significant digits up to which scores are one value: a percentage divided by 100 is not always
+the fraction to the last bit."""
+_STATED: Final = ("stderr", "n_items")
 
 
 def apart(
@@ -91,7 +94,7 @@ def apart(
     # By place: labels of rows may repeat, as of two tables that were joined.
     by_place = frame.reset_index(drop=True)
     places = np.flatnonzero(several)
-    left, of_copies = _without_copies(by_place, shown.set_axis(places), kept)
+    left, of_copies = _copies_emptied(by_place, shown.set_axis(places), kept)
     frame = left.set_axis(frame.index)
     findings += of_copies
     if bare:
@@ -113,7 +116,7 @@ def _made(made: Sequence[str], kept: Mapping[str, str]) -> Finding:
     return Finding("info", "sources-apart", "source", message)
 
 
-def _without_copies(
+def _copies_emptied(
     frame: pd.DataFrame, rows: pd.DataFrame, main: Mapping[str, str]
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Empty the scores that repeat the value of another source, but those of sources with no other.
@@ -168,3 +171,40 @@ def _filled(column: pd.Series, full: pd.Series) -> pd.Series:
     if not missing.any() or not pd.api.types.is_numeric_dtype(column):
         return column
     return column.mask(missing, full)
+
+
+def without_copies(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return scores with one row for each value that a model has on a benchmark.
+
+    Scores that several sources state alike are one measurement, published more than once.
+    Rows of one value that state different standard errors, or numbers of items, are measurements
+    of their own. The row that stays takes those that it does not state from its copies.
+
+    Parameters
+    ----------
+    cells
+        Columns model, benchmark and score, none of them empty; optionally stderr and n_items. Of
+        copies the first row stays.
+    """
+    value = cells["score"].map(lambda score: f"{score:.{_DIGITS}g}")
+    keys = [cells["model"], cells["benchmark"], value]
+    filled = cells.copy()
+    stated = [name for name in _STATED if name in cells]
+    for name in stated:
+        first = cells[name].groupby(keys, sort=False).transform("first")
+        filled[name] = cells[name].fillna(first)
+    same = filled[["model", "benchmark", *stated]].assign(value=value)
+    return filled[~same.duplicated()]
+
+
+def copies_text(copies: pd.DataFrame) -> str:
+    """Return the first of some copies in words: model on benchmark, and who repeats the value.
+
+    Parameters
+    ----------
+    copies
+        Columns model, benchmark and source.
+    """
+    row = copies.iloc[0]
+    by = f' by "{row["source"]}"' if row["source"] else ""
+    return f'"{row["model"]}" on "{row["benchmark"]}"{by}'

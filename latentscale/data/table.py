@@ -15,7 +15,7 @@ import pandas as pd
 from latentscale.data.audit import Finding
 from latentscale.data.columns import Floats, as_objects, cells_of, read_names, read_score_column
 from latentscale.data.features.base import Feature
-from latentscale.data.known import kinds_among
+from latentscale.data.known_features import kinds_among
 from latentscale.data.layout import own_columns
 from latentscale.data.problems import Problem, at_cells, at_column, numbered
 from latentscale.data.scales.base import Scale

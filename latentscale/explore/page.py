@@ -18,7 +18,7 @@ import pandas as pd
 from latentscale.analysis.tools.units import other_units
 from latentscale.data.columns import is_missing
 from latentscale.data.scales.base import scale_of
-from latentscale.data.tables import quoted
+from latentscale.data.table_files import quoted
 from latentscale.dims import BENCHMARK, DEFAULT_PROB
 from latentscale.errors import LatentscaleError, listed
 from latentscale.explore.answers import Answer, Planned, Planner

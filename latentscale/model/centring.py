@@ -86,7 +86,7 @@ def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tup
             coordinates.append(pooled)
     if any(isinstance(term, Residual) for term in terms_of(spec)):
         curve = latent_skill(spec, known, rows, lambda term: not isinstance(term, Residual))
-        coordinates.append(_residuals(known, design, curve, unit, spec))
+        coordinates.append(_residuals(known, design, curve, unit))
     if unit is not None:
         effects = [e for term in terms_of(spec) for e in term.normal_effects(spec, design) or ()]
         coordinates += [_added(effect, known) for effect in effects if effect.scores is not None]
@@ -111,11 +111,7 @@ def _scores_by_benchmark(design: Design) -> np.ndarray:
 
 
 def _residuals(
-    known: dict[str, Any],
-    design: Design,
-    curve: Named | None,
-    unit: Named | None,
-    spec: ModelSpec,
+    known: dict[str, Any], design: Design, curve: Named | None, unit: Named | None
 ) -> Coordinate:
     """Return the coordinate of residuals: models' skills, around their curve, in units of loadings.
 

@@ -16,7 +16,7 @@ from latentscale.data.covariates import (
     single_covariates_of,
 )
 from latentscale.data.features.compute import counted_in_full, counted_in_full_text
-from latentscale.data.recorded import pull_inside
+from latentscale.data.recording import pull_inside
 from latentscale.data.releases import (
     features_of_models,
     named_release_of_rows,

@@ -22,7 +22,7 @@ from pytensor.xtensor.random import as_xrv
 from pytensor.xtensor.type import XTensorVariable
 from scipy.special import expit
 
-from latentscale.data.recorded import inside
+from latentscale.data.recording import inside
 from latentscale.declare.likelihood import Noise, Observes
 from latentscale.dims import CELL
 from latentscale.engine.choice import fast_or_stock

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from latentscale.data.covariates import features_in_use
 from latentscale.data.features.base import ESTIMATED
-from latentscale.data.known import features_of, kinds_among
+from latentscale.data.known_features import features_of, kinds_among
 from latentscale.data.scores import Scores
 from latentscale.declare.spec import ModelSpec
 from latentscale.declare.undisclosed import some_need_tokens

@@ -6,7 +6,7 @@ parameters. What is missing is listed by model and base covariate ("log_params o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from latentscale.data.covariates import CovariateTransform
+from latentscale.declare.prior import Prior
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import COVARIATE, MISSING_VALUE, MODEL, SAMPLE
 from latentscale.maths import Named
@@ -137,14 +138,36 @@ def with_drawn_values(
     rng
         Source of random numbers.
     """
-    fitted = [str(n) for n in draws[MISSING_VALUE].values] if VALUE in draws else []
-    new = [label for label in labels_of(transform, table) if label not in fitted]
+    return with_drawn_labels(
+        draws, VALUE, MISSING_VALUE, labels_of(transform, table), spec.prior(SLOT), rng
+    )
+
+
+def with_drawn_labels(
+    draws: xr.Dataset,
+    variable: str,
+    dim: str,
+    wanted: Iterable[str],
+    prior: Prior,
+    rng: np.random.Generator,
+) -> xr.Dataset:
+    """Return draws whose variable has all labels wanted, those that it had not from its prior.
+
+    Parameters
+    ----------
+    draws
+        Posterior draws, dims (sample, ...).
+    variable, dim
+        Its dims are sample and `dim`; it need not be there.
+    wanted, prior, rng
+        Labels, the prior of each, and a source of random numbers.
+    """
+    fitted = [str(label) for label in draws[dim].values] if variable in draws else []
+    new = [label for label in wanted if label not in fitted]
     if not new:
         return draws
-    values = spec.prior(SLOT).draw((draws.sizes[SAMPLE], len(new)), rng)
+    values = prior.draw((draws.sizes[SAMPLE], len(new)), rng)
     if fitted:
-        had = draws[VALUE].transpose(SAMPLE, MISSING_VALUE).values
-        values = np.concatenate([had, values], axis=1)
-    rest = draws.drop_vars([VALUE, MISSING_VALUE], errors="ignore")
-    coords: Mapping[str, Any] = {MISSING_VALUE: [*fitted, *new]}
-    return rest.assign_coords(coords).assign({VALUE: ((SAMPLE, MISSING_VALUE), values)})
+        values = np.concatenate([draws[variable].transpose(SAMPLE, dim).values, values], axis=1)
+    rest = draws.drop_vars([variable, dim], errors="ignore")
+    return rest.assign_coords({dim: [*fitted, *new]}).assign({variable: ((SAMPLE, dim), values)})

@@ -10,7 +10,7 @@ import xarray as xr
 
 from latentscale.data.covariates import features_in_use
 from latentscale.data.features.base import FeatureKind
-from latentscale.data.known import INSTRUCT, features_of, kinds_among
+from latentscale.data.known_features import INSTRUCT, features_of, kinds_among
 from latentscale.data.readers.efforts import SETTINGS
 from latentscale.data.releases import name_without_setting
 from latentscale.declare.spec import ModelSpec

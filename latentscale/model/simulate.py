@@ -8,7 +8,7 @@ import numpy as np
 import pymc as pm
 import xarray as xr
 
-from latentscale.data.recorded import underflow_as_recorded
+from latentscale.data.recording import underflow_as_recorded
 from latentscale.data.scaling import is_bounded, with_errors_of
 from latentscale.data.scores import Scores
 from latentscale.declare.spec import ModelSpec

@@ -20,12 +20,17 @@ from latentscale.dims import (
     COVARIATE,
     MISSING_VALUE,
     MODEL,
-    SAMPLE,
     UNDISCLOSED,
 )
 from latentscale.maths import Named, as_data
 from latentscale.model.design import Design
-from latentscale.model.missing import VALUE, arrays_of_draws, labels_of, with_values
+from latentscale.model.missing import (
+    VALUE,
+    arrays_of_draws,
+    labels_of,
+    with_drawn_labels,
+    with_values,
+)
 from latentscale.model.rows import in_graph, rows_of, with_levels
 from latentscale.model.terms.base import Rows
 from latentscale.model.terms.categories import EFFECT
@@ -130,18 +135,8 @@ def with_drawn_tokens(
     """
     if spec.undisclosed.kind != "estimated":
         return draws
-    fitted = [str(n) for n in draws[UNDISCLOSED].values] if LOG_TOKENS in draws else []
-    undisclosed = table[MODEL].values[table["tokens"].isnull().values]
-    new = [str(name) for name in undisclosed if str(name) not in fitted]
-    if not new:
-        return draws
-    values = spec.prior(LOG_TOKENS).draw((draws.sizes[SAMPLE], len(new)), rng)
-    if fitted:
-        had = draws[LOG_TOKENS].transpose(SAMPLE, UNDISCLOSED).values
-        values = np.concatenate([had, values], axis=1)
-    rest = draws.drop_vars([LOG_TOKENS, UNDISCLOSED], errors="ignore")
-    coords = {UNDISCLOSED: [*fitted, *new]}
-    return rest.assign_coords(coords).assign({LOG_TOKENS: ((SAMPLE, UNDISCLOSED), values)})
+    names = [str(name) for name in table[MODEL].values[table["tokens"].isnull().values]]
+    return with_drawn_labels(draws, LOG_TOKENS, UNDISCLOSED, names, spec.prior(LOG_TOKENS), rng)
 
 
 def _other_coords(array: xr.DataArray) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from latentscale.analysis.sensitivity.grid import BASE, KEY, SensitivityGrid
+from latentscale.analysis.sensitivity.grid_result import BASE, KEY, SensitivityGrid
 from latentscale.analysis.sensitivity.influence import FamilyInfluence
 from latentscale.analysis.sensitivity.sensitivity import (
     CONFLICT,

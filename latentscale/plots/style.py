@@ -25,6 +25,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from latentscale.errors import LatentscaleError
 from latentscale.files import FIGURE_ENDINGS, checked_ending, is_stream, replacing, writable_path
+from latentscale.markup import counted
 from latentscale.plots.labels import distinct
 
 # Okabe and Ito 2008, "Color universal design": distinguishable with every kind of colour vision.
@@ -220,7 +221,7 @@ def _given_axes(ax: Axes | Sequence[Axes] | np.ndarray, count: int) -> list[Axes
         )
     if len(given) != count:
         raise LatentscaleError(
-            f"This plot has {count} panel{'' if count == 1 else 's'} and ax {len(given)}: give as "
+            f"This plot has {counted(count, 'panel')} and ax {len(given)}: give as "
             f"many axes, such as plt.subplots(1, {count})[1]."
         )
     if len({id(one.figure) for one in given}) > 1:

@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import xarray as xr
-
 from latentscale.dims import OPENED
 
 if TYPE_CHECKING:
@@ -26,6 +24,4 @@ def as_sampled(fit: Fit) -> Fit:
     """
     if OPENED not in fit.tree:
         return fit
-    groups = {node.path: node.to_dataset(inherit=False) for node in fit.tree.subtree}
-    del groups[f"/{OPENED}"]
-    return replace(fit, tree=xr.DataTree.from_dict(groups))
+    return replace(fit, tree=fit.tree.drop_nodes(OPENED))

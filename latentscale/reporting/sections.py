@@ -19,7 +19,7 @@ from latentscale.data.scaling import is_bounded
 from latentscale.dims import FAMILY
 from latentscale.errors import LatentscaleError, listed
 from latentscale.inference.progress import WorkProgress
-from latentscale.markup import known_number
+from latentscale.markup import counted, known_number
 from latentscale.plots import plot_curve, plot_forecast
 from latentscale.posterior.convergence import EBFMI_LIMIT, ESS_LIMIT, RHAT_LIMIT
 from latentscale.posterior.fit import Fit
@@ -73,7 +73,7 @@ def data_audit(request: Request) -> tuple[Block, ...]:
     if findings.empty:
         return (*blocks, Paragraph("The audit found nothing odd in the rows that were fitted."))
     warned = len(scores.audit.warnings)
-    verdict = f"{warned} finding{'' if warned == 1 else 's'} to check." if warned else ""
+    verdict = f"{counted(warned, 'finding')} to check." if warned else ""
     shown = findings[["where", "level", "message"]]
     return (
         *blocks,
@@ -302,7 +302,7 @@ def _with_interval(median: float, lower: float, upper: float, unit: str | None) 
 def _misspelt(fit: Fit, forecast: Forecast) -> list[Block]:
     """Return a paragraph on new families whose names differ from fitted ones in spelling alone."""
     families = dict.fromkeys(str(name) for name in forecast.models[FAMILY].values)
-    pairs = [(name, fitted_spelling(FAMILY, name, fit.scores.families)) for name in families]
+    pairs = [(name, fitted_spelling(name, fit.scores.families)) for name in families]
     alike = [f'"{name}" (fitted is "{other}")' for name, other in pairs if other is not None]
     if not alike:
         return []

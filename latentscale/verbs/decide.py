@@ -21,7 +21,7 @@ class Allocate(Verb):
     name = "allocate"
     function = "latentscale.analysis.choices.allocate:optimal_allocation"
     example = "latentscale allocate fit.nc --flops 1e22 --flops 1e24 --out allocation.png"
-    command = "latentscale.cli.explaining:allocate"
+    command = "latentscale.cli.commands.decide:allocate"
     section = ReportSection(
         "allocation", "Compute-optimal allocation", 80, "latentscale.reporting.skills:allocation"
     )
@@ -34,7 +34,7 @@ class Skills(Verb):
     name = "skills"
     function = "latentscale.analysis.skills.skills:skills"
     example = "latentscale skills fit.nc --out skills.png"
-    command = "latentscale.cli.explaining:skills"
+    command = "latentscale.cli.commands.decide:skills"
     section = ReportSection("skills", "Skills", 60, "latentscale.reporting.skills:latent_skills")
 
 
@@ -45,7 +45,7 @@ class Elicit(Verb):
     name = "elicit"
     function = "latentscale.analysis.sensitivity.elicit:elicit"
     example = "latentscale elicit pooled_flops benchmark_slope 0.02 0.20"
-    command = "latentscale.cli.explaining:elicit"
+    command = "latentscale.cli.commands.decide:elicit"
 
 
 @VERBS.add
@@ -67,7 +67,7 @@ class Align(Verb):
     name = "align"
     function = "latentscale.analysis.skills.align:align"
     example = "latentscale align free.nc --rotation varimax --out aligned.nc"
-    command = "latentscale.cli.comparing:align"
+    command = "latentscale.cli.commands.decide:align"
 
 
 @VERBS.add
@@ -131,4 +131,4 @@ class Explore(Verb):
     name = "explore"
     function = "latentscale.explore.serve:explore"
     example = "latentscale explore fit.nc"
-    command = "latentscale.cli.exploring:explore"
+    command = "latentscale.cli.commands.explore:explore"

@@ -12,7 +12,7 @@ class Predict(Verb):
     name = "predict"
     function = "latentscale.analysis.forecasts.predict:predict"
     example = "latentscale predict fit.nc planned.csv --out forecast.csv"
-    command = "latentscale.cli.modelling:predict"
+    command = "latentscale.cli.commands.forecast:predict"
     section = ReportSection("forecasts", "Forecasts", 5, "latentscale.reporting.sections:forecasts")
 
 
@@ -23,7 +23,7 @@ class PredictEach(Verb):
     name = "predict-each"
     function = "latentscale.analysis.forecasts.each:predict_each"
     example = "latentscale predict-each fit.nc planned.csv --out forecast.csv"
-    command = "latentscale.cli.modelling:predict_each"
+    command = "latentscale.cli.commands.forecast:predict_each"
 
 
 @VERBS.add
@@ -33,7 +33,7 @@ class Stack(Verb):
     name = "stack"
     function = "latentscale.analysis.forecasts.stack:stack"
     example = "latentscale stack one=fit1.nc two=fit2.nc --rows planned.csv --out forecast.csv"
-    command = "latentscale.cli.comparing:stack"
+    command = "latentscale.cli.commands.forecast:stack"
 
 
 @VERBS.add
@@ -43,7 +43,7 @@ class Curve(Verb):
     name = "curve"
     function = "latentscale.analysis.curves.curves:scaling_curve"
     example = "latentscale curve fit.nc --family qwen2 --out curve.png"
-    command = "latentscale.cli.modelling:curve"
+    command = "latentscale.cli.commands.forecast:curve"
     section = ReportSection("curves", "Scaling curves", 10, "latentscale.reporting.sections:curves")
 
 

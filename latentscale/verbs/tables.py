@@ -12,7 +12,7 @@ class Data(Verb):
     name = "data"
     function = "latentscale.data.readers:read_scores"
     example = "latentscale data scores.csv"
-    command = "latentscale.cli.looking:data"
+    command = "latentscale.cli.commands.tables:data"
     section = ReportSection("data", "Data audit", 40, "latentscale.reporting.sections:data_audit")
 
 
@@ -23,7 +23,7 @@ class Gather(Verb):
     name = "gather"
     function = "latentscale.data.readers:read_scores"
     example = "latentscale gather results/ --metadata models.csv --out scores.csv"
-    command = "latentscale.cli.gathering:gather"
+    command = "latentscale.cli.commands.gather:gather"
 
 
 @VERBS.add
@@ -33,7 +33,7 @@ class Specs(Verb):
     name = "specs"
     function = "latentscale.declare.io:load_spec"
     example = "latentscale specs cai2025"
-    command = "latentscale.cli.looking:specs"
+    command = "latentscale.cli.commands.tables:specs"
     section = ReportSection(
         "model", "Model and method", 100, "latentscale.reporting.sections:declaration"
     )
@@ -46,7 +46,7 @@ class SpecFor(Verb):
     name = "spec-for"
     function = "latentscale.model.spec_for:spec_for"
     example = "latentscale spec-for scores.csv"
-    command = "latentscale.cli.looking:spec_for"
+    command = "latentscale.cli.commands.tables:spec_for"
 
 
 @VERBS.add
@@ -66,7 +66,7 @@ class Fit(Verb):
     name = "fit"
     function = "latentscale.inference.run:fit"
     example = "latentscale fit --scores scores.csv --seed 1 --out fit.nc"
-    command = "latentscale.cli.modelling:fit"
+    command = "latentscale.cli.commands.fits:fit"
 
 
 @VERBS.add
@@ -76,7 +76,7 @@ class Resume(Verb):
     name = "resume"
     function = "latentscale.inference.nuts.resume:resume"
     example = "latentscale resume run/ --out fit.nc"
-    command = "latentscale.cli.running:resume"
+    command = "latentscale.cli.commands.fits:resume"
 
 
 @VERBS.add
@@ -86,7 +86,7 @@ class Simulate(Verb):
     name = "simulate"
     function = "latentscale.model.simulate:simulate"
     example = "latentscale simulate --spec cai2025 --seed 1 --out simulated.csv"
-    command = "latentscale.cli.running:simulate"
+    command = "latentscale.cli.commands.fits:simulate"
 
 
 @VERBS.add
@@ -96,7 +96,7 @@ class Demo(Verb):
     name = "demo"
     function = "latentscale.demo:run_demo"
     example = "latentscale demo --folder results --seed 1"
-    command = "latentscale.cli.looking:demo"
+    command = "latentscale.cli.commands.demo:demo"
 
 
 @VERBS.add
@@ -106,4 +106,4 @@ class Report(Verb):
     name = "report"
     function = "latentscale.reporting.report:report"
     example = "latentscale report fit.nc --out report.html"
-    command = "latentscale.cli.modelling:report"
+    command = "latentscale.cli.commands.report:report"

@@ -12,7 +12,7 @@ class Diagnose(Verb):
     name = "diagnose"
     function = "latentscale.analysis.checks.diagnose:diagnose"
     example = "latentscale diagnose fit.nc"
-    command = "latentscale.cli.modelling:diagnose"
+    command = "latentscale.cli.commands.trust:diagnose"
     section = ReportSection(
         "diagnostics", "Diagnostics", 20, "latentscale.reporting.sections:diagnostics"
     )
@@ -55,7 +55,7 @@ class Compare(Verb):
     name = "compare"
     function = "latentscale.analysis.checks.compare:compare"
     example = "latentscale compare one=fit1.nc two=fit2.nc --csv comparison.csv"
-    command = "latentscale.cli.comparing:compare"
+    command = "latentscale.cli.commands.trust:compare"
 
 
 @VERBS.add
@@ -65,7 +65,7 @@ class Backtest(Verb):
     name = "backtest"
     function = "latentscale.analysis.backtest:backtest"
     example = "latentscale backtest --scores scores.csv --scheme largest-member --out errors.csv"
-    command = "latentscale.cli.running:backtest"
+    command = "latentscale.cli.commands.trust:backtest"
 
 
 @VERBS.add

@@ -20,8 +20,14 @@ from latentscale.analysis import backtest as module
 from latentscale.analysis.backtest import COLUMNS, score_forecast
 from latentscale.analysis.folds import Fold
 from latentscale.analysis.forecasts.forecast import Forecast
-from latentscale.analysis.tools import fold_files, refits
-from latentscale.analysis.tools.fold_files import claimed, fold_file, read_fold, run_key, write_fold
+from latentscale.analysis.tools import refit_files, refits
+from latentscale.analysis.tools.refit_files import (
+    claimed,
+    fold_file,
+    read_fold,
+    run_key,
+    write_fold,
+)
 
 METHOD = ls.NUTS(draws=60, tune=150, chains=2)
 
@@ -177,7 +183,7 @@ def test_folds_of_another_version_are_taken_with_a_warning(
     folds = ls.folds.leave_one_family_out(small_scores)[:2]
     whole = ls.backtest(quick_spec, small_scores, folds, folder=tmp_path, progress=False)
     monkeypatch.setattr(refits, "VERSION", "9.9")
-    with pytest.warns(ls.FitWarning, match=f"2 by {fold_files.VERSION}; this is 9.9"):
+    with pytest.warns(ls.FitWarning, match=f"2 by {refit_files.VERSION}; this is 9.9"):
         again = ls.backtest(quick_spec, small_scores, folds, folder=tmp_path, progress=False)
     assert len(by_prior_draws) == 2
     pd.testing.assert_frame_equal(again, whole, check_exact=True)
@@ -384,7 +390,7 @@ def test_a_folder_that_cannot_be_written_to_is_named_before_the_first_fit(
 
     folds = ls.folds.leave_one_family_out(small_scores)[:1]
     done = ls.backtest(quick_spec, small_scores, folds, folder=tmp_path, progress=False)
-    monkeypatch.setattr(fold_files.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(refit_files.tempfile, "TemporaryFile", refuse)
     with pytest.raises(ls.FitError, match=r"Cannot write to the folder .*permission denied"):
         ls.backtest(quick_spec, small_scores, folds, seed=1, folder=tmp_path, progress=False)
     # What is finished can be read where nothing can be written.

@@ -10,7 +10,7 @@ import pytest
 
 import latentscale as ls
 from latentscale.analysis.folds import Fold, as_folds, folds_of
-from latentscale.analysis.tools.hiding import spared
+from latentscale.analysis.tools.fold import spared
 
 
 @pytest.fixture(scope="module")

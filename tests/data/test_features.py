@@ -11,7 +11,7 @@ import pytest
 import latentscale as ls
 from latentscale.data import CovariateTransform, planned_models
 from latentscale.data.features import FEATURES, Feature
-from latentscale.data.known import features_of, kinds_among
+from latentscale.data.known_features import features_of, kinds_among
 from latentscale.declare.undisclosed import DEPEND_ON_TOKENS
 from latentscale.errors import DataError, SpecError
 

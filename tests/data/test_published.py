@@ -10,8 +10,9 @@ import pytest
 
 import latentscale as ls
 from latentscale.data.readers import read_published, read_scores
-from latentscale.data.readers.published_cells import amounts, dates, score_cells
+from latentscale.data.readers.published.cells import amounts, dates, score_cells
 from latentscale.errors import DataError, DataWarning
+from tests.data.published_tables import of_first as named
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
 
@@ -321,11 +322,6 @@ def test_fractions_beside_percentages_are_named_in_a_table_with_one_row_a_score_
     assert '"Hard"' in next(iter(audit.filter("mixed-units"))).message
     (tiny,) = audit.filter("scores-tiny")
     assert (tiny.where, '"GPQA of b1: 0.5"' in tiny.message) == ("GPQA", True)
-
-
-def named(**columns: list) -> pd.DataFrame:
-    models = ["gpt-5", "o3", "claude-opus-4", "qwen3-32b", "gpt-4o"]
-    return pd.DataFrame({"Model": models[: len(next(iter(columns.values())))]} | columns)
 
 
 @pytest.mark.parametrize(

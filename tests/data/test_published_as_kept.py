@@ -9,13 +9,10 @@ import pytest
 from latentscale.data.readers import read_checkpoints, read_planned, read_published
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError
+from tests.data.published_tables import EIGHT as MODELS
+from tests.data.published_tables import of_eight as table
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
-MODELS = ("GPT-5.2", "GPT-5", "o3", "Claude Opus 4.5", "Gemini 3 Pro", "Grok 4", "GLM-5", "Kimi K2")
-
-
-def table(**columns: object) -> pd.DataFrame:
-    return pd.DataFrame({"Model": MODELS} | {"GPQA": np.linspace(40.0, 80.0, 8)} | columns)
 
 
 def many(rows: int, column: list[object]) -> pd.DataFrame:

@@ -14,16 +14,14 @@ from latentscale.data.dates import shown_dates
 from latentscale.data.readers import read_planned, read_published
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError
+from tests.data.published_tables import FOUR as MODELS
+from tests.data.published_tables import of_four as table
+from tests.data.published_tables import said
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
-MODELS = ("GPT-5", "o3", "Claude Opus 4.1", "Gemini 2.5 Pro")
 COUNTS = ["28/30", "27/30", "20/30", "25/30"]
 SHARES = [28 / 30, 27 / 30, 20 / 30, 25 / 30]
 DAYS = ["2025-08-07", "2025-04-16", "2025-08-05", "2025-03-25"]
-
-
-def table(**columns: object) -> pd.DataFrame:
-    return pd.DataFrame({"Model": MODELS, "GPQA": [85.7, 83.3, 80.0, 84.0]} | columns)
 
 
 def stated(**columns: object) -> pd.DataFrame:
@@ -32,10 +30,6 @@ def stated(**columns: object) -> pd.DataFrame:
 
 def scored(scores: Scores, name: str) -> list[float]:
     return list(scores.dataset["score"].sel(benchmark=name).values.tolist())
-
-
-def said(scores: Scores, code: str) -> str:
-    return " ".join(finding.message for finding in scores.audit.filter(code))
 
 
 @pytest.mark.parametrize(

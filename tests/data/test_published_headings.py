@@ -9,13 +9,9 @@ import pytest
 import latentscale as ls
 from latentscale.data.readers import read_published, read_scores
 from latentscale.errors import DataError
+from tests.data.published_tables import of_first as named
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
-
-
-def named(**columns: list) -> pd.DataFrame:
-    models = ["gpt-5", "o3", "claude-opus-4", "qwen3-32b", "gpt-4o"]
-    return pd.DataFrame({"Model": models[: len(next(iter(columns.values())))]} | columns)
 
 
 @pytest.mark.parametrize(

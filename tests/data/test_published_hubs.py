@@ -13,19 +13,12 @@ from latentscale.data.column_names import is_neither
 from latentscale.data.readers import read_planned, read_published
 from latentscale.data.readers.measurements import same_names
 from latentscale.data.readers.tuning import instruct_of, tuning_of
-from latentscale.data.scores import Scores
 from latentscale.errors import DataWarning
+from tests.data.published_tables import FOUR as MODELS
+from tests.data.published_tables import of_four as table
+from tests.data.published_tables import said
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
-MODELS = ("GPT-5", "o3", "Claude Opus 4.1", "Gemini 2.5 Pro")
-
-
-def table(**columns: object) -> pd.DataFrame:
-    return pd.DataFrame({"Model": MODELS, "GPQA": [85.7, 83.3, 80.0, 84.0]} | columns)
-
-
-def said(scores: Scores, code: str) -> str:
-    return " ".join(finding.message for finding in scores.audit.filter(code))
 
 
 def instruct(types: list[object], heading: str = "Type") -> list[float] | None:

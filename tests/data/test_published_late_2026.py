@@ -11,15 +11,12 @@ from latentscale.data.orientation import _spoken
 from latentscale.data.readers import read_checkpoints, read_published, read_scores
 from latentscale.data.readers.guessing import floor_for, guessing
 from latentscale.data.readers.model_names import parse_name
-from latentscale.data.readers.published_columns import is_lower
+from latentscale.data.readers.published.columns import is_lower
 from latentscale.errors import DataError
+from tests.data.published_tables import EIGHT as MODELS
+from tests.data.published_tables import of_eight as table
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
-MODELS = ("GPT-5.2", "GPT-5", "o3", "Claude Opus 4.5", "Gemini 3 Pro", "Grok 4", "GLM-5", "Kimi K2")
-
-
-def table(**columns: object) -> pd.DataFrame:
-    return pd.DataFrame({"Model": MODELS} | {"GPQA": np.linspace(40.0, 80.0, 8)} | columns)
 
 
 def test_rules_of_dashes_and_dots_are_empty_cells() -> None:

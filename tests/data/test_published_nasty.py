@@ -12,13 +12,14 @@ import pytest
 from latentscale.data.dates import spreadsheet_days
 from latentscale.data.empty import is_empty
 from latentscale.data.readers import effort, read_csv, read_planned, read_published, reasoning
-from latentscale.data.readers.published_cells import dates, score_cells
+from latentscale.data.readers.published.cells import dates, score_cells
 from latentscale.data.releases import named_release_of_rows
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError
+from tests.data.published_tables import EIGHT as MODELS
+from tests.data.published_tables import said
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
-MODELS = ("GPT-5.2", "GPT-5", "o3", "Claude Opus 4.5", "Gemini 3 Pro", "Grok 4", "GLM-5", "Kimi K2")
 GPQA = np.linspace(40.0, 80.0, 8).round(1)
 
 
@@ -29,10 +30,6 @@ def table(**columns: object) -> pd.DataFrame:
 def scored(scores: Scores, name: str) -> dict[str, float]:
     column = scores.dataset["score"].sel(benchmark=name)
     return dict(zip(scores.models, column.values.tolist(), strict=True))
-
-
-def said(scores: Scores, code: str) -> str:
-    return " ".join(finding.message for finding in scores.audit.filter(code))
 
 
 def test_an_interval_belongs_to_the_benchmark_with_scores_where_it_has_cells() -> None:

@@ -11,7 +11,7 @@ import xarray as xr
 
 from latentscale import Benchmark, DataError, DataWarning, Scores
 from latentscale.data.planned import planned_models
-from latentscale.data.recorded import pull_inside, recording_of
+from latentscale.data.recording import pull_inside, recording_of
 from latentscale.data.scales.base import SCALES, scale_of
 from latentscale.data.scaling import is_bounded, on_one_scale, with_standards
 

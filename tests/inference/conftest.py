@@ -74,3 +74,10 @@ def approximate(quick_spec: ModelSpec, small_scores: Scores) -> Callable[..., Fi
         return done[name, seed, again]
 
     return fit
+
+
+@pytest.fixture(scope="session")
+def plain_spec(known_spec: ModelSpec) -> ModelSpec:
+    """The spec of the simulated table, without the lineage that quadrature cannot integrate."""
+    family = known_spec.family.model_copy(update={"lineage": False})
+    return known_spec.model_copy(update={"family": family, "name": "no lineage"})

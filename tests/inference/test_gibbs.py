@@ -18,7 +18,7 @@ from latentscale.declare import spec_from_dict
 from latentscale.errors import FitError
 from latentscale.inference.gibbs import method as gibbs
 from latentscale.inference.gibbs.chain import Chain
-from latentscale.inference.gibbs.kept import LIKELIHOOD, draw_of
+from latentscale.inference.gibbs.draws import LIKELIHOOD, draw_of
 from latentscale.inference.gibbs.problem import GibbsProblem, problem_of
 from latentscale.inference.progress import WorkProgress
 from latentscale.model.build import build_design

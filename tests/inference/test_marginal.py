@@ -25,15 +25,8 @@ METHOD = ls.MarginalML(starts=2, draws=300, cores=1)
 
 
 @pytest.fixture(scope="module")
-def marginal_spec(known_spec: ModelSpec) -> ModelSpec:
-    """The spec of the simulated table, without the lineage that quadrature cannot integrate."""
-    family = known_spec.family.model_copy(update={"lineage": False})
-    return known_spec.model_copy(update={"family": family, "name": "no lineage"})
-
-
-@pytest.fixture(scope="module")
-def marginal_fit(known, marginal_spec: ModelSpec) -> Fit:
-    return ls.fit(marginal_spec, known.scores, method=METHOD, seed=4, progress=False)
+def marginal_fit(known, plain_spec: ModelSpec) -> Fit:
+    return ls.fit(plain_spec, known.scores, method=METHOD, seed=4, progress=False)
 
 
 def test_the_truth_lies_within_the_standard_errors(marginal_fit: Fit, known) -> None:
@@ -58,11 +51,11 @@ def test_the_truth_lies_within_the_standard_errors(marginal_fit: Fit, known) -> 
     assert (table["se_observed"] > 0).all() and (table["se_sandwich"] > 0).all()
 
 
-def test_the_gradient_vanishes_at_the_estimate(known, marginal_spec: ModelSpec) -> None:
+def test_the_gradient_vanishes_at_the_estimate(known, plain_spec: ModelSpec) -> None:
     estimate = ls.methods.marginal_estimate(
-        marginal_spec, known.scores, method=METHOD, seed=4, progress=False
+        plain_spec, known.scores, method=METHOD, seed=4, progress=False
     )
-    likelihood = marginal_likelihood(marginal_spec, design(marginal_spec, known.scores))
+    likelihood = marginal_likelihood(plain_spec, design(plain_spec, known.scores))
     nodes = gauss_hermite(2, 7)
     placement = likelihood.place(estimate.vector)
     values, scores = likelihood.with_scores(estimate.vector, placement, nodes)
@@ -84,11 +77,11 @@ def test_the_gradient_vanishes_at_the_estimate(known, marginal_spec: ModelSpec) 
     )
 
 
-def test_newton_reaches_the_maximum_from_a_search_that_stopped_short(known, marginal_spec) -> None:
+def test_newton_reaches_the_maximum_from_a_search_that_stopped_short(known, plain_spec) -> None:
     estimate = ls.methods.marginal_estimate(
-        marginal_spec, known.scores, method=METHOD, seed=4, progress=False
+        plain_spec, known.scores, method=METHOD, seed=4, progress=False
     )
-    likelihood = marginal_likelihood(marginal_spec, design(marginal_spec, known.scores))
+    likelihood = marginal_likelihood(plain_spec, design(plain_spec, known.scores))
     nodes = gauss_hermite(2, 5)
     spread = np.sqrt(np.diag(estimate.information.covariance("observed")))
     noise = np.random.default_rng(1).standard_normal(spread.size)
@@ -99,8 +92,8 @@ def test_newton_reaches_the_maximum_from_a_search_that_stopped_short(known, marg
     np.testing.assert_allclose(np.sqrt(again), spread, rtol=0.03)
 
 
-def test_it_gives_a_fit_like_the_samplers(marginal_fit: Fit, known, marginal_spec) -> None:
-    model = build_design(marginal_spec, design(marginal_spec, known.scores))
+def test_it_gives_a_fit_like_the_samplers(marginal_fit: Fit, known, plain_spec) -> None:
+    model = build_design(plain_spec, design(plain_spec, known.scores))
     variables = [*model.free_RVs, *model.deterministics]
     wanted = {v.name: set(v.dims) for v in variables if not v.name.endswith("_raw")}
     posterior = marginal_fit.posterior
@@ -150,10 +143,10 @@ def test_it_agrees_with_the_sampler(marginal_fit: Fit, known_fit: Fit) -> None:
         assert float(ratio.min()) > 0.6 and float(ratio.max()) < 1.6
 
 
-def test_the_same_seed_gives_the_same_draws_on_any_cores(small_scores, marginal_spec) -> None:
+def test_the_same_seed_gives_the_same_draws_on_any_cores(small_scores, plain_spec) -> None:
     def fit(cores: int, seed: int) -> Fit:
         method = dataclasses.replace(METHOD, draws=20, cores=cores)
-        return ls.fit(marginal_spec, small_scores, method=method, seed=seed, progress=False)
+        return ls.fit(plain_spec, small_scores, method=method, seed=seed, progress=False)
 
     one, two, other = fit(1, 1), fit(2, 1), fit(1, 2)
     xr.testing.assert_identical(one.posterior, two.posterior)
@@ -223,10 +216,10 @@ def test_settings_out_of_range_are_named(settings: dict) -> None:
         ls.MarginalML(**settings)
 
 
-def test_too_few_families_have_no_outer_product(small_scores, marginal_spec) -> None:
+def test_too_few_families_have_no_outer_product(small_scores, plain_spec) -> None:
     method = dataclasses.replace(METHOD, covariance="outer-product", draws=10)
     with pytest.raises(FitError, match="6 families"):
-        ls.fit(marginal_spec, small_scores, method=method, progress=False)
+        ls.fit(plain_spec, small_scores, method=method, progress=False)
 
 
 @pytest.mark.parametrize(("error", "said"), [(0.3, "raise nodes"), (0.01, "raise iterations")])

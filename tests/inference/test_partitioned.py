@@ -31,6 +31,7 @@ from latentscale.model.batches import VariableSlices, deal
 from latentscale.model.build import build_design
 from latentscale.model.design import design
 from latentscale.numerics.psis import k_limit
+from tests.inference.family_specs import family_spec
 
 TRIALS = 12.0
 COUNTS = np.array([[3.0, 5.0], [9.0, 11.0], [6.0, 2.0]])
@@ -287,17 +288,6 @@ def test_a_worker_that_was_killed_is_named_with_what_to_do(
     todo: Any = [SimpleNamespace(file=folder)] * 2
     with pytest.raises(FitError, match=f"1 of 2 shards failed; the last: Broken.*{said}"):
         tasks.run_tasks(todo, 2, None, lambda: None)
-
-
-def family_spec(**other: Any) -> ModelSpec:
-    """Return a curve over compute with one skill, whose families are partially pooled."""
-    document: dict[str, Any] = {
-        "name": "families",
-        "covariates": ["log_flops"],
-        "skills": {"count": 1, "identify": {"kind": "anchored", "anchors": ["alpha"]}},
-        "family": {"level": "partial"},
-    }
-    return spec_from_dict(document | other)
 
 
 @pytest.mark.parametrize(

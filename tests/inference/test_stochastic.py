@@ -32,13 +32,6 @@ METHOD = ls.methods.StochasticMarginalML(
 
 
 @pytest.fixture(scope="module")
-def plain_spec(known_spec: ModelSpec) -> ModelSpec:
-    """The spec of the simulated table, without the lineage that quadrature cannot integrate."""
-    family = known_spec.family.model_copy(update={"lineage": False})
-    return known_spec.model_copy(update={"family": family, "name": "no lineage"})
-
-
-@pytest.fixture(scope="module")
 def stochastic_fit(known, plain_spec: ModelSpec) -> Fit:
     return ls.fit(plain_spec, known.scores, method=METHOD, seed=1, progress=False)
 

@@ -14,7 +14,7 @@ from scipy import stats
 from scipy.special import expit
 
 import latentscale as ls
-from latentscale.declare import ModelSpec, spec_from_dict
+from latentscale.declare import spec_from_dict
 from latentscale.errors import FitError, SpecError
 from latentscale.inference.partitioned import tasks
 from latentscale.inference.partitioned.lineages import lineage_of_models, needed, subsample
@@ -37,6 +37,7 @@ from latentscale.model.batches import VariableSlices, deal
 from latentscale.model.build import build_design
 from latentscale.model.design import design
 from latentscale.posterior.status import Status
+from tests.inference.family_specs import family_spec
 
 COUNTS = np.array([[3.0, 5.0], [9.0, 11.0], [0.0, 1.0]])
 """Successes of three lineages at two benchmarks, of 12 trials each."""
@@ -164,17 +165,6 @@ def test_drift_is_the_largest_change_in_standard_errors() -> None:
     np.testing.assert_allclose(_drift(middle, end, present), wanted, rtol=1e-10)
 
 
-def family_spec(**other: Any) -> ModelSpec:
-    """Return a curve over compute with one skill, whose families are partially pooled."""
-    document: dict[str, Any] = {
-        "name": "families",
-        "covariates": ["log_flops"],
-        "skills": {"count": 1, "identify": {"kind": "anchored", "anchors": ["alpha"]}},
-        "family": {"level": "partial"},
-    }
-    return spec_from_dict(document | other)
-
-
 def test_a_subsample_has_whole_lineages_and_what_shared_parameters_need(known: Any) -> None:
     frame = known.scores.to_frame()
     few = frame["family"].isin(frame["family"].unique()[:2])
@@ -254,8 +244,7 @@ def judged(draws: int, drift: float) -> Status:
         "rounding": np.array(0.0),
     }
     task = SimpleNamespace(design=SimpleNamespace(use_lineage=False, families=("one", "other")))
-    method = ls.methods.Subsampled(kept=draws)
-    return _judged(shared, [result], (6, 6), method, [task])  # type: ignore[list-item]
+    return _judged(shared, [result], (6, 6), [task])  # type: ignore[list-item]
 
 
 def test_latents_at_a_few_draws_are_not_confirmed() -> None:

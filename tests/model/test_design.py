@@ -12,7 +12,7 @@ import xarray as xr
 from latentscale import Benchmark
 from latentscale.data.covariates import CovariateTransform
 from latentscale.data.readers import read_published
-from latentscale.data.recorded import pull_inside
+from latentscale.data.recording import pull_inside
 from latentscale.data.scores import Scores
 from latentscale.declare import load_spec, spec_from_dict
 from latentscale.errors import DataError, DataWarning, FitWarning, SpecError

@@ -13,7 +13,7 @@ from scipy.stats import beta, norm
 import latentscale as ls
 from latentscale.data.covariates import CovariateTransform
 from latentscale.declare import ModelSpec, spec_from_dict
-from latentscale.inference.marginal.limits import refuse_other_latents
+from latentscale.inference.marginal.refusals import refuse_other_latents
 from latentscale.model.build import build_design
 from latentscale.model.design import design
 from latentscale.model.undisclosed import rows_of_table, with_drawn_tokens

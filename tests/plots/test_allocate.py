@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
-from matplotlib.axes import Axes
 
 from latentscale.analysis.choices.allocate import Allocation
 from latentscale.analysis.choices.budget_line import segment
 from latentscale.analysis.choices.target import Target
 from latentscale.plots import plot_allocation
+from tests.plots.legend import labelled
 
 BUDGETS = (1e21, 1e23)
 
@@ -45,19 +44,14 @@ def allocation() -> Allocation:
     )
 
 
-def _labelled(panel: Axes, label: str) -> Any:
-    handles, labels = panel.get_legend_handles_labels()
-    return handles[labels.index(label)]
-
-
 def test_points_and_bars_are_the_numbers_of_the_table(allocation: Allocation) -> None:
     figure = plot_allocation(allocation)
     table = allocation.table(0.9)
     for panel in figure.axes:
         mine = table[table["target"] == panel.get_title(loc="left")]
-        points = _labelled(panel, "median optimum").get_offsets()
+        points = labelled(panel, "median optimum").get_offsets()
         np.testing.assert_allclose(points, mine[["flops", "params"]])
-        bars = np.array(_labelled(panel, "90% interval").get_segments())
+        bars = np.array(labelled(panel, "90% interval").get_segments())
         np.testing.assert_allclose(bars[:, :, 1], mine[["params_lower", "params_upper"]])
         shares = [f"{share:.0%}" for share in mine["on_bound"]]
         assert [text.get_text() for text in panel.texts] == shares
@@ -65,7 +59,7 @@ def test_points_and_bars_are_the_numbers_of_the_table(allocation: Allocation) ->
 
 def test_the_published_optimum_stands_on_its_own_panel(allocation: Allocation) -> None:
     first, second = plot_allocation(allocation).axes
-    marker = _labelled(first, "Cai et al. 2025, Table 2")
+    marker = labelled(first, "Cai et al. 2025, Table 2")
     assert [1.0037e21, 1.12] in marker.get_offsets().tolist()
     low, high = first.get_xlim()
     assert all(low < flops < high for flops, _ in marker.get_offsets())

@@ -7,17 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.axes import Axes
 from matplotlib.image import imread
 
 from latentscale.analysis.curves.curves import Curve
 from latentscale.errors import DataError
 from latentscale.plots import plot_curve
-
-
-def _labelled(panel: Axes, label: str) -> Any:
-    handles, labels = panel.get_legend_handles_labels()
-    return handles[labels.index(label)]
+from tests.plots.legend import labelled
 
 
 def _edges(band: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -48,10 +43,10 @@ def test_bands_and_line_are_the_numbers_of_the_table(
         table = curve.table(prob)
         for panel in figure.axes:
             mine = table[table["benchmark"] == panel.get_title(loc="left")]
-            lower, upper = _edges(_labelled(panel, f"{prob:.0%} interval"))
+            lower, upper = _edges(labelled(panel, f"{prob:.0%} interval"))
             np.testing.assert_allclose(lower, mine[low])
             np.testing.assert_allclose(upper, mine[high])
-            x, y = _labelled(panel, "median expected score").get_data()
+            x, y = labelled(panel, "median expected score").get_data()
             np.testing.assert_allclose(x, mine["at"])
             np.testing.assert_allclose(y, mine["median"])
     assert said in figure.get_suptitle()
@@ -76,8 +71,8 @@ def test_a_panel_of_error_rates_ends_above_the_largest(curve: Curve) -> None:
 def test_points_are_the_measured_scores_and_hidden_ones_stand_apart(curve: Curve) -> None:
     hidden = pd.DataFrame({"model": ["f-70b"], "benchmark": ["arc"], "at": [4e23], "score": [0.71]})
     panel = plot_curve(curve, hidden=hidden).axes[0]
-    seen = _labelled(panel, "measured, fitted")
-    unseen = _labelled(panel, "measured, hidden from the fit")
+    seen = labelled(panel, "measured, fitted")
+    unseen = labelled(panel, "measured, hidden from the fit")
     np.testing.assert_allclose(seen.get_offsets(), [[3e21, 0.25], [5e22, 0.44]])
     np.testing.assert_allclose(unseen.get_offsets(), [[4e23, 0.71]])
     assert not np.array_equal(seen.get_facecolor(), unseen.get_facecolor())
@@ -94,13 +89,13 @@ def test_points_of_many_models_carry_no_names(curve: Curve) -> None:
         }
     )
     panel = plot_curve(replace(curve, observed=many)).axes[0]
-    assert len(_labelled(panel, "measured, fitted").get_offsets()) == 6
+    assert len(labelled(panel, "measured, fitted").get_offsets()) == 6
     assert not panel.texts
 
 
 def test_the_fitted_ranges_are_marked(curve: Curve) -> None:
     panel = plot_curve(curve).axes[0]
-    own = _labelled(panel, "range of the family's fitted models")
+    own = labelled(panel, "range of the family's fitted models")
     assert (own.get_x(), own.get_x() + own.get_width()) == pytest.approx((3e21, 5e22))
     # The lower end of all fitted models, 1e20, lies left of the curve and is not drawn.
     ends = [line for line in panel.lines if line.get_label() == "end of all fitted models"]
@@ -114,7 +109,7 @@ def test_a_family_without_known_tokens_has_no_range(curve: Curve) -> None:
 
 def test_floors_are_dotted_lines_where_given(curve: Curve) -> None:
     figure = plot_curve(curve, floors={"arc": 0.25, "gsm8k": 0.0})
-    assert _labelled(figure.axes[0], "guessing").get_ydata()[0] == 0.25
+    assert labelled(figure.axes[0], "guessing").get_ydata()[0] == 0.25
     for panel in figure.axes[1:]:
         assert "guessing" not in panel.get_legend_handles_labels()[1]
 

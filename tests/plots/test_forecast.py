@@ -13,6 +13,7 @@ from matplotlib.image import imread
 from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.errors import DataError
 from latentscale.plots import plot_forecast
+from tests.plots.legend import labelled
 
 WIDE = pd.DataFrame(
     {
@@ -24,14 +25,9 @@ WIDE = pd.DataFrame(
 )
 
 
-def _labelled(panel: Axes, label: str) -> Any:
-    handles, labels = panel.get_legend_handles_labels()
-    return handles[labels.index(label)]
-
-
 def _lines(panel: Axes, label: str) -> dict[int, tuple[float, float]]:
     """Return the interval drawn in each row."""
-    segments = _labelled(panel, label).get_segments()
+    segments = labelled(panel, label).get_segments()
     return {int(s[0][1]): (s[0][0], s[1][0]) for s in segments}
 
 
@@ -47,7 +43,7 @@ def test_intervals_and_medians_are_the_numbers_of_the_table(
         lines = _lines(panel, f"{prob:.0%} interval")
         for row, one in mine.iterrows():
             assert lines[row] == pytest.approx((one["lower"], one["upper"]))
-        dots = _labelled(panel, "forecast median").get_offsets()
+        dots = labelled(panel, "forecast median").get_offsets()
         np.testing.assert_allclose(dots[:, 0], mine["median"])
     assert f"{prob:.0%} interval" in figure.get_suptitle()
 
@@ -65,10 +61,8 @@ def test_measured_scores_stand_where_they_are_known(forecast: Forecast, long: bo
     if long:
         observed = WIDE.melt("model", ["arc", "mmlu"], "benchmark", "score")
     arc, other, mmlu = plot_forecast(forecast, observed).axes[:3]
-    np.testing.assert_allclose(_labelled(arc, "measured score").get_offsets(), [[0.5, 0]])
-    np.testing.assert_allclose(
-        _labelled(mmlu, "measured score").get_offsets(), [[0.6, 0], [0.3, 2]]
-    )
+    np.testing.assert_allclose(labelled(arc, "measured score").get_offsets(), [[0.5, 0]])
+    np.testing.assert_allclose(labelled(mmlu, "measured score").get_offsets(), [[0.6, 0], [0.3, 2]])
     assert "measured score" not in other.get_legend_handles_labels()[1]
 
 
@@ -77,7 +71,7 @@ def test_forecasts_without_a_measured_score_are_pale(forecast: Forecast) -> None
     arc, pale = figure.axes[0], "90% interval, no measured score"
     assert set(_lines(arc, "90% interval")) == {0}
     assert set(_lines(arc, pale)) == {1, 2}
-    assert _labelled(arc, pale).get_alpha() < 1
+    assert labelled(arc, pale).get_alpha() < 1
     (legend,) = figure.legends
     labels = [text.get_text() for text in legend.get_texts()]
     assert labels == ["90% interval", "forecast median", pale, "measured score"]

@@ -22,6 +22,7 @@ from latentscale.plots import (
     plot_loadings,
     plot_variance_shares,
 )
+from tests.plots.legend import labelled
 
 BENCHMARKS = ["arc", "a $ and an _", "mmlu"]
 FAMILIES = ["yi", "b $ x_1", "qwen", "opt"]
@@ -56,11 +57,6 @@ def shares() -> VarianceShares:
     return VarianceShares(xr.DataArray(draws, dims=("sample", *coords), coords=coords))
 
 
-def _labelled(panel: Axes, label: str) -> Any:
-    handles, labels = panel.get_legend_handles_labels()
-    return handles[labels.index(label)]
-
-
 def test_bars_and_points_are_the_loadings(skills: Skills) -> None:
     figure = plot_loadings(skills)
     table = skills.loadings(0.9)
@@ -68,10 +64,10 @@ def test_bars_and_points_are_the_loadings(skills: Skills) -> None:
     assert titles == ["skill mmlu", "skill 2"]
     for name, panel in zip(("mmlu", "skill 2"), figure.axes, strict=True):
         mine = table[table["skill"] == name]
-        bars = np.array(_labelled(panel, "90% interval").get_segments())
+        bars = np.array(labelled(panel, "90% interval").get_segments())
         np.testing.assert_allclose(bars[:, :, 0], mine[["lower", "upper"]])
         assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == BENCHMARKS
-    cross = _labelled(figure.axes[1], "fixed at 0")
+    cross = labelled(figure.axes[1], "fixed at 0")
     np.testing.assert_allclose(cross.get_offsets(), [[0, 2]])
 
 
@@ -79,7 +75,7 @@ def test_a_median_is_full_where_its_interval_leaves_zero(skills: Skills) -> None
     panel = plot_loadings(skills).axes[0]
     mine = skills.loadings(0.9).query("skill == 'mmlu'").reset_index()
     covers = (mine["lower"] <= 0) & (mine["upper"] >= 0)
-    medians = _labelled(panel, "median; 90% interval covers 0").get_offsets()
+    medians = labelled(panel, "median; 90% interval covers 0").get_offsets()
     np.testing.assert_allclose(medians[:, 0], mine["median"][covers])
 
 
@@ -87,7 +83,7 @@ def test_families_stand_in_the_order_asked(skills: Skills) -> None:
     figure = plot_family_skills(skills, ["opt", "yi"])
     assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["opt", "yi"]
     table = skills.families(0.5).set_index(["family", "skill"])
-    bars = np.array(_labelled(figure.axes[1], "50% interval").get_segments())
+    bars = np.array(labelled(figure.axes[1], "50% interval").get_segments())
     np.testing.assert_allclose(bars[0, :, 0], table.loc[("opt", "skill 2")][["lower", "upper"]])
     for wrong in (["yo"], [], "yi", ["yi"] * 13):
         with pytest.raises(DataError):
@@ -104,10 +100,10 @@ def test_shares_are_stacked_and_negative_ones_lie_left_of_zero(shares: VarianceS
     panel = plot_variance_shares(shares).axes[0]
     mean = shares.draws.mean("sample")
     for component in shares.draws["component"].values:
-        bars = _labelled(panel, component)
+        bars = labelled(panel, component)
         widths = [bar.get_width() for bar in bars]
         np.testing.assert_allclose(widths, mean.sel(component=component))
-    families = _labelled(panel, "skills: families")
+    families = labelled(panel, "skills: families")
     assert families[1].get_x() == 0 and families[0].get_x() == pytest.approx(0.5)
     assert panel.get_xlim()[0] < -0.1
     assert panel.get_xlim()[1] == pytest.approx(1.1)
@@ -118,7 +114,7 @@ def _colours(names: list[str]) -> list[str]:
     draws = np.full((2, len(BENCHMARKS), len(names)), 1 / len(names))
     shares = VarianceShares(xr.DataArray(draws, dims=("sample", *coords), coords=coords))
     panel = plot_variance_shares(shares).axes[0]
-    return [to_hex(_labelled(panel, name)[0].get_facecolor()) for name in names]
+    return [to_hex(labelled(panel, name)[0].get_facecolor()) for name in names]
 
 
 def test_a_component_has_one_colour_whatever_else_is_drawn() -> None:

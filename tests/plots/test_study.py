@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from matplotlib.axes import Axes
 from matplotlib.image import imread
 
 from latentscale.analysis.checks.check import FitCheck
@@ -31,14 +29,10 @@ from latentscale.plots import (
     plot_tornado,
 )
 from latentscale.plots.style import Sheet
+from tests.plots.legend import labelled
 
 MODELS = ["f-1b", "f $ 7b", "g-2b"]
 BENCHMARKS = ["arc", "a_b"]
-
-
-def _labelled(panel: Axes, label: str) -> Any:
-    handles, labels = panel.get_legend_handles_labels()
-    return handles[labels.index(label)]
 
 
 def _saved(figure: Sheet, folder: Path) -> None:
@@ -108,8 +102,8 @@ def test_the_residual_map(check: FitCheck, tmp_path: Path) -> None:
     np.testing.assert_allclose(
         drawn.filled(np.nan), check.residuals.sel(model=["f $ 7b", "f-1b", "g-2b"])
     )
-    np.testing.assert_allclose(_labelled(panel, "outlier").get_offsets(), [[1.5, 1.5]])
-    doubtful = _labelled(panel, "Pareto k too high: residual too small")
+    np.testing.assert_allclose(labelled(panel, "outlier").get_offsets(), [[1.5, 1.5]])
+    doubtful = labelled(panel, "Pareto k too high: residual too small")
     np.testing.assert_allclose(doubtful.get_offsets(), [[0.5, 2.5]])  # not the unmeasured cell
     assert len(plot_residuals(check, rows=1).axes[0].get_yticks()) == 1
     with pytest.raises(DataError, match="rows"):
@@ -130,9 +124,9 @@ def test_a_residual_map_of_many_benchmarks_shows_those_with_the_largest(check: F
 def test_outliers_and_what_is_unsettled(check: FitCheck, tmp_path: Path) -> None:
     figure = plot_outliers(check)
     panel = figure.axes[0]
-    at = _labelled(panel, "measured score, outlier").get_offsets()
+    at = labelled(panel, "measured score, outlier").get_offsets()
     np.testing.assert_allclose(at, [[0.1, 0]])
-    at = _labelled(panel, "measured score, unsettled").get_offsets()
+    at = labelled(panel, "measured score, unsettled").get_offsets()
     np.testing.assert_allclose(at, [[0.7, 1]])
     _saved(figure, tmp_path)
     assert "shown" not in figure.get_suptitle()
@@ -149,8 +143,8 @@ def test_outliers_and_what_is_unsettled(check: FitCheck, tmp_path: Path) -> None
 def test_predictive_statistics(predictive: PredictiveCheck, tmp_path: Path) -> None:
     figure = plot_predictive(predictive, statistics=("mean", "sd"))
     mean = figure.axes[0]
-    np.testing.assert_allclose(_labelled(mean, "measured").get_offsets(), [[0.5, 0]])
-    outside = _labelled(mean, "measured, outside the interval").get_offsets()
+    np.testing.assert_allclose(labelled(mean, "measured").get_offsets(), [[0.5, 0]])
+    outside = labelled(mean, "measured, outside the interval").get_offsets()
     np.testing.assert_allclose(outside, [[0.9, 1]])
     _saved(figure, tmp_path)
     with pytest.raises(DataError, match='by is "family"'):
@@ -179,8 +173,8 @@ def test_a_comparison(tmp_path: Path) -> None:
     )
     figure = plot_compare(Comparison(table, pd.DataFrame(), False, ()))
     gap, weight = figure.axes
-    np.testing.assert_allclose(_labelled(gap, "difference").get_offsets()[:, 0], [0, -6])
-    line = _labelled(gap, "two standard errors (bootstrap over families)").get_segments()[1]
+    np.testing.assert_allclose(labelled(gap, "difference").get_offsets()[:, 0], [0, -6])
+    line = labelled(gap, "two standard errors (bootstrap over families)").get_segments()[1]
     np.testing.assert_allclose(line[:, 0], [-10, -2])
     np.testing.assert_allclose([bar.get_width() for bar in weight.patches], [0.8, 0.2])
     assert "high Pareto k: 2, 0" in figure.get_suptitle()
@@ -202,8 +196,8 @@ def test_sensitivity(tmp_path: Path) -> None:
     sensitivity = Sensitivity(table, pd.DataFrame(), 0.05, ())
     figure = plot_sensitivity(sensitivity, rows=2)
     panel = figure.axes[0]
-    np.testing.assert_allclose(_labelled(panel, "prior").get_offsets()[:, 0], [0.2])
-    unsure = _labelled(panel, "prior, not past limit")
+    np.testing.assert_allclose(labelled(panel, "prior").get_offsets()[:, 0], [0.2])
+    unsure = labelled(panel, "prior, not past limit")
     np.testing.assert_allclose(unsure.get_offsets()[:, 0], [0.08])
     ends = [line[:, 0] for line in panel.collections[0].get_segments()]
     np.testing.assert_allclose(ends, [[0.15, 0.2], [0.02, 0.08]])

@@ -15,7 +15,7 @@ from latentscale.analysis.checks.leave_one_out import leave_one_out
 from latentscale.analysis.checks.ranking import RESAMPLES, joint_families, ranking
 from latentscale.analysis.tools.units import SCALE_COLUMNS, in_one_unit
 from latentscale.data.frames import as_pandas
-from latentscale.data.recorded import unlike
+from latentscale.data.recording import unlike
 from latentscale.data.scaling import is_bounded
 from latentscale.dims import BENCHMARK, MODEL, checked_seed
 from latentscale.errors import DataError, FitError, listed

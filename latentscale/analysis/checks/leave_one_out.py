@@ -10,7 +10,7 @@ import xarray as xr
 from scipy.special import logit, logsumexp
 
 from latentscale.analysis.forecasts.predict import forecast_rows
-from latentscale.data.recorded import half_step
+from latentscale.data.recording import half_step
 from latentscale.data.scaling import lower_is_better
 from latentscale.dims import (
     BENCHMARK,

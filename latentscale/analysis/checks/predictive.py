@@ -13,7 +13,7 @@ import xarray as xr
 from latentscale.analysis.checks.leave_one_out import refuse_few_draws
 from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.analysis.tools.summaries import quantiles
-from latentscale.data.recorded import recording_of
+from latentscale.data.recording import recording_of
 from latentscale.data.scaling import is_bounded, lower_is_better
 from latentscale.data.scores import Scores
 from latentscale.declare.spec import ModelSpec

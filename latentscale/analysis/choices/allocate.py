@@ -342,7 +342,7 @@ def _optima(along: Line, budget_line: Segment, targets: Sequence[Target]) -> tup
     for target in targets:
         names = [name for name, _ in target.weights]
         if target.kind == SKILL_KIND and along.skill is not None:
-            curve = _total(along.skill, target, SKILL)
+            curve = _weighted_sum(along.skill, target)
             places[target.label] = highest_of_quadratic(curve)
             values[target.label] = value_at(curve, places[target.label])
             continue
@@ -373,7 +373,7 @@ def _choice(along: Line, targets: Sequence[Target]) -> tuple[xr.DataArray, xr.Da
     values: dict[str, xr.DataArray] = {}
     for target in targets:
         if target.kind == SKILL_KIND and along.skill is not None:
-            curve = _total(along.skill, target, SKILL).mean(SAMPLE)
+            curve = _weighted_sum(along.skill, target).mean(SAMPLE)
             places[target.label] = highest_of_quadratic(curve)
             values[target.label] = value_at(curve, places[target.label])
     scored = [target for target in targets if target.kind == SCORE_KIND]
@@ -402,11 +402,10 @@ def _score(along: Line, target: Target, u: xr.DataArray) -> xr.DataArray:
     return (scores * _weights(target, BENCHMARK)).sum(BENCHMARK) / total
 
 
-def _total(curves: xr.Dataset, target: Target, dim: str) -> xr.Dataset:
-    """Return the parabola of a weighted sum."""
-    return (curves.sel({dim: [name for name, _ in target.weights]}) * _weights(target, dim)).sum(
-        dim
-    )
+def _weighted_sum(curves: xr.Dataset, target: Target) -> xr.Dataset:
+    """Return the parabola of a target's weighted sum of skills."""
+    chosen = curves.sel({SKILL: [name for name, _ in target.weights]})
+    return (chosen * _weights(target, SKILL)).sum(SKILL)
 
 
 def _weights(target: Target, dim: str) -> xr.DataArray:

@@ -161,13 +161,13 @@ def line(fit: Fit, segment: Segment, *, family: str | None, instruct: bool) -> L
     at = fit.evaluator.at(draws, rows, residuals=NO_RESIDUALS, effects=effects)
     return Line(
         fit=fit,
-        skill=None if at.skill is None else _parabola(at.skill, u),
-        eta=_parabola(at.eta, u),
+        skill=None if at.skill is None else _parabola(at.skill),
+        eta=_parabola(at.eta),
         parameters=at.values,
     )
 
 
-def _parabola(values: xr.DataArray, u: xr.DataArray) -> xr.Dataset:
+def _parabola(values: xr.DataArray) -> xr.Dataset:
     along = values.drop_vars([MODEL, FAMILY], errors="ignore").rename({MODEL: PLACE})
     if SAMPLE not in along.dims:
         raise FitError("The fit holds no draws of what changes with size and tokens.")

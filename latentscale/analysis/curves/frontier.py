@@ -23,7 +23,7 @@ from latentscale.analysis.tools.blocks import spread_draws
 from latentscale.analysis.tools.summaries import summary
 from latentscale.analysis.tools.units import other_units
 from latentscale.data.dates import as_date, middle_of
-from latentscale.data.known import features_of, is_stated, kinds_among
+from latentscale.data.known_features import features_of, is_stated, kinds_among
 from latentscale.data.scales.base import SCALES
 from latentscale.data.scaling import lower_is_better
 from latentscale.dims import (

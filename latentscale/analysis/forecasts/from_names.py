@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from latentscale.data.columns import is_blank
-from latentscale.data.known import features_of, kinds_among
+from latentscale.data.known_features import features_of, kinds_among
 from latentscale.data.readers.efforts import UNSTATED, effort, reasoning
 from latentscale.data.readers.families import base_families
 from latentscale.data.readers.model_names import parse_name, provider_of

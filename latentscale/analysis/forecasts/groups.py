@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from latentscale.data.recorded import pull_inside
+from latentscale.data.recording import pull_inside
 from latentscale.data.scaling import is_bounded
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
 from latentscale.posterior.fit import Fit

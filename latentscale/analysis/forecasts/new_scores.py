@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from latentscale.data.known import features_of, kinds_among
-from latentscale.data.recorded import unlike
+from latentscale.data.known_features import features_of, kinds_among
+from latentscale.data.recording import unlike
 from latentscale.data.scaling import is_bounded, usual_sampling, with_errors_of
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, MODEL

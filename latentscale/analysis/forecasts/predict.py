@@ -25,7 +25,7 @@ from latentscale.analysis.tools.units import other_units
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import ASSUMED, NOT_FORECAST
 from latentscale.data.readers.efforts import SETTINGS
-from latentscale.data.recorded import recording_of
+from latentscale.data.recording import recording_of
 from latentscale.data.scaling import CENTRE, STEP, sampling_of, usual_sampling
 from latentscale.declare.likelihood import Noise
 from latentscale.dims import (

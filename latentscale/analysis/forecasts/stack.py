@@ -17,7 +17,7 @@ from latentscale.analysis.forecasts.few_shot import Conditioning
 from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.forecasts.predict import predict
 from latentscale.analysis.tools.units import other_units
-from latentscale.data.recorded import unlike
+from latentscale.data.recording import unlike
 from latentscale.data.scaling import is_bounded, units_of
 from latentscale.data.scores import Scores
 from latentscale.declare.likelihood import Noise

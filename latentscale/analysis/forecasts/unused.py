@@ -12,7 +12,7 @@ from latentscale.analysis.forecasts.from_names import given_by_names
 from latentscale.data.columns import is_blank
 from latentscale.data.covariates import features_in_use
 from latentscale.data.features.base import FeatureKind
-from latentscale.data.known import features_of, is_stated, kinds_among
+from latentscale.data.known_features import features_of, is_stated, kinds_among
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import MODEL
 from latentscale.errors import DataWarning, listed

@@ -15,12 +15,11 @@ from latentscale.analysis.checks.leave_one_out import refuse_few_draws, weighted
 from latentscale.analysis.forecasts.rows import planned_rows
 from latentscale.analysis.sensitivity.sensitivity import flat, quantities_of
 from latentscale.analysis.sensitivity.sensitivity_grid import leave_families_out
-from latentscale.analysis.tools.refits import checked_cluster
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import NOT_FORECAST
 from latentscale.dims import CELL, FAMILY, LOG_LIKELIHOOD, LOG_PRIOR, MODEL, SAMPLE, checked_seed
 from latentscale.errors import DataError, DataWarning, FitError, SpecError, listed, nearest
-from latentscale.expect import checked_workers, expect, expect_names, expect_path
+from latentscale.expect import checked_cluster, checked_workers, expect, expect_names, expect_path
 from latentscale.inference.method import Method
 from latentscale.numerics.psis import k_limit, pareto_smoothed
 from latentscale.posterior.fit import Fit

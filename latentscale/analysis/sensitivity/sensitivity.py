@@ -20,6 +20,7 @@ from latentscale.analysis.sensitivity.power_scaling import (
 from latentscale.dims import CELL, CHAIN, DRAW, LOG_LIKELIHOOD, LOG_PRIOR, SAMPLE, checked_seed
 from latentscale.errors import FitError, SpecError, listed, nearest
 from latentscale.expect import expect, expect_names
+from latentscale.markup import counted
 from latentscale.posterior.convert import skills_last
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import at_samples, by_sample, in_chains, joined_chains
@@ -404,7 +405,8 @@ def _advice(table: pd.DataFrame, by_prior: pd.DataFrame, limit: float) -> tuple[
                 f"{r.variable} [{r.where}]" if r.where else str(r.variable)
                 for r in rows.itertuples()
             ]
-            lines.append(f"{_counted(len(rows))} {what} ({listed(names, 4)}): {step}.")
+            count = counted(len(rows), "quantity", "quantities")
+            lines.append(f"{count} {what} ({listed(names, 4)}): {step}.")
     forecasts = table[table["variable"] == FORECAST]
     moved = int((forecasts["diagnosis"] != "").sum())
     if len(forecasts):
@@ -422,12 +424,8 @@ def _advice(table: pd.DataFrame, by_prior: pd.DataFrame, limit: float) -> tuple[
     unclear = int(((table["prior"] >= limit) & (table["diagnosis"] == "")).sum())
     if unclear:
         lines.append(
-            f"{_counted(unclear)} above the limit of {limit:g} by less than the Monte "
-            f"Carlo noise (up to {table['prior_noise'].max():.2f}), of which nothing is said; "
-            "four times the draws halve the noise."
+            f"{counted(unclear, 'quantity', 'quantities')} above the limit of {limit:g} by less "
+            f"than the Monte Carlo noise (up to {table['prior_noise'].max():.2f}), of which "
+            "nothing is said; four times the draws halve the noise."
         )
     return tuple(lines)
-
-
-def _counted(count: int) -> str:
-    return f"{count} quantity" if count == 1 else f"{count} quantities"

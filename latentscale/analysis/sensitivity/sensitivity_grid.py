@@ -13,12 +13,11 @@ import xarray as xr
 
 from latentscale.analysis.forecasts.from_names import with_families_read
 from latentscale.analysis.forecasts.rows import stated_rows
-from latentscale.analysis.sensitivity.grid import BASE, KEY, SensitivityGrid
+from latentscale.analysis.sensitivity.grid_result import BASE, KEY, SensitivityGrid
 from latentscale.analysis.sensitivity.sensitivity import FORECAST, flat, quantities_of
-from latentscale.analysis.tools.fold_files import checked_folder, run_key, summary_file
+from latentscale.analysis.tools.refit_files import checked_folder, run_key, summary_file
 from latentscale.analysis.tools.refits import (
     Refit,
-    checked_cluster,
     in_one_process,
     refuse_store,
     run_refits,
@@ -43,7 +42,7 @@ from latentscale.errors import (
     listed,
     nearest,
 )
-from latentscale.expect import checked_workers, expect, expect_names
+from latentscale.expect import checked_cluster, checked_workers, expect, expect_names
 from latentscale.inference.method import Method
 from latentscale.inference.nuts.method import NUTS
 from latentscale.inference.run import fit

@@ -12,8 +12,8 @@ from latentscale.declare.spec import ModelSpec
 from latentscale.errors import SpecError
 from latentscale.expect import expect, shown
 from latentscale.inference.marginal.estimate import MarginalEstimate
-from latentscale.inference.marginal.limits import MAX_SKILLS
 from latentscale.inference.marginal.method import MarginalML, marginal_estimate
+from latentscale.inference.marginal.refusals import MAX_SKILLS
 from latentscale.markup import counted
 from latentscale.result import FixedTable, Picture
 from latentscale.validate import is_whole, plain

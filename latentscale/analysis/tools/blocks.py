@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from latentscale.data.recorded import Recording
+from latentscale.data.recording import Recording
 from latentscale.declare.likelihood import Noise
 from latentscale.dims import BENCHMARK, CHAIN, DRAW, MODEL, SAMPLE
 from latentscale.errors import FitError

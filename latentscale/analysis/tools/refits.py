@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from latentscale.analysis.tools.fold_files import (
+from latentscale.analysis.tools.refit_files import (
     claimed,
     read_fold,
     refuse_unwritable,
@@ -108,21 +108,6 @@ def refuse_store(method: Method, each: str) -> None:
             f"method.store is one folder for one fit, but every {each} is a fit of its own; leave "
             f"it out, and give `folder` to keep finished {each}s."
         )
-
-
-def checked_cluster(cluster: object) -> str | None:
-    """Return the address of a scheduler, or None.
-
-    Raises
-    ------
-    FitError
-        If it is anything else.
-    """
-    if cluster is not None and not isinstance(cluster, str):
-        raise FitError(
-            f'cluster must be an address, such as "tcp://10.0.0.1:8786"; got {cluster!r}.'
-        )
-    return cluster
 
 
 def run_refits(

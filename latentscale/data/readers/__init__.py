@@ -26,7 +26,7 @@ from latentscale.data.readers.metadata import join_metadata
 from latentscale.data.readers.names import match_benchmarks, same_benchmark
 from latentscale.data.readers.parquet import read_parquet, read_table
 from latentscale.data.readers.planned_rows import read_planned
-from latentscale.data.readers.published import published_measurements, read_published
+from latentscale.data.readers.published.read import published_measurements, read_published
 from latentscale.data.readers.scores import read_scores
 from latentscale.data.readers.size_classes import SIZE_CLASSES, NameReading, size_class
 from latentscale.data.readers.tasks import HARNESS_TASKS, HarnessTask

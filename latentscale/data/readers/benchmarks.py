@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from latentscale.data.benchmarks import Benchmark
-from latentscale.data.declaring import declared_document
+from latentscale.data.feature_declarations import declared_document
 from latentscale.errors import DataError, listed, nearest
 from latentscale.files import expanded
 

@@ -12,8 +12,8 @@ import pandas as pd
 from latentscale.data.audit import Finding
 from latentscale.data.column_names import is_neither, without_brackets
 from latentscale.data.readers.cells import to_numbers
-from latentscale.data.readers.published_cells import amounts
-from latentscale.data.readers.published_columns import (
+from latentscale.data.readers.published.cells import amounts
+from latentscale.data.readers.published.columns import (
     counted_in,
     is_error,
     is_lower,

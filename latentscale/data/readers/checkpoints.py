@@ -37,7 +37,7 @@ from latentscale.data.readers.measurements import (
 from latentscale.data.readers.metrics import rank_of, with_attempts
 from latentscale.data.readers.model_names import parse_name
 from latentscale.data.readers.parquet import read_table
-from latentscale.data.readers.published_columns import is_lower, unit_of_amount
+from latentscale.data.readers.published.columns import is_lower, unit_of_amount
 from latentscale.data.readers.revisions import TokensPerStep, checked_tokens, tokens_of_step
 from latentscale.data.readers.tasks import HARNESS_TASKS
 from latentscale.data.scores import Scores

@@ -17,7 +17,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from latentscale.data.empty import EMPTY_CELLS
 from latentscale.data.readers.decimals import with_decimal_points
 from latentscale.data.readers.records import records_of
-from latentscale.data.tables import NAME_COLUMNS, TAB_ENDINGS, unquoted
+from latentscale.data.table_files import NAME_COLUMNS, TAB_ENDINGS, unquoted
 from latentscale.errors import DataError, listed
 from latentscale.files import expanded
 
@@ -151,7 +151,7 @@ def csv_of(data: bytes, path: Path) -> pd.DataFrame:
             "Each row needs as many cells as there are columns; quote names that hold commas."
         ) from error
     if separator == ";":
-        frame = with_decimal_points(frame, NAME_COLUMNS, path)
+        frame = with_decimal_points(frame, path)
     return unquoted(_with_numbers(frame))
 
 

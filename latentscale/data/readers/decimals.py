@@ -6,12 +6,13 @@ Not for tables split by commas or tabs, in which a comma within a number mostly 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 
+from latentscale.data.table_files import NAME_COLUMNS
 from latentscale.errors import DataError
 
 _CELL: Final = re.compile(r"[-+−~≈<>±\s%$€£*†()\[\]\d.,/–]*\d[-+−~≈<>±\s%$€£*†()\[\]\d.,/–]*")
@@ -26,15 +27,13 @@ _SURELY_POINT: Final = re.compile(r"(?<![\d.,])(?:0\.\d+|\d+\.(?:\d{1,2}|\d{4,})
 _COMMA: Final = re.compile(r"(?<=\d),(?=\d)")
 
 
-def with_decimal_points(frame: pd.DataFrame, names: Collection[str], path: Path) -> pd.DataFrame:
+def with_decimal_points(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     """Return a table split by semicolons with dots in place of decimal commas.
 
     Parameters
     ----------
     frame
-        The table as read, cells with a comma as text.
-    names
-        Columns that hold names, which stay as they are.
+        The table as read, cells with a comma as text; `NAME_COLUMNS` stay as they are.
     path
         The file, for messages.
 
@@ -47,7 +46,7 @@ def with_decimal_points(frame: pd.DataFrame, names: Collection[str], path: Path)
     texts = {
         name: [cell if isinstance(cell, str) and _CELL.fullmatch(cell) else "" for cell in column]
         for name, column in frame.items()
-        if str(name).strip() not in names and column.dtype.kind not in "fiub"
+        if str(name).strip() not in NAME_COLUMNS and column.dtype.kind not in "fiub"
     }
     comma = next(_where(texts, _COMMA), None)
     if comma is None:

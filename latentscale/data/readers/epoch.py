@@ -38,9 +38,9 @@ from latentscale.data.readers.measurements import (
     with_names,
 )
 from latentscale.data.readers.parquet import is_hidden, table_of, tables_below
-from latentscale.data.readers.published_cells import dates
+from latentscale.data.readers.published.cells import dates
 from latentscale.data.scores import Scores
-from latentscale.data.tables import PARQUET_ENDINGS
+from latentscale.data.table_files import PARQUET_ENDINGS
 from latentscale.errors import DataError, listed
 from latentscale.files import expanded
 

@@ -15,7 +15,7 @@ import pandas as pd
 from latentscale.data.audit import Audit, Finding, emit
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.features import Feature
-from latentscale.data.known import INSTRUCT
+from latentscale.data.known_features import INSTRUCT
 from latentscale.data.readers.efforts import UNSTATED, effort, reasoning
 from latentscale.data.readers.model_names import parse_name, provider_of, without_owner
 from latentscale.data.readers.size_classes import size_class

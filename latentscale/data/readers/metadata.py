@@ -14,7 +14,7 @@ from latentscale.data.benchmarks import Benchmark
 from latentscale.data.columns import is_missing, number_of_cell
 from latentscale.data.features.base import Feature
 from latentscale.data.frames import AnyFrame
-from latentscale.data.known import known_features
+from latentscale.data.known_features import known_features
 from latentscale.data.layout import METADATA, OPTIONAL, REQUIRED, checked_frame, own_columns
 from latentscale.data.readers.matching import matching_rows
 from latentscale.data.scales.base import scale_of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final
@@ -10,7 +9,7 @@ from typing import Final
 import pandas as pd
 
 from latentscale.data.audit import Finding
-from latentscale.data.benchmarks import KNOWN_BENCHMARKS
+from latentscale.data.benchmarks import KNOWN_BENCHMARKS, squeezed
 from latentscale.data.columns import cells_of
 from latentscale.data.frames import AnyFrame, as_pandas
 from latentscale.data.layout import METADATA
@@ -60,9 +59,9 @@ def same_benchmark(name: str) -> str | None:
     ('arc', 'mmlu_pro', None)
     """
     expect(name, str, "name", 'such as "ARC-Challenge"')
-    squeezed = re.sub(r"[\W_]+", "", name.casefold())
+    letters = squeezed(name)
     for known in KNOWN_BENCHMARKS:
-        if squeezed == known.replace("_", "") or squeezed in _SPELLINGS.get(known, ()):
+        if letters == squeezed(known) or letters in _SPELLINGS.get(known, ()):
             return known
     return None
 

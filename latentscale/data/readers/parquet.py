@@ -9,7 +9,7 @@ from typing import Final
 import pandas as pd
 
 from latentscale.data.readers.csv import content, csv_of
-from latentscale.data.tables import PARQUET_ENDINGS, require_pyarrow
+from latentscale.data.table_files import PARQUET_ENDINGS, require_pyarrow
 from latentscale.errors import DataError, listed
 
 _MAGIC: Final = b"PAR1"

@@ -15,13 +15,12 @@ from latentscale.data.empty import is_empty
 from latentscale.data.frames import AnyFrame, as_pandas, is_frame
 from latentscale.data.readers.cells import with_text_names
 from latentscale.data.readers.parquet import read_table
-from latentscale.data.readers.published import completed_by_names, is_published
-from latentscale.data.readers.published_cells import score_cells
-from latentscale.data.readers.published_columns import roles_of
-from latentscale.data.readers.published_counts import all_counts, as_shares, why_not_shares
-from latentscale.data.readers.published_markup import without_markup
-from latentscale.data.readers.published_models import described
-from latentscale.data.readers.published_points import out_of
+from latentscale.data.readers.published.cells import score_cells
+from latentscale.data.readers.published.columns import roles_of
+from latentscale.data.readers.published.counts import all_counts, as_shares, out_of, why_not_shares
+from latentscale.data.readers.published.markup import without_markup
+from latentscale.data.readers.published.models import described
+from latentscale.data.readers.published.read import completed_by_names, is_published
 from latentscale.data.readers.size_classes import UNKNOWN
 from latentscale.data.readers.tuning import with_types
 from latentscale.errors import DataError

@@ -9,17 +9,17 @@ from typing import Final
 import pandas as pd
 
 from latentscale.data.audit import Audit, Finding, emit
+from latentscale.data.audit_file import AUDIT_ENDING, BESIDE, findings_beside
 from latentscale.data.benchmarks import Benchmark
-from latentscale.data.declaring import features_of_file
+from latentscale.data.feature_declarations import features_of_file
 from latentscale.data.features.base import Feature
 from latentscale.data.frames import AnyFrame, as_pandas, is_frame
 from latentscale.data.readers.benchmarks import read_benchmarks
 from latentscale.data.readers.names import match_benchmarks
 from latentscale.data.readers.parquet import read_table
-from latentscale.data.readers.published import is_published, read_published
+from latentscale.data.readers.published.read import is_published, read_published
 from latentscale.data.readers.sources import reader_of_path, reader_of_table
-from latentscale.data.saved import BENCHMARKS_ENDING, FEATURES_ENDING, beside
-from latentscale.data.saved_audit import AUDIT_ENDING, BESIDE, findings_beside
+from latentscale.data.saving import BENCHMARKS_ENDING, FEATURES_ENDING, beside
 from latentscale.data.scores import Scores, scores_from_frame, scores_from_long
 from latentscale.errors import DataError, LatentscaleError, listed
 from latentscale.files import expanded

@@ -12,8 +12,8 @@ import pandas as pd
 
 from latentscale.data.columns import is_missing
 from latentscale.data.empty import is_empty
-from latentscale.data.known import INSTRUCT
-from latentscale.data.readers.published_columns import Roles
+from latentscale.data.known_features import INSTRUCT
+from latentscale.data.readers.published.columns import Roles
 
 TUNING: Final[Mapping[str, str]] = {
     "continuously": "continued",

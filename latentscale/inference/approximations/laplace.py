@@ -94,17 +94,13 @@ class Laplace(Method):
 
         Parameters
         ----------
-        spec, design
-            The model, and its constants on a table, as ``fit.design`` has them.
-        seed
-            Seed of the random numbers; the same seed gives the same draws, as `fit` says.
-        progress
-            Whether to show progress.
+        spec, design, seed, progress
+            As for `Method.draw`.
 
         Returns
         -------
         Draws
-            Posterior with dims (chain, draw, ...), sampling statistics, status and seconds.
+            As `Method.draw` returns.
 
         Raises
         ------

@@ -72,9 +72,7 @@ class Chain:
     def __init__(self, problem: GibbsProblem, rng: np.random.Generator) -> None:
         self.problem, self.rng = problem, rng
         cells = problem.cells
-        self.states = [
-            started(problem.spec, block, problem.skills, rng) for block in problem.skill_blocks
-        ]
+        self.states = [started(block, problem.skills, rng) for block in problem.skill_blocks]
         columns = problem.mean_of.size
         self.coefficient = np.zeros((cells.benchmarks, columns))
         self.single = [np.zeros(block.size) for block in problem.single_blocks]

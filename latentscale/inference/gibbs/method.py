@@ -16,7 +16,7 @@ from latentscale.declare.spec import ModelSpec
 from latentscale.errors import FitError
 from latentscale.inference.gibbs.blocks import GibbsProblem
 from latentscale.inference.gibbs.chain import Chain
-from latentscale.inference.gibbs.kept import Kept, draw_of, posterior_of
+from latentscale.inference.gibbs.draws import Kept, draw_of, posterior_of
 from latentscale.inference.gibbs.problem import problem_of
 from latentscale.inference.method import METHODS, Method
 from latentscale.inference.progress import WorkProgress
@@ -91,17 +91,13 @@ class Gibbs(Method):
 
         Parameters
         ----------
-        spec, design
-            The model, and its constants on a table, as ``fit.design`` has them.
-        seed
-            Seed of the random numbers; the same seed gives the same draws, as `fit` says.
-        progress
-            Whether to show progress.
+        spec, design, seed, progress
+            As for `Method.draw`.
 
         Returns
         -------
         Draws
-            Posterior with dims (chain, draw, ...), sampling statistics, status and seconds.
+            As `Method.draw` returns.
 
         Raises
         ------

@@ -65,9 +65,7 @@ class SkillState:
         return spread[:, None] * skill_cholesky(self.partial, self.latent.shape[1])
 
 
-def started(
-    spec: ModelSpec, block: SkillBlock, skills: int, rng: np.random.Generator
-) -> SkillState:
+def started(block: SkillBlock, skills: int, rng: np.random.Generator) -> SkillState:
     """Return an effect at the start of a chain: small values, scattered."""
     nesting = block.effect.nesting
     share = float("nan") if nesting is None else float(rng.uniform(0.3, 0.7))

@@ -11,7 +11,6 @@ import xarray as xr
 from latentscale.dims import SKILL
 from latentscale.inference.marginal.information import (
     COVARIANCES,
-    CovarianceKind,
     Information,
 )
 from latentscale.inference.marginal.likelihood import MarginalLikelihood
@@ -246,14 +245,10 @@ def natural_table(
         columns[column] = np.full(len(names), np.nan)
         if kind == "outer-product" and curvature.scores.shape[0] <= curvature.scores.shape[1]:
             continue
-        covariance = curvature.covariance(_kind(kind))
+        covariance = curvature.covariance(kind)
         errors = np.sqrt(np.maximum(np.einsum("np,pq,nq->n", jacobian, covariance, jacobian), 0))
         columns[column] = np.where(flat, np.nan, errors)
     return pd.DataFrame(columns, index=pd.Index(names, name="parameter"))
-
-
-def _kind(kind: str) -> CovarianceKind:
-    return kind  # type: ignore[return-value]
 
 
 def _is_flat(curvature: Information) -> np.ndarray:

@@ -18,7 +18,7 @@ from latentscale.inference.marginal.quadrature import Nodes
 from latentscale.numerics.curvature import hessian
 
 CovarianceKind = Literal["observed", "outer-product", "sandwich"]
-COVARIANCES: tuple[str, ...] = get_args(CovarianceKind)
+COVARIANCES: tuple[CovarianceKind, ...] = get_args(CovarianceKind)
 
 # Curvature below which a direction is flat: a step of 10 on the unconstrained scale then changes
 # the log likelihood by less than 1/2, and goes from one end of a scale or a correlation to the

@@ -262,7 +262,7 @@ def marginal_likelihood(spec: ModelSpec, design: Design) -> MarginalLikelihood:
     """Prepare the marginal likelihood of a spec on a table.
 
     The spec must be one that quadrature can fit; see
-    `latentscale.inference.marginal.limits.refuse_other_latents`.
+    `latentscale.inference.marginal.refusals.refuse_other_latents`.
     """
     family = design.family_of_model[design.model_of_cell]
     order = np.argsort(family, kind="stable")

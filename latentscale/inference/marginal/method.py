@@ -16,7 +16,7 @@ from latentscale.errors import FitError, listed
 from latentscale.expect import expect
 from latentscale.inference.marginal.information import COVARIANCES, CovarianceKind
 from latentscale.inference.marginal.latents import LatentDraws, draw_latents
-from latentscale.inference.marginal.limits import refuse_other_latents
+from latentscale.inference.marginal.refusals import refuse_other_latents
 from latentscale.inference.method import METHODS, Method
 from latentscale.markup import call_text
 from latentscale.model.design import Design, design
@@ -108,11 +108,10 @@ class MarginalML(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        least = {"starts": 1, "nodes": 3, "draws": 1, "candidates": 2, "iterations": 1}
-        if self.cores is not None:
-            least["cores"] = 1
-        for name, minimum in least.items():
-            self._check_counts(name, least=minimum)
+        self._check_counts("starts", "draws", "iterations")
+        self._check_counts("nodes", least=3)
+        self._check_counts("candidates", least=2)
+        self._check_cores()
         real_number(self.drop, "MarginalML.drop", least=0, most=0.01, error=FitError)
         self._check_choice("covariance", COVARIANCES)
 
@@ -122,17 +121,13 @@ class MarginalML(Method):
 
         Parameters
         ----------
-        spec, design
-            The model, and its constants on a table, as ``fit.design`` has them.
-        seed
-            Seed of the random numbers; the same seed gives the same draws, as `fit` says.
-        progress
-            Whether to show progress.
+        spec, design, seed, progress
+            As for `Method.draw`.
 
         Returns
         -------
         Draws
-            Posterior with dims (chain, draw, ...), sampling statistics, status and seconds.
+            As `Method.draw` returns.
 
         Raises
         ------

@@ -13,9 +13,9 @@ from latentscale.errors import FitError
 from latentscale.files import expanded
 from latentscale.inference.method import METHODS, Method
 from latentscale.inference.nuts.backends import BACKENDS, Backend, BackendName, Coordinates
-from latentscale.inference.nuts.kept import ChainRun
 from latentscale.inference.nuts.on_nutpie import run_on_nutpie
 from latentscale.inference.nuts.on_pymc import run_on_pymc
+from latentscale.inference.nuts.runs import ChainRun
 from latentscale.inference.nuts.start import Start, start_from
 from latentscale.markup import call_text
 from latentscale.model.build import build_design
@@ -146,17 +146,13 @@ class NUTS(Method):
 
         Parameters
         ----------
-        spec, design
-            The model, and its constants on a table, as ``fit.design`` has them.
-        seed
-            Seed of the random numbers; the same seed gives the same draws, as `fit` says.
-        progress
-            Whether to show progress.
+        spec, design, seed, progress
+            As for `Method.draw`.
 
         Returns
         -------
         Draws
-            Posterior with dims (chain, draw, ...), sampling statistics, status and seconds.
+            As `Method.draw` returns.
 
         Raises
         ------

@@ -17,8 +17,8 @@ from latentscale.engine.coordinate import Coordinate
 from latentscale.errors import FitError
 from latentscale.inference.nuts import chains
 from latentscale.inference.nuts.backends import Coordinates
-from latentscale.inference.nuts.kept import ChainRun, kept_of, positions_of
 from latentscale.inference.nuts.masses import start_whitened
+from latentscale.inference.nuts.runs import ChainRun, kept_of, positions_of
 from latentscale.inference.nuts.start import ModeStart, Start, StartingPoints, usual_start
 from latentscale.inference.nuts.whitening import WhitenedModel, Whitening
 from latentscale.inference.progress import COMPILING, Waiting

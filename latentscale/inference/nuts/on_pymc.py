@@ -11,7 +11,7 @@ import pymc as pm
 
 from latentscale.engine.choice import fast_or_stock
 from latentscale.engine.jax import register_for_jax
-from latentscale.inference.nuts.kept import ChainRun, kept_of
+from latentscale.inference.nuts.runs import ChainRun, kept_of
 from latentscale.inference.nuts.start import StartingPoints
 from latentscale.inference.progress import WorkProgress, divergence_note
 from latentscale.inference.tools.posterior_density import kept_names

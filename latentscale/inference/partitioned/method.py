@@ -18,7 +18,7 @@ from latentscale.engine.compile import compile_prior
 from latentscale.engine.density import LogDensity
 from latentscale.errors import FitError
 from latentscale.inference.method import METHODS, Method
-from latentscale.inference.partitioned.engine import (
+from latentscale.inference.partitioned.refusals import (
     check_engine,
     made_folder,
     refuse_sizes,
@@ -141,17 +141,13 @@ class Partitioned(Method):
 
         Parameters
         ----------
-        spec, design
-            The model, and its constants on a table, as ``fit.design`` has them.
-        seed
-            Seed of the random numbers; the same seed gives the same draws, as `fit` says.
-        progress
-            Whether to show progress.
+        spec, design, seed, progress
+            As for `Method.draw`.
 
         Returns
         -------
         Draws
-            Posterior with dims (chain, draw, ...), sampling statistics, status and seconds.
+            As `Method.draw` returns.
 
         Raises
         ------

@@ -15,13 +15,13 @@ from latentscale.declare.spec import ModelSpec
 from latentscale.dims import CHAIN, DRAW
 from latentscale.errors import FitError, listed
 from latentscale.inference.method import METHODS, Method, method_of
-from latentscale.inference.partitioned.engine import (
+from latentscale.inference.partitioned.lineages import Places, subsample
+from latentscale.inference.partitioned.refusals import (
     check_engine,
     made_folder,
     refuse_sizes,
     refuse_specs,
 )
-from latentscale.inference.partitioned.lineages import Places, subsample
 from latentscale.inference.partitioned.shard import Floats, units_of_latents
 from latentscale.inference.partitioned.tasks import (
     Result,
@@ -169,17 +169,13 @@ class Subsampled(Method):
 
         Parameters
         ----------
-        spec, design
-            The model, and its constants on a table, as ``fit.design`` has them.
-        seed
-            Seed of the random numbers; the same seed gives the same draws, as `fit` says.
-        progress
-            Whether to show progress.
+        spec, design, seed, progress
+            As for `Method.draw`.
 
         Returns
         -------
         Draws
-            Posterior with dims (chain, draw, ...), sampling statistics, status and seconds.
+            As `Method.draw` returns.
 
         Raises
         ------
@@ -232,7 +228,7 @@ class Subsampled(Method):
             rows[:, where[~common]] = result.pop("latents")
         posterior = whole.to_posterior(points)
         seconds["gather"] = time.perf_counter() - began
-        status = _judged(shared, results, (len(places), len(design.scores.models)), self, tasks)
+        status = _judged(shared, results, (len(places), len(design.scores.models)), tasks)
         chosen = {FAMILIES_CENTRED: False}
         return Draws(posterior, shared.stats, status, seconds, chosen=chosen)
 
@@ -367,7 +363,6 @@ def _judged(
     shared: _SharedDraws,
     results: list[Result],
     sizes: tuple[int, int],
-    method: Subsampled,
     tasks: list[LatentTask],
 ) -> Status:
     """Return the status of the shared draws with what lineages add; sizes of subsample and table.
@@ -378,7 +373,7 @@ def _judged(
         Draws of the shared parameters, and what tasks returned.
     sizes
         Models in the subsample and in the table.
-    method, tasks
+    tasks
         What was run.
     """
     figures = {

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from latentscale.data.covariates import CovariateTransform
-from latentscale.data.known import can_be_category
+from latentscale.data.known_features import can_be_category
 from latentscale.declare.kinds import TERMS
 from latentscale.declare.prior import Parameter, Prior, PriorSlot
 from latentscale.declare.spec import ModelSpec

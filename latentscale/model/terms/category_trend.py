@@ -11,7 +11,7 @@ import xarray as xr
 from pydantic import Field
 
 from latentscale.data.covariates import CovariateTransform
-from latentscale.data.known import can_be_category
+from latentscale.data.known_features import can_be_category
 from latentscale.data.scores import Scores
 from latentscale.declare.kinds import TERMS
 from latentscale.declare.prior import Parameter, Prior, PriorSlot

@@ -16,7 +16,7 @@ from latentscale.analysis.curves.compute_grid import token_ratio
 from latentscale.analysis.curves.compute_needed import _first_reach
 from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.analysis.forecasts.rows import planned_rows, typical_features
-from latentscale.data.known import known_features
+from latentscale.data.known_features import known_features
 from latentscale.data.planned import planned_models
 from latentscale.errors import DataError, FitError, SpecError
 from latentscale.posterior.fit import Fit

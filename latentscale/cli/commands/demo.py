@@ -1,0 +1,49 @@
+"""The command that forecasts hidden models of the bundled table: demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from latentscale.cli.console import say
+from latentscale.cli.options import (
+    Seed,
+    Verbose,
+)
+from latentscale.cli.output import announce
+
+
+def demo(
+    folder: Annotated[
+        Path, typer.Option("--folder", help="Folder for the results; made if it is not there.")
+    ] = Path("latentscale-demo"),
+    draws: Annotated[
+        int | None,
+        typer.Option("--draws", help="Kept draws of each chain; those of the study if not given."),
+    ] = None,
+    tune: Annotated[int | None, typer.Option("--tune", help="Warm-up draws of each chain.")] = None,
+    chains: Annotated[int | None, typer.Option("--chains", help="Number of chains.")] = None,
+    seed: Seed = 1,
+    verbose: Verbose = False,
+) -> None:
+    """Forecast hidden models of the bundled table.
+
+    The largest base model of every family with at least four base models is hidden. The
+    recommended spec and a pooled baseline are fitted to the rest and forecast what is hidden;
+    the output sets both beside what was measured.
+    """
+    from dataclasses import replace
+
+    from latentscale.demo import FILES, METHOD, results_folder, run_demo
+
+    method = replace(
+        METHOD,
+        draws=METHOD.draws if draws is None else draws,
+        tune=METHOD.tune if tune is None else tune,
+        chains=METHOD.chains if chains is None else chains,
+    )
+    folder = results_folder(folder)
+    announce([folder / name for name in FILES], models=True)
+    run_demo(folder, method=method, seed=seed, echo=say)

@@ -1,0 +1,136 @@
+"""Scores that count: "28/30" is a share of 30 items, 12 below "AIME (/15)" one of 15 points."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Final
+
+import numpy as np
+
+from latentscale.data.audit import Finding
+from latentscale.data.benchmarks import Benchmark
+from latentscale.data.readers.published.cells import ScoreCells
+from latentscale.data.readers.published.columns import is_in_points
+from latentscale.errors import listed
+
+_WHOLES: Final = {"fraction": 1.0, "percent": 100.0}
+"""What all items right are on the scales that hold shares."""
+_MONTHS: Final = range(1, 13)
+_SHORT_YEARS: Final = range(20, 40)
+"""Years without their century; "8/25" may be August 2025."""
+_OUT_OF: Final = re.compile(
+    r"(?:(?<!\w)/ ?|(?<![a-z])out of |(?<![a-z])max(?:imum)?\.? ?)(\d{1,5})(?![\d./])",
+    re.IGNORECASE,
+)
+_JUDGED: Final = 10
+"""Points up to this are a judge's, with a scale of their own (`is_in_points`)."""
+
+
+def as_shares(cells: ScoreCells, whole: float) -> ScoreCells:
+    """Return cells whose counts are shares of `whole`, with their items; others as they are."""
+    values, percent = cells.values.copy(), cells.percent.copy()
+    items = np.full(len(values), np.nan)
+    for row, (right, of) in cells.counts.items():
+        values[row], items[row], percent[row] = whole * right / of, of, whole == _WHOLES["percent"]
+    unread = [row for row in cells.unread if row not in cells.counts]
+    return cells._replace(values=values, percent=percent, items=items, unread=unread, counts={})
+
+
+def all_counts(cells: ScoreCells) -> bool:
+    """Return whether all numbers of a column are counts, or percentages with their sign."""
+    known = ~np.isnan(cells.values)
+    return bool(cells.counts) and bool(cells.percent[known].all())
+
+
+def with_counts(
+    columns: Mapping[str, ScoreCells], declared: Mapping[str, Benchmark]
+) -> tuple[dict[str, ScoreCells], list[Finding]]:
+    """Return columns of counts as percentages with the items of each, and a finding on these.
+
+    Counts beside numbers without a percent sign stay unread, since one of both may be in another
+    unit; so do those of a judge's points, and those that may be months of years.
+
+    Parameters
+    ----------
+    columns
+        Scores by benchmark.
+    declared
+        Benchmarks that the caller declares; their scale says what counts are a share of.
+    """
+    read = dict(columns)
+    shown = []
+    for name, cells in columns.items():
+        scale = declared[name].scale if name in declared else "percent"
+        if scale not in _WHOLES or not all_counts(cells) or why_not_shares(name, cells):
+            continue
+        read[name] = as_shares(cells, _WHOLES[scale])
+        right, of = next(iter(cells.counts.values()))
+        shown.append(f"{name} ({right}/{of} is {100 * right / of:.4g}% of {of} items)")
+    if not shown:
+        return read, []
+    message = f"counts of successes are read as shares with their items: {listed(shown, 6)}."
+    return read, [Finding("info", "counts-read", "benchmarks", message)]
+
+
+def why_not_shares(name: str, cells: ScoreCells) -> str:
+    """Return why counts of a column are not shares of items, empty if they are."""
+    pairs = list(cells.counts.values())
+    if not pairs:
+        return ""
+    right, of = pairs[0]
+    if is_in_points(name):
+        return f"points of a judge, such as {right}/{of}: write {right}"
+    if not all_counts(cells):
+        return (
+            f"counts such as {right}/{of} beside plain numbers: write all cells in one way, this "
+            f"one as {100 * right / of:.4g}%"
+        )
+    several = len({items for _, items in pairs}) > 1
+    if several and all(n in _MONTHS and items in _SHORT_YEARS for n, items in pairs):
+        return (
+            f"counts such as {right}/{of}, or months of years: write {100 * right / of:.4g}%, or "
+            'rename a column of dates to "released" and write 2025-08'
+        )
+    return ""
+
+
+def out_of(name: str, cells: ScoreCells) -> ScoreCells | None:
+    """Return cells as percentages of the most that a heading names, None where it names none.
+
+    Or where some score lies beyond it, all are at most 1, or cells have signs or units.
+
+    Parameters
+    ----------
+    name
+        The heading.
+    cells
+        The scores below it.
+    """
+    match = _OUT_OF.search(name.replace(",", ""))
+    known = cells.values[~np.isnan(cells.values)]
+    most = int(match[1]) if match else 0
+    if most <= _JUDGED or not known.size or cells.percent.any() or cells.money.any():
+        return None
+    if known.min() < 0 or not 1 < known.max() <= most or cells.minutes.any():
+        return None
+    share = 100.0 / most
+    percent = ~np.isnan(cells.values)
+    return cells._replace(values=share * cells.values, half=share * cells.half, percent=percent)
+
+
+def with_points(
+    columns: Mapping[str, ScoreCells], declared: Collection[str]
+) -> tuple[dict[str, ScoreCells], list[Finding]]:
+    """Return columns of points as percentages, but for declared ones, and which they are."""
+    read = {name: out_of(name, cells) for name, cells in columns.items() if name not in declared}
+    changed = {name: cells for name, cells in read.items() if cells is not None}
+    if not changed:
+        return dict(columns), []
+    shown = []
+    for name, cells in changed.items():
+        row = int(np.nanargmax(cells.values))
+        shown.append(f"{name} ({columns[name].values[row]:g} is {cells.values[row]:.3g}%)")
+    message = f"points are read as percentages of the most that headings name: {listed(shown, 6)}."
+    finding = Finding("info", "points-read", "benchmarks", message)
+    return {**columns, **changed}, [finding]

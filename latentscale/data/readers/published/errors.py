@@ -1,0 +1,169 @@
+"""Standard errors of a published table: columns of errors and intervals, half widths in cells.
+
+Numbers of items have columns of their own (`items`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from latentscale.data.audit import Finding
+from latentscale.data.benchmarks import Benchmark
+from latentscale.data.column_names import is_neither
+from latentscale.data.empty import is_empty
+from latentscale.data.readers.published.cells import (
+    NORMAL_95,
+    Floats,
+    ScoreCells,
+    ends_of,
+    half_of_ends,
+    half_widths,
+    is_bare,
+    score_cells,
+)
+from latentscale.data.readers.published.columns import (
+    bounds_among,
+    is_error,
+    is_interval,
+    scored_by,
+    without_error_words,
+)
+from latentscale.errors import listed, spelling
+
+_MOST_ITEMS: Final = 1e6
+"""Items of a benchmark: the largest test sets have some ten thousand."""
+_MEASURED: Final = 0.9
+"""Share of a column's errors beside which its benchmark has a score: all, but for a slip or two."""
+
+
+def tiny_errors(
+    columns: Mapping[str, ScoreCells], stderr: Mapping[str, Floats], info: Mapping[str, Benchmark]
+) -> list[Finding]:
+    """Find errors of percentages that no test set is large enough for: fractions, perhaps."""
+    tiny = []
+    for name, about in info.items():
+        score = columns[name].values
+        items = score * (100.0 - score) / stderr[name] ** 2
+        if about.scale == "percent" and np.nanmedian(np.append(items, 0.0)) > _MOST_ITEMS:
+            tiny.append(name)
+    if not tiny:
+        return []
+    message = (
+        f"the errors beside {listed(tiny)} are as small as those of more than {_MOST_ITEMS:,.0f} "
+        "items: fractions among percentages? If so, multiply them by 100."
+    )
+    return [Finding("warning", "errors-tiny", "benchmarks", message)]
+
+
+def error_columns(
+    columns: Mapping[str, ScoreCells], declared: Mapping[str, Benchmark]
+) -> dict[str, tuple[str, ...]]:
+    """Return columns of errors with their kind.
+
+    A column named as an interval whose cells are scores with half widths ("40 ± 1") has scores.
+    """
+    free = [name for name in columns if name not in declared]
+    errors: dict[str, tuple[str, ...]] = {}
+    for rest, low, high in bounds_among(free):
+        errors[low] = errors[high] = ("bounds", rest, low, high)
+    for name in free:
+        scored = not np.isnan(columns[name].half).all()
+        if name not in errors and is_error(name):
+            errors[name] = ("error", name)
+        elif name not in errors and is_interval(name) and not scored:
+            errors[name] = ("interval", name)
+    return errors
+
+
+def standard_errors(
+    table: pd.DataFrame,
+    columns: Mapping[str, ScoreCells],
+    info: Mapping[str, Benchmark],
+    errors: Mapping[str, tuple[str, ...]],
+) -> tuple[dict[str, Floats], dict[str, str]]:
+    """Return standard errors by benchmark in its scores' units, and why columns give none."""
+    positive = {name: about.scale == "positive" for name, about in info.items()}
+    stderr = {
+        name: _half_printed(table[name], columns[name], positive[name]) / NORMAL_95 for name in info
+    }
+    order = list(table.columns)
+    unused: dict[str, str] = {}
+    for name, (kind, *about) in errors.items():
+        before = reversed(order[: order.index(name)])
+        left = next((n for n in before if n not in errors and not is_neither(n)), None)
+        rest = about[0] if kind == "bounds" else without_error_words(name)
+        if spelling(rest):
+            owner = scored_by(rest, list(info), None)
+        elif left in columns and left not in info:
+            unused[name] = f"by its name errors or ends of intervals of {left}, which is not used"
+            continue
+        else:
+            filled = ~table[name].map(is_empty).to_numpy(dtype=bool)
+            owner = scored_by(rest, *_measured_where(filled, columns, info, left))
+        if owner is None:
+            unused[name] = "by its name errors or ends of intervals, but of no benchmark here"
+            continue
+        if kind == "error":
+            read = columns[name].values
+        elif kind == "interval":
+            widths = half_widths(table[name])
+            read = columns[name].values if widths is None else widths
+            read = np.where(columns[owner].minutes, np.nan, read)  # "±5" of minutes or of hours?
+            scores = columns[owner].values
+            ends = ends_of(table[name], np.where(columns[owner].minutes, np.nan, scores))
+            spread = half_of_ends(*ends, scores, positive[owner])
+            read = np.where(np.isnan(spread), read, spread) / NORMAL_95
+        else:
+            low, high = (columns[n].values for n in about[1:])
+            read = half_of_ends(low, high, columns[owner].values, positive[owner]) / NORMAL_95
+        if np.isnan(read).all() and not table[name].map(is_empty).all():
+            unused[name] = "by its name errors or intervals, but not understood"
+        stderr[owner] = np.where(np.isnan(stderr[owner]), read, stderr[owner])
+    return {name: np.where(values > 0, values, np.nan) for name, values in stderr.items()}, unused
+
+
+def _measured_where(
+    filled: np.ndarray,
+    columns: Mapping[str, ScoreCells],
+    info: Mapping[str, Benchmark],
+    left: str | None,
+) -> tuple[list[str], str | None]:
+    """Return benchmarks, and the left one if it is the likely owner of a column of errors.
+
+    A column that names no benchmark belongs to the one to its left; but where columns have been
+    moved, that has no scores in many rows that have errors, and the one comes first that has
+    and whose empty cells are the most alike.
+    """
+    known = {name: ~np.isnan(columns[name].values) for name in info}
+    share = {name: float(known[name][filled].mean()) if filled.any() else 1.0 for name in info}
+    apart = {name: int((known[name] != filled).sum()) for name in info}
+    order = sorted(info, key=lambda name: (share[name] < _MEASURED, apart[name]))
+    fitting = [name for name in order if share[name] >= _MEASURED]
+    near = left if left is not None and left in (fitting or info) else None
+    return fitting or ([near] if near else []), near
+
+
+def _half_printed(column: pd.Series, cells: ScoreCells, positive: bool | np.ndarray) -> Floats:
+    """Return half widths that are printed beside scores, NaN where there is none."""
+    printed = column.where([not is_bare(cell) for cell in column.tolist()])
+    half = half_of_ends(*ends_of(printed, cells.values), cells.values, positive)
+    return np.where(np.isnan(half), cells.half, half)
+
+
+def half_of_rows(
+    table: pd.DataFrame,
+    column: str,
+    read: ScoreCells,
+    bounds: Sequence[tuple[str, str, str]],
+    positive: np.ndarray,
+) -> Floats:
+    """Return half widths that are printed beside scores, else those of columns of ends."""
+    printed = _half_printed(table[column], read, positive)
+    if not bounds:
+        return printed
+    lower, upper = (score_cells(table[name]).values for name in bounds[0][1:])
+    return np.where(np.isnan(printed), half_of_ends(lower, upper, read.values, positive), printed)

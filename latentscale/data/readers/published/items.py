@@ -1,0 +1,72 @@
+"""Columns of a published table that count the items of a benchmark: "HLE n", "n_items (HLE)".
+
+In long tables one column has the items of each row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Final
+
+import numpy as np
+
+from latentscale.data.audit import Finding
+from latentscale.data.column_names import without_brackets
+from latentscale.data.readers.published.cells import Floats, ScoreCells
+from latentscale.data.readers.published.columns import scored_by
+from latentscale.errors import listed, spelling
+
+_COUNT: Final = re.compile(
+    r"^\W*(((n|num(ber)?|no\.?|count) ?(of )?)?(items|samples|questions|tasks|problems)|n)"
+    r"(?![a-z])"
+    r"|(?<![a-z])(n ?(items|samples|questions|tasks)|n|items|samples|questions|problems"
+    r"|sample[ _]size)\W*$",
+    re.IGNORECASE,
+)
+"""What the name of a column of counts begins or ends with, beside the name of a benchmark."""
+
+
+def item_columns(columns: Mapping[str, ScoreCells], declared: Collection[str]) -> dict[str, str]:
+    """Return the benchmark whose items each column of counts has.
+
+    A column is one of counts if its name is that of another column and a word for items, and its
+    cells are whole numbers above 0.
+
+    Parameters
+    ----------
+    columns
+        Cells by column.
+    declared
+        Benchmarks that the caller declares.
+    """
+    owners: dict[str, str] = {}
+    for name, cells in columns.items():
+        text = without_brackets(name.replace("_", " "))
+        match = _COUNT.search(text)
+        if match is None or name in declared:
+            continue
+        rest = spelling(_COUNT.sub(" ", text, count=1))
+        known = cells.values[~np.isnan(cells.values)]
+        counts = known.size and (known >= 1).all() and (known == np.floor(known)).all()
+        owner = scored_by(rest, [n for n in columns if n != name], None) if rest else None
+        if owner is not None and spelling(without_brackets(owner)) == rest and counts:
+            owners[name] = owner
+    return owners
+
+
+def items_of(columns: Mapping[str, ScoreCells], owners: Mapping[str, str], name: str) -> Floats:
+    """Return the items of a benchmark's cells, NaN where neither cells nor a column count them."""
+    nothing = np.full(len(columns[name].values), np.nan)
+    beside = next((columns[c].values for c, owner in owners.items() if owner == name), nothing)
+    own = columns[name].items
+    return np.where(np.isnan(own), beside, own) if own.size else beside
+
+
+def items_read(owners: Mapping[str, str]) -> list[Finding]:
+    """Say which columns were read as numbers of items."""
+    if not owners:
+        return []
+    pairs = listed([f"{column} of {owner}" for column, owner in owners.items()], 6)
+    message = f"read as numbers of items, which count in the noise of scores: {pairs}."
+    return [Finding("info", "items-read", "columns", message)]

@@ -1,0 +1,70 @@
+"""Markup in the cells of a published table: HTML tags and entities, bold type, repeated headings.
+
+Names of models are cleaned by `cells.plain_name`, which also removes medals.
+"""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import Final
+
+import pandas as pd
+
+from latentscale.data.audit import Finding
+from latentscale.data.readers.published.columns import Roles
+from latentscale.errors import listed
+from latentscale.markup import counted
+
+_RAISED: Final = re.compile(r"<sup\b[^<>]*>(.*?)</sup>", re.IGNORECASE | re.DOTALL)
+_BREAK: Final = re.compile(r"<br\s*/?>", re.IGNORECASE)
+_TAG: Final = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
+"""A tag begins with a letter: "<5" and "a < b" are not tags."""
+_BOLD: Final = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1", re.DOTALL)
+"""Bold type of Markdown around a whole cell; "85.3**" has the marks of a footnote."""
+_LATEX: Final = re.compile(r"\\(?:textbf|textit|underline|emph|mathbf|uline)\{([^{}]*)\}")
+
+
+def without_markup(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, list[Finding]]:
+    """Return a table whose cells are plain text and whose headings are not repeated in rows.
+
+    Parameters
+    ----------
+    table
+        The table, its columns named by text.
+    roles
+        What the columns are. Raised text ("85.3<sup>1</sup>") is a footnote in a column of
+        scores, and an exponent in others ("10<sup>24</sup>" is 10^24).
+    """
+    findings = []
+    changed: dict[str, pd.Series] = {}
+    for name, column in table.items():
+        if name == roles.columns.get("model") or column.dtype.kind in "fiubM":
+            continue
+        scored = name in roles.others or name == roles.columns.get("score")
+        raised = "" if scored else r"^\1"
+        plain = {c: _plain(c, raised) for c in column if isinstance(c, str)}
+        if any(new != old for old, new in plain.items()):
+            cells = [plain[cell] if isinstance(cell, str) else cell for cell in column]
+            changed[str(name)] = pd.Series(cells, index=table.index, dtype=object)
+    if changed:
+        message = f"HTML and bold type were removed from the cells of {listed(changed)}."
+        findings.append(Finding("info", "markup-removed", "columns", message))
+    heading = pd.Series([True] * len(table), index=table.index)
+    for name, column in table.items():
+        heading &= column.map(lambda cell, name=name: str(cell).strip() == name).astype(bool)
+    if heading.any():
+        were = "was" if heading.sum() == 1 else "were"
+        message = f"{counted(int(heading.sum()), 'row')} with the headings again {were} left out."
+        findings.append(Finding("info", "headings-repeated", "rows", message))
+    return table.assign(**changed)[~heading].reset_index(drop=True), findings
+
+
+def _plain(cell: str, raised: str) -> str:
+    """Return a cell without markup, as it was where it has none."""
+    text = _RAISED.sub(raised, cell)
+    text = _TAG.sub("", _BREAK.sub(" ", text))
+    text = unescape(text) if "&" in text else text
+    bold = _BOLD.fullmatch(text.strip())
+    text = _LATEX.sub(r"\1", bold[2] if bold else text)
+    return cell if text == cell else text.strip()

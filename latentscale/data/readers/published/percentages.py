@@ -1,0 +1,151 @@
+"""Columns of percentages: cells without a percent sign, and cells that no percentage can be.
+
+Columns without any sign are one scale, by their numbers (`scores`); where many cells lie outside
+0 to 100 the scale is unknown, and the whole column is left out there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from latentscale.data.audit import Finding
+from latentscale.data.column_names import is_neither
+from latentscale.data.readers.published.cells import Bools, Floats, ScoreCells
+from latentscale.data.readers.published.columns import is_lower, is_rating, unit_of_amount
+from latentscale.errors import listed
+from latentscale.markup import counted
+
+_SIGNED: Final = 10
+"""Cells of which one may be wrong, where cells have percent signs: none of those is above 100."""
+_BARE: Final = 50
+"""The same without signs: of fewer numbers, one beyond 100 may be the largest of an amount."""
+
+
+def without_impossible(
+    columns: Mapping[str, ScoreCells], models: Mapping[str, pd.Series], declared: Collection[str]
+) -> tuple[dict[str, ScoreCells], list[Finding]]:
+    """Return columns of percentages without the few cells below 0 or above 100, and findings.
+
+    Parameters
+    ----------
+    columns
+        Scores by benchmark.
+    models
+        The model of each cell, by benchmark.
+    declared
+        Benchmarks that the caller declares, which stay as they are.
+    """
+    kept = dict(columns)
+    findings = []
+    for name, cells in columns.items():
+        outside = _outside(name, cells) if name not in declared else np.zeros(0, dtype=bool)
+        if not outside.any():
+            continue
+        kept[name] = cells._replace(
+            values=np.where(outside, np.nan, cells.values),
+            half=np.where(outside, np.nan, cells.half),
+        )
+        shown = _shown(models[name], cells.values, outside)
+        known = int((~np.isnan(cells.values)).sum())
+        was = "was" if len(shown) == 1 else "were"
+        message = (
+            f"{counted(len(shown), 'cell')} of {known} cannot be percentages, as all others are, "
+            f"and {was} left out: {listed(shown, 6)}. Correct them: is a decimal point missing? "
+            "If the benchmark is not a percentage, pass "
+            'benchmarks={"name": Benchmark(scale=...)}.'
+        )
+        findings.append(Finding("warning", "impossible-score", name, message))
+    return kept, findings
+
+
+def _outside(name: str, cells: ScoreCells) -> Bools:
+    """Return cells below 0 or above 100 in a column of percentages, none in one of other units.
+
+    Percentages of which some are above 1: a column of fractions has no cell between.
+    """
+    values = cells.values
+    known = values[~np.isnan(values)]
+    outside = (values < 0) | (values > 100)
+    none = np.zeros(len(values), dtype=bool)
+    # An error rate may exceed 100%, as word error rates do.
+    other = is_neither(name) or is_rating(name) or is_lower(name)
+    other = other or unit_of_amount(name) is not None
+    if other or cells.minutes.any() or cells.money.any() or not outside.any():
+        return none
+    share = _SIGNED if cells.percent.any() else _BARE
+    within = known[(known >= 0) & (known <= 100)]
+    if outside.sum() * share > len(known) or within.max(initial=0.0) <= 1:
+        return none
+    return outside
+
+
+def named_outside(values: Floats, models: pd.Series) -> str:
+    """Return which few cells keep a column from being one of percentages, empty if there are many.
+
+    Of a column that is left out, so that its reader finds the cell to correct.
+    """
+    known = int((~np.isnan(values)).sum())
+    shown = _shown(models, values, (values < 0) | (values > 100))
+    if not 0 < len(shown) * _SIGNED <= known:
+        return ""
+    return f"; all but {len(shown)} of {known} lie within 0 to 100 ({listed(shown, 4)})"
+
+
+def with_signs(
+    columns: Mapping[str, ScoreCells], models: Mapping[str, pd.Series], declared: Collection[str]
+) -> tuple[dict[str, ScoreCells], list[Finding]]:
+    """Return columns whose cells are all percentages where some have a percent sign, and findings.
+
+    A cell of at most 1 without a sign is a fraction if it lies among the column's other scores as
+    one ("0.761" among 20% to 90%) and not as a percentage, and the other way round; where it may
+    be both, or neither, it is left out. Parameters are as for `without_impossible`.
+    """
+    read = dict(columns)
+    findings = []
+    for name, cells in columns.items():
+        values = cells.values
+        bare = ~cells.percent & (values > 0) & (values <= 1)
+        others = values[~bare & ~np.isnan(values)]
+        if name in declared or not cells.percent.any() or not bare.any() or not others.size:
+            continue
+        low, high = others.min(), others.max()
+        small = (values >= low) & (values <= high)
+        fraction = (100 * values >= low) & (100 * values <= high)
+        taken, unsure = bare & fraction & ~small, bare & (fraction == small)
+        factor = np.where(taken, 100.0, np.where(unsure, np.nan, 1.0))
+        read[name] = cells._replace(values=values * factor, half=cells.half * factor)
+        findings += _findings(name, models[name], values, taken, unsure)
+    return read, findings
+
+
+def _findings(
+    name: str, models: pd.Series, values: Floats, taken: Bools, unsure: Bools
+) -> list[Finding]:
+    """Name the cells that were taken for fractions, and those that were left out."""
+    findings = []
+    if taken.any():
+        shown = _shown(models, values, taken)
+        message = (
+            f"{counted(len(shown), 'cell')} without a percent sign among cells with one "
+            f"{'is a fraction' if len(shown) == 1 else 'are fractions'} by the other scores, and "
+            f"read as such: {listed(shown, 6)}. If they are small percentages, write the sign."
+        )
+        findings.append(Finding("warning", "fractions-among-percentages", name, message))
+    if unsure.any():
+        shown = _shown(models, values, unsure)
+        message = (
+            f"{counted(len(shown), 'cell')} without a percent sign among cells with one may be a "
+            f"fraction or a percentage, and {'was' if len(shown) == 1 else 'were'} left out: "
+            f"{listed(shown, 6)}. Write the sign, or multiply fractions by 100."
+        )
+        findings.append(Finding("warning", "unit-unsure", name, message))
+    return findings
+
+
+def _shown(models: pd.Series, values: Floats, chosen: Bools) -> list[str]:
+    """Return some cells as messages show them: model and number."""
+    return [f"{models.iloc[row]}: {values[row]:g}" for row in np.flatnonzero(chosen)]

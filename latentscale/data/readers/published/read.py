@@ -1,0 +1,376 @@
+"""Tables as hubs and leaderboards publish them: columns named anyhow, figures as they are printed.
+
+For tables that no other reader knows by their files. What each column is, is decided by rules and
+said; what no rule decides is left out and named.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from latentscale.data.audit import Audit, Finding
+from latentscale.data.benchmarks import Benchmark
+from latentscale.data.empty import is_empty
+from latentscale.data.features import Feature
+from latentscale.data.frames import AnyFrame, as_pandas, is_frame
+from latentscale.data.layout import closest
+from latentscale.data.readers.cells import with_text_names
+from latentscale.data.readers.measurements import (
+    CELLS,
+    Measurements,
+    one_score_a_cell,
+    read_measurements,
+    with_names,
+)
+from latentscale.data.readers.parquet import read_table
+from latentscale.data.readers.published.columns import Roles, roles_of
+from latentscale.data.readers.published.findings import TINY
+from latentscale.data.readers.published.markup import without_markup
+from latentscale.data.readers.published.models import (
+    described,
+    published_features,
+    torn_releases,
+    with_figures,
+)
+from latentscale.data.readers.published.repeats import mixed_settings, refuse_several_metrics
+from latentscale.data.readers.published.scores import long_cells, wide_cells
+from latentscale.data.readers.published.sizes import with_sizes_of_names
+from latentscale.data.readers.tuning import with_types
+from latentscale.data.scores import Scores
+from latentscale.errors import DataError, listed
+from latentscale.files import expanded
+from latentscale.markup import counted
+
+_FRAME: Final = "This table"
+_MODELS: Final = 8
+"""Models from which two benchmarks' rank correlation counts; of eight models in random order it is
+below -0.5 once in nine times."""
+_AGAINST: Final = -0.5
+"""Mean rank correlation with the other benchmarks below which a benchmark is reported. Of the
+173 benchmarks of Epoch's hub and BenchPress, all the right way round, the lowest is -0.1."""
+_BENCHMARK: Final = re.compile(
+    r"(benchmarks?|bench|tasks?|datasets?|eval|evaluation|metrics?|measures?|tests?)"
+    r"([ _-]?(id|name))?",
+    re.IGNORECASE,
+)
+"""Columns that name the benchmark of a row, in tables with one row a score."""
+_NO_MODEL: Final = re.compile(
+    r"((overall|macro|column) )?(average|avg\.?|mean|median|total|count|best|worst"
+    r"|max(imum)?|min(imum)?|std\.?( ?dev(iation)?\.?)?|stdev|standard deviation|variance)"
+    r"( (score|human|mturker))?( \([^()]*\))?"
+    r"|(random|majority|naive)( (guess(ing)?|baseline|class|chance))?( \([^()]*\))?"
+    r"|(chance|guessing)( level)?( \([^()]*\))?|((average|non-?expert|expert) )?humans?"
+    r"([ -](experts?|baseline|performance|average|avg|level|median|score|panel|raters?))*"
+    r"( \([^()]*\))?",
+    re.IGNORECASE,
+)
+"""Rows that hubs print among models: means, human baselines, what guessing reaches."""
+
+
+def read_published(
+    path: str | Path | AnyFrame,
+    *,
+    repeats: str = "mean",
+    sources: str = "merged",
+    features: Sequence[str | Feature] | None = None,
+    benchmarks: Mapping[str, Benchmark] | None = None,
+) -> Scores:
+    """Read scores from a table as a hub or leaderboard publishes it.
+
+    Parameters
+    ----------
+    path
+        A CSV, TSV or Parquet file, or a frame, with one row a model and a column a benchmark, or
+        one row a score. The column of models is named Model, Name, LLM or the like (also in
+        Chinese); provider, release date, sizes, effort and licence likewise.
+    repeats
+        What becomes of several rows of one model on one benchmark: ``"mean"`` of those of each
+        source, or ``"best"``, the best of all. A source is what a column Source, Agent,
+        Scaffold or Harness says.
+    sources
+        What becomes of several sources then: ``"merged"`` or ``"apart"``, as for
+        `Scores.from_long`.
+    features
+        Columns that describe models and are not among those known by name. Figures as hubs print
+        them ("$2.00", "400k") are read as numbers.
+    benchmarks
+        Declarations that win, by column or by benchmark of a long table. A column described here
+        is a benchmark whatever its name.
+
+    Returns
+    -------
+    Scores
+        Families, and where the table does not state them providers, efforts and size classes, are
+        read from names; a column Reasoning may hold yes and no or efforts, and a column Type
+        whether models are instruction-tuned. In a table with one row a score, names that differ
+        in case, dots or dashes alone are one model. Sizes are read from
+        names where the table states none and at least half of the names do. A column of numbers is
+        a benchmark: of percentages where cells have a percent sign or exceed 1, of fractions where
+        none does; a rating (real) or an amount (positive, such as minutes) by its name, and a
+        rating too where all scores lie between 500 and 5000; cells such as "2 hr 17 min" are
+        minutes. Columns whose names speak of ranks, prices, speeds, votes or settings, means and
+        indices of the others (also with weights, of columns that a name is part of), and numbers
+        beyond 100 that no rule knows are left out. A percentage below 0 or above 100 is left out
+        and named where it is one cell of ten or more with percent signs, or of fifty without; else
+        the column is left out. Lower is better where a heading says so ("WER", "perplexity", "↓").
+        Floors are those of guessing among a known task's choices, unless a score is below.
+        Errors follow from columns of standard errors and of 95% intervals; half widths printed
+        beside a score ("78.2 ± 1.1") count as those of 95%, since spread beyond the stated error
+        is estimated. Intervals of amounts, by their ends or as "60 +120/-40", are taken for
+        symmetric in logarithms: half their width in logarithms times the score (half their width
+        where an end is not above 0). Whole numbers in a column such as "GPQA n" are the items of
+        the benchmark's scores. Counts such as "28/30" are shares of as many items, where all
+        cells of a column are such or have a percent sign. Each decision is in the audit.
+
+    Raises
+    ------
+    DataError
+        If no column names models or none is a benchmark; and as `Scores.from_long`.
+
+    Warns
+    -----
+    DataWarning
+        Once, about what looks wrong but can be used.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"Model": ["GPT-5", "o3"], "Organization": "OpenAI"})
+    >>> table = table.assign(**{"GPQA Diamond": ["85.7%", "83.3%"], "Price": ["$1.25", "$2"]})
+    >>> scores = ls.readers.read_published(table)
+    >>> scores.benchmarks, scores.dataset["score"].values.ravel().tolist()
+    (('GPQA Diamond',), [0.857, 0.833])
+    """
+    read = published_measurements(
+        path, repeats=repeats, sources=sources, features=features, benchmarks=benchmarks
+    )
+    return read_measurements(read, None)
+
+
+def published_measurements(
+    path: str | Path | AnyFrame,
+    *,
+    repeats: str = "mean",
+    sources: str = "merged",
+    features: Sequence[str | Feature] | None = None,
+    benchmarks: Mapping[str, Benchmark] | None = None,
+) -> Measurements:
+    """Read a published table, and return it before it becomes `Scores`.
+
+    Parameters
+    ----------
+    path, repeats, sources, features, benchmarks
+        As for `read_published`.
+
+    Returns
+    -------
+    Measurements
+        Scores, models and declarations of benchmarks.
+
+    Raises
+    ------
+    DataError
+        As `read_published`.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"Model": ["GPT-5", "o3"], "GPQA Diamond": ["85.7%", "83.3%"]})
+    >>> ls.readers.published_measurements(table).models["provider"].tolist()
+    ['OpenAI', 'OpenAI']
+    """
+    if is_frame(path):
+        what, table = _FRAME, as_pandas(path, _FRAME)
+    else:
+        what, table = str(path), read_table(expanded(path, DataError))
+    declared = dict(benchmarks or {})
+    own = [feature if isinstance(feature, str) else feature.name for feature in features or ()]
+    table = with_text_names(table, what)
+    roles = roles_of(table, kept=[*declared, *own])
+    if "model" not in roles.columns:
+        raise DataError(
+            f"{what}: no column names the models; it is called Model, Name or LLM in such tables. "
+            f"Rename it. The table has {listed(table.columns, 12)}."
+        )
+    absent = [name for name in own if name not in table]
+    if absent:
+        raise DataError(
+            f"{what}: features: no column {listed(absent)}. It has {listed(table.columns, 12)}."
+        )
+    table, unnamed = _named(table, roles)
+    _refuse_scores_of_no_column(table, roles, own, what)
+    roles = with_types(table, _shape(table, roles), own)
+    table, bare = _of_benchmarks(table, roles)
+    refuse_several_metrics(table, roles, own, what)
+    table, figures = with_figures(table, features or (), what)
+    named, models, described_here = described(table, roles, own)
+    read = long_cells if roles.long else wide_cells
+    cells, info, found = read(table, roles, named, declared, own, what)
+    cells = cells.dropna(subset="score")[list(CELLS)].reset_index(drop=True)
+    falling = [name for name, benchmark in info.items() if benchmark.lower_is_better]
+    apart = repeats != "best" and sources == "apart"
+    mixed = mixed_settings(table, named, roles, own, by_source=apart)
+    cells, merged = one_score_a_cell(cells, repeats, by_source=repeats != "best", falling=falling)
+    scored = models["model"].isin(cells["model"])
+    without = _without_scores(models.loc[~scored, "model"])
+    turned = _turned([name for name in info if name not in declared], cells, falling)
+    models, of_sizes = with_sizes_of_names(models[scored].reset_index(drop=True))
+    models, from_names = completed_by_names(models)
+    return Measurements(
+        cells=cells,
+        models=models,
+        benchmarks={name: info[name] for name in dict.fromkeys(cells["benchmark"])},
+        features=(*published_features(own), *(features or ())),
+        audit=Audit(
+            (
+                *(*unnamed, *bare, *figures, *described_here, *found, *mixed, *merged, *without),
+                *(*_errors(cells, info), *of_sizes, *from_names, *turned),
+                *torn_releases(models),
+            )
+        ),
+        sources=sources,
+        said=tuple(("mixed-units", one.where) for one in found if one.code == TINY),
+    )
+
+
+def is_published(frame: pd.DataFrame) -> bool:
+    """Return whether a table names models, but not as a table of scores does, with families.
+
+    A column that seems to be a misspelt ``family`` is for its owner to correct.
+    """
+    names = [name for name in frame.columns if isinstance(name, str)]
+    if {"model", "family"} <= {name.strip() for name in names}:
+        return False
+    roles = roles_of(frame[names] if len(names) == len(frame.columns) else frame.iloc[:, :0])
+    free = [name for name in roles.others if closest([name], "family", cutoff=0.8)]
+    return "model" in roles.columns and not free and frame.columns.is_unique
+
+
+def _named(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, list[Finding]]:
+    """Return the rows that name a model, in plain text, and findings on the others."""
+    table, findings = without_markup(table, roles)
+    column = roles.columns["model"]
+    names = table[column].tolist()
+    empty = np.array([is_empty(cell) for cell in names], dtype=bool)
+    other = np.array([bool(_NO_MODEL.fullmatch(str(cell).strip())) for cell in names], dtype=bool)
+    if empty.any():
+        rows = counted(int(empty.sum()), "row without a name", "rows without a name")
+        were = "was" if empty.sum() == 1 else "were"
+        message = f'{rows} in "{column}" {were} left out.'
+        findings.append(Finding("warning", "unnamed-rows", column, message))
+    if other.any():
+        shown = listed(dict.fromkeys(str(cell).strip() for cell in table[column][other]))
+        message = (
+            f"{counted(int(other.sum()), 'row')} with names of people, of guessing or of "
+            f"statistics, and not of models, {'was' if other.sum() == 1 else 'were'} left out: "
+            f"{shown}. Rename a row to keep it."
+        )
+        findings.append(Finding("warning", "rows-of-no-model", column, message))
+    return table[~empty & ~other].reset_index(drop=True), findings
+
+
+def _of_benchmarks(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, list[Finding]]:
+    """Return the rows that name a benchmark, of a table with one row a score."""
+    column = roles.columns.get("benchmark")
+    if column is None:
+        return table, []
+    empty = table[column].map(is_empty).to_numpy(dtype=bool)
+    if not empty.any():
+        return table, []
+    message = f'{counted(int(empty.sum()), "row")} without a name in "{column}" were left out.'
+    finding = Finding("warning", "unnamed-rows", column, message)
+    return table[~empty].reset_index(drop=True), [finding]
+
+
+def _without_scores(models: pd.Series) -> list[Finding]:
+    if models.empty:
+        return []
+    message = f"{counted(len(models), 'model')} without a score were left out: {listed(models, 5)}."
+    return [Finding("info", "models-without-scores", "model", message)]
+
+
+def _errors(cells: pd.DataFrame, info: Mapping[str, Benchmark]) -> list[Finding]:
+    """Say how many scores have a standard error, which then counts in their noise."""
+    known = cells["stderr"].notna()
+    if not known.any():
+        return []
+    measured = list(dict.fromkeys(cells["benchmark"][known]))
+    message = f"{int(known.sum())} of {counted(len(cells), 'score')} have a standard error, which "
+    message += f"counts in their noise: those of {listed(measured, 4)}."
+    amounts = [name for name in measured if info[name].scale == "positive"]
+    if amounts:
+        message += f" On {listed(amounts)} (positive) an interval, or +a/-b, gives half its width "
+        message += "in logarithms times the score, over 1.96."
+    return [Finding("info", "errors-read", "scores", message)]
+
+
+def _turned(guessed: Sequence[str], cells: pd.DataFrame, falling: Collection[str]) -> list[Finding]:
+    """Find benchmarks on which models that are good on the others are bad, by rank correlation."""
+    wide = cells.pivot_table(index="model", columns="benchmark", values="score")
+    oriented = wide.mul([-1.0 if name in falling else 1.0 for name in wide], axis="columns")
+    alike = oriented.corr(method="spearman", min_periods=_MODELS)
+    mean = alike.where(~np.eye(len(alike), dtype=bool)).mean()
+    odd = [name for name in guessed if name in mean and mean[name] < _AGAINST]
+    if not odd:
+        return []
+    shown = listed([f"{name} ({mean[name]:.2f})" for name in odd])
+    better = ", ".join(dict.fromkeys("lower" if n in falling else "higher" for n in odd))
+    message = (
+        f"{shown}: models that are good on the other benchmarks are bad here (mean rank "
+        f"correlation), where {better} is taken for better. Is it the other way round, here or on "
+        'the others? benchmarks={"name": Benchmark(lower_is_better=...)} says so.'
+    )
+    return [Finding("warning", "against-others", "benchmarks", message)]
+
+
+def _refuse_scores_of_no_column(
+    table: pd.DataFrame, roles: Roles, own: Sequence[str], what: str
+) -> None:
+    """Refuse a table with one row a score whose scores have another name than those known."""
+    names = [n for n in roles.others if n not in own and _BENCHMARK.fullmatch(n)]
+    models = table[roles.columns["model"]]
+    for name in [] if roles.long else names:
+        pairs = pd.DataFrame({"model": models.astype(str), "benchmark": table[name].astype(str)})
+        if len(pairs.drop_duplicates()) > models.astype(str).nunique():
+            raise DataError(
+                f'{what}: column "{name}" names several benchmarks of one model, but no column is '
+                f'called "score", "value" or "accuracy". Rename the column of scores to "score". '
+                f"The table has {listed(table.columns, 12)}."
+            )
+
+
+def _shape(table: pd.DataFrame, roles: Roles) -> Roles:
+    """Return the roles for the table's shape: one row a score only where models repeat."""
+    if not roles.long or table[roles.columns["model"]].duplicated().any():
+        return roles
+    kept = {
+        role: name
+        for role, name in roles.columns.items()
+        if role not in ("benchmark", "score", "n_items")
+    }
+    others = [name for name in table.columns if name not in kept.values()]
+    return replace(roles, columns=kept, others=tuple(others))
+
+
+def completed_by_names(models: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
+    """Complete models from their names; what the table states of families stays."""
+    own = {name: models[name] for name in ("family", "lineage") if name in models}
+    completed, findings = with_names(models.drop(columns=list(own)))
+    for name, column in own.items():
+        completed[name] = column.where(column.notna(), completed[name])
+    if "family" in own and own["family"].notna().all():
+        findings = [finding for finding in findings if finding.code != "families-from-names"]
+    elif "family" in own:
+        without = models.loc[own["family"].isna(), "model"].tolist()
+        message = (
+            f"{len(without)} of {counted(len(models), 'model')} state none and have the series in "
+            f"their names as family: {listed(without, 4)}. If cells of a spreadsheet were merged, "
+            "fill them down; else state the family of all models, or drop the column."
+        )
+        findings = [*findings, Finding("warning", "families-partly-stated", "family", message)]
+    return completed, findings
