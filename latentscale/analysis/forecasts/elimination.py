@@ -169,10 +169,11 @@ class _Equations:
     def of_rest(self, rest: Places) -> Floats:
         """Return the precision of the intercepts and some levels."""
         levels = self.of_part(rest)
-        if not self._first:
+        prior = self._effects.intercept_precision
+        if prior is None:
             return levels
         cross = self._with_intercepts(rest)
-        corner = self._old.intercepts + self._effects.intercept_precision
+        corner = self._old.intercepts + prior
         return np.block([[corner, cross.swapaxes(1, 2)], [cross, levels]])
 
     def with_rest(self, part: Places, rest: Places) -> Floats:
