@@ -35,6 +35,8 @@ class Method(ABC):
 
     Draws that are used without them must be closer to the posterior: Pareto k up to 0.5.
     """
+    thins: ClassVar[bool] = False
+    """Whether a fit keeps only some of the draws that its status judges."""
 
     @classmethod
     def weighed(cls, settings: Mapping[str, Any], kept: int) -> int:

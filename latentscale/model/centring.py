@@ -38,6 +38,7 @@ from latentscale.model.release_share import log_volume, mean_of_releases, scaled
 from latentscale.model.skill_units import pooled_loadings, unit_coordinates, unit_of_skills
 from latentscale.model.terms.base import terms_of
 from latentscale.model.terms.intercept import INTERCEPT, Intercept
+from latentscale.model.terms.precision import PRECISION_POOLING
 from latentscale.model.terms.residual import Residual
 
 _HALF = 2.0
@@ -46,13 +47,15 @@ a skill as half its prior does on the tables of closed models."""
 _NOISE_VARIANCE = 0.1
 """Variance of a score's linear predictor, of the noise alone: 1 / (0.2 x 50) for a score of 0.3 or
 0.7 and a Beta of precision 50, which is typical of the tables of closed models."""
+_OF_LOG_PRECISION = 0.5
+"""What a score says of a log precision: Fisher's information of a normal's log variance."""
 _CONTRIBUTION_SD = 0.5
 """Standard deviation of a skill's contribution to predictors: of a table's second and third."""
 
 type _Change = Callable[[Any], tuple[Any, Any]]
 """What a coordinate has of effects' middle, and the factor that undoes it, by their spread."""
 
-CENTRING = {"centring": "4"}
+CENTRING = {"centring": "5"}
 """What a folder of draws records beside libraries' versions; the number changes with what is moved,
 so that chains are never resumed in other coordinates than they began in."""
 
@@ -80,9 +83,12 @@ def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tup
     coordinates = list(unit_coordinates(spec, design, model))
     for pooling in poolings:
         if pooling.name != INTERCEPT:
-            pooled = _pooled(pooling, known, design, by_benchmark, spec)
             if unit is not None and pooling == of_skills:
                 pooled = _loadings(pooling, known, design, unit)
+            elif pooling == PRECISION_POOLING:
+                pooled = _precisions(pooling, known, design, spec)
+            else:
+                pooled = _pooled(pooling, known, design, by_benchmark, spec)
             coordinates.append(pooled)
     if any(isinstance(term, Residual) for term in terms_of(spec)):
         curve = latent_skill(spec, known, rows, lambda term: not isinstance(term, Residual))
@@ -194,10 +200,29 @@ def _pooled(
     spec: ModelSpec,
 ) -> Coordinate:
     """Return the coordinate of a pooled parameter."""
-    middle = pooling.middle(known, design)
-    if pooling.support == POSITIVE:  # its prior is far from 0, where chains begin
-        middle = middle - float(spec.prior(f"{pooling.name}_mean").numbers["mu"])
+    middle = _around_prior(pooling, known, design, spec)
     return _moved(known[f"{pooling.name}_raw"], middle, known[f"{pooling.name}_spread"], share)
+
+
+def _precisions(
+    pooling: Pooling, known: dict[str, Any], design: Design, spec: ModelSpec
+) -> Coordinate:
+    """Return the coordinate of pooled log precisions."""
+    held = as_data(_OF_LOG_PRECISION * _scores_by_benchmark(design), (BENCHMARK,))
+    middle = _around_prior(pooling, known, design, spec)
+    return _standardised(
+        known[f"{pooling.name}_raw"], middle, known[f"{pooling.name}_spread"], held
+    )
+
+
+def _around_prior(
+    pooling: Pooling, known: dict[str, Any], design: Design, spec: ModelSpec
+) -> Named:
+    """Return the middle of a pooled parameter, less a prior's that is far from 0."""
+    middle = pooling.middle(known, design)
+    if pooling.support == POSITIVE:  # chains begin at 0
+        middle = middle - float(spec.prior(f"{pooling.name}_mean").numbers["mu"])
+    return middle
 
 
 def _intercepts(

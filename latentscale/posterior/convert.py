@@ -77,7 +77,7 @@ def to_tree(spec: ModelSpec, design: Design, draws: Draws) -> xr.DataTree:
 def skills_last(posterior: xr.Dataset) -> xr.Dataset:
     """Return draws in which what has skills has them after its own dim, whatever the method.
 
-    Fits that earlier versions saved have the order of their method.
+    Applied to new draws, and where a fit is read: earlier versions saved the order of the method.
     """
     turned = {
         name: draws.transpose(CHAIN, DRAW, ..., SKILL)

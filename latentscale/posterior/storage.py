@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import xarray as xr
+
 from latentscale.data.scores import Scores
-from latentscale.dims import CHAIN, DRAW
+from latentscale.dims import CHAIN, DRAW, POSTERIOR
 from latentscale.errors import FitError, listed
 from latentscale.expect import expect_path
 from latentscale.files import expanded
 from latentscale.model.design import Design, design
 from latentscale.model.rows import coordinates_of
 from latentscale.posterior import netcdf
-from latentscale.posterior.convert import to_tree
+from latentscale.posterior.convert import skills_last, to_tree
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.folder import read_header
@@ -79,6 +81,8 @@ def load(path: str | Path) -> Fit:
         header = FitHeader.from_dict(verified(document, tree, path), path)
         if header.attributes is not None:
             tree = with_attributes(tree, header.attributes)
+        posterior = tree[POSTERIOR].to_dataset()
+        tree[POSTERIOR] = xr.DataTree(skills_last(posterior))  # earlier versions wrote other orders
         return Fit(
             spec=header.spec,
             scores=scores_of(tree[SCORES].to_dataset()),

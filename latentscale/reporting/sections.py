@@ -100,6 +100,8 @@ def diagnostics(request: Request) -> tuple[Block, ...]:
         return _estimator(diagnosis, fit.status.message)
     if diagnosis.approximation_k is not None:
         return _approximation(diagnosis, fit.status.message)
+    if diagnosis.thinned:
+        return _thinned(diagnosis, fit.status.message)
     verdict = (
         "The draws passed."
         if diagnosis.passed
@@ -162,6 +164,21 @@ def _approximation(diagnosis: Diagnosis, message: str) -> tuple[Block, ...]:
         Paragraph(verdict, strong=True),
         Paragraph(message),
         Facts(facts),
+        Bullets(diagnosis.advice),
+    )
+
+
+def _thinned(diagnosis: Diagnosis, message: str) -> tuple[Block, ...]:
+    """Return what the status says of the chains that the draws were kept of."""
+    verdict = (
+        "The chains that the draws were kept of passed."
+        if diagnosis.passed
+        else "The draws were NOT confirmed: do not rely on them yet."
+    )
+    return (
+        Paragraph(verdict, strong=True),
+        Paragraph(message),
+        Facts(_heavy(diagnosis)),
         Bullets(diagnosis.advice),
     )
 

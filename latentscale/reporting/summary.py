@@ -79,6 +79,13 @@ def _trust(request: Request) -> str:
             f"{diagnosis.approximation_k:.2f}, at most {diagnosis.approximation_limit:.2f})"
             + ("." if diagnosis.passed else ": intervals may be too narrow or off centre.")
         )
+    if diagnosis.thinned:
+        return (
+            "The chains that the draws were kept of passed their diagnostics."
+            if diagnosis.passed
+            else "The draws were NOT confirmed by their fit's status: do not rely on these "
+            "numbers yet."
+        )
     rhat = known_number(diagnosis.max_rhat, ".3f")
     if diagnosis.passed:
         return f"The draws passed their diagnostics (largest R-hat {rhat})."

@@ -27,6 +27,20 @@ pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning"
         ("mmlu_gen", 0.0),
         ("TruthfulQA", 0.0),
         ("GSM8K", 0.0),
+        ("GPQA (0-shot CoT)", 0.25),
+        ("GPQA Diamond (pass@1)", 0.25),
+        ("GPQA Diamond, no tools", 0.25),
+        ("GPQA maj@32", 0.25),
+        ("GPQA pass@10", 0.0),  # the best of ten guesses
+        ("GPQA (pass@10)", 0.0),
+        ("MMLU (0-shot, CoT)", 0.25),
+        ("MMLU Pro 0-shot CoT", 0.1),
+        ("WinoGrande 5-shot acc", 0.5),
+        ("HellaSwag (0-shot, Acc Norm)", 0.25),
+        ("mmlu_social_sciences", 0.25),
+        ("mmlu_pro_math", 0.1),
+        ("MMLU-ProX de", 0.1),
+        ("GPQA Diamond¹", 0.25),
     ],
 )
 def test_the_floor_of_a_task_follows_from_its_choices(name: str, floor: float) -> None:

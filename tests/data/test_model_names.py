@@ -16,6 +16,13 @@ from latentscale.errors import DataError
     [
         ("claude-opus-4-1-20250805_16K", "claude-opus", "4.1", None, "16k"),
         ("claude-3-5-sonnet-20241022", "claude-sonnet", "3.5", None, ""),
+        ("Claude 3.5 Sonnet (new)", "claude-sonnet", "3.5", None, ""),
+        ("Ling-1T", "ling", "", 1000, ""),
+        ("tinyllama-3T-tokens", "tinyllama-tokens", "", None, ""),
+        ("Hunyuan-T1", "hunyuan-t", "1", None, ""),
+        ("T5-11B", "t5", "", 11, ""),
+        ("Marco-o1", "marco-o", "1", None, ""),
+        ("o1", "openai-o", "1", None, ""),
         ("claude-opus-4-5-20251101-thinking-64k-high-effort", "claude-opus", "4.5", None, "high"),
         ("openai/gpt-oss-120b_high", "gpt-oss", "", 120, "high"),
         ("chatgpt-4o-03-27-2025", "gpt", "4o", None, ""),
@@ -149,8 +156,20 @@ def test_models_that_reason():
     yes += ["claude-opus-4_16K", "grok-4-fast-reasoning", "gemini-2.5-pro", "o3-pro"]
     no = ["gpt-4o", "gpt-5-chat", "gpt-5_minimal", "grok-4-fast-non-reasoning", "claude-opus-4"]
     yes += ["GPT-5 Pro", "Gemini 3 Flash", "gpt-5.1-codex-max", "Phi-4-reasoning"]
+    yes += [
+        "Marco-o1",
+        "Hunyuan-T1",
+        "QVQ-72B",
+        "Apriel-v1.5-15B-Thinker",
+        "DeepSeek-V3.2-Speciale",
+    ]
     no += ["gpt2-medium", "opt-13b", "olmo-2-7b", "gemini-2.0-pro", "GPT-5 (ChatGPT)"]
-    no += ["GPT-5.1 (Non-reasoning)", "Gemini 2.5 Flash (Non-reasoning)"]
+    no += [
+        "MiniCPM-o-2_6",
+        "Hunyuan-Turbo",
+        "GPT-5.1 (Non-reasoning)",
+        "Gemini 2.5 Flash (Non-reasoning)",
+    ]
     assert reasoning([*yes, *no]).values.tolist() == [1.0] * len(yes) + [0.0] * len(no)
 
 

@@ -256,6 +256,21 @@ def test_a_fit_says_what_its_shared_parameters_rest_on(fitted: tuple[ls.Fit, Pat
     assert fit.tree["sample_stats"]["diverging"].shape == (2, 100)
 
 
+def test_its_chains_are_diagnosed_by_the_status_and_not_by_the_kept_draws(
+    fitted: tuple[ls.Fit, Path],
+) -> None:
+    """Of 200 kept draws none can be worth 400, which `diagnose` asks of whole chains."""
+    fit, _ = fitted
+    passed, failed = (
+        ls.diagnose(replace(fit, status=replace(fit.status, converged=converged, advice=advice)))
+        for converged, advice in ((True, ()), (False, ("Raise trajectories.",)))
+    )
+    assert passed.thinned and passed.passed and passed.advice == ()
+    assert not failed.passed and failed.advice == ("Raise trajectories.",)
+    assert "judge" in passed.headline and "R-hat" not in passed.headline
+    assert passed.min_ess <= 400 and len(passed.rows) > 3  # the figures of what was kept are there
+
+
 def test_new_families_of_a_saved_fit_are_of_its_population(
     fitted: tuple[ls.Fit, Path], tmp_path: Path
 ) -> None:

@@ -214,6 +214,26 @@ def test_a_common_level_of_all_models_moves_by_itself(moved: dict[str, Any]) -> 
     np.testing.assert_allclose(same, predictor, atol=0.01 * abs(shift).max())
 
 
+@pytest.mark.parametrize("spread", [0.02, 1.0])
+def test_log_precisions_move_as_far_as_their_scores_say(
+    moved: dict[str, Any], small: Scores, spread: float
+) -> None:
+    """Of a log precision n scores say n / 2: near a spread of 0 a centred one has a funnel."""
+    names, count = moved["names"], len(moved["names"])
+    raw, log_spread = names.index("precision_raw"), moved["others"].index("precision_spread_log__")
+    held = 0.5 * small.dataset["score"].notnull().sum("model").values
+    place = list(moved["place"])
+    place[count + log_spread] = np.log(spread)
+    ends = np.cumsum([part.size for part in place[:count]])
+
+    def normals(shift: float) -> np.ndarray:
+        there = [part + shift * (i == raw) for i, part in enumerate(place)]
+        return np.asarray(np.split(moved["function"](*there)[0], ends[:-1])[raw])
+
+    wanted = np.sqrt((1 + held) / (1 + held * spread**2))
+    np.testing.assert_allclose(normals(1.0) - normals(0.0), wanted, rtol=1e-9)
+
+
 def test_what_many_scores_pin_down_moves_by_itself_and_the_rest_by_its_prior() -> None:
     from latentscale.model.centring import _share
 

@@ -265,6 +265,23 @@ def test_draws_around_a_maximum_are_judged_by_whether_it_was_found(
     assert "R-hat" not in shown.text and "nan" not in shown.text
 
 
+@pytest.mark.parametrize(("converged", "said"), [(True, "passed"), (False, "NOT confirmed")])
+def test_draws_kept_of_longer_chains_are_judged_by_the_status(
+    fit: Fit, tmp_path: Path, converged: bool, said: str
+) -> None:
+    from dataclasses import replace
+
+    kept = replace(
+        fit,
+        status=replace(fit.status, converged=converged, message="latents of 5 of 5 confirmed"),
+        provenance=replace(fit.provenance, method="Subsampled"),
+    )
+    shown = Page(ls.report(kept, tmp_path / "r.html", families=["bee"]))
+    assert said in shown.text and "latents of 5 of 5 confirmed" in shown.text
+    assert ("do not rely" in shown.text) is not converged
+    assert "R-hat" not in shown.text and "nan" not in shown.text
+
+
 def test_misuse_is_refused(fit: Fit, tmp_path: Path) -> None:
     out = tmp_path / "r.html"
     with pytest.raises(ls.DataError, match=r'"beee" is not in the fit\. Did you mean "bee"'):

@@ -62,6 +62,9 @@ class Diagnosis(FixedTable):
     of_estimator
         Whether the draws are independent ones around a maximum, such as MarginalML's, which
         have no chains to judge either.
+    thinned
+        Whether the fit keeps only some of the draws of its chains, as with `Subsampled`: its
+        status judged all of them, and `rows` have the figures of those that were kept.
 
     Examples
     --------
@@ -83,6 +86,7 @@ class Diagnosis(FixedTable):
     approximation_k: float | None = None
     approximation_limit: float | None = None
     of_estimator: bool = False
+    thinned: bool = False
 
     @property
     def headline(self) -> str:
@@ -104,6 +108,8 @@ class Diagnosis(FixedTable):
         """Say what was judged, with its worst figures."""
         if self.of_estimator:
             return "independent draws around a maximum"
+        if self.thinned:
+            return "draws kept of longer chains, which the fit's status judges"
         if self.approximation_k is not None:
             return f"an approximation with Pareto k {self.approximation_k:.2f}"
         return (
@@ -136,7 +142,8 @@ def diagnose(fit: Fit) -> Diagnosis:
     rotate, and their loadings, are judged by the linear predictors that they give. An
     approximation, such as ADVI's, is judged by its own status: whether its optimiser ended, and
     Pareto k of its importance weights. Draws around a maximum, such as MarginalML's, are
-    independent: their status says whether the maximum was found.
+    independent: their status says whether the maximum was found. A method that keeps only some of
+    its draws, as `Subsampled` does, has its chains judged whole, by the status.
 
     Parameters
     ----------
@@ -164,8 +171,10 @@ def diagnose(fit: Fit) -> Diagnosis:
     heavy = _high_pareto_k(fit, convergence)
     of_estimator = ESTIMATE in fit.tree.children
     chains = fit.status.pareto_k is None and not of_estimator  # others draw independently
+    made = fit.provenance.method
+    thinned = made in METHODS and METHODS[made].thins
     limit = None if fit.status.pareto_k is None else _approximation_limit(fit)
-    wrong = problems(convergence) if chains else _not_close(fit, limit)
+    wrong = problems(convergence) if chains and not thinned else _not_close(fit, limit)
     apart = _separate_modes(fit) if chains and convergence.max_rhat > _DISAGREE else ()
     advice = list(dict.fromkeys([*wrong, *apart, *fit.status.advice]))
     return Diagnosis(
@@ -182,6 +191,7 @@ def diagnose(fit: Fit) -> Diagnosis:
         approximation_k=fit.status.pareto_k,
         approximation_limit=limit,
         of_estimator=of_estimator,
+        thinned=thinned,
     )
 
 
@@ -236,13 +246,14 @@ def _approximation_limit(fit: Fit) -> float:
 
 
 def _not_close(fit: Fit, limit: float | None) -> tuple[str, ...]:
-    """Say that an approximation is not close, where the version that saved it called it so."""
+    """Say that an approximation is not close where its status, by another limit, has it so."""
     pareto_k = fit.status.pareto_k
     if limit is None or pareto_k is None or pareto_k <= limit or fit.status.converged is False:
         return ()
     return (
-        f"Pareto k is {pareto_k:.2f}, above {limit:.2f}, the limit of this version; the version "
-        "that made the fit had a higher one. Use NUTS for numbers that matter.",
+        f"Pareto k is {pareto_k:.2f}, above {limit:.2f}, the largest of a close approximation, "
+        "although the fit's status has it as close (earlier versions had a higher limit). Use NUTS "
+        "for numbers that matter.",
     )
 
 

@@ -21,7 +21,6 @@ from latentscale.dims import CELL, CHAIN, DRAW, LOG_LIKELIHOOD, LOG_PRIOR, SAMPL
 from latentscale.errors import FitError, SpecError, listed, nearest
 from latentscale.expect import expect, expect_names
 from latentscale.markup import counted
-from latentscale.posterior.convert import skills_last
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import at_samples, by_sample, in_chains, joined_chains
 from latentscale.result import FixedTable, Picture
@@ -282,7 +281,7 @@ def quantities_of(
         If there is neither a parameter nor a frame.
     """
     # As they were sampled: weights of priors and likelihood say nothing of opened ceilings.
-    parts = [joined_chains(skills_last(fit.posterior))[list(variables)]] if len(variables) else []
+    parts = [joined_chains(fit.posterior)[list(variables)]] if len(variables) else []
     if frame is not None:
         mean = predict(fit, frame, seed=seed).mean_draws
         parts.append(mean.rename(FORECAST).to_dataset())

@@ -315,8 +315,7 @@ def _report(
     rotation: Rotation | None,
 ) -> Alignment:
     before, after = (
-        convergence(draws[["loading"]].transpose(..., BENCHMARK, SKILL), None).table
-        for draws in (fit.posterior, posterior)
+        convergence(draws[["loading"]], None).table for draws in (fit.posterior, posterior)
     )
     before, after = before.set_index("where"), after.set_index("where")
     table = after[["rhat", "ess_bulk"]].rename(columns={"ess_bulk": "ess"})

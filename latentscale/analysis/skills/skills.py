@@ -150,7 +150,8 @@ class Skills(Result):
         >>> ls.skills(fit).families().columns.tolist()[:3]
         ['skill', 'family', 'median']
         """
-        return summary(self._family(), prob, is_posterior=self.is_posterior)
+        by_skill = self._family().transpose(..., SKILL, FAMILY)
+        return summary(by_skill, prob, is_posterior=self.is_posterior)
 
     def compare_families(self, a: str, b: str, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return how much higher family `a` is than family `b`, skill by skill.

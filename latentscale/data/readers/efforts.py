@@ -48,11 +48,14 @@ SETTINGS: Final = ("reasoning", "effort")
 """Features that say how a model was run: rows that differ in these alone are one release."""
 _SILENT: Final = ("none", "minimal")
 """Efforts at which a model answers without reasoning first."""
-_REASONING_WORDS: Final = frozenset(("thinking", "reasoning", "reasoner", "think"))
+_REASONING_WORDS: Final = frozenset(("thinking", "reasoning", "reasoner", "think", "thinker"))
 _REASONING_SERIES: Final = re.compile(
-    r"openai-o(-.*)?|deepseek-r(-.*)?|qwq.*|gpt-oss.*|magistral.*|minimax-m.*|codex-.*"
+    r"openai-o(-.*)?|deepseek-(r|speciale)(-.*)?|qwq.*|qvq.*|gpt-oss.*|magistral.*|minimax-m.*"
+    r"|codex-.*|hunyuan-t|ernie-x"
 )
 """Series that reason whenever they are run: OpenAI's o1 to o4, DeepSeek-R1, QwQ, gpt-oss."""
+_NAMED_AFTER_O1: Final = re.compile(r"o[1-9]")
+"""A part of names of other series that reason: Marco-o1, Skywork-o1."""
 _REASONING_SINCE: Final = {
     "gpt": 5.0,
     "gpt-mini": 5.0,
@@ -221,6 +224,9 @@ def _reasons(name: ModelName) -> str:
         return ""
     if _REASONING_SERIES.fullmatch(name.series):
         return name.series
+    after = next((word for word in name.words if _NAMED_AFTER_O1.fullmatch(word)), "")
+    if after:
+        return after
     since = _REASONING_SINCE.get(name.series)
     try:
         return name.series if since is not None and float(name.number) >= since else ""

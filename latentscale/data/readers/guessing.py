@@ -25,10 +25,16 @@ GUESSING: Final[Mapping[str, float]] = {
     "csqa": 1 / 5,
     "commonsenseqa": 1 / 5,
     "mmlupro": 1 / 10,
+    "mmluprox": 1 / 10,
     "wsc": 38 / 104,
 }
 """Fractions by the task's name without case, spaces and punctuation. Of the 104 items of wsc
 (SuperGLUE) 38 are true, and models that say so of all are the commonest."""
+_SUBJECTS: Final = """mmlu mmlupro mmluprox mmluredux mmmlu globalmmlu globalmmlulite ceval cmmlu
+kmmlu belebele"""
+_WITH_SUBJECTS: Final = frozenset(_SUBJECTS.split())
+"""Tasks of which hubs list single subjects and languages: "mmlu_astronomy", "C-Eval law"."""
+_WORDS: Final = re.compile(r"[\s_-]+")
 _BELOW: Final = 0.05
 """Below guessing by more than this, a twentieth of the scale, scores are corrected for it, or
 answers are written and not chosen."""
@@ -36,12 +42,20 @@ _WRITTEN: Final = re.compile(
     r"(?<![a-z])(gen(erative|erated|eration)?|open[- ]?ended|free[- ]?form)(?![a-z])"
 )
 """What a heading says where answers are written: nothing is reached by guessing among choices."""
-_SETTINGS: Final = re.compile(
-    r"[\s_(\[]+(\d+|zero|one|five|few)[- _]?shots?[)\]]?|\s*\([^()]*\)\s*$"
-    r"|_acc(uracy)?(_norm)?$",
-    re.IGNORECASE,
+_BEST_OF: Final = re.compile(r"(?<![a-z])(pass|best)(@| of )(?!1(?!\d))\d")
+"""The best of several answers, of which guessing reaches more than of one."""
+_SETTING: Final = re.compile(
+    r"""( \s*[(\[][^()\[\]]*[)\]]  # an explanation in brackets
+        | (?<=[\w%)\]])[\s_,;:-]+
+          ( (\d+|zero|one|five|few)[-_\s]?shots? | cot | chain[-_\s]of[-_\s]thought
+          | em | exact[-_\s]match | acc(uracy)?([-_\s]norm)? | avg | average | mean
+          | pass@1 | (maj|majority|cons|avg)@\d+ | (no|without|w/o)[-_\s]tools? )
+        | \s*%
+        | [¹²³⁴⁵⁶⁷⁸⁹*†‡]+
+        )$""",
+    re.IGNORECASE | re.VERBOSE,
 )
-"""Numbers of examples, explanations in brackets and metrics, which are no part of a task's name."""
+"""The last thing that a heading says of how a task was run, which is no part of its name."""
 _LANGUAGE: Final = re.compile(r"[\s_-]+[a-z]{2}([-_][a-z]{2})?$", re.IGNORECASE)
 """A language at the end of a task's name: "mmlu_de", "MMMLU_FR-FR"."""
 
@@ -58,12 +72,23 @@ def guessing(name: str) -> float:
     >>> guessing("mmlu_de"), guessing("MMMLU_FR-FR")
     (0.25, 0.25)
     """
-    if _WRITTEN.search(name.casefold().replace("_", " ")):
+    lower = name.casefold().replace("_", " ")
+    if _WRITTEN.search(lower) or _BEST_OF.search(lower):
         return 0.0
     whole = name.split(" - ", maxsplit=1)[0]  # what follows is the metric
-    short = _SETTINGS.sub("", whole)
+    short = _without_settings(whole)
     spelt = [spelling(text) for text in (whole, short, _LANGUAGE.sub("", short))]
+    words = _WORDS.split(short)
+    leading = [spelling("".join(words[:count])) for count in range(len(words) - 1, 0, -1)]
+    spelt += [name for name in leading if name in _WITH_SUBJECTS]
     return next((GUESSING[key] for key in spelt if key in GUESSING), 0.0)
+
+
+def _without_settings(name: str) -> str:
+    """Return a heading up to what it says of how the task was run."""
+    while (short := _SETTING.sub("", name)) not in ("", name):
+        name = short
+    return name
 
 
 def floor_for(name: str, lowest: float, top: float = 1.0) -> float:

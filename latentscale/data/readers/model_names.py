@@ -63,14 +63,16 @@ _GGUF: Final = re.compile(r"(?<=[-_ :.(])i?q\d(?:_[a-z0-9]{1,3})*(?![a-z0-9])")
 _JOINED: Final = re.compile(r"(?P<letters>[a-z]+)(?P<number>\d{1,2}(?:\.\d+)*)(?P<rest>[a-z]*)")
 _ALONE: Final = re.compile(r"(\d{1,2}(?:\.\d+)?)([a-z]+)")
 _GENERIC_WORDS: Final = """instruct chat it base hf preview exp experimental latest beta alpha
-thinking reasoning reasoner think instructions qat mlx gguf awq gptq bnb dpo sft rlhf orpo merged
-unknown effort default web app turbo fast basic original vision vl meta c4ai open models amazon
-non w"""
+thinking reasoning reasoner think instructions new old updated upgraded qat mlx gguf awq gptq bnb
+dpo sft rlhf orpo merged unknown effort default web app turbo fast basic original vision vl meta
+c4ai open models amazon non w"""
 _GENERIC: Final = frozenset(_GENERIC_WORDS.split())
 """Words of a name that say how a model was tuned, packed or served, and not of which series."""
 
-_ALIASES: Final = {"chatgpt": "gpt", "o": "openai-o", "t": "t5"}
-"""Series by their name without a version where it is another one, or one letter: o3, T5."""
+_ALIASES: Final = {"chatgpt": "gpt", "t5": "t5"}
+"""Series by the word of a name that would not give it: the 5 of T5 is not a version."""
+_OPENAI_O: Final = "openai-o"
+"""OpenAI's o1 to o4; a name that only ends so ("Marco-o1") is of another series."""
 _DAYS: Final = (
     re.compile(r"(?<!\d)(?P<year>20\d\d)-?(?P<month>[01]\d)-?(?P<day>[0-3]\d)(?!\d)"),
     re.compile(r"(?<!\d)(?P<month>[01]\d)-(?P<day>[0-3]\d)-(?P<year>20\d\d)(?!\d)"),
@@ -201,7 +203,8 @@ def parse_name(name: str) -> ModelName:
         open_number = False
         dated = dated or bool(_DIGITS.fullmatch(word))  # what follows a year or a month is a date
         if not is_size(word, words):
-            series += [part for part in _of_series(word, numbers) if part not in series[-1:]]
+            own = _of_series(word, numbers, first=not series)
+            series += [part for part in own if part not in series[-1:]]
     sizes = sizes_of(words, version.casefold())
     return ModelName(
         name=name,
@@ -257,8 +260,11 @@ def _parts(name: str) -> list[str]:
     return models if len(parts) > 1 else []
 
 
-def _of_series(word: str, numbers: list[str]) -> Iterator[str]:
+def _of_series(word: str, numbers: list[str], *, first: bool) -> Iterator[str]:
     """Yield what a word that is not a number gives to the series; note a version in it."""
+    if word in _ALIASES:
+        yield _ALIASES[word]
+        return
     if any(kind.fullmatch(word) for kind in (_CONTEXT, _DIGITS)):
         return
     if word in _GENERIC or "=" in word:  # a setting: "T=1"
@@ -275,7 +281,9 @@ def _of_series(word: str, numbers: list[str]) -> Iterator[str]:
         word = joined["letters"]
         if word == "v":
             return
-    yield _ALIASES.get(word, word)
+        if word == "o" and first:
+            word = _OPENAI_O
+    yield word
 
 
 def _words(version: str) -> list[str]:

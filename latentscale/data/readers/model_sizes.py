@@ -26,7 +26,8 @@ _EXPERTS: Final = re.compile(r"\d+e")
 _EFFECTIVE: Final = re.compile(rf"e{_NUMBER}b")
 """Parameters beside embeddings ("e4b"): neither all of them nor those of one token."""
 _TRILLION: Final = re.compile(rf"(?P<number>{_NUMBER})t")
-"""A size beside active parameters ("1t-a32b"); alone it may count tokens ("OLMo-7B-1T")."""
+"""A size where none is stated in billions ("Ling-1T"), else training tokens ("OLMo-7B-1T")."""
+_OF_TOKENS: Final = re.compile(r"\dt[-_ ]*tok")
 
 _WORDED: Final = re.compile(
     rf"(?<![a-z\d.])a?(?P<size>{_NUMBER}[bmt])[-_ ]*\(?(?P<what>active|activated|total){_PARAMS}"
@@ -130,7 +131,7 @@ def sizes_of(words: Sequence[str], text: str) -> NamedSizes:
     active = next(iter(marks)) if len(marks) == 1 else nan
     if not marks and any(map(_EXPERTS.fullmatch, words)):
         return NamedSizes(nan, sizes[0] if len(set(sizes)) == 1 else nan)
-    if marks and not sizes:
+    if not sizes and not _OF_TOKENS.search(text):
         trillions = [match for match in map(_TRILLION.fullmatch, words) if match]
         sizes = [1000 * float(match["number"]) for match in trillions]
     if not marks and not _are_parameters(sizes, text):
@@ -167,7 +168,7 @@ def is_size(word: str, words: Sequence[str]) -> bool:
     """
     if any(kind.fullmatch(word) for kind in (SIZE, _ACTIVE, _EXPERTS, _EFFECTIVE)):
         return True
-    return _TRILLION.fullmatch(word) is not None and any(map(_ACTIVE.fullmatch, words))
+    return _TRILLION.fullmatch(word) is not None and not any(map(SIZE.fullmatch, words))
 
 
 def _billions(match: re.Match[str]) -> float:

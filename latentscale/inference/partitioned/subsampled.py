@@ -134,6 +134,7 @@ class Subsampled(Method):
     """
 
     good_for: ClassVar[str] = FOR_ANYTHING
+    thins: ClassVar[bool] = True
 
     models: int = 800
     draws: int = 1500
