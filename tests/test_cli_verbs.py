@@ -239,6 +239,11 @@ def test_each_model_is_forecast_by_its_own_scores(
     cells = pd.MultiIndex.from_frame(written[["model", "benchmark"]])
     np.testing.assert_allclose(written["trust"], sure[cells])
     assert each.headline in capsys.readouterr().out
+    assert main([*words, "--prob", "0.5", "--workers", "2", "--out", "two.csv"]) == 0
+    pd.testing.assert_frame_equal(
+        pd.read_csv(folder / "two.csv", keep_default_na=False), written.drop(columns="trust")
+    )
+    capsys.readouterr()
     assert main([*words, "--prob", "0.5"]) == 0
     said = capsys.readouterr().out
     assert "lower, upper: 0.5 interval" in said and f"{wanted['lower'].iloc[-1]:.3f}" in said

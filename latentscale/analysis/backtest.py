@@ -12,9 +12,11 @@ import pandas as pd
 import scoringrules
 import xarray as xr
 
-from latentscale.analysis.forecasts.each import one_by_one, warned_text
+from latentscale.analysis.forecasts.each import warned_text
 from latentscale.analysis.forecasts.few_shot import FewShot
+from latentscale.analysis.forecasts.fitted_scores import SharedFittedScores
 from latentscale.analysis.forecasts.forecast import Forecast
+from latentscale.analysis.forecasts.one_by_one import one_by_one
 from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.analysis.forecasts.refusals import of_unknown_level, without_features
 from latentscale.analysis.forecasts.unused import warn_of_unused_features
@@ -429,8 +431,11 @@ def forecast_fold(
     truth = scores.dataset["score"].where(hidden & ~given)
     bounded = is_bounded(scores.dataset)
 
+    fitted = SharedFittedScores(fit)
+
     def forecast(group: Sequence[str], how: FewShot | None = few_shot) -> Forecast:
-        return forecast_rows(fit, rows.sel({MODEL: group}), seed=seed, few_shot=how)
+        some = rows.sel({MODEL: group})
+        return forecast_rows(fit, some, seed=seed, few_shot=how, fitted=fitted)
 
     def scored(forecast: Forecast) -> pd.DataFrame:
         measured = truth.sel({MODEL: forecast.draws[MODEL].values})

@@ -127,8 +127,8 @@ def parameters_held(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 def by_shifts_alone(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Return what has new scores condition forecasts by shifts of what all models share alone."""
 
-    def weights(fit, draws, groups, few_shot, rng):  # type: ignore[no-untyped-def]
-        problem, shifts = condition_module._shifted(fit, draws, groups, rng)
+    def weights(fit, draws, groups, few_shot, rng, fitted):  # type: ignore[no-untyped-def]
+        problem, shifts = condition_module._shifted(fit, draws, groups, rng, fitted)
         found = problem.candidates(condition_module.from_mode, few_shot, rng)
         return [(condition_module.weigh([found], condition_module.SAMPLER), shifts)]
 

@@ -10,7 +10,7 @@ fitted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -19,6 +19,7 @@ import xarray as xr
 
 from latentscale.analysis.forecasts.candidates import from_fit, from_mode
 from latentscale.analysis.forecasts.few_shot import IMPORTANCE, SAMPLER, Conditioning, FewShot
+from latentscale.analysis.forecasts.fitted_scores import FittedScores, SharedFittedScores
 from latentscale.analysis.forecasts.groups import Group, family_groups, joined_group
 from latentscale.analysis.forecasts.groups_in_blocks import (
     GroupInBlocks,
@@ -88,6 +89,7 @@ def condition(
     planned: xr.Dataset,
     few_shot: FewShot,
     rng: np.random.Generator,
+    fitted: SharedFittedScores | None = None,
 ) -> LatentsGivenScores | None:
     """Draw from the posterior given the fit's scores and the planned rows' own.
 
@@ -112,6 +114,8 @@ def condition(
         Numbers of draws and steps.
     rng
         Source of random numbers.
+    fitted
+        The fit's own scores, where several tables are conditioned on one after the other.
 
     Raises
     ------
@@ -144,9 +148,11 @@ def condition(
         )
     groups = family_groups(fit, planned, fresh)
     kept = _draws_within_memory(fit, draws, groups, few_shot)
+    places = draws[SAMPLE].values[kept]
+    shared = SharedFittedScores(fit) if fitted is None else fitted
     # Within a problem draws are counted by place; `kept` leads back to the posterior's.
     spread = draws.isel({SAMPLE: kept}).drop_vars(list(ORIGIN), errors="ignore")
-    ways = _weights(fit, spread, groups, few_shot, rng)
+    ways = _weights(fit, spread, groups, few_shot, rng, lambda: shared.at(places))
     count = int(fresh.sum())
     for number, (weights, shifts) in enumerate(ways):
         chosen = resampled(weights.weight, rng)
@@ -161,9 +167,9 @@ def condition(
     refuse_degenerate(weights, count, len(kept), few_shot)
     terms = tuple(mine for mine, _, _ in drawn)
     residuals = tuple(own for _, own, _ in drawn if own.data_vars)
-    shared = drawn[0][2].drop_vars(SHIFT, errors="ignore")
+    moved = drawn[0][2].drop_vars(SHIFT, errors="ignore")
     report = Conditioning(weights.method, count, weights.ess, weights.pareto_k, kept[chosen])
-    return LatentsGivenScores(report, terms, residuals, shared)
+    return LatentsGivenScores(report, terms, residuals, moved)
 
 
 def _corrected(
@@ -198,6 +204,7 @@ def _weights(
     groups: Sequence[Group],
     few_shot: FewShot,
     rng: np.random.Generator,
+    fitted: Callable[[], FittedScores],
 ) -> list[Way]:
     """Return the first way that leaves enough draws, or all ways that were tried, best first.
 
@@ -228,14 +235,14 @@ def _weights(
         if enough(weights):
             return [(weights, None)]
         ways.append((weights, None))
-    shifted = _shifted(fit, draws, groups, rng)
+    shifted = _shifted(fit, draws, groups, rng, fitted)
     if shifted is not None:
         problem, shifts = shifted
         ways.append((weighed([problem], from_mode, SAMPLER), shifts))
     rows = [group.of_new_scores().rows for group in groups]
     latents = any(group.has_fitted_latents(fit) for group in groups)
-    fitted = any(bool(np.isin(of[MODEL].values, fit.scores.models).any()) for of in rows)
-    if latents and (shifted is None or (fitted and not enough(ways[-1][0]))):
+    of_fitted = any(bool(np.isin(of[MODEL].values, fit.scores.models).any()) for of in rows)
+    if latents and (shifted is None or (of_fitted and not enough(ways[-1][0]))):
         moved = groups_in_blocks(fit, draws, groups, rng)
         ways.append((weighed(moved, from_mode, SAMPLER), None))
     if all(is_rough(weights, count) for weights, _ in ways):
@@ -247,13 +254,17 @@ def _weights(
 
 
 def _shifted(
-    fit: Fit, draws: xr.Dataset, groups: Sequence[Group], rng: np.random.Generator
+    fit: Fit,
+    draws: xr.Dataset,
+    groups: Sequence[Group],
+    rng: np.random.Generator,
+    fitted: Callable[[], FittedScores],
 ) -> tuple[GroupInBlocks, Shifts] | None:
     """Return the problem of all new scores with the shifts among its latents, if there can be."""
     if draws.sizes[SAMPLE] == 1 or not fit.is_posterior:
         return None
     together = joined_group([group.of_new_scores() for group in groups])
-    shifts = shifts_for(fit, draws, together)
+    shifts = shifts_for(fit, draws, together, fitted)
     if shifts is None:
         return None
     (problem,) = groups_in_blocks(

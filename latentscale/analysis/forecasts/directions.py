@@ -22,8 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
-from scipy.linalg import cho_factor, cho_solve
 
+from latentscale.analysis.forecasts.elimination import Division, OldScores, solved
 from latentscale.analysis.forecasts.moves import SHIFT
 from latentscale.analysis.forecasts.shared_effects import SharedEffects
 from latentscale.dims import BENCHMARK, MODEL, SAMPLE, SKILL
@@ -79,11 +79,13 @@ class Cells:
     kept: npt.NDArray[np.bool_]
 
 
-def directions(effects: SharedEffects, cells: Cells, draws: xr.Dataset) -> Directions:
+def directions(
+    effects: SharedEffects, division: Division, cells: Cells, draws: xr.Dataset
+) -> Directions:
     """Return the directions on every draw of `effects`; `draws` gives names and dims."""
-    solved = _Elimination(effects, cells)
-    columns = solved.columns()
-    own = solved.own_effects(columns)
+    given_old = _GivenOldScores(effects, cells)
+    columns = given_old.columns(division)
+    own = given_old.own_effects(columns)
     slope, bend = _prior(effects, columns, own)
     return Directions(_named(effects, columns, own, draws), own.old, slope, bend)
 
@@ -110,7 +112,7 @@ class _Own:
     old: Floats
 
 
-class _Elimination:
+class _GivenOldScores:
     """The precision of shared effects given old scores, single models' effects integrated out."""
 
     def __init__(self, effects: SharedEffects, cells: Cells) -> None:
@@ -134,84 +136,67 @@ class _Elimination:
                 covariance += (member * e.grouped[2][:, None] ** 2) @ member.T
         return np.linalg.inv(covariance)
 
-    def columns(self) -> _Columns:
+    def columns(self, division: Division) -> _Columns:
         """Return changes of shared effects, of unit variance given the old scores."""
-        e, c = self._effects, self._cells
+        e = self._effects
         draws, width, skills = e.loading.shape
-        moving = e.intercept is not None
-        core, cross, block = self._cores()
-        levels = e.factors.shape[1]
-        size = width + levels * skills
-        shifts = len(c.new_row)
+        shifts = len(self._cells.new_row)
+        wanted, held = self._wanted(), self._held()
+        solution = solved(e, division, self._old_scores(), np.concatenate([wanted, held], axis=2))
+        moved = solution[..., :shifts]
+        if held.shape[2]:
+            of_sums, transposed = solution[..., shifts:], held.swapaxes(1, 2)
+            moved = moved - of_sums @ np.linalg.solve(transposed @ of_sums, transposed @ moved)
+        variance = wanted.swapaxes(1, 2) @ moved
+        corner = np.arange(shifts)
+        variance[:, corner, corner] *= 1 + _SAME_DIRECTION
+        unit = np.linalg.solve(np.linalg.cholesky(variance), moved.swapaxes(1, 2)).swapaxes(1, 2)
+        first = 0 if e.intercept is None else width
         intercept = np.zeros((draws, width, shifts))
-        level = np.zeros((draws, levels, skills, shifts))
-        for draw in range(draws):
-            matrix = np.zeros((size, size))
-            matrix[:width, :width] = block[draw] if moving else np.eye(width)
-            if moving:
-                matrix[:width, :width] += e.intercept_precision[draw]  # type: ignore[index]
-            for k in range(skills):
-                mine = slice(width + k, None, skills)
-                if moving:
-                    matrix[:width, mine] = cross[draw, :, :, k] @ e.factors
-                    matrix[mine, :width] = matrix[:width, mine].T
-                for j in range(skills):
-                    theirs = slice(width + j, None, skills)
-                    matrix[mine, theirs] = (e.factors.T * core[draw, :, k, j]) @ e.factors
-            corner = np.arange(size - width)
-            matrix[width + corner, width + corner] += e.precision[draw].ravel()
-            for row, column, value in e.ties:
-                for k in range(skills):
-                    i, j = width + row * skills + k, width + column * skills + k
-                    matrix[i, j] += value[draw, k]
-                    matrix[j, i] += value[draw, k]
-            wanted = self._wanted(draw, moving)
-            solved = cho_solve(cho_factor(matrix, overwrite_a=True, check_finite=False), wanted)
-            if e.sums is not None:
-                held, moved = wanted[:, shifts:], solved[:, :shifts]
-                spread = held.T @ solved[:, shifts:]
-                moved -= solved[:, shifts:] @ np.linalg.solve(spread, held.T @ moved)
-                solved, wanted = moved, wanted[:, :shifts]
-            variance = wanted.T @ solved
-            variance[np.diag_indices(shifts)] *= 1 + _SAME_DIRECTION
-            unit = np.linalg.solve(np.linalg.cholesky(variance), solved.T).T
-            intercept[draw] = unit[:width]
-            level[draw] = unit[width:].reshape(levels, skills, shifts)
-        return _Columns(intercept if moving else intercept * 0, level)
+        intercept[:, :first] = unit[:, :first]
+        level = unit[:, first:].reshape(draws, skills, -1, shifts).swapaxes(1, 2)
+        return _Columns(intercept, level)
 
-    def _cores(self) -> tuple[Floats, Floats, Floats]:
+    def _old_scores(self) -> OldScores:
         """Return the scores' precision as skills see it, as intercepts do, and between them."""
         e = self._effects
         draws, width, skills = e.loading.shape
         models = len(e.factors)
-        core = np.zeros((draws, models, skills, skills))
-        cross = np.zeros((draws, width, models, skills))
+        core = np.zeros((draws, skills, skills, models))
+        cross = np.zeros((draws, skills, models, width))
         block = np.zeros((draws, width, width))
         for model, here in enumerate(self._of_model):
             at = self._cells.benchmark[here]
             seen = self._inverse[model] @ e.loading[:, at]
-            core[:, model] = e.loading[:, at].swapaxes(1, 2) @ seen
-            cross[:, at, model] = seen
+            core[..., model] = e.loading[:, at].swapaxes(1, 2) @ seen
+            cross[:, :, model, at] = seen.swapaxes(1, 2)
             block[:, at[:, None], at] += self._inverse[model]
-        return core, cross, block
+        return OldScores(core, cross, block)
 
-    def _wanted(self, draw: int, moving: bool) -> Floats:
-        """Return what new predictors take of the effects, and what sums to 0, by column."""
+    def _wanted(self) -> Floats:
+        """Return what new predictors take of the effects, (sample, effect, shift)."""
         e, c = self._effects, self._cells
-        _, width, skills = e.loading.shape
-        shifts = len(c.new_row)
-        held = 0 if e.sums is None else e.sums.shape[1]
-        wanted = np.zeros((width + e.value.shape[1] * skills, shifts + held * skills))
-        if moving:
-            wanted[c.new_benchmark, np.arange(shifts)] = 1.0
-        load = e.loading[draw, c.new_benchmark]
-        both = np.einsum("cl,ck->lkc", e.of_rows[c.new_row], load)
-        wanted[width:, :shifts] = both.reshape(-1, shifts)
+        draws, width, _ = e.loading.shape
+        load = e.loading[:, c.new_benchmark]
+        both = np.einsum("cl,sck->sklc", e.of_rows[c.new_row], load)
+        levels = both.reshape(draws, -1, len(c.new_row))
+        if e.intercept is None:
+            return levels
+        intercepts = np.zeros((draws, width, len(c.new_row)))
+        intercepts[:, c.new_benchmark, np.arange(len(c.new_row))] = 1.0
+        return np.concatenate([intercepts, levels], axis=1)
+
+    def _held(self) -> Floats:
+        """Return the sums of levels that stay 0, skill by skill, (sample, effect, sum)."""
+        e = self._effects
+        draws, width, skills = e.loading.shape
+        levels = e.factors.shape[1]
+        first = 0 if e.intercept is None else width
         if e.sums is None:
-            return wanted[:, :shifts]
-        for k in range(skills):
-            wanted[width + k :: skills, shifts + k :: skills] = e.sums[draw].T
-        return wanted
+            return np.zeros((draws, first + levels * skills, 0))
+        each = np.einsum("shl,kj->sklhj", e.sums, np.eye(skills))
+        flat = each.reshape(draws, levels * skills, -1)
+        return np.pad(flat, ((0, 0), (first, 0), (0, 0)))
 
     def own_effects(self, columns: _Columns) -> _Own:
         """Return how single models' effects and the old predictors follow the shared ones."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -12,20 +12,20 @@ import pandas as pd
 import xarray as xr
 
 from latentscale.analysis.forecasts.few_shot import FewShot
+from latentscale.analysis.forecasts.fitted_scores import SharedFittedScores
 from latentscale.analysis.forecasts.forecast import BRIEF_MODELS, Forecast, brief_rows
 from latentscale.analysis.forecasts.new_scores import new_scores
+from latentscale.analysis.forecasts.one_by_one import one_by_one
 from latentscale.analysis.forecasts.predict import forecast_rows, sized_rows
 from latentscale.analysis.forecasts.rows import planned_rows
 from latentscale.analysis.forecasts.unused import new_models, warn_of_unused_features
-from latentscale.analysis.tools.refits import whole
+from latentscale.analysis.tools.refits import in_one_process
 from latentscale.data.planned import ASSUMED
 from latentscale.data.releases import named_release_of_rows
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, FAMILY, MODEL
 from latentscale.errors import FitError, FitWarning, listed, nearest
-from latentscale.expect import expect
-from latentscale.inference.progress import WorkProgress
+from latentscale.expect import checked_workers, expect
 from latentscale.markup import counted
-from latentscale.posterior.draws import NothingKept
 from latentscale.posterior.fit import Fit
 from latentscale.result import Picture, Result
 from latentscale.validate import truth
@@ -266,6 +266,7 @@ def predict_each(
     seed: int = 0,
     few_shot: FewShot = _FEW_SHOT,
     draws: int | None = None,
+    workers: int = 1,
     progress: bool = True,
 ) -> Forecasts:
     """Forecast the scores of many models, each conditional on its own scores alone.
@@ -293,6 +294,10 @@ def predict_each(
         ``few_shot.refit`` nor ``few_shot.degenerate`` says what then, its models are left out.
     draws
         At most so many posterior draws are used, evenly spread; by default all.
+    workers
+        Processes that forecast at once, each with the fit in memory of its own; the numbers are
+        the same for any number of them. With several a ``few_shot.refit`` runs its chains one
+        after the other.
     progress
         Show how many groups are done.
 
@@ -305,8 +310,8 @@ def predict_each(
     Raises
     ------
     FitError
-        If `by` is none of these, no group can be forecast, or the forecasts would not fit in
-        memory.
+        If `by` is none of these, `workers` is not a whole number above 0, no group can be
+        forecast, or the forecasts would not fit in memory.
     DataError
         As `latentscale.predict`.
 
@@ -337,31 +342,36 @@ def predict_each(
     if not isinstance(by, str) or by not in get_args(By):
         raise FitError(f"by must be one of {listed(get_args(By))}; got {by!r}.")
     truth(progress, "progress", error=FitError)
+    workers = checked_workers(workers)
     planned = planned_rows(fit, sized_rows(fit, frame, few_shot, draws))
     new = new_models(fit.scores.dataset, planned)
     warn_of_unused_features(fit.spec, fit.scores.dataset, new, "new rows", stacklevel=2)
     groups, rest = _groups(fit, planned, by)
-
-    def forecast(names: list[str], how: FewShot | None) -> Forecast:
-        rows = planned.sel({MODEL: names})
-        return forecast_rows(fit, rows, seed=seed, few_shot=how, draws=draws)
-
+    if few_shot.refit is not None:
+        few_shot = replace(few_shot, refit=in_one_process(few_shot.refit, workers))
+    forecast = _Alone(fit, planned, seed, few_shot, draws, SharedFittedScores(fit))
     # First, so that a stop loses no group that is done.
     parts = [forecast(rest, None)] if rest else []
+    made: dict[str, Forecast] = {}
     left_out = {name: _STOPPED for names in groups for name in names}
     warned: dict[str, str] = {}
     try:
-        for names, part, said in one_by_one(groups, lambda n: forecast(n, few_shot), progress):
+        for names, part, said in one_by_one(groups, forecast.given, progress, workers):
             for name in names:
                 del left_out[name]
             if part is None:
                 left_out |= dict.fromkeys(names, said)
                 continue
-            parts.append(part)
+            made[names[0]] = part
             warned |= dict.fromkeys(names, said) if said else {}
     except KeyboardInterrupt:
-        if not parts:
+        if not parts and not made:
             raise
+    # Groups come as they are done; what is said of them has the order of the rows.
+    parts += [made[names[0]] for names in groups if names[0] in made]
+    given = [name for names in groups for name in names]
+    left_out = {name: left_out[name] for name in given if name in left_out}
+    warned = {name: warned[name] for name in given if name in warned}
     if not parts:
         name, why = next(iter(left_out.items()))
         raise FitError(f'No model can be forecast. Model "{name}": {why}')
@@ -391,49 +401,27 @@ def _groups(fit: Fit, planned: xr.Dataset, by: By) -> tuple[list[list[str]], lis
     return list(groups.values()), rest
 
 
-def one_by_one(
-    groups: Sequence[list[str]], forecast: Callable[[list[str]], Forecast], progress: bool
-) -> Iterator[tuple[list[str], Forecast | None, str]]:
-    """Yield each group with its forecast, and what was warned of it; or None and why it has none.
+@dataclass(frozen=True)
+class _Alone:
+    """Forecasts rows by themselves: all that a worker process needs."""
 
-    Parameters
-    ----------
-    groups
-        Names of the models of each group.
-    forecast
-        Forecasts the models of these names.
-    progress
-        Whether to show how many groups are done.
+    fit: Fit
+    planned: xr.Dataset
+    seed: int
+    few_shot: FewShot
+    draws: int | None
+    fitted: SharedFittedScores
 
-    Raises
-    ------
-    KeyboardInterrupt
-        If a refit was stopped: whoever stops one of many means all.
-    """
-    with WorkProgress(len(groups), "forecasts", "groups", enabled=progress) as bar:
-        for done, names in enumerate(groups, start=1):
-            try:
-                with warnings.catch_warnings(record=True) as caught:
-                    warnings.simplefilter("always", FitWarning)
-                    part = forecast(names)
-                if part.conditioning is not None and part.conditioning.fit is not None:
-                    whole(part.conditioning.fit)
-            except NothingKept:  # a refit that was stopped before its first draw
-                raise KeyboardInterrupt from None
-            except FitError as failure:
-                yield names, None, str(failure)
-            else:
-                yield names, part, _said(caught)
-            bar.update(done)
+    def __call__(self, names: list[str], how: FewShot | None) -> Forecast:
+        """Return the forecast of the rows of these names."""
+        rows = self.planned.sel({MODEL: names})
+        return forecast_rows(
+            self.fit, rows, seed=self.seed, few_shot=how, draws=self.draws, fitted=self.fitted
+        )
 
-
-def _said(caught: list[warnings.WarningMessage]) -> str:
-    """Return what was warned of a group's forecast; other warnings are passed on."""
-    own = [str(one.message) for one in caught if issubclass(one.category, FitWarning)]
-    for one in caught:
-        if not issubclass(one.category, FitWarning):
-            warnings.warn(one.message, one.category, stacklevel=4)
-    return "; ".join(own)
+    def given(self, names: list[str]) -> Forecast:
+        """Return the forecast given the scores of these rows."""
+        return self(names, self.few_shot)
 
 
 def _warn(left_out: Mapping[str, str], warned: Mapping[str, str]) -> None:

@@ -271,12 +271,18 @@ def local_problem(
 
 
 def slope_and_curvature(problem: LocalProblem, eta: Floats) -> tuple[Floats, Floats]:
-    """Return first and negative second derivatives of each cell's log density in eta.
+    """Return first and negative second derivatives of each cell's log density in eta."""
+    _, slope, curvature = density_and_derivatives(problem, eta)
+    return slope, curvature
+
+
+def density_and_derivatives(problem: LocalProblem, eta: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return each cell's log density, its slope and its negative curvature in eta.
 
     By central differences, so that every link and likelihood is served by its one equation.
     """
     middle, up, down = problem.log_likelihood(np.stack([eta, eta + _STEP, eta - _STEP]))
-    return (up - down) / (2 * _STEP), -(up - 2 * middle + down) / _STEP**2
+    return middle, (up - down) / (2 * _STEP), -(up - 2 * middle + down) / _STEP**2
 
 
 def _noise(fit: Fit, group: Group, evaluation: Evaluation) -> Noise:

@@ -12,6 +12,7 @@ import xarray as xr
 
 from latentscale.analysis.forecasts.condition import condition
 from latentscale.analysis.forecasts.few_shot import REFIT, Conditioning, FewShot
+from latentscale.analysis.forecasts.fitted_scores import SharedFittedScores
 from latentscale.analysis.forecasts.forecast import Forecast, with_assumed
 from latentscale.analysis.forecasts.in_blocks import evaluate_in_blocks
 from latentscale.analysis.forecasts.new_scores import with_rows
@@ -200,6 +201,7 @@ def forecast_rows(
     one_model: Sequence[str] = (),
     draws: int | None = None,
     replicate: bool = False,
+    fitted: SharedFittedScores | None = None,
 ) -> Forecast:
     """Forecast checked rows (see `predict`).
 
@@ -221,6 +223,8 @@ def forecast_rows(
     replicate
         Whether scores are those that are measured already, once more: with the sampling error and
         the items that `planned` states of each. By default they are new, with the usual ones.
+    fitted
+        The fit's own scores, where several groups of rows are forecast one after the other.
 
     Raises
     ------
@@ -238,7 +242,9 @@ def forecast_rows(
     sampled = with_drawn_features(fit.spec, fit.transform, sampled, planned, first, rng)
     sampled = with_drawn_levels(fit.spec, fit.transform, sampled, planned, rng)
     try:
-        given = None if few_shot is None else condition(fit, sampled, planned, few_shot, rng)
+        given = (
+            None if few_shot is None else condition(fit, sampled, planned, few_shot, rng, fitted)
+        )
     except Degenerate as failure:
         if few_shot is None or few_shot.refit is None:
             raise

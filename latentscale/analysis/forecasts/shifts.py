@@ -7,6 +7,7 @@ importance weights of the selected draws correct for the difference from the tru
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,14 +15,10 @@ import numpy.typing as npt
 import xarray as xr
 
 from latentscale.analysis.forecasts.directions import Cells, Directions, directions
-from latentscale.analysis.forecasts.groups import Group, fitted_group
-from latentscale.analysis.forecasts.latents import (
-    Floats,
-    LocalProblem,
-    draw_noise_of_models,
-    local_problem,
-    slope_and_curvature,
-)
+from latentscale.analysis.forecasts.elimination import division_of
+from latentscale.analysis.forecasts.fitted_scores import FittedScores, fitted_scores
+from latentscale.analysis.forecasts.groups import Group
+from latentscale.analysis.forecasts.latents import Floats, slope_and_curvature
 from latentscale.analysis.forecasts.moves import SHIFT
 from latentscale.analysis.forecasts.shared_effects import SharedEffects, shared_effects
 from latentscale.analysis.tools.blocks import parts
@@ -69,7 +66,7 @@ class Shifts:
     centred: xr.Dataset
     moves: xr.Dataset
     directions: Directions
-    old: LocalProblem
+    old: FittedScores
     mode: Floats
     factor: Floats
 
@@ -90,15 +87,21 @@ class Shifts:
         shift = mode + (factor @ u[..., None])[..., 0]
         back = np.linalg.solve(factor, mode[..., None])[..., 0]
         slope, bend = self.directions.slope[index], self.directions.bend[index]
-        old = self.old.at(index)
+        old = self.old.problem.at(index)
         changed = (self.directions.old[index] @ shift[..., None])[..., 0]
-        likelihood = old.log_likelihood(np.stack([old.offset + changed, old.offset])).sum(axis=-1)
+        there = old.log_likelihood(old.offset + changed).sum(axis=-1)
+        likelihood = there - self.old.density.sum(axis=-1)[index]
         prior = -(slope * shift).sum(axis=1) - np.einsum("sc,scd,sd->s", shift, bend, shift) / 2
         gaussian = ((back**2).sum(axis=1) - (u**2).sum(axis=1)) / 2
-        return np.asarray(likelihood[0] - likelihood[1] + prior - gaussian)
+        return np.asarray(likelihood + prior - gaussian)
 
 
-def shifts_for(fit: Fit, draws: xr.Dataset, group: Group) -> Shifts | None:
+def shifts_for(
+    fit: Fit,
+    draws: xr.Dataset,
+    group: Group,
+    fitted: Callable[[], FittedScores] | None = None,
+) -> Shifts | None:
     """Return the shifts that new scores call for.
 
     None where there would be too many, or where scores and priors do not determine them on every
@@ -112,21 +115,20 @@ def shifts_for(fit: Fit, draws: xr.Dataset, group: Group) -> Shifts | None:
         Its draws with floors, dims (sample, ...).
     group
         All rows with new scores, from `joined_group`.
+    fitted
+        Returns the fitted scores on these draws; by default they are worked out.
     """
     if len(group.score) > _MOST_SHIFTS:
         return None
     effects = shared_effects(fit, draws, group.rows)
     if effects is None or effects.size > _MOST_EFFECTS:
         return None
-    fitted = fitted_group(fit)
     single = len(fit.scores.models) * (effects.loading.shape[2] + effects.member.shape[1])
-    numbers = len(group.score) * (effects.size + single + 2 * len(fitted.score))
+    numbers = len(group.score) * (effects.size + single + 2 * fit.scores.n_observed)
     if numbers * draws.sizes[SAMPLE] > _MOST_NUMBERS:
         return None
-    rng = np.random.default_rng(0)  # fitted models have effects on precision: none is drawn
-    noise = draw_noise_of_models(fit, draws, fitted, rng)
-    old = local_problem(fit, draws, fitted, noise, hold=True)
-    cells = _cells(fit, group, fitted, old, effects.of_rows)
+    old = fitted_scores(fit, draws) if fitted is None else fitted()
+    cells = _cells(fit, group, old, effects.of_rows)
     made = _in_blocks(effects, cells, draws)
     try:
         mode, factor = _gaussian(old, made)
@@ -138,16 +140,15 @@ def shifts_for(fit: Fit, draws: xr.Dataset, group: Group) -> Shifts | None:
     return Shifts(centred, xr.Dataset(moves), made, old, mode, factor)
 
 
-def _cells(fit: Fit, group: Group, fitted: Group, old: LocalProblem, of_rows: Floats) -> Cells:
+def _cells(fit: Fit, group: Group, old: FittedScores, of_rows: Floats) -> Cells:
     """Return where old and new scores are, and what the old ones weigh.
 
     Of new scores of one benchmark whose rows take the same of the shared effects (`of_rows`), such
     as settings of a release, the first stands for all: they move in one direction.
     """
-    count = old.draws.sizes[SAMPLE]
+    count = len(old.curvature)
     some = np.unique(np.linspace(0, count - 1, min(count, _FOR_AVERAGES)).round().astype(int))
-    sample = old.at(some)
-    _, curvature = slope_and_curvature(sample, sample.offset)
+    curvature = np.maximum(old.curvature[some], 0.0)
     data = fit.scores.dataset
     models, benchmarks = data.get_index(MODEL), data.get_index(BENCHMARK)
     rows = group.rows.get_index(MODEL)
@@ -156,9 +157,9 @@ def _cells(fit: Fit, group: Group, fitted: Group, old: LocalProblem, of_rows: Fl
     taken = np.column_stack([new_benchmark, of_rows[new_row]])
     first = np.sort(np.unique(taken, axis=0, return_index=True)[1])
     return Cells(
-        model=models.get_indexer(fitted.model_of_cell),
-        benchmark=benchmarks.get_indexer(fitted.benchmark_of_cell),
-        weight=np.maximum(np.maximum(curvature, 0.0).mean(axis=0), _LEAST_WEIGHT),
+        model=models.get_indexer(old.group.model_of_cell),
+        benchmark=benchmarks.get_indexer(old.group.benchmark_of_cell),
+        weight=np.maximum(curvature.mean(axis=0), _LEAST_WEIGHT),
         new_row=new_row[first],
         new_benchmark=new_benchmark[first],
         kept=np.isin(models, rows),
@@ -171,8 +172,10 @@ def _in_blocks(effects: SharedEffects, cells: Cells, draws: xr.Dataset) -> Direc
     per_model = np.bincount(cells.model, minlength=len(effects.factors))
     each = int((per_model**2).sum()) + len(per_model) * width * skills + width**2
     each += effects.size * len(cells.new_row) * skills
+    division = division_of(effects)
+    each += division.numbers(effects)
     blocks = [
-        directions(effects.at(some), cells, draws)
+        directions(effects.at(some), division, cells, draws)
         for some in parts(draws.sizes[SAMPLE], each, _BLOCK)
     ]
     return Directions(
@@ -184,13 +187,15 @@ def _in_blocks(effects: SharedEffects, cells: Cells, draws: xr.Dataset) -> Direc
     )
 
 
-def _gaussian(old: LocalProblem, made: Directions) -> tuple[Floats, Floats]:
+def _gaussian(old: FittedScores, made: Directions) -> tuple[Floats, Floats]:
     """Return the mode of the shifts on every draw, and the factor of their covariance there."""
     shift = np.zeros_like(made.slope)
     transposed = made.old.swapaxes(1, 2)
-    for _ in range(_NEWTON_STEPS):
-        changed = old.offset + (made.old @ shift[..., None])[..., 0]
-        slope, curvature = slope_and_curvature(old, changed)
+    slope, curvature = old.slope, old.curvature
+    for number in range(_NEWTON_STEPS):
+        if number:
+            changed = old.problem.offset + (made.old @ shift[..., None])[..., 0]
+            slope, curvature = slope_and_curvature(old.problem, changed)
         hessian = made.bend + transposed @ (np.maximum(curvature, 0.0)[..., None] * made.old)
         gradient = (transposed @ slope[..., None] - made.bend @ shift[..., None])[..., 0]
         step = np.linalg.solve(hessian, (gradient - made.slope)[..., None])[..., 0]

@@ -18,10 +18,10 @@ from latentscale.cli.options import (
     Rows,
     SecondTableOut,
     Seed,
+    StackedRows,
     TableOut,
     Verbose,
     existing_fit,
-    existing_input,
     figure_output,
 )
 from latentscale.cli.output import SCREEN, announce, print_table, save_figure, save_table
@@ -86,6 +86,7 @@ def predict_each(
     draws: UsedDraws = None,
     trust: Trust = None,
     refit: Refit = False,
+    workers: Annotated[int, typer.Option("--workers", help="Groups forecast at a time.")] = 1,
     seed: Seed = 0,
     verbose: Verbose = False,
 ) -> None:
@@ -102,7 +103,9 @@ def predict_each(
     frame = read_planned(rows)
     fit, few_shot = loaded(fit_file), few_shot_of(refit)
     which = cast("By", by)  # checked there
-    each = ls.studies.predict_each(fit, frame, by=which, seed=seed, draws=draws, few_shot=few_shot)
+    each = ls.studies.predict_each(
+        fit, frame, by=which, seed=seed, draws=draws, few_shot=few_shot, workers=workers
+    )
     say(each.headline, err=out == SCREEN)
     for name, why in each.left_out.items():
         say(f"not forecast: {name}: {why.partition('. ')[0]}", err=True)
@@ -132,15 +135,7 @@ def _show_forecast(
 
 def stack(
     fits: Fits,
-    rows: Annotated[
-        Path,
-        typer.Option(
-            "--rows",
-            metavar="ROWS.csv",
-            help="Models to forecast, one a row (CSV or Parquet).",
-            callback=existing_input,
-        ),
-    ],
+    rows: StackedRows,
     weight: Annotated[
         list[str] | None,
         typer.Option(

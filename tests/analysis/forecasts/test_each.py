@@ -222,7 +222,20 @@ def test_what_is_warned_of_single_groups_is_said_once(
     ] * 2
 
 
+def test_any_number_of_workers_gives_the_same_forecasts(held_fit: Fit) -> None:
+    """Groups come as they are done; results have the order of the rows."""
+    rows = ROWS.assign(alpha=[0.72, 0.5, NONE, NONE, NONE])
+    one, two = (each(held_fit, rows, by="model", workers=count) for count in (1, 2))
+    assert [part.draws["model"].values.tolist() for part in two.parts] == [
+        part.draws["model"].values.tolist() for part in one.parts
+    ]
+    pd.testing.assert_frame_equal(two.table(), one.table(), check_exact=True)
+    pd.testing.assert_frame_equal(two.conditioning(), one.conditioning(), check_exact=True)
+
+
 def test_misuse_is_refused(held_fit: Fit) -> None:
+    with pytest.raises(FitError, match="workers must be a whole number of at least 1; got 0"):
+        each(held_fit, workers=0)
     with pytest.raises(FitError, match=r'by must be one of "model", "release", "family"; got'):
         each(held_fit, by="lineage")
     with pytest.raises(FitError, match="by must be one of"):

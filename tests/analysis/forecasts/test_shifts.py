@@ -13,6 +13,7 @@ from scipy import stats
 
 import latentscale as ls
 from latentscale.analysis.forecasts.directions import Directions
+from latentscale.analysis.forecasts.fitted_scores import SharedFittedScores, fitted_scores
 from latentscale.analysis.forecasts.groups import family_groups, fitted_group, joined_group
 from latentscale.analysis.forecasts.latents import (
     draw_noise_of_models,
@@ -84,7 +85,7 @@ def test_old_predictors_move_as_the_directions_say(fit: Fit) -> None:
         there = draws.assign(moved_by(draws, moves, unit).data_vars)
         noise = draw_noise_of_models(fit, draws, group, np.random.default_rng(0))
         at = local_problem(fit, there, group, noise, hold=True)
-        wanted = at.offset - made.old.offset
+        wanted = at.offset - made.old.problem.offset
         np.testing.assert_allclose(made.directions.old[..., place], wanted, atol=1e-8)
 
 
@@ -92,7 +93,7 @@ def test_directions_have_unit_variance_in_the_gaussian_model(fit: Fit) -> None:
     """Prior bend plus old scores' curvature along them is the identity, at average curvature."""
     _, made = shifts_of(fit, later(alpha=0.9, gamma=0.8))
     d = made.directions
-    _, curvature = slope_and_curvature(made.old, made.old.offset)
+    _, curvature = slope_and_curvature(made.old.problem, made.old.problem.offset)
     weight = np.maximum(np.maximum(curvature, 0).mean(axis=0), 1e-3)
     whole = d.bend + d.old.swapaxes(1, 2) @ (weight[:, None] * d.old)
     np.testing.assert_allclose(whole, np.broadcast_to(np.eye(2), whole.shape), atol=1e-6)
@@ -238,6 +239,34 @@ def test_shifts_of_nothing_correct_nothing(fit: Fit) -> None:
     back = -np.linalg.solve(made.factor, made.mode[..., None])[..., 0]
     np.testing.assert_allclose(made.log_correction(np.arange(10), back), 0.0, atol=1e-8)
     assert made.moves[next(iter(made.moves))].sizes[SHIFT] == 2
+
+
+def test_fitted_scores_are_worked_out_once_for_the_same_draws(fit: Fit) -> None:
+    shared, places = SharedFittedScores(fit), np.arange(10)
+    once = shared.at(places)
+    assert shared.at(places.copy()) is once
+    draws = fit.samples.drop_vars(list(ORIGIN))
+    alone = fitted_scores(fit, draws)
+    density = alone.problem.log_likelihood(alone.problem.offset)
+    np.testing.assert_array_equal(once.density, density)
+    np.testing.assert_array_equal(once.slope, alone.slope)
+    other = shared.at(places[::2])
+    np.testing.assert_array_equal(other.curvature, alone.curvature[::2])
+
+
+@pytest.mark.filterwarnings("ignore::latentscale.errors.FitWarning")
+def test_each_row_is_shifted_as_it_would_be_alone(
+    fit: Fit, by_shifts_alone: Callable[[], None]
+) -> None:
+    by_shifts_alone()
+    one = later(alpha=0.9, gamma=0.8)
+    rows = pd.concat([one, one.assign(model="newer", family="newer", alpha=0.7)])
+    few_shot = ls.FewShot(degenerate="warn")
+    each = ls.studies.predict_each(fit, rows, seed=2, few_shot=few_shot, progress=False)
+    for place, name in enumerate(rows["model"]):
+        alone = ls.predict(fit, rows[place : place + 1], seed=2, few_shot=few_shot)
+        assert alone.conditioning is not None and alone.conditioning.method == "conditional sampler"
+        np.testing.assert_array_equal(each.of(name).draws.values, alone.draws.values)
 
 
 @pytest.mark.filterwarnings("ignore:The scores given")

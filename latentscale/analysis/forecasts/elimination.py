@@ -1,0 +1,210 @@
+"""Elimination: linear equations in the shared effects, with their precision given old scores.
+
+That precision is mostly zeros: a family has entries with its lineage and with what its own models
+take (intercepts, trends, slopes), and with no other family. So levels that fall apart into small
+components, once the others are set aside, are eliminated component by component, on all draws at
+once; what is left is small and dense. It is Cholesky's factorisation in another order: the same
+solution but for rounding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse.csgraph import connected_components
+
+from latentscale.analysis.forecasts.shared_effects import SharedEffects
+
+Floats = npt.NDArray[np.float64]
+Places = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class OldScores:
+    """What old scores add to the precision of shared effects.
+
+    Single models' effects are integrated out.
+
+    Attributes
+    ----------
+    skills
+        Of each model's skills, (sample, skill, skill, model).
+    cross
+        Between skills and intercepts, (sample, skill, model, benchmark).
+    intercepts
+        Of the intercepts, (sample, benchmark, benchmark).
+    """
+
+    skills: Floats
+    cross: Floats
+    intercepts: Floats
+
+
+@dataclass(frozen=True)
+class Division:
+    """Levels of shared effects by when they are eliminated.
+
+    Attributes
+    ----------
+    parts
+        Components that have no entries with one another.
+    rest
+        All other levels.
+    """
+
+    parts: list[Places]
+    rest: Places
+
+    def numbers(self, effects: SharedEffects) -> int:
+        """Return how many numbers the elimination holds on one draw."""
+        _, width, skills = effects.loading.shape
+        left = width + skills * len(self.rest)
+        return left * (left + skills * sum(map(len, self.parts)))
+
+
+def division_of(effects: SharedEffects) -> Division:
+    """Return the components that are eliminated first.
+
+    Variables are taken from the largest to the smallest, each if that spares operations.
+    """
+    taken = (effects.factors != 0).astype(np.int64)
+    coupled = taken.T @ taken > 0
+    for row, column, _ in effects.ties:
+        coupled[row, column] = coupled[column, row] = True
+    count = len(coupled)
+    border = 0 if effects.intercept is None else effects.loading.shape[1]
+    skills = effects.loading.shape[2]
+
+    def divided(apart: Places) -> tuple[list[Places], int]:
+        """Return the components, and three times the operations of Cholesky's factorisation."""
+        number, of = connected_components(coupled[np.ix_(apart, apart)], directed=False)
+        parts = [apart[of == place] for place in range(number)]
+        rest = border + skills * (count - len(apart))
+        return parts, rest**3 + sum((skills * len(part) + rest) ** 3 - rest**3 for part in parts)
+
+    apart = np.zeros(0, dtype=np.intp)
+    parts, least = divided(apart)
+    places = sorted(effects.variables.values(), key=lambda place: place.start - place.stop)
+    for place in places:
+        more = np.sort(np.concatenate([apart, np.arange(place.start, place.stop)]))
+        smaller, operations = divided(more)
+        if operations < least:
+            apart, parts, least = more, smaller, operations
+    return Division(parts, np.setdiff1d(np.arange(count), apart))
+
+
+def solved(effects: SharedEffects, division: Division, old: OldScores, wanted: Floats) -> Floats:
+    """Return the solutions of precision x = wanted on every draw.
+
+    Parameters
+    ----------
+    effects
+        Shared effects and their prior precision.
+    division
+        Of their levels.
+    old
+        What old scores add to it.
+    wanted
+        Right sides, (sample, effect, column): effects are the intercepts, where they move, then
+        the levels, skill by skill.
+    """
+    parts, rest = division.parts, division.rest
+    equations = _Equations(effects, old)
+    left = equations.places(rest, intercepts=True)
+    apart = [equations.places(part) for part in parts]
+    border, right = equations.of_rest(rest), wanted[:, left]
+    # L^-1 (entries with the rest, right sides) of each component, L its factor.
+    roots = [_inverse_root(equations.of_part(part)) for part in parts]
+    halves = [np.zeros((len(wanted), 0, len(left) + wanted.shape[2]))]
+    halves += [
+        root @ np.concatenate([equations.with_rest(part, rest), wanted[:, own]], axis=2)
+        for root, part, own in zip(roots, parts, apart, strict=True)
+    ]
+    half = np.concatenate(halves, axis=1)
+    beside, sides = half[..., : len(left)], half[..., len(left) :]
+    change = beside.swapaxes(1, 2) @ half
+    known = np.linalg.solve(border - change[..., : len(left)], right - change[..., len(left) :])
+    solution = np.empty_like(wanted)
+    solution[:, left] = known
+    sides = sides - beside @ known
+    first = 0
+    for root, own in zip(roots, apart, strict=True):
+        solution[:, own] = root.swapaxes(1, 2) @ sides[:, first : first + len(own)]
+        first += len(own)
+    return solution
+
+
+def _inverse_root(precision: Floats) -> Floats:
+    """Return the inverse of Cholesky's factor."""
+    return np.linalg.inv(np.linalg.cholesky(precision))
+
+
+class _Equations:
+    """Blocks of the precision, (sample, effect, effect)."""
+
+    def __init__(self, effects: SharedEffects, old: OldScores) -> None:
+        self._effects, self._old = effects, old
+        self._draws, self._width, self._skills = effects.loading.shape
+        self._first = 0 if effects.intercept is None else self._width
+        self._count = effects.factors.shape[1]
+        self._tie = np.full((self._count, self._count), -1)
+        for place, (row, column, _) in enumerate(effects.ties):
+            self._tie[row, column] = self._tie[column, row] = place
+
+    def places(self, levels: Places, *, intercepts: bool = False) -> Places:
+        """Return the places of levels, and of the intercepts before them, among the effects."""
+        own = self._first + self._count * np.arange(self._skills)[:, None] + levels
+        return np.concatenate([np.arange(self._first if intercepts else 0), own.ravel()])
+
+    def of_part(self, part: Places) -> Floats:
+        """Return the precision of some levels."""
+        block = self._between(part, part)
+        corner = np.arange(block.shape[1])
+        prior = self._effects.precision[:, part].swapaxes(1, 2)
+        block[:, corner, corner] += prior.reshape(len(block), -1)
+        return block
+
+    def of_rest(self, rest: Places) -> Floats:
+        """Return the precision of the intercepts and some levels."""
+        levels = self.of_part(rest)
+        prior = self._effects.intercept_precision
+        if prior is None:
+            return levels
+        cross = self._with_intercepts(rest)
+        corner = self._old.intercepts + prior
+        return np.block([[corner, cross.swapaxes(1, 2)], [cross, levels]])
+
+    def with_rest(self, part: Places, rest: Places) -> Floats:
+        """Return the entries of some levels with intercepts and other levels."""
+        levels = self._between(part, rest)
+        if not self._first:
+            return levels
+        return np.concatenate([self._with_intercepts(part), levels], axis=2)
+
+    def _between(self, part: Places, other: Places) -> Floats:
+        """Return what old scores and ties have between levels, without the prior's diagonal."""
+        models, taken = self._taken(part)
+        theirs = self._effects.factors[np.ix_(models, other)]
+        pairs = (taken[:, :, None] * theirs[:, None]).reshape(len(models), len(part) * len(other))
+        seen = self._old.skills[..., models] @ pairs
+        size = (self._skills, len(part), self._skills, len(other))
+        block = seen.reshape(self._draws, size[0], size[2], size[1], size[3]).swapaxes(2, 3)
+        block = np.ascontiguousarray(block)
+        tied = self._tie[np.ix_(part, other)]
+        each = np.arange(self._skills)
+        for row, column in np.argwhere(tied >= 0):
+            block[:, each, row, each, column] += self._effects.ties[tied[row, column]][2]
+        return block.reshape(self._draws, size[0] * size[1], size[2] * size[3])
+
+    def _with_intercepts(self, part: Places) -> Floats:
+        models, taken = self._taken(part)
+        seen = taken.T @ self._old.cross[:, :, models]
+        return seen.reshape(self._draws, self._skills * len(part), self._width)
+
+    def _taken(self, part: Places) -> tuple[Places, Floats]:
+        """Return the models that take some levels, and what each takes of them."""
+        factors = self._effects.factors[:, part]
+        models = np.flatnonzero((factors != 0).any(axis=1))
+        return models, factors[models]

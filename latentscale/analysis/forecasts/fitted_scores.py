@@ -1,0 +1,72 @@
+"""Fitted scores on posterior draws: what shifts need of them, whichever rows are forecast."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from latentscale.analysis.forecasts.groups import Group, fitted_group
+from latentscale.analysis.forecasts.latents import (
+    Floats,
+    LocalProblem,
+    density_and_derivatives,
+    draw_noise_of_models,
+    local_problem,
+)
+from latentscale.dims import SAMPLE
+from latentscale.posterior.fit import Fit
+from latentscale.posterior.pairing import ORIGIN
+
+
+@dataclass(frozen=True)
+class FittedScores:
+    """All fitted scores, and their likelihood at the posterior draws.
+
+    Attributes
+    ----------
+    group
+        The fitted models and their scores.
+    problem
+        The same on the draws, with all latents where these have them.
+    density
+        Log density of each score at the draws, (sample, cell).
+    slope, curvature
+        Its first and negative second derivatives in the linear predictor.
+    """
+
+    group: Group
+    problem: LocalProblem
+    density: Floats
+    slope: Floats
+    curvature: Floats
+
+
+def fitted_scores(fit: Fit, draws: xr.Dataset) -> FittedScores:
+    """Return the fitted scores on draws of the fit, dims (sample, ...)."""
+    group = fitted_group(fit)
+    rng = np.random.default_rng(0)  # fitted models have effects on precision: none is drawn
+    noise = draw_noise_of_models(fit, draws, group, rng)
+    problem = local_problem(fit, draws, group, noise, hold=True)
+    return FittedScores(group, problem, *density_and_derivatives(problem, problem.offset))
+
+
+class SharedFittedScores:
+    """The fitted scores of one fit, for forecasts of several groups of rows.
+
+    They are worked out where the first of them needs them, and again where another needs them on
+    other draws.
+    """
+
+    def __init__(self, fit: Fit) -> None:
+        self._fit = fit
+        self._made: tuple[npt.NDArray[np.int64], FittedScores] | None = None
+
+    def at(self, places: npt.NDArray[np.int64]) -> FittedScores:
+        """Return the fitted scores on draws with these places in the posterior."""
+        if self._made is None or not np.array_equal(places, self._made[0]):
+            draws = self._fit.samples.isel({SAMPLE: places}).drop_vars(list(ORIGIN))
+            self._made = places, fitted_scores(self._fit, draws)
+        return self._made[1]
