@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -107,6 +108,25 @@ def _page_output(path: Path) -> Path:
     return checked_ending(path, PAGE_ENDINGS, "a page", FitError)
 
 
+def _read(option: str, metavar: str, about: str) -> Any:
+    """Return the option of a file that is read."""
+    return typer.Option(option, metavar=metavar, help=about, callback=existing_input)
+
+
+def _read_first(metavar: str, about: str, callback: Callable[..., Any] = existing_input) -> Any:
+    """Return the argument, without an option's name, of a file that is read."""
+    return typer.Argument(metavar=metavar, help=about, callback=callback)
+
+
+def _written(option: str, metavar: str, about: str, callback: Callable[..., Any]) -> Any:
+    """Return the option of a file that is written."""
+    return typer.Option(option, metavar=metavar, help=about, callback=callback, readable=False)
+
+
+_PLANNED: Final = "Models to forecast, one a row (CSV or Parquet)."
+_SCORES: Final = "Table of scores (CSV or Parquet); the bundled one if none."
+_TABLE: Final = "Table to write: .csv, .tsv or .parquet."
+
 Verbose = Annotated[
     bool,
     typer.Option(
@@ -114,10 +134,7 @@ Verbose = Annotated[
     ),
 ]
 FitFile = Annotated[
-    Path,
-    typer.Argument(
-        metavar="FIT.nc", help="A fit that `latentscale fit` wrote.", callback=existing_fit
-    ),
+    Path, _read_first("FIT.nc", "A fit that `latentscale fit` wrote.", existing_fit)
 ]
 Fits = Annotated[
     list[str],
@@ -127,69 +144,27 @@ Fits = Annotated[
 ]
 FitOrSource = Annotated[
     Path,
-    typer.Argument(
-        metavar="SOURCE",
-        help="A fit that `latentscale fit` wrote, or scores: a table or a published source.",
-        callback=fit_or_source,
+    _read_first(
+        "SOURCE",
+        "A fit that `latentscale fit` wrote, or scores: a table or a published source.",
+        fit_or_source,
     ),
 ]
 KeptFit = Annotated[
-    Path | None,
-    typer.Option(
-        "--keep",
-        metavar="FIT.nc",
-        help="Of scores: file to write the fit to.",
-        callback=fit_output,
-        readable=False,
-    ),
+    Path | None, _written("--keep", "FIT.nc", "Of scores: file to write the fit to.", fit_output)
 ]
-FitOut = Annotated[
-    Path,
-    typer.Option(
-        "--out", metavar="FIT.nc", help="File to write.", callback=fit_output, readable=False
-    ),
-]
-Rows = Annotated[
-    Path,
-    typer.Argument(
-        metavar="ROWS.csv",
-        help="Models to forecast, one a row (CSV or Parquet).",
-        callback=existing_input,
-    ),
-]
-PlannedRows = Annotated[
-    Path | None,
-    typer.Option(
-        "--planned",
-        metavar="ROWS.csv",
-        help="Models to forecast, one a row (CSV or Parquet).",
-        callback=existing_input,
-    ),
-]
-ScoresFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--scores",
-        metavar="TABLE",
-        help="Table of scores (CSV or Parquet); the bundled one if none.",
-        callback=existing_input,
-    ),
-]
+FitOut = Annotated[Path, _written("--out", "FIT.nc", "File to write.", fit_output)]
+Rows = Annotated[Path, _read_first("ROWS.csv", _PLANNED)]
+PlannedRows = Annotated[Path | None, _read("--planned", "ROWS.csv", _PLANNED)]
+StackedRows = Annotated[Path, _read("--rows", "ROWS.csv", _PLANNED)]
+ScoresFile = Annotated[Path | None, _read("--scores", "TABLE", _SCORES)]
+ScoresArgument = Annotated[Path | None, _read_first("TABLE", _SCORES)]
 BenchmarksFile = Annotated[
     Path | None,
-    typer.Option(
+    _read(
         "--benchmarks",
-        metavar="BENCHMARKS.toml",
-        help="Scale, floor, items and more of the table's benchmarks, one TOML table each.",
-        callback=existing_input,
-    ),
-]
-ScoresArgument = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="TABLE",
-        help="Table of scores (CSV or Parquet); the bundled one if none.",
-        callback=existing_input,
+        "BENCHMARKS.toml",
+        "Scale, floor, items and more of the table's benchmarks, one TOML table each.",
     ),
 ]
 Features = Annotated[
@@ -203,60 +178,29 @@ Features = Annotated[
 ]
 FeaturesFile = Annotated[
     Path | None,
-    typer.Option(
+    _read(
         "--features",
-        metavar="FILE",
-        help="Declarations of such columns: TOML tables [[features]], or a JSON list.",
-        callback=existing_input,
+        "FILE",
+        "Declarations of such columns: TOML tables [[features]], or a JSON list.",
     ),
 ]
 Source = Annotated[
     Path | None,
-    typer.Argument(
-        metavar="SOURCE",
-        help="Folder of lm-evaluation-harness results, the leaderboard's contents table, or a "
-        "table, folder or zip of a hub.",
-        callback=existing_input,
+    _read_first(
+        "SOURCE",
+        "Folder of lm-evaluation-harness results, the leaderboard's contents table, or a table, "
+        "folder or zip of a hub.",
     ),
 ]
 Metadata = Annotated[
     Path | None,
-    typer.Option(
-        "--metadata",
-        metavar="TABLE",
-        help="Family, size and tokens of the models (CSV or Parquet).",
-        callback=existing_input,
-    ),
+    _read("--metadata", "TABLE", "Family, size and tokens of the models (CSV or Parquet)."),
 ]
-TableOut = Annotated[
-    Path | None,
-    typer.Option(
-        "--out",
-        metavar="TABLE",
-        help="Table to write: .csv, .tsv or .parquet.",
-        callback=table_output,
-        readable=False,
-    ),
-]
-SecondTableOut = Annotated[
-    Path | None,
-    typer.Option(
-        "--csv",
-        metavar="TABLE",
-        help="Table to write: .csv, .tsv or .parquet.",
-        callback=table_output,
-        readable=False,
-    ),
-]
+TableOut = Annotated[Path | None, _written("--out", "TABLE", _TABLE, table_output)]
+SecondTableOut = Annotated[Path | None, _written("--csv", "TABLE", _TABLE, table_output)]
 FigureOut = Annotated[
     Path | None,
-    typer.Option(
-        "--out",
-        metavar="FIGURE",
-        help="Figure to write: .png, .svg, .pdf and others.",
-        callback=figure_output,
-        readable=False,
-    ),
+    _written("--out", "FIGURE", "Figure to write: .png, .svg, .pdf and others.", figure_output),
 ]
 PageOut = Annotated[
     Path,

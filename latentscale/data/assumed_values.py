@@ -18,8 +18,8 @@ import xarray as xr
 from latentscale.data.columns import is_blank
 from latentscale.data.features.base import FeatureKind
 from latentscale.data.known_features import INSTRUCT
-from latentscale.data.names import fitted_spelling
 from latentscale.data.problems import Problem, at_cell
+from latentscale.data.similar_names import fitted_spelling
 from latentscale.dims import FAMILY, LINEAGE, MODEL
 
 _RULE: Final = "Write 1 for an instruction-tuned model, 0 for a base model."

@@ -22,6 +22,9 @@ MAX_LINES: Final = 40
 EXAMPLES: Final = 3
 """Findings of one kind, or pairs of names, that are written out; a table can have hundreds."""
 
+SCORES_READ: Final = "Scores were read (the whole list is in .audit)"
+"""What a warning of what was found in a table of scores begins with."""
+
 SET_ASIDE: Final = "set-aside"
 """Code of findings on a file or a model that was left out, with the reason; `where` names it."""
 

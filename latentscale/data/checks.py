@@ -14,10 +14,10 @@ from latentscale.data.copied_benchmarks import copied_scores
 from latentscale.data.features.base import ESTIMATED
 from latentscale.data.floors import floor_findings
 from latentscale.data.known_features import features_of
-from latentscale.data.names import names_like_empty_cells, similar_names
 from latentscale.data.odd_models import odd_model_findings
 from latentscale.data.orientation import orientation_findings
 from latentscale.data.scaling import is_bounded
+from latentscale.data.similar_names import names_like_empty_cells, similar_names
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
 from latentscale.errors import listed
 from latentscale.markup import counted

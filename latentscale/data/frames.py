@@ -11,7 +11,8 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
-from latentscale.errors import DataError, listed
+from latentscale.data.problems import refuse_repeated
+from latentscale.errors import DataError
 
 if TYPE_CHECKING:
     from narwhals.stable.v2.typing import IntoFrame
@@ -61,9 +62,7 @@ def as_pandas(frame: Any, what: str) -> pd.DataFrame:
     except Exception as error:  # whatever the other library raises while it computes
         raise DataError(f"{what}: {type_name(frame)} could not be read ({error}).") from error
     names = list(eager.columns)
-    repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
-    if repeated:
-        raise DataError(f"{what}: columns named more than once: {listed(repeated)}. Keep one each.")
+    refuse_repeated(names, what)
     columns = {name: _column(eager[name]) for name in names}
     return pd.DataFrame(columns, index=pd.RangeIndex(len(eager)))
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from latentscale.errors import DataError
+from latentscale.errors import DataError, listed
 
 MAX_LINES: Final = 20
 """Problems that one error message spells out; the rest are counted by column."""
@@ -120,6 +120,19 @@ def at_cells(
     """
     cells = zip(rows, labels, values, strict=True)
     return [at_cell(row, label, column, value, rule) for row, label, value in cells]
+
+
+def refuse_repeated(names: Iterable[Hashable], what: object) -> None:
+    """Refuse a table, which messages call `what`, that names columns more than once.
+
+    Raises
+    ------
+    DataError
+        Naming these columns.
+    """
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise DataError(f"{what}: columns named more than once: {listed(repeated)}. Keep one each.")
 
 
 def fail(problems: Sequence[Problem], heading: str) -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from latentscale.data.assembly import from_rows, from_wide
-from latentscale.data.audit import Audit, Finding, emit
+from latentscale.data.audit import SCORES_READ, Audit, Finding, emit
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.checks import dataset_findings
 from latentscale.data.features.base import ESTIMATED, Feature
@@ -25,8 +25,6 @@ from latentscale.data.score_table import ScoreTable
 from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import DataError, listed, nearest
 from latentscale.expect import expect_names
-
-_ABOUT = "Scores were read (the whole list is in .audit)"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -122,7 +120,7 @@ class Scores(ScoreTable):
         2
         """
         scores = scores_from_frame(frame, features=features, benchmarks=benchmarks, stderr=stderr)
-        emit(scores.audit.findings, about=_ABOUT)
+        emit(scores.audit.findings, about=SCORES_READ)
         return scores
 
     @classmethod
@@ -179,7 +177,7 @@ class Scores(ScoreTable):
         ('x', 'y')
         """
         scores = scores_from_long(frame, features=features, benchmarks=benchmarks, sources=sources)
-        emit(scores.audit.findings, about=_ABOUT)
+        emit(scores.audit.findings, about=SCORES_READ)
         return scores
 
     def save(self, path: str | Path) -> tuple[Path, ...]:

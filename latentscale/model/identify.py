@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from latentscale.data.readers.names import same_benchmark
+from latentscale.data.readers.benchmark_names import same_benchmark
 from latentscale.declare.skills import Anchored, SkillSpec
 from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import SpecError, spelling

@@ -27,6 +27,7 @@ from latentscale.model.design import Design
 from latentscale.model.equations import OPEN_INTERCEPT, OPEN_SLOPE, expected_score
 from latentscale.model.evaluate import FITTED_RESIDUALS, Evaluation, Evaluator
 from latentscale.model.terms.base import curve_places
+from latentscale.numerics.thinning import evenly_spread
 
 Floats = npt.NDArray[np.float64]
 
@@ -289,8 +290,7 @@ def representative(cells: npt.NDArray[np.int64], scores: Floats) -> npt.NDArray[
     if len(cells) <= _MOST_CELLS:
         return cells
     order = np.argsort(scores[cells], kind="stable")
-    places = np.linspace(0, len(cells) - 1, _MOST_CELLS).round().astype(np.int64)
-    return np.sort(cells[order[places]])
+    return np.sort(cells[order[evenly_spread(len(cells), _MOST_CELLS)]])
 
 
 def _maximum(curve: _Curve) -> tuple[Floats, npt.NDArray[np.bool_]]:

@@ -39,6 +39,10 @@ WITH_SIZES, WITH_SIZES_AND_DATES, WITHOUT_SIZES, OF_RUNS = (
 _A_CURVE: Final = 3
 """Token counts at which a family has a model of one size, for these to be checkpoints of a run: a
 family that was trained anew on more data has two."""
+_FOR_A_FACTOR: Final = 2
+"""Benchmarks a factor needs beside one more, for the noise of each to be identified: with fewer the
+rest of the loadings without one benchmark does not fall into two parts of full rank (Anderson and
+Rubin 1956, theorem 5.1)."""
 _TOKENS: Final = "tokens_t"
 _CALLED: Final = {"params_b": "size", _TOKENS: "training tokens"}
 """What columns are called in reasons; others by their names."""
@@ -87,8 +91,10 @@ def spec_for(scores: Scores, spec: str | Path = AUTO) -> SpecChoice:
     release too and dates differ, and ``capabilities`` for other tables. Such a spec is then
     without covariates that fewer than half of the models state; a shipped spec that is named,
     without those that no model states. Either is without terms that need these covariates or
-    groups of benchmarks that the table does not have, and has at most one skill a benchmark. It is
-    what ``--spec`` of the command line does.
+    groups of benchmarks that the table does not have, and has at most one skill a benchmark; free
+    skills with residuals, as those of ``capabilities``, at most (n - 1) / 2 for n benchmarks,
+    whose noise is not identified beside more (Anderson and Rubin 1956). It is what ``--spec`` of
+    the command line does.
 
     Parameters
     ----------
@@ -262,16 +268,19 @@ def _with_tokens_estimated(model: ModelSpec, scores: Scores) -> tuple[ModelSpec,
 
 
 def _with_fewer_skills(model: ModelSpec, scores: Scores) -> tuple[ModelSpec, tuple[str, ...]]:
-    """Return a spec with at most one skill for each benchmark that has a score."""
+    """Return a spec with no more skills than the benchmarks that have a score identify."""
     scored = int(scores.dataset["score"].notnull().any(MODEL).sum())
-    if not 0 < scored < model.skills.count:
+    most = scored
+    if model.skills.residual and model.skills.identify.kind == "free":  # factors beside noise
+        most = max((scored - 1) // _FOR_A_FACTOR, min(scored, 1))
+    if not 0 < most < model.skills.count:
         return model, ()
     why = (
         f"the table has {counted(scored, 'benchmark')}: {model.name} is fitted with "
-        f"{counted(scored, 'skill')} in place of {model.skills.count}"
+        f"{counted(most, 'skill')} in place of {model.skills.count}"
     )
-    alone = {"family.correlated": False} if scored == 1 else {}
-    return model.with_({"skills.count": scored, **alone}), (why,)
+    alone = {"family.correlated": False} if most == 1 else {}
+    return model.with_({"skills.count": most, **alone}), (why,)
 
 
 def _scored(scores: Scores) -> xr.Dataset:

@@ -45,7 +45,6 @@ _LETTERS = 14
 """Of a model's name in a panel: half of the panel at 7 points."""
 _LETTER_SHARE = 0.5 / _LETTERS
 """Of a panel's width, for a letter of such a name."""
-_OWN_RANGE = "range of the family's fitted models"
 _POINT_COLUMNS = ("model", "benchmark", "at", "score")
 
 

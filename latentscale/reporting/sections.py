@@ -14,8 +14,8 @@ from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.tools.units import in_words, other_units, shown_score
 from latentscale.data.columns import is_blank
 from latentscale.data.features.date import Date
-from latentscale.data.names import fitted_spelling
 from latentscale.data.scaling import is_bounded
+from latentscale.data.similar_names import fitted_spelling
 from latentscale.dims import FAMILY
 from latentscale.errors import LatentscaleError, listed
 from latentscale.inference.progress import WorkProgress

@@ -10,6 +10,7 @@ from latentscale.analysis.choices.allocate import Allocation, optimal_allocation
 from latentscale.analysis.skills.skills import Skills, skills
 from latentscale.analysis.skills.variance import NOISE, VarianceShares, variance_shares
 from latentscale.dims import FLOPS_PER_BILLION_TRILLION, SKILL
+from latentscale.numerics.thinning import evenly_spread
 from latentscale.plots import plot_allocation, plot_loadings, plot_variance_shares
 from latentscale.posterior.fit import Fit
 from latentscale.reporting.blocks import Block, Bullets, Paragraph, PictureBlock, TableBlock
@@ -176,7 +177,7 @@ def budgets(fit: Fit) -> list[float]:
     powers = np.arange(np.ceil(low), np.floor(high) + 1)
     if not powers.size:
         return [float(10 ** ((low + high) / 2))]
-    places = np.linspace(0, powers.size - 1, min(_BUDGETS, powers.size)).round().astype(int)
+    places = evenly_spread(powers.size, _BUDGETS)
     return [float(f"1e{int(power)}") for power in powers[places]]
 
 

@@ -58,7 +58,7 @@ def test_numbers_of_examples_are_benchmarks_and_other_settings_are_runs():
 
 
 def test_subjects_are_joined_where_all_are_there():
-    from latentscale.data.readers.tasks import HARNESS_TASKS
+    from latentscale.data.readers.harness.tasks import HARNESS_TASKS
 
     (_, old) = HARNESS_TASKS["mmlu"].parts
     rows = [("a-1b", 10, task, "acc", 0.3, 0.05) for task in old]

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from latentscale.data.empty import EMPTY_CELLS, is_empty
-from latentscale.data.names import names_like_empty_cells
 from latentscale.data.readers.cells import to_numbers
-from latentscale.data.readers.flags import truth_of
+from latentscale.data.readers.leaderboard.flags import truth_of
 from latentscale.data.readers.published.cells import score_cells, truths
+from latentscale.data.similar_names import names_like_empty_cells
 
 EMPTY = "|NA|n/a|N.A.|#N/A|<NA>|NaN|NaT|None|null|-|–|—|--|...|…|?|TBD|pending|Unknown|undisclosed"
 

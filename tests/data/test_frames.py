@@ -23,7 +23,7 @@ from latentscale.data.readers import (
     read_epoch,
     read_scores,
 )
-from latentscale.data.readers.leaderboard import RAW_COLUMNS
+from latentscale.data.readers.leaderboard.read import RAW_COLUMNS
 from latentscale.data.readers.metadata import join_metadata
 from latentscale.errors import DataError
 

@@ -15,7 +15,7 @@ import pytest
 
 from latentscale.data import Benchmark, Scores
 from latentscale.data.readers import HarnessTask, harness_table, join_metadata, read_harness
-from latentscale.data.readers.settings import settings_of, settings_text
+from latentscale.data.readers.harness.settings import settings_of, settings_text
 from latentscale.declare import ModelSpec, load_spec, spec_from_dict
 from latentscale.errors import DataError, DataWarning, SpecError
 from latentscale.model.build import build

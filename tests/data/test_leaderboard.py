@@ -262,7 +262,7 @@ def test_offline_the_hub_gives_a_clear_error_soon(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("huggingface_hub")
-    monkeypatch.setattr("latentscale.data.readers.hub.getproxies", dict)
+    monkeypatch.setattr("latentscale.data.readers.leaderboard.hub.getproxies", dict)
     start = time.monotonic()
     with pytest.raises(DataError, match=r"could not be fetched.*give its path to read_leaderboard"):
         download_leaderboard(folder=tmp_path, endpoint="http://127.0.0.1:9", timeout=2)

@@ -314,9 +314,3 @@ def test_two_effects_of_single_models_on_skills_are_refused(
 def test_floors_of_guessing_are_refused_with_the_benchmarks(small_scores: Scores) -> None:
     with pytest.raises(FitError, match='"beta", "delta" have floors'):
         ls.fit(gibbs_spec("pooled"), small_scores, method=ls.methods.Gibbs(), progress=False)
-
-
-@pytest.mark.parametrize("setting", [{"draws": 0}, {"thin": 0}, {"cores": 0}, {"chains": 1.5}])
-def test_settings_are_checked(setting: dict[str, int]) -> None:
-    with pytest.raises(FitError, match=f"Gibbs.{next(iter(setting))}"):
-        ls.methods.Gibbs(**setting)

@@ -196,26 +196,6 @@ def test_specs_that_quadrature_cannot_fit_are_refused(field: str, small_scores) 
     assert "NUTS" in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"starts": 0},
-        {"nodes": 2},
-        {"draws": 1.5},
-        {"candidates": 1},
-        {"iterations": True},
-        {"cores": 0},
-        {"drop": 0.5},
-        {"drop": "none"},
-        {"covariance": "robust"},
-    ],
-)
-def test_settings_out_of_range_are_named(settings: dict) -> None:
-    (name,) = settings
-    with pytest.raises(FitError, match=f"MarginalML.{name}"):
-        ls.MarginalML(**settings)
-
-
 def test_too_few_families_have_no_outer_product(small_scores, plain_spec) -> None:
     method = dataclasses.replace(METHOD, covariance="outer-product", draws=10)
     with pytest.raises(FitError, match="6 families"):

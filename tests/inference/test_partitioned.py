@@ -290,21 +290,6 @@ def test_a_worker_that_was_killed_is_named_with_what_to_do(
         tasks.run_tasks(todo, 2, None, lambda: None)
 
 
-@pytest.mark.parametrize(
-    ("setting", "said"),
-    [
-        ({"candidates": 6}, "multiple of 4"),
-        ({"draws": 1}, "Partitioned.draws"),
-        ({"workers": 0}, "workers"),
-        ({"cluster": 8786}, "Partitioned.cluster must be an address"),
-        ({"folder": 3}, "Partitioned.folder"),
-    ],
-)
-def test_settings_out_of_range_are_refused(setting: dict[str, Any], said: str) -> None:
-    with pytest.raises(FitError, match=said):
-        ls.methods.Partitioned(**setting)
-
-
 def test_a_folder_that_is_a_file_is_refused_before_any_work(
     small_scores: ls.Scores, tmp_path: Path
 ) -> None:
@@ -316,9 +301,17 @@ def test_a_folder_that_is_a_file_is_refused_before_any_work(
         ls.fit(family_spec(), small_scores, method=method, progress=False)
 
 
-def test_specs_without_latents_or_with_free_skills_are_refused(small_scores: ls.Scores) -> None:
-    method = ls.methods.Partitioned()
-    with pytest.raises(SpecError, match="has none of them"):
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        (ls.methods.Partitioned(), "Partitioned integrates out latents .* has none of them"),
+        (ls.methods.Subsampled(), "Subsampled draws latents .* has none of them"),
+    ],
+)
+def test_specs_without_latents_or_with_free_skills_are_refused(
+    method: ls.methods.Partitioned | ls.methods.Subsampled, said: str, small_scores: ls.Scores
+) -> None:
+    with pytest.raises(SpecError, match=said):
         ls.fit(ls.load_spec("pooled_flops"), small_scores, method=method, progress=False)
     free = family_spec(skills={"count": 1, "identify": {"kind": "free"}})
     with pytest.raises(SpecError, match="skills can be rotated"):

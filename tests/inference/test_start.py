@@ -118,25 +118,6 @@ def test_the_priors_own_starts_are_left_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
-    [
-        ({"climbs": 0}, "climbs"),
-        ({"climbs": True}, "climbs"),
-        ({"margin": -1}, "margin"),
-        ({"margin": float("nan")}, "margin"),
-        ({"margin": "wide"}, "margin"),
-        ({"iterations": 2.5}, "iterations"),
-        ({"least_share": 1.0}, "least_share"),
-        ({"least_share": -0.1}, "least_share"),
-        ({"least_share": True}, "least_share"),
-    ],
-)
-def test_a_setting_out_of_range_is_refused(settings: dict[str, Any], said: str) -> None:
-    with pytest.raises(FitError, match=f"ModeStart.{said}"):
-        ls.methods.ModeStart(**settings)
-
-
-@pytest.mark.parametrize(
     "start", [ls.methods.ModeStart(climbs=3, margin=2.5), ls.methods.PriorStart(), None]
 )
 def test_a_start_comes_back_from_json(start: Any) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
 
 import latentscale as ls
 from latentscale.declare import ModelSpec, spec_from_dict
-from latentscale.errors import FitError, SpecError
+from latentscale.errors import SpecError
 from latentscale.inference.stochastic.ascent import (
     StochasticMaximum,
     _covariance_of_mean,
@@ -231,12 +230,6 @@ def test_a_control_is_the_divergence_of_its_field(turns: bool) -> None:
             for e in np.eye(6)
         )
         assert controls[number] == pytest.approx(field @ slope + divergence, abs=1e-4)
-
-
-@pytest.mark.parametrize("settings", [{"steps": 10}, {"moves": 0}, {"leaps": 0}, {"cores": 0}])
-def test_a_setting_out_of_range_is_refused(settings: dict[str, Any]) -> None:
-    with pytest.raises(FitError, match=f"StochasticMarginalML.{next(iter(settings))}"):
-        ls.methods.StochasticMarginalML(**settings)
 
 
 def test_specs_without_a_maximum_or_latents_are_refused(known, plain_spec: ModelSpec) -> None:

@@ -15,7 +15,6 @@ from scipy.special import expit
 
 import latentscale as ls
 from latentscale.declare import spec_from_dict
-from latentscale.errors import FitError, SpecError
 from latentscale.inference.partitioned import tasks
 from latentscale.inference.partitioned.lineages import lineage_of_models, needed, subsample
 from latentscale.inference.partitioned.shard import Floats, Shard, units_of_latents
@@ -181,33 +180,6 @@ def test_a_subsample_has_whole_lineages_and_what_shared_parameters_need(known: A
         assert any(np.array_equal(row, end) for row in things)
     everything = subsample(whole, 10_000, np.random.default_rng(1))
     np.testing.assert_array_equal(everything, np.arange(len(whole.scores.models)))
-
-
-@pytest.mark.parametrize(
-    ("setting", "said"),
-    [
-        ({"models": 0}, "Subsampled.models"),
-        ({"trajectories": 1}, "Subsampled.trajectories"),
-        ({"kept": 1}, "Subsampled.kept"),
-        ({"draws": 10, "kept": 21}, "Subsampled.kept"),
-        ({"chains": 4, "kept": 402}, "must be a multiple of chains, 4; got 402"),
-        ({"workers": 0}, "workers"),
-        ({"cluster": 8786}, "Subsampled.cluster must be an address"),
-        ({"target_accept": 1.0}, "Subsampled.target_accept"),
-    ],
-)
-def test_settings_out_of_range_are_refused(setting: dict[str, Any], said: str) -> None:
-    with pytest.raises(FitError, match=said):
-        ls.methods.Subsampled(**setting)
-
-
-def test_specs_without_latents_or_with_free_skills_are_refused(small_scores: ls.Scores) -> None:
-    method = ls.methods.Subsampled()
-    with pytest.raises(SpecError, match=r"Subsampled draws latents .* has none of them"):
-        ls.fit(ls.load_spec("pooled_flops"), small_scores, method=method, progress=False)
-    free = family_spec(skills={"count": 1, "identify": {"kind": "free"}})
-    with pytest.raises(SpecError, match="skills can be rotated"):
-        ls.fit(free, small_scores, method=method, progress=False)
 
 
 def test_lineages_that_failed_are_named_where_others_have_no_latents(known: Any) -> None:

@@ -144,6 +144,21 @@ def test_a_named_spec_of_which_nothing_is_left_says_what_it_needs(
         chosen("pooled_flops", **columns)
 
 
+@pytest.mark.parametrize(
+    ("benchmarks", "most"), [(1, 1), (2, 1), (3, 1), (4, 1), (5, 2), (6, 2), (7, 3), (9, 3)]
+)
+def test_free_skills_are_as_many_as_leave_the_noise_identified(benchmarks: int, most: int) -> None:
+    """Anderson and Rubin 1956: 2 K + 1 benchmarks for K factors; with fewer, chains disagree."""
+    scores = {f"b{place}": [0.2, 0.4, 0.5, 0.7] for place in range(benchmarks)}
+    table = ls.Scores.from_frame(ROWS[["model", "family"]].assign(**scores))
+    choice = ls.spec_for(table, "capabilities")
+    assert choice.spec.skills.count == most
+    said = f"with {most} skill{'s' * (most > 1)} in place of 3"
+    assert any(said in reason for reason in choice.reasons) is (most < 3)
+    sized = ls.Scores.from_frame(ROWS[["model", "family", "quiz", "sums"]].assign(**SIZES))
+    assert ls.spec_for(sized).spec.skills.count == 2  # anchored
+
+
 def test_a_choice_is_shown_with_its_reasons() -> None:
     choice = chosen(**DATES)
     assert repr(choice).startswith("SpecChoice: capabilities, on released\n  - most models state")

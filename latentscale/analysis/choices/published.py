@@ -37,9 +37,6 @@ PUBLISHED = pd.DataFrame(
 )
 """Published optima: one row a target and budget, FLOPs, billions and trillions."""
 
-LIMITS = {"params": (0.07, 180.0), "tokens": (0.15, 15.0)}
-"""The range of sizes (billions) and tokens (trillions) of the published search."""
-
 SAME_BUDGET = 0.01
 """Relative difference of budgets that are one: the published 1.0037e21 is called 1e21."""
 ROUNDING = 0.02

@@ -20,9 +20,9 @@ from latentscale.data.covariates import features_in_use
 from latentscale.data.features.compute import counted_in_full, counted_in_full_text
 from latentscale.data.frames import as_pandas
 from latentscale.data.known_features import known_features
-from latentscale.data.names import warn_of_spelling
 from latentscale.data.planned import ASSUMED, NOT_FORECAST, planned_models
 from latentscale.data.scores import Scores
+from latentscale.data.similar_names import warn_of_spelling
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import FAMILY, LINEAGE, MODEL
 from latentscale.errors import DataError, DataWarning, nearest

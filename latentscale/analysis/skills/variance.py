@@ -19,6 +19,7 @@ from latentscale.model.evaluate import FITTED_RESIDUALS, Evaluation
 from latentscale.model.scaled import CODE, without_bounds
 from latentscale.model.terms.base import Term, components, terms_of
 from latentscale.model.terms.loading import Loadings
+from latentscale.numerics.thinning import evenly_spread
 from latentscale.posterior.fit import Fit
 from latentscale.result import Picture, Result
 from latentscale.validate import whole_number
@@ -163,8 +164,7 @@ def variance_shares(fit: Fit, *, draws: int = 400, seed: int = 0) -> VarianceSha
     draws = whole_number(draws, "draws", least=1, error=DataError)
     rng = np.random.default_rng(checked_seed(seed))
     every = fit.samples
-    count = every.sizes[SAMPLE]
-    chosen = np.unique(np.linspace(0, count - 1, min(draws, count)).round().astype(int))
+    chosen = evenly_spread(every.sizes[SAMPLE], draws)
     at = fit.evaluator.at(
         every.isel({SAMPLE: chosen}), fit.scores.dataset, residuals=FITTED_RESIDUALS
     )

@@ -19,6 +19,7 @@ from latentscale.data.recording import Recording
 from latentscale.declare.likelihood import Noise
 from latentscale.dims import BENCHMARK, CHAIN, DRAW, MODEL, SAMPLE
 from latentscale.errors import FitError
+from latentscale.numerics.thinning import evenly_spread
 from latentscale.posterior.fit import Fit
 from latentscale.validate import whole_number
 
@@ -63,7 +64,7 @@ def spread_draws(fit: Fit, count: int | None) -> npt.NDArray[np.int64]:
     if count is None:
         return np.arange(total)
     count = whole_number(count, "draws", least=1, error=FitError)
-    return np.linspace(0, total - 1, min(count, total)).round().astype(np.int64)
+    return evenly_spread(total, count)
 
 
 class Stream:

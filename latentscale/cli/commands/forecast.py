@@ -18,10 +18,10 @@ from latentscale.cli.options import (
     Rows,
     SecondTableOut,
     Seed,
+    StackedRows,
     TableOut,
     Verbose,
     existing_fit,
-    existing_input,
     figure_output,
 )
 from latentscale.cli.output import SCREEN, announce, print_table, save_figure, save_table
@@ -135,15 +135,7 @@ def _show_forecast(
 
 def stack(
     fits: Fits,
-    rows: Annotated[
-        Path,
-        typer.Option(
-            "--rows",
-            metavar="ROWS.csv",
-            help="Models to forecast, one a row (CSV or Parquet).",
-            callback=existing_input,
-        ),
-    ],
+    rows: StackedRows,
     weight: Annotated[
         list[str] | None,
         typer.Option(

@@ -6,30 +6,30 @@ these from a table of metadata, or guess families from names and say so.
 
 from __future__ import annotations
 
+from latentscale.data.readers.benchmark_names import match_benchmarks, same_benchmark
 from latentscale.data.readers.benchmarks import read_benchmarks
 from latentscale.data.readers.benchpress import (
     benchpress_folds,
     benchpress_measurements,
     read_benchpress,
 )
-from latentscale.data.readers.checkpoints import checkpoint_measurements, read_checkpoints
+from latentscale.data.readers.checkpoints.read import checkpoint_measurements, read_checkpoints
 from latentscale.data.readers.csv import read_csv
 from latentscale.data.readers.efforts import effort, reasoning
-from latentscale.data.readers.epoch import epoch_index, epoch_measurements, read_epoch
-from latentscale.data.readers.flags import FlaggedReading
-from latentscale.data.readers.harness import harness_table, read_harness
-from latentscale.data.readers.hub import download_leaderboard
-from latentscale.data.readers.leaderboard import leaderboard_table, read_leaderboard
+from latentscale.data.readers.epoch.read import epoch_index, epoch_measurements, read_epoch
+from latentscale.data.readers.harness.read import harness_table, read_harness
+from latentscale.data.readers.harness.tasks import HARNESS_TASKS, HarnessTask
+from latentscale.data.readers.leaderboard.flags import FlaggedReading
+from latentscale.data.readers.leaderboard.hub import download_leaderboard
+from latentscale.data.readers.leaderboard.read import leaderboard_table, read_leaderboard
 from latentscale.data.readers.livebench import livebench_measurements, read_livebench
 from latentscale.data.readers.measurements import Measurements
 from latentscale.data.readers.metadata import join_metadata
-from latentscale.data.readers.names import match_benchmarks, same_benchmark
 from latentscale.data.readers.parquet import read_parquet, read_table
 from latentscale.data.readers.planned_rows import read_planned
 from latentscale.data.readers.published.read import published_measurements, read_published
 from latentscale.data.readers.scores import read_scores
 from latentscale.data.readers.size_classes import SIZE_CLASSES, NameReading, size_class
-from latentscale.data.readers.tasks import HARNESS_TASKS, HarnessTask
 from latentscale.data.readers.template import metadata_template
 
 __all__ = [

@@ -1,12 +1,37 @@
-"""What names of benchmarks say in tables that declare none: their group."""
+"""Names of benchmarks: other spellings of known ones, and the groups of all."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
+import pandas as pd
+
+from latentscale.data.audit import Finding
+from latentscale.data.benchmarks import KNOWN_BENCHMARKS, squeezed
+from latentscale.data.columns import cells_of
+from latentscale.data.frames import AnyFrame, as_pandas
+from latentscale.data.layout import METADATA
+from latentscale.expect import expect, expect_names
+
+# Spellings that mean one thing only. "MATH" is not here: it may be the whole set or its level 5.
+_SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
+    "arc": ("arcc", "arcchallenge", "ai2arcchallenge", "arc25shot", "arcchallenge25shot"),
+    "hellaswag": ("hellaswag10shot",),
+    "mmlu": ("mmlu5shot", "hendryckstest"),
+    "truthfulqa": ("truthfulqamc2", "truthfulqa0shot"),
+    "winogrande": ("winogrande5shot",),
+    "gsm8k": ("gsm8k5shot",),
+    "ifeval": ("leaderboardifeval", "ifevalraw"),
+    "bbh": ("bigbenchhard", "leaderboardbbh", "bbhraw"),
+    "math_lvl5": ("mathlevel5", "mathhard", "leaderboardmathhard", "mathlvl5raw"),
+    "gpqa": ("leaderboardgpqa", "gpqaraw"),
+    "musr": ("leaderboardmusr", "musrraw"),
+    "mmlu_pro": ("leaderboardmmlupro", "mmluproraw"),
+}
 _GROUPS: Final[Sequence[tuple[str, str]]] = (
     (r"aime|hmmt|math|usamo|brumo|cmimc|smt_|imo_|cnmo|apex_2025|gsm|frontiermath", "mathematics"),
     (r"swe|codeforces|livecodebench|humaneval|aider|bigcode|ojbench|scicode|mbpp|multipl", "code"),
@@ -35,6 +60,105 @@ _FIXED_GROUPS: Final[Mapping[str, str]] = {
     "chinese_simpleqa": "factuality",
 }
 """Benchmarks whose ids hold parts of another group's."""
+
+
+def same_benchmark(name: str) -> str | None:
+    """Return the known benchmark that a name spells differently, or None.
+
+    Case, spaces and punctuation are looked past. A misspelling is not: the audit of the scores
+    names what it is near to.
+
+    Parameters
+    ----------
+    name
+        A benchmark's name as a source spells it.
+
+    Returns
+    -------
+    str or None
+        The name known here.
+
+    Raises
+    ------
+    DataError
+        If `name` is not text.
+
+    Examples
+    --------
+    >>> same_benchmark("ARC-Challenge"), same_benchmark("MMLU-PRO"), same_benchmark("hellaswga")
+    ('arc', 'mmlu_pro', None)
+    """
+    expect(name, str, "name", 'such as "ARC-Challenge"')
+    letters = squeezed(name)
+    for known in KNOWN_BENCHMARKS:
+        if letters == squeezed(known) or letters in _SPELLINGS.get(known, ()):
+            return known
+    return None
+
+
+def match_benchmarks(
+    frame: AnyFrame, *, keep: Collection[str] = ()
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Rename the benchmarks of a wide or long table to the names known here.
+
+    A name is kept where it is known as it is, where it means no known benchmark, or where two
+    names of the table mean the same one.
+
+    Parameters
+    ----------
+    frame
+        As for `Scores.from_frame` or `Scores.from_long`. It is not changed.
+    keep
+        Names to leave as they are.
+
+    Returns
+    -------
+    tuple
+        The table with its new names, and one finding a changed name.
+
+    Raises
+    ------
+    DataError
+        If `frame` is not a table, or `keep` is not a list of names.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"model": ["a-1b"], "MMLU-PRO": [0.3]})
+    >>> renamed, findings = ls.readers.match_benchmarks(table)
+    >>> renamed.columns.tolist(), findings[0].code
+    (['model', 'mmlu_pro'], 'benchmark-renamed')
+    """
+    frame = as_pandas(frame, "These names cannot be matched")
+    keep = expect_names(keep, "keep", '["mmlu"]')
+    if {"benchmark", "score"} <= set(frame.columns):
+        cells = cells_of(frame["benchmark"])
+        known_name = _matched(dict.fromkeys(cell for cell in cells if isinstance(cell, str)), keep)
+        renamed = [known_name.get(cell, cell) if isinstance(cell, str) else cell for cell in cells]
+        column = pd.Series(renamed, index=frame.index, dtype=object)
+        return frame.assign(benchmark=column), _renamed(known_name)
+    known_name = _matched([name for name in frame.columns if isinstance(name, str)], keep)
+    return frame.rename(columns=known_name), _renamed(known_name)
+
+
+def _matched(names: Iterable[str], keep: Collection[str]) -> dict[str, str]:
+    """Return new names by old, of names that alone mean a known benchmark."""
+    meaning: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        known = None if name.strip() in METADATA or name in keep else same_benchmark(name)
+        if known is not None:
+            meaning[known].append(name)
+    return {
+        spelt[0]: known
+        for known, spelt in meaning.items()
+        if len(spelt) == 1 and spelt[0].strip() != known
+    }
+
+
+def _renamed(known_name: Mapping[str, str]) -> list[Finding]:
+    return [
+        Finding("info", "benchmark-renamed", known, f'read from "{name}".')
+        for name, known in known_name.items()
+    ]
 
 
 def plain_name(name: str) -> str:

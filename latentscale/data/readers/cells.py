@@ -8,7 +8,7 @@ import pandas as pd
 
 from latentscale.data.columns import number_of_cell
 from latentscale.data.empty import is_empty
-from latentscale.errors import DataError, listed
+from latentscale.data.problems import refuse_repeated
 
 
 def without_categoricals(frame: pd.DataFrame) -> pd.DataFrame:
@@ -28,9 +28,7 @@ def with_text_names(frame: pd.DataFrame, what: str) -> pd.DataFrame:
         If a name occurs twice; `what` names the table.
     """
     names = [str(name).strip() for name in frame.columns]
-    repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
-    if repeated:
-        raise DataError(f"{what}: columns named more than once: {listed(repeated)}. Keep one each.")
+    refuse_repeated(names, what)
     return frame.set_axis(names, axis="columns")
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from latentscale.data.empty import EMPTY_CELLS
+from latentscale.data.problems import refuse_repeated
 from latentscale.data.readers.decimals import with_decimal_points
 from latentscale.data.readers.records import records_of
 from latentscale.data.table_files import NAME_COLUMNS, TAB_ENDINGS, unquoted
@@ -186,9 +187,7 @@ def _refuse_header(
             "in two lines, such as Model in the first and benchmarks below their groups in the "
             "second, write all of them in one."
         )
-    repeated = [name for name in dict.fromkeys(header) if header.count(name) > 1]
-    if repeated:
-        raise DataError(f"{path}: columns named more than once: {listed(repeated)}. Keep one each.")
+    refuse_repeated(header, path)
 
 
 def _refuse_title(header: list[str], data: bytes, path: Path, separator: str) -> None:

@@ -20,9 +20,6 @@ from latentscale.data.empty import is_empty
 from latentscale.data.readers.model_names import parse_name, without_owner
 from latentscale.errors import listed
 
-BASES: Final = ("base model", "name", "architecture", "none")
-"""What a family was read from, the best first; "none": the model is a family of its own."""
-
 _ANYWHERE: Final = """tinyllama smollm codellama openllama llama qwen recurrentgemma codegemma gemma
 mixtral mistral pythia falcon bloom stablelm internlm deepseek starcoder granite bielik olmoe olmo
 danube nemotron codestral"""
@@ -96,8 +93,9 @@ def base_families(
     Returns
     -------
     tuple
-        A table with the columns model, family, lineage and family_basis (one of `BASES`), in the
-        order of the models, and one finding that counts what was guessed from what.
+        A table with the columns model, family, lineage and family_basis (what the family was read
+        from: "base model", "name" or "architecture"; "none" for a model that is a family of its
+        own), in the order of the models, and one finding that counts what was guessed from what.
     """
     parent = dict(zip(models, base_models or [""] * len(models), strict=True))
     sizes = [float(size) for size in (params_b or [nan] * len(models))]

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from latentscale.data.audit import Audit, Finding, emit
+from latentscale.data.audit import SCORES_READ, Audit, Finding, emit
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.features import Feature
 from latentscale.data.known_features import INSTRUCT
@@ -125,7 +125,7 @@ class Measurements:
         ('gpqa',)
         """
         scores = self._scores(benchmarks)
-        emit(scores.audit.findings, about="Scores were read (the whole list is in .audit)")
+        emit(scores.audit.findings, about=SCORES_READ)
         return scores
 
     def _scores(self, benchmarks: Mapping[str, Benchmark] | None) -> Scores:
@@ -149,8 +149,7 @@ def read_measurements(
 ) -> Scores:
     """Do what `Measurements.to_scores` does, with warnings that point at the caller's caller."""
     scores = measurements._scores(benchmarks)
-    about = "Scores were read (the whole list is in .audit)"
-    emit(scores.audit.findings, about=about, stacklevel=4)
+    emit(scores.audit.findings, about=SCORES_READ, stacklevel=4)
     return scores
 
 

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from latentscale.data.audit import SET_ASIDE, Audit, Finding, emit
+from latentscale.data.audit import SCORES_READ, SET_ASIDE, Audit, Finding, emit
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.columns import is_missing, number_of_cell
 from latentscale.data.features.base import Feature
@@ -79,7 +79,7 @@ def scores_with_metadata(
         joined, features=features, benchmarks=given, n_items=n_items, stderr=stderr
     )
     audit = Audit((*findings, *more, *scores.audit.findings))
-    emit(audit.findings, about="Scores were read (the whole list is in .audit)", stacklevel=4)
+    emit(audit.findings, about=SCORES_READ, stacklevel=4)
     return Scores(scores.dataset, audit)
 
 

@@ -8,9 +8,10 @@ from typing import Final
 
 import pandas as pd
 
+from latentscale.data.problems import refuse_repeated
 from latentscale.data.readers.csv import content, csv_of
 from latentscale.data.table_files import PARQUET_ENDINGS, require_pyarrow
-from latentscale.errors import DataError, listed
+from latentscale.errors import DataError
 
 _MAGIC: Final = b"PAR1"
 """The first four bytes of every Parquet file (Apache Parquet, "File format")."""
@@ -75,9 +76,7 @@ def _parquet_of(data: bytes, path: Path) -> pd.DataFrame:
         raise DataError(f"{path}: not a well-formed Parquet file ({error}).") from error
     if frame.index.name is not None or not isinstance(frame.index, pd.RangeIndex):
         frame = frame.reset_index()  # a table saved with its names as the index
-    repeated = frame.columns[frame.columns.duplicated()].tolist()
-    if repeated:
-        raise DataError(f"{path}: columns named more than once: {listed(repeated)}. Keep one each.")
+    refuse_repeated(frame.columns, path)
     return frame
 
 

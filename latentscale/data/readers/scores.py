@@ -8,14 +8,14 @@ from typing import Final
 
 import pandas as pd
 
-from latentscale.data.audit import Audit, Finding, emit
+from latentscale.data.audit import SCORES_READ, Audit, Finding, emit
 from latentscale.data.audit_file import AUDIT_ENDING, BESIDE, findings_beside
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.feature_declarations import features_of_file
 from latentscale.data.features.base import Feature
 from latentscale.data.frames import AnyFrame, as_pandas, is_frame
+from latentscale.data.readers.benchmark_names import match_benchmarks
 from latentscale.data.readers.benchmarks import read_benchmarks
-from latentscale.data.readers.names import match_benchmarks
 from latentscale.data.readers.parquet import read_table
 from latentscale.data.readers.published.read import is_published, read_published
 from latentscale.data.readers.sources import reader_of_path, reader_of_table
@@ -145,7 +145,7 @@ def _scores_of_table(
     every = (*findings, *scores.audit.findings)
     audit = Audit((*_of_the_source(file, every), *every))
     # Past this function and `read_scores`, to the line that calls it.
-    emit(audit.findings, about="Scores were read (the whole list is in .audit)", stacklevel=4)
+    emit(audit.findings, about=SCORES_READ, stacklevel=4)
     return Scores(scores.dataset, audit)
 
 

@@ -11,12 +11,12 @@ import pandas as pd
 
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.readers.benchpress import read_benchpress
-from latentscale.data.readers.checkpoint_columns import is_checkpoints
-from latentscale.data.readers.checkpoints import read_checkpoints
+from latentscale.data.readers.checkpoints.columns import is_checkpoints
+from latentscale.data.readers.checkpoints.read import read_checkpoints
 from latentscale.data.readers.csv import content
-from latentscale.data.readers.epoch import read_epoch
-from latentscale.data.readers.harness import read_harness
-from latentscale.data.readers.leaderboard import RAW_COLUMNS, read_leaderboard
+from latentscale.data.readers.epoch.read import read_epoch
+from latentscale.data.readers.harness.read import read_harness
+from latentscale.data.readers.leaderboard.read import RAW_COLUMNS, read_leaderboard
 from latentscale.data.readers.livebench import is_livebench, read_livebench
 from latentscale.data.readers.parquet import table_of_name, tables_below
 from latentscale.data.readers.records import is_table

@@ -12,10 +12,10 @@ import pandas as pd
 from latentscale.data.audit import Finding, emit
 from latentscale.data.columns import is_missing
 from latentscale.data.datasets.catalogue import catalogue_row
-from latentscale.data.readers.flags import FlaggedReading
-from latentscale.data.readers.harness import table_and_findings
-from latentscale.data.readers.leaderboard import contents_and_findings
-from latentscale.data.readers.leaderboard_models import completed
+from latentscale.data.readers.harness.read import table_and_findings
+from latentscale.data.readers.leaderboard.flags import FlaggedReading
+from latentscale.data.readers.leaderboard.models import completed
+from latentscale.data.readers.leaderboard.read import contents_and_findings
 from latentscale.data.readers.revisions import checkpoint_of, models_from_names
 from latentscale.errors import DataError
 from latentscale.files import expanded

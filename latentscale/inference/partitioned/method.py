@@ -209,10 +209,8 @@ class Partitioned(Method):
             if best is None or weights.ess > best[0].ess:
                 best = weights, results
             if weights.pareto_k <= k_limit(self.draws) and weights.ess >= self._least_ess:
-                return (
-                    weights,
-                    results,
-                )  # others may have more effective draws by degenerate weights
+                # Others may have more effective draws by degenerate weights.
+                return weights, results
             proposals = refitted(weights, profile.root, rng)
         assert best is not None
         return best

@@ -39,6 +39,7 @@ from latentscale.markup import call_text
 from latentscale.model.batches import VariableSlices, batch_of, deal
 from latentscale.model.build import build_design
 from latentscale.model.design import Design
+from latentscale.numerics.thinning import evenly_spread
 from latentscale.numerics.threads import one_blas_thread
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.identified import convergence_of
@@ -311,7 +312,7 @@ class _SharedDraws:
         figures = convergence_of(spec, design, run.posterior, run.stats)
         status = status_of_chains(figures, interrupted=run.interrupted, good_for=method.good_for)
         chains, length = run.positions.shape[:2]
-        some = np.linspace(0, length - 1, min(method.kept // chains, length)).round().astype(int)
+        some = evenly_spread(length, method.kept // chains)
         shared = units_of_latents(slices, design) < 0
         stats = run.stats.isel({DRAW: some}).drop_vars([CHAIN, DRAW], errors="ignore")
         points = np.asarray(run.positions[:, some][..., shared], dtype=float)

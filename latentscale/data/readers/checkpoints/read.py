@@ -15,7 +15,7 @@ from latentscale.data.benchmarks import KNOWN_BENCHMARKS, Benchmark
 from latentscale.data.frames import as_pandas
 from latentscale.data.problems import shown_cell
 from latentscale.data.readers.cells import to_numbers, with_text_names
-from latentscale.data.readers.checkpoint_columns import (
+from latentscale.data.readers.checkpoints.columns import (
     STEP,
     column_of,
     error_columns,
@@ -28,18 +28,18 @@ from latentscale.data.readers.checkpoint_columns import (
 )
 from latentscale.data.readers.families import base_families
 from latentscale.data.readers.guessing import guessing
+from latentscale.data.readers.harness.metrics import rank_of, with_attempts
+from latentscale.data.readers.harness.tasks import HARNESS_TASKS
 from latentscale.data.readers.measurements import (
     CELLS,
     Measurements,
     one_score_a_cell,
     read_measurements,
 )
-from latentscale.data.readers.metrics import rank_of, with_attempts
 from latentscale.data.readers.model_names import parse_name
 from latentscale.data.readers.parquet import read_table
 from latentscale.data.readers.published.columns import is_lower, unit_of_amount
 from latentscale.data.readers.revisions import TokensPerStep, checked_tokens, tokens_of_step
-from latentscale.data.readers.tasks import HARNESS_TASKS
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError, listed
 from latentscale.files import expanded

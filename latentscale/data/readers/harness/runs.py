@@ -11,8 +11,8 @@ from typing import Any, Final
 import pandas as pd
 
 from latentscale.data.readers.documents import checked_name, read_document
-from latentscale.data.readers.metrics import errors_of, figures_of
-from latentscale.data.readers.settings import finite_number, settings_of
+from latentscale.data.readers.harness.metrics import errors_of, figures_of
+from latentscale.data.readers.harness.settings import finite_number, settings_of
 from latentscale.errors import DataError
 
 # An adapter is named together with the model that it adapts, and then it is what was evaluated.

@@ -17,8 +17,8 @@ from latentscale.data.columns import number_of_cell
 from latentscale.data.frames import refuse_frame
 from latentscale.data.readers.cells import to_numbers
 from latentscale.data.readers.csv import content
-from latentscale.data.readers.epoch_benchmarks import HUB_FILES, INDEX_FILE, HubFile
-from latentscale.data.readers.epoch_columns import (
+from latentscale.data.readers.epoch.benchmarks import HUB_FILES, INDEX_FILE, HubFile
+from latentscale.data.readers.epoch.columns import (
     DATE_COLUMN,
     MODEL_COLUMN,
     guessed_benchmark,

@@ -12,10 +12,14 @@ import pandas as pd
 from latentscale.data.audit import SET_ASIDE, Finding, emit
 from latentscale.data.benchmarks import KNOWN_BENCHMARKS, Benchmark
 from latentscale.data.frames import as_pandas
-from latentscale.data.readers.candidates import Candidate, pool
-from latentscale.data.readers.choice import chosen
 from latentscale.data.readers.documents import read_document
-from latentscale.data.readers.harness_benchmarks import assumed, described_by_files
+from latentscale.data.readers.harness.benchmarks import assumed, described_by_files
+from latentscale.data.readers.harness.candidates import Candidate, pool
+from latentscale.data.readers.harness.choice import chosen
+from latentscale.data.readers.harness.runs import Run, holds_results, read_run, run_of
+from latentscale.data.readers.harness.settings import settings_text
+from latentscale.data.readers.harness.tasks import HARNESS_TASKS, HarnessTask
+from latentscale.data.readers.harness.unknown import unknown_tasks
 from latentscale.data.readers.metadata import scores_with_metadata
 from latentscale.data.readers.revisions import (
     TokensPerStep,
@@ -23,10 +27,6 @@ from latentscale.data.readers.revisions import (
     checkpoint_metadata,
     models_from_names,
 )
-from latentscale.data.readers.runs import Run, holds_results, read_run, run_of
-from latentscale.data.readers.settings import settings_text
-from latentscale.data.readers.tasks import HARNESS_TASKS, HarnessTask
-from latentscale.data.readers.unknown import unknown_tasks
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError, listed
 from latentscale.files import expanded

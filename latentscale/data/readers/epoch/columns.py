@@ -10,7 +10,7 @@ import pandas as pd
 
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.readers.cells import to_numbers
-from latentscale.data.readers.epoch_benchmarks import SUITE, HubFile
+from latentscale.data.readers.epoch.benchmarks import SUITE, HubFile
 
 MODEL_COLUMN: Final = "Model version"
 DATE_COLUMN: Final = "Release date"

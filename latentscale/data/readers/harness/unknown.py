@@ -9,9 +9,9 @@ from typing import Final
 from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import KNOWN_BENCHMARKS
 from latentscale.data.layout import METADATA
-from latentscale.data.readers.metrics import attempts_of, rank_of
-from latentscale.data.readers.runs import Run
-from latentscale.data.readers.tasks import HarnessTask
+from latentscale.data.readers.harness.metrics import attempts_of, rank_of
+from latentscale.data.readers.harness.runs import Run
+from latentscale.data.readers.harness.tasks import HarnessTask
 from latentscale.errors import listed
 
 ATTEMPTS: Final = " pass@"

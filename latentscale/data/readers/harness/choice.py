@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from math import isnan
 
 from latentscale.data.audit import Finding
-from latentscale.data.readers.candidates import Candidate, Pool
-from latentscale.data.readers.settings import is_quantised, settings_text
+from latentscale.data.readers.harness.candidates import Candidate, Pool
+from latentscale.data.readers.harness.settings import is_quantised, settings_text
 from latentscale.errors import listed
 from latentscale.markup import counted
 

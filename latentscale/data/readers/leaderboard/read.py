@@ -16,9 +16,15 @@ from latentscale.data.columns import is_missing
 from latentscale.data.dates import read_dates
 from latentscale.data.features.base import Feature
 from latentscale.data.frames import AnyFrame, as_pandas
+from latentscale.data.problems import refuse_repeated
 from latentscale.data.readers.cells import to_numbers, without_categoricals
-from latentscale.data.readers.flags import UNREAD, FlaggedReading, truth_of, without_flagged
-from latentscale.data.readers.leaderboard_models import completed, with_guessed_families
+from latentscale.data.readers.leaderboard.flags import (
+    UNREAD,
+    FlaggedReading,
+    truth_of,
+    without_flagged,
+)
+from latentscale.data.readers.leaderboard.models import completed, with_guessed_families
 from latentscale.data.readers.metadata import scores_with_metadata
 from latentscale.data.readers.parquet import read_table
 from latentscale.data.readers.tuning import TUNING, instruct_of, tuning_of
@@ -124,9 +130,8 @@ def contents_and_findings(
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Do what `leaderboard_table` does, without issuing a warning."""
     table, findings = _collected(source, flagged)
-    return with_guessed_families(table)[
-        0
-    ], findings  # the column family_basis says what was guessed
+    guessed, _ = with_guessed_families(table)  # the column family_basis says what was guessed
+    return guessed, findings
 
 
 def read_leaderboard(
@@ -227,9 +232,7 @@ def _collected(
     named = isinstance(source, str | Path)
     what = str(source) if named else "This table"
     frame = read_table(source) if named else as_pandas(source, what)
-    repeated = frame.columns[frame.columns.duplicated()].tolist()
-    if repeated:
-        raise DataError(f"{what}: columns named more than once: {listed(repeated)}. Keep one each.")
+    refuse_repeated(frame.columns, what)
     raw = [name for name in RAW_COLUMNS if name in frame]
     if not raw:
         raise DataError(

@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 
 from latentscale.data.audit import Finding, Level
 from latentscale.data.benchmarks import KNOWN_BENCHMARKS, Benchmark
-from latentscale.data.readers.candidates import Candidate
 from latentscale.data.readers.guessing import floor_for
-from latentscale.data.readers.metrics import attempts_of
-from latentscale.data.readers.tasks import HarnessTask
-from latentscale.data.readers.unknown import ATTEMPTS
+from latentscale.data.readers.harness.candidates import Candidate
+from latentscale.data.readers.harness.metrics import attempts_of
+from latentscale.data.readers.harness.tasks import HarnessTask
+from latentscale.data.readers.harness.unknown import ATTEMPTS
 from latentscale.errors import listed
 
 

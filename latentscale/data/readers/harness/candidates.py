@@ -9,8 +9,8 @@ from math import ceil, isnan, nan
 import numpy as np
 
 from latentscale.data.benchmarks import KNOWN_BENCHMARKS
-from latentscale.data.readers.runs import Run
-from latentscale.data.readers.tasks import HarnessTask
+from latentscale.data.readers.harness.runs import Run
+from latentscale.data.readers.harness.tasks import HarnessTask
 from latentscale.errors import listed
 
 

@@ -1,0 +1,1 @@
+"""Tables of training checkpoints: `read.py` calls the others."""

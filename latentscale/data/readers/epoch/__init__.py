@@ -1,0 +1,1 @@
+"""Epoch AI's benchmarking hub: `read.py` calls the others."""

@@ -1,0 +1,1 @@
+"""Result files of lm-evaluation-harness: `read.py` calls the others."""

@@ -1,0 +1,1 @@
+"""The Open LLM Leaderboard v2: `read.py` calls the others."""
