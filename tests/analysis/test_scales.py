@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import latentscale as ls
 from latentscale.analysis.backtest import score_forecast
@@ -171,16 +172,16 @@ def test_a_refit_without_suspects_knows_nothing_of_how_far_off_they_were(
         asked.append(scores)
         return mixed_fit
 
-    real = checks.leave_one_out
+    real = checks.with_replicated
 
-    def doubtful(fit: Fit, **settings: object) -> ls.results.LeaveOneOut:
-        values = real(fit, **settings)  # type: ignore[arg-type]
+    def doubtful(fit: Fit, prob: float, seed: int) -> tuple[ls.results.LeaveOneOut, xr.DataArray]:
+        values, replicated = real(fit, prob, seed)
         rows = values.rows.assign(reliable=True, z=0.0)
         rows.loc[rows["benchmark"].eq("elo") & rows["model"].eq("m3"), "z"] = 9.0
-        return replace(values, rows=rows)
+        return replace(values, rows=rows), replicated
 
     monkeypatch.setattr(checks, "run_fit", run_fit)
-    monkeypatch.setattr(checks, "leave_one_out", doubtful)
+    monkeypatch.setattr(checks, "with_replicated", doubtful)
     ls.check(mixed_fit, refit=ls.Laplace(draws=30))
     seen = asked[0].dataset["score"].sel(benchmark="elo")
     assert int(seen.isnull().sum()) == 1 and bool(seen.sel(model="m3").isnull())

@@ -14,10 +14,10 @@ from latentscale.analysis.backtest import training_scores
 from latentscale.analysis.checks.leave_one_out import (
     LeaveOneOut,
     draws_of_cells,
-    leave_one_out,
     logit_residual,
+    with_replicated,
 )
-from latentscale.analysis.checks.predictive import PredictiveCheck, posterior_predictive
+from latentscale.analysis.checks.predictive import PredictiveCheck, of_replicated
 from latentscale.analysis.forecasts.predict import forecast_rows
 from latentscale.analysis.tools.fold import Fold
 from latentscale.analysis.tools.refits import whole
@@ -228,7 +228,7 @@ def check(
     True
     """
     expect(fit, Fit, "fit")
-    loo = leave_one_out(fit, prob=prob, seed=seed)
+    loo, replicated = with_replicated(fit, prob, seed)
     count = len(loo.rows)
     if not is_number(false_alarms) or not 0 < false_alarms < count:
         raise FitError(
@@ -250,7 +250,7 @@ def check(
     unsettled = unsettled.assign(advice="Confirm by a refit without it: check(fit, refit=...).")
     return FitCheck(
         loo=loo,
-        predictive=posterior_predictive(fit, prob=prob, seed=seed),
+        predictive=of_replicated(fit, replicated, prob),
         pit_p_value=uniform_p_value(table.loc[table["reliable"], "pit"]),
         residuals=_residual_map(fit, table),
         by_family=_mean_residuals(table, "family"),

@@ -191,6 +191,14 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
     True
     """
     expect(fit, Fit, "fit")
+    return with_replicated(fit, prob, seed)[0]
+
+
+def with_replicated(fit: Fit, prob: float, seed: int) -> tuple[LeaveOneOut, xr.DataArray]:
+    """Return `leave_one_out` of a fit, and the replicated scores behind it.
+
+    Dims (sample, model, benchmark), sample as in ``fit.samples``.
+    """
     low, high = interval_quantiles(prob)
     smoothed = psis(fit)
     score = observed_cells(fit)
@@ -220,7 +228,7 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
             "z": logit_residual(fit, score, drawn, weights).values,
         }
     )
-    return LeaveOneOut(
+    made = LeaveOneOut(
         rows=table,
         elpd=float(elpd.sum()),
         se=float(np.sqrt(elpd.sizes[CELL]) * elpd.std()),
@@ -230,6 +238,7 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
         fit=fit,
         seed=seed,
     )
+    return made, replicated
 
 
 @dataclass(frozen=True)

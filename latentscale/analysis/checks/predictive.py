@@ -268,8 +268,23 @@ def posterior_predictive(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0)
     """
     expect(fit, Fit, "fit")
     refuse_few_draws(fit, "A posterior predictive check")
-    observed = fit.scores.dataset["score"]
     drawn = forecast_rows(as_sampled(fit), fit.scores.dataset, seed=seed, replicate=True).draws
+    return of_replicated(fit, drawn, prob)
+
+
+def of_replicated(fit: Fit, drawn: xr.DataArray, prob: float) -> PredictiveCheck:
+    """Return `posterior_predictive` of scores that were replicated already.
+
+    Parameters
+    ----------
+    fit
+        A fit with posterior draws.
+    drawn
+        Its replicated scores, dims (sample, model, benchmark).
+    prob
+        Probability of the intervals of the statistics.
+    """
+    observed = fit.scores.dataset["score"]
     return _check(POSTERIOR_KIND, drawn.where(observed.notnull()), fit.scores, prob)
 
 

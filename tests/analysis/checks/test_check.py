@@ -14,6 +14,8 @@ import xarray as xr
 
 import latentscale as ls
 from latentscale.analysis.checks import check as module
+from latentscale.analysis.checks import leave_one_out as leave_one_out_module
+from latentscale.analysis.checks import predictive as predictive_module
 from latentscale.analysis.checks.check import uniform_p_value
 from latentscale.analysis.checks.leave_one_out import logit_residual
 from latentscale.analysis.checks.predictive import posterior_predictive
@@ -42,6 +44,25 @@ def test_only_the_spoiled_score_is_an_outlier(
     assert spoiled[1][0] in str(checked) and "Look at each outlier" in str(checked)
     said = "no better than guessing" if row["score"] < 0.5 else "contamination"
     assert said in row["advice"]
+
+
+def test_scores_are_replicated_once(pooled_fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check holds what its two parts give by themselves, from one set of replicated scores."""
+    loo = ls.leave_one_out(pooled_fit, prob=0.8, seed=3)
+    predictive = posterior_predictive(pooled_fit, prob=0.8, seed=3)
+    calls, whole = [], leave_one_out_module.forecast_rows
+
+    def counted(*fits: Any, **how: Any) -> Any:
+        calls.append(how["seed"])
+        return whole(*fits, **how)
+
+    for part in (leave_one_out_module, predictive_module):
+        monkeypatch.setattr(part, "forecast_rows", counted)
+    checked = ls.check(pooled_fit, prob=0.8, seed=3)
+    assert calls == [3]
+    pd.testing.assert_frame_equal(checked.loo.rows, loo.rows, check_exact=True)
+    xr.testing.assert_identical(checked.predictive.draws, predictive.draws)
+    pd.testing.assert_frame_equal(checked.predictive.rows, predictive.rows, check_exact=True)
 
 
 def test_residuals_are_a_map_of_the_table(checked: ls.results.FitCheck, pooled_fit: Fit) -> None:
@@ -86,16 +107,16 @@ def test_suspects_are_settled_by_a_refit_without_them(
         asked.append(scores)
         return replace(pooled_fit, status=replace(pooled_fit.status, converged=converged.pop(0)))
 
-    real = module.leave_one_out
+    real = module.with_replicated
 
-    def doubtful(fit: Fit, **settings: object) -> ls.results.LeaveOneOut:
-        values = real(fit, **settings)  # type: ignore[arg-type]
+    def doubtful(fit: Fit, prob: float, seed: int) -> tuple[ls.results.LeaveOneOut, xr.DataArray]:
+        values, replicated = real(fit, prob, seed)
         table = values.table().copy()
         table.loc[[0, 1], ["reliable", "z"]] = [False, 2.5]
-        return replace(values, rows=table)
+        return replace(values, rows=table), replicated
 
     monkeypatch.setattr(module, "run_fit", run_fit)
-    monkeypatch.setattr(module, "leave_one_out", doubtful)
+    monkeypatch.setattr(module, "with_replicated", doubtful)
     before = ls.check(pooled_fit, false_alarms=0.01, seed=4)
     assert len(before.unsettled) == 2 and len(before.outliers) == 1
     assert any("settles them" in line for line in before.advice)
