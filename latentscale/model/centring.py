@@ -26,7 +26,7 @@ import pymc as pm
 
 from latentscale.declare.prior import POSITIVE
 from latentscale.declare.spec import ModelSpec
-from latentscale.dims import BENCHMARK, MODEL, SKILL
+from latentscale.dims import BENCHMARK, CATEGORY, CATEGORY_LEVEL, MODEL, SKILL
 from latentscale.engine.coordinate import Coordinate
 from latentscale.maths import Named, as_data, maths_of
 from latentscale.model.design import Design
@@ -37,6 +37,7 @@ from latentscale.model.pooling import Pooling
 from latentscale.model.release_share import log_volume, mean_of_releases, scaled, variances
 from latentscale.model.skill_units import pooled_loadings, unit_coordinates, unit_of_skills
 from latentscale.model.terms.base import terms_of
+from latentscale.model.terms.categories import EFFECT, category_of
 from latentscale.model.terms.intercept import INTERCEPT, Intercept
 from latentscale.model.terms.precision import PRECISION_POOLING
 from latentscale.model.terms.residual import Residual
@@ -55,7 +56,7 @@ _CONTRIBUTION_SD = 0.5
 type _Change = Callable[[Any], tuple[Any, Any]]
 """What a coordinate has of effects' middle, and the factor that undoes it, by their spread."""
 
-CENTRING = {"centring": "5"}
+CENTRING = {"centring": "6"}
 """What a folder of draws records beside libraries' versions; the number changes with what is moved,
 so that chains are never resumed in other coordinates than they began in."""
 
@@ -81,6 +82,8 @@ def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tup
     poolings = [pooling for term in terms_of(spec) for pooling in term.poolings()]
     unit, of_skills = unit_of_skills(spec, model), pooled_loadings(spec)
     coordinates = list(unit_coordinates(spec, design, model))
+    if f"{EFFECT}_raw" in {str(variable.name) for variable in model.free_RVs}:
+        coordinates.append(_levels(known[f"{EFFECT}_raw"], design))
     for pooling in poolings:
         if pooling.name != INTERCEPT:
             if unit is not None and pooling == of_skills:
@@ -213,6 +216,28 @@ def _precisions(
     return _standardised(
         known[f"{pooling.name}_raw"], middle, known[f"{pooling.name}_spread"], held
     )
+
+
+def _levels(raw: Any, design: Design) -> Coordinate:
+    """Return the coordinate of a category's levels: their mean, and differences from it.
+
+    Intercepts absorb what all levels have in common, so that only priors hold their mean, while
+    scores hold their differences. A reflection of each category's standard normals, which has the
+    mean in the place of the first level: their prior stays, and its Jacobian is 1.
+    """
+    import pytensor.tensor as pt
+
+    owner = category_of(design.transform)
+    own = np.arange(owner.max() + 1)[:, None] == owner
+    first = np.concatenate([np.eye(1, size)[0] for size in own.sum(axis=1)])
+    mirror = first - 1 / np.sqrt(own.sum(axis=1)[owner])
+    length = np.sqrt((own * mirror**2).sum(axis=1))[owner]
+    normal = as_data(mirror / np.where(length > 0, length, 1), (CATEGORY_LEVEL,))
+    within = as_data(own.astype(float), (CATEGORY, CATEGORY_LEVEL))
+    point: Any = raw.type(name=f"{raw.name}_point")
+    along = (within * (normal * point)).sum(CATEGORY_LEVEL)
+    value = point - 2 * normal * (within * along).sum(CATEGORY)
+    return _coordinate(raw, point, value, pt.zeros(()))
 
 
 def _around_prior(

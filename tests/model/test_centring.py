@@ -32,7 +32,7 @@ NAMES = [
 ]
 UNITS = [
     *("slope", "trend_scale", "residual_scale", "family_skill_raw", "lineage_skill_raw"),
-    "category_scale",
+    *("category_scale", "category_effect_raw"),
     *("signed_loading_mean", "signed_loading_spread", "signed_loading_group_spread"),
 ]
 SPREAD = "signed_loading_spread"
@@ -202,9 +202,11 @@ def test_the_mean_of_all_models_moves_as_far_as_their_prior_leaves_it(
 
 def test_a_common_level_of_all_models_moves_by_itself(moved: dict[str, Any]) -> None:
     """Intercepts absorb it, so that all its parts would otherwise have to move with residuals."""
-    function, place, count = moved["function"], moved["place"], len(moved["names"])
-    levels = count + moved["others"].index("category_effect_raw")
-    changed = [p + 1.5 * (i == levels) for i, p in enumerate(place)]
+    function, place = moved["function"], moved["place"]
+    levels = moved["names"].index("category_effect_raw")
+    common = np.zeros_like(place[levels])
+    common[0] = 1.5  # the mean of the levels, in the place of the first
+    changed = [p + common if i == levels else p for i, p in enumerate(place)]
     _, skill, predictor = (np.asarray(v) for v in function(*place)[2:])
     _, higher, same = (np.asarray(v) for v in function(*changed)[2:])
     shift = (higher - skill).reshape(-1, 2)
@@ -212,6 +214,17 @@ def test_a_common_level_of_all_models_moves_by_itself(moved: dict[str, Any]) -> 
     np.testing.assert_allclose(shift, np.broadcast_to(shift[0], shift.shape), rtol=1e-9)
     # All but what the intercepts' prior holds: a share of 1 in 1 + 10 n for n scores.
     np.testing.assert_allclose(same, predictor, atol=0.01 * abs(shift).max())
+
+
+def test_levels_move_by_their_mean_and_what_differs_between_them(moved: dict[str, Any]) -> None:
+    """An orthogonal change of standard normals, which have the same prior afterwards."""
+    count, levels = len(moved["names"]), moved["names"].index("category_effect_raw")
+    ends = np.cumsum([part.size for part in moved["place"][:count]])
+    point = moved["place"][levels]
+    flat = np.split(moved["function"](*moved["place"])[0], ends[:-1])[levels]
+    normals = flat.reshape(point.shape)
+    np.testing.assert_allclose(np.sqrt(len(point)) * normals.mean(axis=0), point[0])
+    np.testing.assert_allclose((normals**2).sum(axis=0), (point**2).sum(axis=0))
 
 
 @pytest.mark.parametrize("spread", [0.02, 1.0])

@@ -77,7 +77,7 @@ class CategoryEffects(Term):
         if not values:
             return {}
         raw = standard_normal(EFFECT, (CATEGORY_LEVEL, SKILL))
-        index = maths_of(raw).named(_category_of(design.transform), (CATEGORY_LEVEL,))
+        index = maths_of(raw).named(category_of(design.transform), (CATEGORY_LEVEL,))
         scale = values["category_scale"].isel({CATEGORY: index})
         return values | {EFFECT: deterministic(EFFECT, raw * scale)}
 
@@ -85,7 +85,7 @@ class CategoryEffects(Term):
         """Return the effects of levels, where the table has a category."""
         if not design.transform.levels:
             return ()
-        owners = {CATEGORY: (CATEGORY_LEVEL, _category_of(design.transform))}
+        owners = {CATEGORY: (CATEGORY_LEVEL, category_of(design.transform))}
         scale = EffectScale("category_scale", (CATEGORY, SKILL), owners)
         return (NormalEffect(EFFECT, (CATEGORY_LEVEL, SKILL), scale=scale),)
 
@@ -149,7 +149,7 @@ def with_levels_drawn(
     return draws.drop_vars([*both, dim]).assign(both)
 
 
-def _category_of(transform: CovariateTransform) -> np.ndarray:
+def category_of(transform: CovariateTransform) -> np.ndarray:
     """Return the index of each level's category."""
     sizes = [len(kind.feature.levels) for kind in transform.categories]
     return np.repeat(np.arange(len(sizes)), sizes)
