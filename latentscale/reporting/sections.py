@@ -97,11 +97,21 @@ def diagnostics(request: Request) -> tuple[Block, ...]:
         )
     diagnosis = diagnose(fit)
     if diagnosis.of_estimator:
-        return _estimator(diagnosis, fit.status.message)
+        return _by_status(
+            diagnosis,
+            fit.status.message,
+            "The maximum was found, and the draws are independent ones around it.",
+            "The maximum was NOT confirmed: do not rely on the draws around it yet.",
+        )
     if diagnosis.approximation_k is not None:
         return _approximation(diagnosis, fit.status.message)
     if diagnosis.thinned:
-        return _thinned(diagnosis, fit.status.message)
+        return _by_status(
+            diagnosis,
+            fit.status.message,
+            "The chains that the draws were kept of passed.",
+            "The draws were NOT confirmed: do not rely on them yet.",
+        )
     verdict = (
         "The draws passed."
         if diagnosis.passed
@@ -132,15 +142,10 @@ def diagnostics(request: Request) -> tuple[Block, ...]:
     )
 
 
-def _estimator(diagnosis: Diagnosis, message: str) -> tuple[Block, ...]:
-    """Return whether the maximum was found; draws around it are independent, without chains."""
-    verdict = (
-        "The maximum was found, and the draws are independent ones around it."
-        if diagnosis.passed
-        else "The maximum was NOT confirmed: do not rely on the draws around it yet."
-    )
+def _by_status(diagnosis: Diagnosis, message: str, found: str, not_found: str) -> tuple[Block, ...]:
+    """Return what the status says of draws whose own R-hat and ESS decide nothing."""
     return (
-        Paragraph(verdict, strong=True),
+        Paragraph(found if diagnosis.passed else not_found, strong=True),
         Paragraph(message),
         Facts(_heavy(diagnosis)),
         Bullets(diagnosis.advice),
@@ -164,21 +169,6 @@ def _approximation(diagnosis: Diagnosis, message: str) -> tuple[Block, ...]:
         Paragraph(verdict, strong=True),
         Paragraph(message),
         Facts(facts),
-        Bullets(diagnosis.advice),
-    )
-
-
-def _thinned(diagnosis: Diagnosis, message: str) -> tuple[Block, ...]:
-    """Return what the status says of the chains that the draws were kept of."""
-    verdict = (
-        "The chains that the draws were kept of passed."
-        if diagnosis.passed
-        else "The draws were NOT confirmed: do not rely on them yet."
-    )
-    return (
-        Paragraph(verdict, strong=True),
-        Paragraph(message),
-        Facts(_heavy(diagnosis)),
         Bullets(diagnosis.advice),
     )
 
