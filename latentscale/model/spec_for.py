@@ -93,8 +93,8 @@ def spec_for(scores: Scores, spec: str | Path = AUTO) -> SpecChoice:
     without those that no model states. Either is without terms that need these covariates or
     groups of benchmarks that the table does not have, and has at most one skill a benchmark; free
     skills with residuals, as those of ``capabilities``, at most (n - 1) / 2 for n benchmarks,
-    whose noise is not identified beside more (Anderson and Rubin 1956). It is what ``--spec`` of
-    the command line does.
+    and at least one: the noise is not identified beside more (Anderson and Rubin 1956). It is what
+    ``--spec`` of the command line does.
 
     Parameters
     ----------

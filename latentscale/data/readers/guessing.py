@@ -55,7 +55,7 @@ _SETTING: Final = re.compile(
         )$""",
     re.IGNORECASE | re.VERBOSE,
 )
-"""The last thing that a heading says of how a task was run, which is no part of its name."""
+"""How a task was run, at the end of a heading: it does not belong to the name of the task."""
 _LANGUAGE: Final = re.compile(r"[\s_-]+[a-z]{2}([-_][a-z]{2})?$", re.IGNORECASE)
 """A language at the end of a task's name: "mmlu_de", "MMMLU_FR-FR"."""
 
