@@ -70,9 +70,7 @@ def row(path: Path) -> dict[str, str]:
     return figures | {
         "without intercepts: R-hat, ESS": f"{judged.max_rhat:.3f}, {judged.min_ess:.0f}",
         "gradients of kept draws": f"{steps:,.0f}",
-        "least ESS of intercepts / 1,000": (
-            f"{1000 * own['ess_bulk'].min() / steps:.3f}"
-        ),
+        "least ESS of intercepts / 1,000": f"{1000 * own['ess_bulk'].min() / steps:.3f}",
     }
 
 
