@@ -5,7 +5,8 @@ the same scores are fitted with the table. Compared are the expected scores of t
 cells on the logit scale: how far the means lie apart in standard deviations of the refit, and how
 wide the conditioned forecast is beside it. Half of the cases give scores as measured, half move
 them up and down in turn by one logit: outlying scores. Each refit serves several numbers of
-posterior draws, so that the effective sample size varies. Refits are kept in the folder runs.
+posterior draws, so that the effective sample size varies. Where weights are degenerate, forecasts
+by them and by tempered ones are compared. Refits are kept in the folder runs.
 
     python -m benchmarks.few_shot.run            # what has not been run yet, then the table
     python -m benchmarks.few_shot.run qwen2      # the cases of one family
@@ -43,6 +44,7 @@ GIVEN = (1, 3, 8)
 MOVED = {"as measured": 0.0, "one logit off": 1.0}
 DRAWS = (100, 400, 2000)
 """Posterior draws that a forecast uses."""
+TEMPERED = "tempered"
 METHOD = ls.NUTS(draws=1000, tune=500, chains=2, cores=1)
 
 
@@ -117,11 +119,13 @@ def compare(family: str, count: int, moved: str) -> list[dict[str, Any]]:
     exact = logits(ls.predict(again, bare, seed=SEED), rows)
     own = again.convergence()
     compared = []
-    for draws in DRAWS:
-        few_shot = ls.FewShot(draws=draws, degenerate="warn")
+    for draws, degenerate in product(DRAWS, ("warn", "temper")):
+        few_shot = ls.FewShot(draws=draws, degenerate=degenerate)
         forecast = ls.predict(base, rows, few_shot=few_shot, seed=SEED)
         how = forecast.conditioning
         assert how is not None
+        if degenerate == "temper" and how.power == 1:  # not degenerate: the forecast above
+            continue
         there = logits(forecast, rows)
         gap = (there.mean("sample") - exact.mean("sample")) / exact.std("sample")
         width = there.std("sample") / exact.std("sample")
@@ -131,9 +135,10 @@ def compare(family: str, count: int, moved: str) -> list[dict[str, Any]]:
                 "scores given": count,
                 "scores": moved,
                 "draws": draws,
-                "method": how.method,
+                "method": how.method + (f", {TEMPERED}" if how.power < 1 else ""),
                 "ESS": round(how.ess),
                 "Pareto k": round(how.pareto_k, 2),
+                "power": round(how.power, 2),
                 "rms difference": round(float(np.sqrt((gap**2).mean())), 2),
                 "largest": round(float(abs(gap).max()), 2),
                 "width": round(float(width.mean()), 2),
@@ -147,13 +152,15 @@ def by_ess(rows: pd.DataFrame) -> pd.DataFrame:
     """Return what forecasts of one range of effective sample sizes come to.
 
     The ranges end at the package's own limits, 50 and 100. Those with a heavy tail, whose Pareto
-    k the package refuses by itself, have a row of their own.
+    k the package refuses by itself, have a row of their own, and tempered ones another.
     """
     heavy = rows["Pareto k"] > 0.7
+    tempered = rows["method"].str.endswith(TEMPERED)
     ranges = {
         "Pareto k above 0.7": rows[heavy],
+        "weights tempered": rows[tempered],
         **{
-            f"ESS {low} to {high}": rows[~heavy & rows["ESS"].between(low, high - 1)]
+            f"ESS {low} to {high}": rows[~heavy & ~tempered & rows["ESS"].between(low, high - 1)]
             for low, high in ((0, 25), (25, 50), (50, 100), (100, 400), (400, 2001))
         },
     }
@@ -166,6 +173,7 @@ def by_ess(rows: pd.DataFrame) -> pd.DataFrame:
                 "rms difference, largest": round(bin_of_ess["rms difference"].max(), 2),
                 "one cell, largest": round(bin_of_ess["largest"].max(), 2),
                 "width, least": round(bin_of_ess["width"].min(), 2),
+                "width, largest": round(bin_of_ess["width"].max(), 2),
                 "1 / sqrt(ESS), median": round(float((1 / np.sqrt(bin_of_ess["ESS"])).median()), 2),
             }
             for name, bin_of_ess in ranges.items()

@@ -34,9 +34,11 @@ from latentscale.analysis.forecasts.shifts import Shifts, shifts_for
 from latentscale.analysis.forecasts.weights import (
     DrawWeights,
     goodness,
+    is_degenerate,
     is_rough,
     refuse_degenerate,
     smoothed,
+    tempered,
     weigh,
 )
 from latentscale.analysis.tools.memory import refuse_too_many_given
@@ -153,7 +155,28 @@ def condition(
     # Within a problem draws are counted by place; `kept` leads back to the posterior's.
     spread = draws.isel({SAMPLE: kept}).drop_vars(list(ORIGIN), errors="ignore")
     ways = _weights(fit, spread, groups, few_shot, rng, lambda: shared.at(places))
+    weights, chosen, drawn = _drawn(ways, len(kept), few_shot, rng)
     count = int(fresh.sum())
+    refuse_degenerate(weights, count, len(kept), few_shot)
+    terms = tuple(mine for mine, _, _ in drawn)
+    residuals = tuple(own for _, own, _ in drawn if own.data_vars)
+    moved = drawn[0][2].drop_vars(SHIFT, errors="ignore")
+    report = Conditioning(
+        weights.method, count, weights.ess, weights.pareto_k, kept[chosen], power=weights.power
+    )
+    return LatentsGivenScores(report, terms, residuals, moved)
+
+
+Drawn = tuple[DrawWeights, npt.NDArray[np.int64], list[tuple[xr.Dataset, xr.Dataset, xr.Dataset]]]
+"""Weights of posterior draws, the draws that were resampled by them, and their latents by group."""
+
+
+def _drawn(ways: Sequence[Way], count: int, few_shot: FewShot, rng: np.random.Generator) -> Drawn:
+    """Return draws and latents by the first way that stays better than what is left of the others.
+
+    Where that is degenerate and few-shot tempers, by tempered weights: of candidates at the mode,
+    whose levels are the least noisy, without shifts, which rest on the fitted scores.
+    """
     for number, (weights, shifts) in enumerate(ways):
         chosen = resampled(weights.weight, rng)
         drawn = [candidates.draw(chosen, few_shot.steps, rng) for candidates in weights.groups]
@@ -161,15 +184,15 @@ def condition(
             weights, again = _corrected(weights, shifts, chosen, drawn[0][2], rng)
             chosen = chosen[again]
             drawn = [tuple(_at(part, again) for part in parts) for parts in drawn]  # type: ignore[misc]
-        good = goodness(weights, len(kept))
-        if all(good >= goodness(other, len(kept)) for other, _ in ways[number + 1 :]):
+        good = goodness(weights, count)
+        if all(good >= goodness(other, count) for other, _ in ways[number + 1 :]):
             break
-    refuse_degenerate(weights, count, len(kept), few_shot)
-    terms = tuple(mine for mine, _, _ in drawn)
-    residuals = tuple(own for _, own, _ in drawn if own.data_vars)
-    moved = drawn[0][2].drop_vars(SHIFT, errors="ignore")
-    report = Conditioning(weights.method, count, weights.ess, weights.pareto_k, kept[chosen])
-    return LatentsGivenScores(report, terms, residuals, moved)
+    if not (few_shot.tempers and count > 1 and is_degenerate(weights, count)):
+        return weights, chosen, drawn
+    still = [of for of, shifts in ways if shifts is None]
+    weights = tempered(next((of for of in still if of.method == SAMPLER), still[0]), count)
+    chosen = resampled(weights.weight, rng)
+    return weights, chosen, [of.draw(chosen, few_shot.steps, rng) for of in weights.groups]
 
 
 def _corrected(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from latentscale.dims import DEFAULT_PROB
-from latentscale.errors import FitError
+from latentscale.errors import FitError, listed
 from latentscale.inference.method import Method
 from latentscale.markup import call_text, counted
 from latentscale.posterior.fit import Fit
@@ -20,6 +20,8 @@ from latentscale.validate import plain_fields, real_number, truth, whole_number
 IMPORTANCE = "importance resampling"
 SAMPLER = "conditional sampler"
 REFIT = "refit"
+
+_DEGENERATE = ("refuse", "temper", "warn")
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,12 @@ class FewShot:
         0.7), or an effective sample size below 50 (or below an eighth of the draws, where that
         is less). None leaves them to `degenerate`.
     degenerate
-        What becomes of degenerate weights without a refit: ``"refuse"``, or ``"warn"`` for a
-        forecast that is known to be wrong by up to several standard deviations.
+        What becomes of degenerate weights without a refit. ``"refuse"`` is an error. ``"temper"``
+        raises the weights to the largest power, below 1, that leaves draws enough: latents of the
+        new rows are those given all scores on each posterior draw, while what all models share
+        learns less of these scores than it should, so that intervals are rather too wide than too
+        narrow. ``"warn"`` takes the weights as they are, for a forecast that is known to be wrong
+        by up to several standard deviations.
 
     Raises
     ------
@@ -68,7 +74,12 @@ class FewShot:
     min_ess: float = 400.0
     sampler_only: bool = False
     refit: Method | None = None
-    degenerate: Literal["refuse", "warn"] = "refuse"
+    degenerate: Literal["refuse", "temper", "warn"] = "refuse"
+
+    @property
+    def tempers(self) -> bool:
+        """Whether degenerate weights are tempered, and no refit takes their place."""
+        return self.degenerate == "temper" and self.refit is None
 
     def __post_init__(self) -> None:
         plain_fields(self)
@@ -76,10 +87,11 @@ class FewShot:
             whole_number(getattr(self, name), f"FewShot.{name}", least=1, error=FitError)
         truth(self.sampler_only, "FewShot.sampler_only", error=FitError)
         real_number(self.min_ess, "FewShot.min_ess", above=0, error=FitError)
-        if type(self.degenerate) is not str or self.degenerate not in ("refuse", "warn"):
+        if type(self.degenerate) is not str or self.degenerate not in _DEGENERATE:
             raise FitError(
-                f'FewShot.degenerate must be "refuse" or "warn"; got {self.degenerate!r}. To have '
-                "the scores fitted, give FewShot.refit a method such as latentscale.NUTS()."
+                f"FewShot.degenerate must be one of {listed(_DEGENERATE)}; got "
+                f"{self.degenerate!r}. To have the scores fitted, give FewShot.refit a method such "
+                "as latentscale.NUTS()."
             )
         if self.refit is not None and not isinstance(self.refit, Method):
             raise FitError(
@@ -107,6 +119,9 @@ class Conditioning(Result):
         Posterior draw that each sample of the forecast rests on, as its coordinate ``sample``.
     fit
         The refit, whose draws these are; None where they are draws of the fit that was given.
+    power
+        Power of the posterior draws' weights, which `ess` and `pareto_k` are of; below 1 where
+        they were tempered (`FewShot.degenerate`).
 
     Examples
     --------
@@ -121,6 +136,7 @@ class Conditioning(Result):
     pareto_k: float
     index: npt.NDArray[np.int64] = field(repr=False)
     fit: Fit | None = field(default=None, repr=False)
+    power: float = 1.0
 
     @property
     def headline(self) -> str:
@@ -131,10 +147,12 @@ class Conditioning(Result):
         >>> forecast.conditioning.headline.partition(" (")[0]
         'Given 1 score'
         """
-        return f"Given {counted(self.n_scores, 'score')} ({self.method}, ESS {self.ess:.0f})"
+        power = f", weights to the power {self.power:.2f}" if self.power < 1 else ""
+        scores = counted(self.n_scores, "score")
+        return f"Given {scores} ({self.method}, ESS {self.ess:.0f}{power})"
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return one row: method, n_scores, ess, pareto_k.
+        """Return one row: method, n_scores, ess, pareto_k, power.
 
         Parameters
         ----------
@@ -145,7 +163,7 @@ class Conditioning(Result):
         -------
         pandas.DataFrame
             One row: how scores condition the forecast, how many, the effective number of posterior
-            draws and Pareto k.
+            draws, Pareto k and the power of the weights.
 
         Raises
         ------
@@ -155,7 +173,7 @@ class Conditioning(Result):
         Examples
         --------
         >>> forecast.conditioning.table().columns.tolist()
-        ['method', 'n_scores', 'ess', 'pareto_k']
+        ['method', 'n_scores', 'ess', 'pareto_k', 'power']
         """
-        names = ("method", "n_scores", "ess", "pareto_k")
+        names = ("method", "n_scores", "ess", "pareto_k", "power")
         return pd.DataFrame([{name: getattr(self, name) for name in names}])

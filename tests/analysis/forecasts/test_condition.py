@@ -373,7 +373,7 @@ def test_a_refit_takes_over_where_weights_are_degenerate(
     assert fewer.conditioning.index.max() == 89  # spread over the whole refit
     with pytest.raises(FitError, match="refit must be a method"):
         ls.FewShot(refit=3)  # type: ignore[arg-type]
-    with pytest.raises(FitError, match="degenerate must be"):
+    with pytest.raises(FitError, match="degenerate must be one of"):
         ls.FewShot(degenerate="refit")  # type: ignore[arg-type]
 
 
