@@ -14,6 +14,9 @@ from benchmarks.common.provenance import provenance
 SHIPPED = "capabilities"
 """The variant of the study that is the shipped spec."""
 
+GIVEN_FITTED = "given scores fitted"
+"""The shipped spec, fitted to the given scores of all later models as well."""
+
 PROTOTYPE = {
     ("2025-01-01", 0): (11.5, 14.6),
     ("2025-07-01", 0): (10.2, 12.6),
@@ -50,9 +53,11 @@ def write_report(folder: Path, hub: Path, seed: int) -> None:
         provenance(seed),
         "Models released before a cut are fitted (dated; benchmarks of at least 8 scores), and "
         "every later score on those benchmarks is forecast by its median: with nothing given of a "
-        "model, and conditional on three of its scores, model by model. Points are percentage "
-        "points; Elo and minutes are left out of them. Standard errors are between families. "
-        "`less trend` is the mean absolute error less that of the baseline on the same cells. "
+        "model, and conditional on three of its scores, model by model. In rows of "
+        f"`{GIVEN_FITTED}` the three scores of every later model are fitted with those before the "
+        "cut, so that one new model's scores also bear on the others' (`--fitted`). Points are "
+        "percentage points; Elo and minutes are left out of them. Standard errors are between "
+        "families. `less trend` is the mean absolute error less that of the baseline on the same cells. "
         f"Fits: the spec `{SHIPPED}`{_others(rows)}; NUTS, 4 chains of 400 + 400 draws with two "
         "extra doublings (`python -m benchmarks.epoch.run capabilities CUT --given`); max R-hat is "
         "the largest over expected scores. "
@@ -76,7 +81,8 @@ def write_report(folder: Path, hub: Path, seed: int) -> None:
 
 def _others(rows: list[dict[str, object]]) -> str:
     """Return the variants that were run beside the shipped spec, as the report says them."""
-    others = [name for name in dict.fromkeys(str(row["spec"]) for row in rows) if name != SHIPPED]
+    specs = dict.fromkeys(str(row["spec"]) for row in rows)
+    others = [name for name in specs if name not in (SHIPPED, GIVEN_FITTED)]
     return f", and variants of it: {', '.join(others)}" if others else ""
 
 

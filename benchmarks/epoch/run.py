@@ -1,12 +1,14 @@
 """Forecasts in time on Epoch's benchmarking hub: models released after a cut; EPOCH.md.
 
 What was released before a cut is fitted, and every later score on a benchmark of at least 8 fitted
-scores is forecast: with nothing given of a model, and with three of its scores. The hub is read in
-place (../shared/tables/epoch: CC BY 4.0, Epoch AI). Fits and forecasts are kept in the folder
-runs, so a run that was stopped goes on; EPOCH.md is written of all that is there.
+scores is forecast: with nothing given of a model, with three of its scores, and with three scores
+of every later model fitted as well. The hub is read in place (../shared/tables/epoch: CC BY 4.0,
+Epoch AI). Fits and forecasts are kept in the folder runs, so a run that was stopped goes on;
+EPOCH.md is written of all that is there.
 
-    python -m benchmarks.epoch.run capabilities 2025-01-01   # one fit
-    python -m benchmarks.epoch.run --report                  # EPOCH.md
+    python -m benchmarks.epoch.run capabilities 2025-01-01 --given  # one fit
+    python -m benchmarks.epoch.run capabilities 2025-01-01 --fitted # one with the given scores
+    python -m benchmarks.epoch.run --report                         # EPOCH.md
 """
 
 from __future__ import annotations
@@ -23,8 +25,8 @@ import latentscale as ls
 from benchmarks.common.by_model import forecast_by_model
 from benchmarks.common.dated import before_and_after
 from benchmarks.epoch.baselines import baseline_table
-from benchmarks.epoch.report import SHIPPED, write_report
-from latentscale.analysis.backtest import training_scores
+from benchmarks.epoch.report import GIVEN_FITTED, SHIPPED, write_report
+from latentscale.analysis.backtest import forecast_fold, training_scores
 from latentscale.data.scores import Scores
 from latentscale.declare import ModelSpec
 
@@ -78,15 +80,21 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=1e6, help="then stop, to go on later")
     parser.add_argument("--report", action="store_true", help="write EPOCH.md, fit nothing")
     parser.add_argument("--given", action="store_true", help="forecast with three given as well")
+    parser.add_argument(
+        "--fitted", action="store_true", help="fit three scores of every later model as well"
+    )
     options = parser.parse_args()
     if not SHARED.is_dir():
         raise SystemExit(f"{SHARED} is not there: the study reads the public hub in place.")
     if options.report:
         write_report(HERE, SHARED, options.seed)
         return
+    scores, fold = hub(options.cut)
+    if options.fitted:
+        given_fitted(scores, fold, options)
+        return
     runs = HERE / "runs" / options.variant
     runs.mkdir(parents=True, exist_ok=True)
-    scores, fold = hub(options.cut)
     folds = {0: fold}
     if options.given:
         folds[GIVEN] = ls.folds.with_given([fold], scores, GIVEN, seed=options.seed)[0]
@@ -106,6 +114,22 @@ def main() -> None:
             table.to_csv(path, index=False)
             print(f"forecast in {time.time() - began:.0f} s", flush=True)
         print(options.variant, options.cut, count, _line(pd.read_csv(path), scores), flush=True)
+
+
+def given_fitted(scores: Scores, fold: ls.folds.Fold, options: argparse.Namespace) -> None:
+    """Fit what was released before the cut and the given scores of all later models together."""
+    runs = HERE / "runs" / GIVEN_FITTED
+    (runs / "fits").mkdir(parents=True, exist_ok=True)
+    given = ls.folds.with_given([fold], scores, GIVEN, seed=options.seed)[0].given
+    later = list(dict.fromkeys(model for model, _ in given))
+    measured = scores.dataset["score"].sel(model=later).notnull().to_series()
+    hidden = [cell for cell in measured.index[measured] if cell not in set(given)]
+    every = ls.folds.Fold(fold.name, train=(*fold.train, *later), cells=tuple(hidden))
+    path = runs / "fits" / f"{options.cut}.nc"
+    fit = _fit(ls.load_spec(SHIPPED), scores, every, path, options)
+    table = forecast_fold(fit, scores, every, seed=options.seed)
+    table.to_csv(runs / f"{options.cut}-{GIVEN}.csv", index=False)
+    print(GIVEN_FITTED, options.cut, GIVEN, _line(table, scores), flush=True)
 
 
 def _fit(
