@@ -56,6 +56,11 @@ _FEWEST_DRAWS = 100
 # Times as many candidates where all weights are rough: what their noise adds to the variance of the
 # weights' logs falls by as much.
 _MORE_LATENTS = 8
+# Where scores of several families leave fewer effective draws than this, more candidates or other
+# latents of theirs seldom leave enough, and so are tried only where they are little work: so many
+# numbers in the Hessians of all latents on all draws.
+_HOPELESS_ESS = 5
+_MOST_OF_HOPELESS = 1e7
 
 
 Way = tuple[DrawWeights, Shifts | None]
@@ -263,6 +268,8 @@ def _weights(
         problem, shifts = shifted
         ways.append((weighed([problem], from_mode, SAMPLER), shifts))
     rows = [group.of_new_scores().rows for group in groups]
+    if shifted is None and _is_hopeless(fit, draws, groups, ways):
+        return _best_first(ways, count)
     latents = any(group.has_fitted_latents(fit) for group in groups)
     of_fitted = any(bool(np.isin(of[MODEL].values, fit.scores.models).any()) for of in rows)
     if latents and (shifted is None or (of_fitted and not enough(ways[-1][0]))):
@@ -273,7 +280,19 @@ def _weights(
         ways.append((weighed(held, from_fit, IMPORTANCE), None))
         if shifted is not None:
             ways.append((weighed([problem], from_mode, SAMPLER), shifts))
+    return _best_first(ways, count)
+
+
+def _best_first(ways: Sequence[Way], count: int) -> list[Way]:
     return sorted(ways, key=lambda way: goodness(way[0], count), reverse=True)
+
+
+def _is_hopeless(fit: Fit, draws: xr.Dataset, groups: Sequence[Group], ways: Sequence[Way]) -> bool:
+    """Return whether other ways are too much work for what they can mend."""
+    if len(groups) == 1 or max(weights.ess for weights, _ in ways) >= _HOPELESS_ESS:
+        return False
+    numbers = sum(latent_count(fit, draws, group) ** 2 for group in groups) * draws.sizes[SAMPLE]
+    return numbers > _MOST_OF_HOPELESS
 
 
 def _shifted(
