@@ -69,8 +69,8 @@ COLUMNS = (
 )
 _DEFAULT_METHOD = NUTS(draws=500, tune=500)
 """Half the usual draws: forecasts need no more, and every fold is a fit."""
-_FEW_SHOT = FewShot(degenerate="warn")
-"""Of degenerate weights the table shows what they cost; without these models it would flatter."""
+_FEW_SHOT = FewShot(degenerate="temper")
+"""Models of degenerate weights are forecast too: without them the table would flatter."""
 _TOKENS = "tokens_t"
 _OF_TOKENS = ', such as one with undisclosed = {kind = "estimated"}'
 _WARNED = "warned"
@@ -134,8 +134,8 @@ def backtest(
     few_shot
         How the scores that a fold gives of its test models condition their forecasts (see
         `latentscale.analysis.folds.with_given`). Each such model is forecast by itself. By default
-        models whose weights are degenerate are forecast all the same, and a warning names them (of
-        folds that this call fits, and not of those that `folder` has).
+        models whose weights are degenerate are forecast by tempered ones, and a warning names them
+        (of folds that this call fits, and not of those that `folder` has).
     workers
         Folds that run at once, each in its own process.
     folder

@@ -29,6 +29,7 @@ from latentscale.analysis.tools.refit_files import (
     write_fold,
 )
 
+ROUGH = ls.FewShot(degenerate="warn")
 METHOD = ls.NUTS(draws=60, tune=150, chains=2)
 
 
@@ -261,8 +262,16 @@ def test_given_scores_condition_their_own_model_and_are_not_forecast(
     pd.testing.assert_frame_equal(one, table[table["model"] == folds[0].test[0]])
 
 
+@pytest.mark.parametrize(
+    ("few_shot", "warned"),
+    [({}, "raised to the power 0"), ({"few_shot": ROUGH}, "not to be trusted")],
+)
 def test_models_of_degenerate_weights_are_forecast_and_named(
-    by_prior_draws: list[ls.Scores], small_scores: ls.Scores, quick_spec: ls.ModelSpec
+    by_prior_draws: list[ls.Scores],
+    small_scores: ls.Scores,
+    quick_spec: ls.ModelSpec,
+    few_shot: dict[str, ls.FewShot],
+    warned: str,
 ) -> None:
     """Scores that none of twenty prior draws expects: at the two ends of one model's range."""
     model = small_scores.models[0]
@@ -271,9 +280,9 @@ def test_models_of_degenerate_weights_are_forecast_and_named(
         data["score"].loc[{"model": model, "benchmark": benchmark}] = score
     cells = ((model, "alpha"), (model, "beta"))
     fold = Fold("odd", small_scores.models[4:], (model,), given=cells)
-    said = f'1 model has a warning: "{model}".*not to be trusted'
+    said = f'1 model has a warning: "{model}".*{warned}'
     with pytest.warns(ls.FitWarning, match=said) as caught:
-        table = ls.backtest(quick_spec, ls.Scores(data), [fold], progress=False)
+        table = ls.backtest(quick_spec, ls.Scores(data), [fold], progress=False, **few_shot)
     assert [one.filename for one in caught if "has a warning" in str(one.message)] == [__file__]
     assert set(table["model"]) == {model} and np.isfinite(table["crps"]).all()
     refused = f'Every fold failed.*Model "{model}": The 2 scores given'

@@ -49,10 +49,11 @@ class FewShot:
     degenerate
         What becomes of degenerate weights without a refit. ``"refuse"`` is an error. ``"temper"``
         raises the weights to the largest power, below 1, that leaves draws enough: latents of the
-        new rows are those given all scores on each posterior draw, while what all models share
-        learns less of these scores than it should, so that intervals are rather too wide than too
-        narrow. ``"warn"`` takes the weights as they are, for a forecast that is known to be wrong
-        by up to several standard deviations.
+        new rows are drawn given all scores on each posterior draw, while what all models share
+        learns less of these scores than it should. Against refits such intervals are about as wide
+        as they should be, and medians closer, but up to two standard deviations off where scores
+        are outlying. ``"warn"`` takes the weights as they are: medians can be as far off, and
+        intervals too narrow by half.
 
     Raises
     ------

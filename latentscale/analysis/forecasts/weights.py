@@ -18,11 +18,11 @@ from latentscale.markup import counted
 from latentscale.numerics.psis import k_limit, pareto_smoothed
 
 # The mean of a forecast from n effective draws is off by 1 / sqrt(n) posterior standard deviations.
-# Against refits (benchmarks/few_shot/FEW_SHOT.md: two skills, 1 to 8 scores of a new family): 0.08
-# at an ESS of 50 to 100, 0.14 at 25 to 50, 0.26 below, where single cells are off by half a
-# standard deviation; 0.5 to 2 with a Pareto k above 1, and intervals up to two thirds too narrow.
+# Against refits (benchmarks/few_shot/FEW_SHOT.md: two skills, 1 to 8 scores of a new family): 0.1
+# at an ESS of 50 to 100, 0.2 below, where single cells are off by a third of a standard deviation;
+# 0.4 to 2.5 with a Pareto k above 1, and intervals up to half too narrow.
 _ROUGH_ESS = 100  # 0.1 standard deviations: below it, a warning
-_LEAST_ESS = 50  # 0.14 standard deviations: below it, no answer
+_LEAST_ESS = 50  # 1 / sqrt(n) is 0.14 there: below it, no answer
 # A fit of few draws has a large Monte Carlo error of its own: below so many of its draws the loss
 # is judged by its share, which at worst doubles (a quarter) or trebles (an eighth) that error.
 _ROUGH_SHARE = 1 / 4
@@ -62,7 +62,8 @@ class Degenerate(FitError):
             "the scores and their columns. If they are right, fit them as well: add the rows to "
             "the table and fit again, or give predict "
             "few_shot=latentscale.FewShot(refit=latentscale.NUTS()), which does that. "
-            'FewShot(degenerate="temper") answers at once, with intervals that are rather too wide.'
+            'FewShot(degenerate="temper") answers at once, by tempered weights: its intervals are '
+            "about as wide as they should be, and its medians can be off."
             + (
                 " Or forecast each model by its own scores alone: latentscale.studies.predict_each."
                 if several

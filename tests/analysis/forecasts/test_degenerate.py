@@ -13,6 +13,7 @@ import pytest
 from scipy.stats import norm
 
 import latentscale as ls
+from latentscale.analysis.forecasts import condition
 from latentscale.analysis.forecasts.few_shot import FewShot
 from latentscale.analysis.forecasts.weights import (
     Degenerate,
@@ -110,3 +111,26 @@ def test_tempered_latents_are_given_all_scores(wide: Fit) -> None:
 def test_a_refit_goes_before_tempered_weights() -> None:
     assert not ls.FewShot(degenerate="temper", refit=ls.NUTS()).tempers
     assert ls.FewShot(degenerate="temper").tempers and not ls.FewShot().tempers
+
+
+@pytest.mark.parametrize(("most", "tried"), [(0, {8}), (1e12, {8, 64})])
+def test_scores_of_many_families_are_given_up_before_much_work(
+    wide: Fit, monkeypatch: pytest.MonkeyPatch, most: float, tried: set[int]
+) -> None:
+    """Two families with scores far apart, which no draw of the shared parameters explains."""
+    latents = set()
+    from_fit = condition.from_fit
+
+    def counted(problem: Any, few_shot: FewShot, rng: np.random.Generator) -> Any:
+        latents.add(few_shot.latents)
+        return from_fit(problem, few_shot, rng)
+
+    monkeypatch.setattr(condition, "from_fit", counted)
+    monkeypatch.setattr(condition, "_MOST_OF_HOPELESS", most)
+    monkeypatch.setattr(condition, "_HOPELESS_ESS", 401)
+    monkeypatch.setattr(condition, "_shifted", lambda *_: None)
+    odd = NEW.assign(alpha=0.02, beta=0.97)
+    both = pd.concat([odd, odd.assign(model="other-1", family="other", alpha=0.97, beta=0.02)])
+    with pytest.raises(Degenerate, match="predict_each"):
+        ls.predict(wide, both.reset_index(drop=True), seed=1)
+    assert latents == tried
