@@ -2,9 +2,9 @@
 
 The table (../shared/tables/benchpress) is read in place. Fits are kept in the folder runs under a
 label, which is the commit that made them: to compare with an earlier one run this file with that
-commit's checkout as PYTHONPATH. What is judged is what `Fit.convergence` judges: of free skills
-linear predictors in place of loadings and skills, which rotate. Rows of earlier commits stay in
-mixing.csv.
+commit's checkout as PYTHONPATH. What is judged is what `Fit.convergence` judges, of free skills
+linear predictors in place of loadings and skills, and intercepts, which it judged in earlier
+versions. Rows of earlier commits stay in mixing.csv.
 
     python -m benchmarks.capabilities_selection.mixing --label now --seeds 1 2
     PYTHONPATH=../earlier python benchmarks/capabilities_selection/mixing.py --label earlier
@@ -20,13 +20,15 @@ from pathlib import Path
 import pandas as pd
 
 import latentscale as ls
+from latentscale.posterior.convergence import convergence
 
 HERE = Path(__file__).resolve().parent
 RUNS = HERE / "runs" / "mixing"
 SHARED = HERE.parents[1].parent / "shared" / "tables" / "benchpress"
 ROWS = HERE / "mixing.csv"
 """What earlier runs found, of commits whose fits are not kept."""
-KINDS = ("linear_predictor", "intercept", "model_group")
+INTERCEPT = "intercept"
+KINDS = ("linear_predictor", INTERCEPT, "model_group")
 """Variables that a user reads and that mixed slowest when the study began."""
 LIMIT = 1.05
 """R-hat that every judged quantity should keep to."""
@@ -49,26 +51,26 @@ def row(path: Path) -> dict[str, str]:
     """Return what a kept fit says of its mixing."""
     fit = ls.load(path)
     label, seed = path.stem.rsplit("-", 1)
-    convergence = fit.convergence()
-    table = convergence.table
+    judged = fit.convergence()
+    own = convergence(fit.posterior[[INTERCEPT]], None).table
+    table = pd.concat([judged.table[judged.table["variable"] != INTERCEPT], own])
     steps = float(fit.tree["sample_stats"].to_dataset()["n_steps"].sum())
     figures = {
         "commit": label,
         "seed": seed,
-        "divergences": str(convergence.divergences),
+        "divergences": str(judged.divergences),
         "max R-hat": f"{table['rhat'].max():.3f}",
         f"share over {LIMIT}": f"{(table['rhat'] > LIMIT).mean():.1%}",
         "least ESS": f"{table['ess_bulk'].min():.0f}",
-        "E-BFMI": f"{convergence.ebfmi:.2f}",
+        "E-BFMI": f"{judged.ebfmi:.2f}",
     }
     for kind in KINDS:
-        own = table[table["variable"] == kind]
-        figures[f"{kind}: R-hat, ESS"] = f"{own['rhat'].max():.3f}, {own['ess_bulk'].min():.0f}"
+        of = table[table["variable"] == kind]
+        figures[f"{kind}: R-hat, ESS"] = f"{of['rhat'].max():.3f}, {of['ess_bulk'].min():.0f}"
     return figures | {
+        "without intercepts: R-hat, ESS": f"{judged.max_rhat:.3f}, {judged.min_ess:.0f}",
         "gradients of kept draws": f"{steps:,.0f}",
-        "least ESS of intercepts / 1,000": (
-            f"{1000 * table.loc[table['variable'] == 'intercept', 'ess_bulk'].min() / steps:.3f}"
-        ),
+        "least ESS of intercepts / 1,000": f"{1000 * own['ess_bulk'].min() / steps:.3f}",
     }
 
 
@@ -85,9 +87,10 @@ def report() -> str:
         "# Mixing of `capabilities` with the shipped defaults",
         provenance(1),
         "The whole BenchPress matrix (84 models, 133 benchmarks), NUTS with 4 chains of 400 + "
-        "1,000 draws. R-hat and bulk ESS of every quantity that `Fit.convergence` judges, and of "
-        "the slowest kinds.",
-        markdown(rows),
+        "1,000 draws. R-hat and bulk ESS of every quantity that `Fit.convergence` judges and of "
+        "intercepts, of the slowest kinds, and of what is judged today, without intercepts (ESS: "
+        "the least of bulk and tail).",
+        markdown(rows.fillna("")),
         (HERE / "mixing_notes.md").read_text(encoding="utf-8").strip(),
     ]
     return "\n\n".join(parts) + "\n"

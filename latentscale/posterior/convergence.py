@@ -21,6 +21,9 @@ ESS_LIMIT = 400.0
 EBFMI_LIMIT = 0.3
 """Least E-BFMI, as Stan and PyMC warn (Betancourt 2016, arXiv:1604.00695)."""
 
+PREDICTOR = "linear_predictor"
+"""Name of the linear predictors among what is judged of free skills."""
+
 # Standard deviation below which a number is the same in all draws, such as a fixed loading.
 _CONSTANT = 1e-12
 FROZEN: float = 0.2
@@ -44,7 +47,8 @@ class Convergence:
     ebfmi
         Smallest energy Bayesian fraction of missing information over chains.
     left_out
-        Variables that are not judged, since free skills rotate; their linear predictors are.
+        Variables that are not judged, since scores leave free skills' rotation and level open;
+        linear predictors are judged in their place.
     frozen
         Numbers of chains that hardly moved: the standard deviation of half of their numbers is
         below a fifth of that in the chain that moves most. Their warm-up ended before they had
@@ -82,6 +86,19 @@ class Convergence:
     def min_ess(self) -> float:
         """Smallest bulk or tail effective sample size."""
         return float(self.table[["ess_bulk", "ess_tail"]].min().min())
+
+    @property
+    def slowest(self) -> str:
+        """Where the largest R-hat is, such as "precision, gsm8k", for a status that fails.
+
+        Of free skills the largest R-hat of linear predictors, on which forecasts rest, is added.
+        """
+        worst = self.table.loc[self.table["rhat"].idxmax()]
+        place = ", ".join(text for text in (worst["variable"], worst["where"]) if text)
+        rhats = self.table.loc[self.table["variable"] == PREDICTOR, "rhat"]
+        if rhats.empty or worst["variable"] == PREDICTOR:
+            return place
+        return f"{place}; of linear predictors at most {rhats.max():.3f}"
 
     def efficiency(self, draws: int) -> float:
         """Return the mean effective over the actual number of draws, at most 1; 1 if unknown."""

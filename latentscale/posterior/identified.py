@@ -1,7 +1,10 @@
 """What scores identify of a fit's draws, and the convergence of that.
 
 Free skills can be rotated without a change of any expected score: chains of one posterior then
-differ in loadings and skills for ever. Such chains are judged by linear predictors instead.
+differ in loadings and skills for ever. They can be shifted too, all models' by as much, where
+intercepts shift back: an intercept is the predictor of a model of skill 0, and only priors hold
+where 0 lies. Such chains are judged by linear predictors instead, of pairs of a model and a
+benchmark and on average over the models.
 """
 
 from __future__ import annotations
@@ -15,10 +18,11 @@ from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK, CHAIN, DRAW, MODEL, SKILL
 from latentscale.model.design import Design
 from latentscale.model.evaluate import FITTED_RESIDUALS, Evaluator
-from latentscale.posterior.convergence import Convergence, convergence
+from latentscale.model.terms.intercept import INTERCEPT
+from latentscale.posterior.convergence import PREDICTOR, Convergence, convergence
 
-PREDICTOR = "linear_predictor"
-"""Name of the linear predictors among what is judged."""
+MEAN_PREDICTOR = "mean_linear_predictor"
+"""Name of linear predictors' means over the fitted models, by benchmark, among what is judged."""
 
 _PLACE = "model_benchmark"
 _MOST_CELLS = 2000
@@ -43,8 +47,9 @@ def convergence_of(
     """Compute R-hat and ESS of what the scores identify (see `convergence`).
 
     Where skills are free to rotate, that is the linear predictor of some 2,000 pairs of a model
-    and a benchmark, measured or not, spread evenly over the table, and every parameter that has
-    no dim of skills. Else it is every parameter.
+    and a benchmark, measured or not, spread evenly over the table, each benchmark's mean predictor
+    over the models, and every parameter but intercepts that has no dim of skills. Else it is every
+    parameter.
 
     Parameters
     ----------
@@ -57,13 +62,15 @@ def convergence_of(
     """
     if aligned or not rotates(spec):
         return convergence(posterior, sample_stats)
-    turning = [str(name) for name, draws in posterior.items() if SKILL in draws.dims]
-    judged = posterior.drop_vars(turning).assign({PREDICTOR: predictors(spec, design, posterior)})
-    return replace(convergence(judged, sample_stats), left_out=tuple(turning))
+    moving = [
+        str(name) for name, draws in posterior.items() if SKILL in draws.dims or name == INTERCEPT
+    ]
+    judged = posterior.drop_vars(moving).merge(predictors(spec, design, posterior))
+    return replace(convergence(judged, sample_stats), left_out=tuple(moving))
 
 
-def predictors(spec: ModelSpec, design: Design, posterior: xr.Dataset) -> xr.DataArray:
-    """Return linear predictors of pairs of a fitted model and a benchmark, spread over the table.
+def predictors(spec: ModelSpec, design: Design, posterior: xr.Dataset) -> xr.Dataset:
+    """Return linear predictors of fitted models, of pairs with a benchmark and on average.
 
     Parameters
     ----------
@@ -72,7 +79,9 @@ def predictors(spec: ModelSpec, design: Design, posterior: xr.Dataset) -> xr.Dat
 
     Returns
     -------
-    Dims (chain, draw, model_benchmark); every pair where there are at most 2,000.
+    `PREDICTOR`, dims (chain, draw, model_benchmark), of pairs that are spread evenly over the
+    table, or of every pair where there are at most 2,000; `MEAN_PREDICTOR`, dims (chain, draw,
+    benchmark), the mean over all fitted models.
     """
     models, benchmarks = design.scores.models, design.scores.benchmarks
     total = len(models) * len(benchmarks)
@@ -83,7 +92,7 @@ def predictors(spec: ModelSpec, design: Design, posterior: xr.Dataset) -> xr.Dat
     evaluator = Evaluator.of(spec, design.transform, table)
     draws = posterior.sizes[CHAIN] * posterior.sizes[DRAW]
     size = max(1, _BLOCK // (draws * len(benchmarks)))
-    parts = []
+    parts, sums = [], []
     for first in range(0, len(models), size):
         rows = {MODEL: slice(first, first + size)}
         eta = evaluator.at(
@@ -91,6 +100,7 @@ def predictors(spec: ModelSpec, design: Design, posterior: xr.Dataset) -> xr.Dat
             table.isel(rows),
             residuals=FITTED_RESIDUALS,
         ).eta
+        sums.append(eta.sum(MODEL))
         here = (row >= first) & (row < first + size)
         if not here.any():
             continue
@@ -101,4 +111,6 @@ def predictors(spec: ModelSpec, design: Design, posterior: xr.Dataset) -> xr.Dat
         own = eta.isel(at).drop_vars([MODEL, BENCHMARK], errors="ignore")
         parts.append(own.transpose(CHAIN, DRAW, _PLACE))
     labels = [f"{models[i]}, {benchmarks[j]}" for i, j in zip(row, column, strict=True)]
-    return xr.concat(parts, dim=_PLACE).assign_coords({_PLACE: labels})
+    pairs = xr.concat(parts, dim=_PLACE).assign_coords({_PLACE: labels})
+    mean = sum(sums[1:], sums[0]) / len(models)
+    return xr.Dataset({PREDICTOR: pairs, MEAN_PREDICTOR: mean.transpose(CHAIN, DRAW, BENCHMARK)})

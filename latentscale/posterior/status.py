@@ -234,8 +234,8 @@ def problems(convergence: Convergence) -> tuple[str, ...]:
         )
     elif convergence.max_rhat > RHAT_LIMIT:
         lines.append(
-            f"R-hat is {convergence.max_rhat:.3f}, above {RHAT_LIMIT}: the chains disagree. "
-            "Use more tuning and more draws; if it stays, "
+            f"R-hat is {convergence.max_rhat:.3f} ({convergence.slowest}), above {RHAT_LIMIT}: the "
+            "chains disagree. Use more tuning and more draws; if it stays, "
             + (
                 "use fewer skills."  # free ones, of which what the scores identify was judged
                 if convergence.left_out

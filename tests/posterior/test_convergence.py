@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from latentscale.posterior.convergence import EBFMI_LIMIT, Convergence, convergence
+from latentscale.posterior.convergence import EBFMI_LIMIT, PREDICTOR, Convergence, convergence
 from latentscale.posterior.status import Status, problems, status_of_chains
 
 
@@ -51,7 +51,16 @@ def test_a_chain_that_stands_apart_is_found_and_named() -> None:
     worst = verdict.table.loc[verdict.table["rhat"].idxmax()]
     assert worst["where"] == "q" and worst["rhat"] > 1.1
     status = status_of_chains(verdict, interrupted=False)
-    assert status.converged is False and any("R-hat" in line for line in status.advice)
+    assert status.converged is False and f"({worst['variable']}, q)" in status.advice[0]
+
+
+def test_the_advice_says_how_far_linear_predictors_agree() -> None:
+    apart = normal(offset=2.0)
+    eta = normal().drop_vars(list(apart.data_vars)[1:])
+    name = next(iter(eta.data_vars))
+    verdict = convergence(apart.assign({PREDICTOR: eta[name]}), None)
+    agreed = verdict.table.loc[verdict.table["variable"] == PREDICTOR, "rhat"].max()
+    assert agreed < 1.01 and f"of linear predictors at most {agreed:.3f}" in verdict.slowest
 
 
 @pytest.mark.parametrize("odd", [np.nan, np.inf])

@@ -13,9 +13,9 @@ import latentscale as ls
 from latentscale.data.scores import Scores
 from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.dims import ALIGNMENT
-from latentscale.posterior.convergence import convergence
+from latentscale.posterior.convergence import PREDICTOR, convergence
 from latentscale.posterior.fit import Fit
-from latentscale.posterior.identified import PREDICTOR, predictors
+from latentscale.posterior.identified import MEAN_PREDICTOR, predictors
 
 DRAWS = 1500  # two chains of them have an effective sample size well above the limit of 400
 TURN = np.array([[0.0, -1.0], [1.0, 0.0]])
@@ -81,7 +81,33 @@ def test_chains_that_differ_by_a_rotation_of_free_skills_agree(settled: Fit) -> 
     diagnosis = ls.diagnose(fit)
     assert diagnosis.passed and diagnosis.max_rhat < 1.01 and diagnosis.min_ess > 400
     assert "loading" in diagnosis.left_out and "linear predictors" in diagnosis.headline
-    assert set(diagnosis.table()["variable"]) >= {PREDICTOR, "intercept", "precision"}
+    assert set(diagnosis.table()["variable"]) >= {PREDICTOR, MEAN_PREDICTOR, "precision"}
+
+
+def shifted(fit: Fit, names: tuple[str, ...], by: float = 1.0) -> Fit:
+    """Shift family skills, and so all models' skills, and intercepts back, of the second chain."""
+    second = (fit.posterior["chain"] == 1).astype(float)
+    back = by * fit.posterior["loading"].sum("skill")
+    moved = {
+        "family_skill": fit.posterior["family_skill"] + by * second,
+        "intercept": fit.posterior["intercept"] - second * back,
+    }
+    posterior = fit.posterior.assign({name: moved[name] for name in names})
+    groups = {name: fit.tree[name].to_dataset() for name in fit.tree.children}
+    return replace(fit, tree=xr.DataTree.from_dict({**groups, "posterior": posterior}))
+
+
+def test_chains_that_differ_by_the_level_of_free_skills_agree(settled: Fit) -> None:
+    fit = shifted(settled, ("family_skill", "intercept"))
+    assert convergence(fit.posterior[["intercept"]], None).max_rhat > 1.5
+    figures = fit.convergence()
+    assert figures.max_rhat < 1.01 and "intercept" in figures.left_out
+
+
+def test_chains_whose_intercepts_alone_differ_fail(settled: Fit) -> None:
+    figures = shifted(settled, ("intercept",)).convergence()
+    assert figures.max_rhat > 1.5
+    assert figures.slowest.split(", ")[0] in (PREDICTOR, MEAN_PREDICTOR)
 
 
 def test_chains_whose_expected_scores_differ_fail(settled: Fit) -> None:
@@ -106,7 +132,9 @@ def test_the_predictors_are_those_of_the_cells_that_they_name(
     ).eta.isel(draw=7)
     monkeypatch.setattr("latentscale.posterior.identified._MOST_CELLS", 17)
     monkeypatch.setattr("latentscale.posterior.identified._BLOCK", 1)  # a model a block
-    eta = predictors(settled.spec, settled.design, settled.posterior).isel(draw=7)
+    judged = predictors(settled.spec, settled.design, settled.posterior).isel(draw=7)
+    xr.testing.assert_allclose(judged[MEAN_PREDICTOR], whole.mean("model").transpose("chain", ...))
+    eta = judged[PREDICTOR]
     assert eta.sizes["model_benchmark"] == 17
     for place in eta["model_benchmark"].values:
         model, benchmark = str(place).split(", ")

@@ -51,8 +51,8 @@ class Diagnosis(FixedTable):
     advice
         What to do, one step an entry; empty where all is well.
     left_out
-        Variables that are not judged, since free skills rotate; linear predictors are judged in
-        their place.
+        Variables that are not judged, since scores leave free skills' rotation and level open;
+        linear predictors are judged in their place.
     approximation_k
         Pareto k of the importance weights of an approximation, which has no chains to judge;
         None for other draws.
@@ -139,7 +139,8 @@ def diagnose(fit: Fit) -> Diagnosis:
 
     R-hat must be at most 1.01 and bulk and tail ESS at least 400 for every parameter
     (Vehtari et al. 2021), with no divergence and E-BFMI of at least 0.3. Skills that are free to
-    rotate, and their loadings, are judged by the linear predictors that they give. An
+    rotate, their loadings, and intercepts, which a level of all skills shifts, are judged by the
+    linear predictors that they give. An
     approximation, such as ADVI's, is judged by its own status: whether its optimiser ended, and
     Pareto k of its importance weights. Draws around a maximum, such as MarginalML's, are
     independent: their status says whether the maximum was found. A method that keeps only some of
