@@ -4,10 +4,12 @@ Loadings times c and skills divided by c give the same scores. Only priors hold 
 skill: those of families' levels, slopes and scales on one side, of loadings on the other. So the
 unit is known to some ten percent, and each of its changes takes all loadings, families and models
 along: the direction in which chains are slowest. Here the root mean square u_k of the population
-of a skill's loadings, with mean m_k and spread s_k over benchmarks, stands for the unit. In place
-of s_k, of m_k, of an effect x_k on the skill and of a scale r_k of such effects a sampler moves
-u_k, m_k / s_k, u_k x_k and u_k r_k. Scores do not depend on u_k where the others are held: it
-moves by priors alone.
+of a skill's loadings, with mean m_k, spread s_k over benchmarks and spread g_k of groups of
+benchmarks, stands for the unit. With v_k^2 = m_k^2 + s_k^2, in place of s_k, of m_k, of g_k, of an
+effect x_k on the skill and of a scale r_k of such effects a sampler moves u_k, artanh(m_k / v_k),
+g_k / v_k, u_k x_k and u_k r_k. Scores do not depend on u_k where the others are held: it moves by
+priors alone. Where groups or the mean say all of a skill's loadings, s_k may be near 0. The ratio
+m_k / s_k would then have the tails of a Cauchy distribution; those of the artanh are exponential.
 The density is that of the same model: a change of variables with its Jacobian.
 
 Liu and Sabatti 2000, "Generalised Gibbs sampler and multigrid Monte Carlo for Bayesian
@@ -19,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
+import numpy as np
 import pymc as pm
 
 from latentscale.declare.prior import REAL
@@ -45,8 +48,11 @@ def unit_of_skills(spec: ModelSpec, model: pm.Model) -> Named | None:
     pooling = pooled_loadings(spec)
     if pooling is None:
         return None
-    mean, spread = (model[f"{pooling.name}_{what}"] for what in ("mean", "spread"))
-    unit: Named = maths_of(spread).sqrt(mean**2 + spread**2)
+    parts = [model[f"{pooling.name}_{what}"] for what in ("mean", "spread")]
+    if (of_groups := f"{pooling.name}_group_spread") in model.named_vars:
+        parts.append(model[of_groups])
+    squares: Any = sum(part**2 for part in parts)
+    unit: Named = maths_of(squares).sqrt(squares)
     return unit
 
 
@@ -65,32 +71,39 @@ def unit_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tuple[
         return ()
     names = {str(v.name) for v in model.free_RVs if _movable(model.rvs_to_transforms[v])}
     population = [f"{pooling.name}_{what}" for what in ("spread", "mean")]
+    population += [n for n in (f"{pooling.name}_group_spread",) if n in model.named_vars]
     if not names.issuperset(population):
         return ()
-    of_groups = f"{pooling.name}_group_spread"
     return (
         *_population(model, *population),
-        *(_times(model, of_groups, unit, 1.0) for _ in range(of_groups in names)),
         *(_times(model, name, unit, -1.0) for name in _of_skills(spec, design) if name in names),
     )
 
 
-def _population(model: pm.Model, spread: str, mean: str) -> tuple[Coordinate, Coordinate]:
-    """Return coordinates log u and t of a population's mean t s and spread s.
+def _population(
+    model: pm.Model, spread: str, mean: str, of_groups: str | None = None
+) -> tuple[Coordinate, ...]:
+    """Return coordinates log u, w and log h of a population's spread s, mean m and groups' spread.
 
-    s^2 = u^2 / (1 + t^2). The Jacobian of (log s, t s) with regard to (log u, t) is s.
+    v = u / sqrt(1 + h^2), s = v / cosh(w), m = v tanh(w) and g = v h; without groups v = u. The
+    Jacobian of (log s, m, log g) with regard to (log u, w, log h) is v.
     """
     import pytensor.tensor as pt
 
-    of_spread, of_mean = (model[name].type(name=f"{name}_in_units") for name in (spread, mean))
-    maths = maths_of(of_spread)
-    narrower: Any = 0.5 * maths.log(1 + of_mean**2)
-    own: Any = model[spread]
-    log_spread: Any = maths.log(own)
-    volume = pt.as_tensor(log_spread, allow_xtensor_conversion=True).sum()
+    unit, to_mean = (model[name].type(name=f"{name}_in_units") for name in (spread, mean))
+    maths = maths_of(unit)
+    nothing = cast("Named", pt.zeros(()))
+    log_v, wider = unit, []
+    if of_groups is not None:
+        ratio = model[of_groups].type(name=f"{of_groups}_in_units")
+        log_v = unit - 0.5 * maths.softplus(2.0 * ratio)
+        wider = [Coordinate(of_groups, ratio, log_v + ratio, nothing)]
+    log_cosh = maths.softplus(2.0 * to_mean) - to_mean - np.log(2.0)
+    volume = pt.as_tensor(log_v, allow_xtensor_conversion=True).sum()
     return (
-        Coordinate(spread, of_spread, of_spread - narrower, cast("Named", pt.zeros(()))),
-        Coordinate(mean, of_mean, of_mean * own, volume),
+        Coordinate(spread, unit, log_v - log_cosh, nothing),
+        Coordinate(mean, to_mean, maths.tanh(to_mean) * maths.exp(log_v), volume),
+        *wider,
     )
 
 

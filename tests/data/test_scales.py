@@ -56,6 +56,21 @@ def test_dollars_below_a_hundred_are_not_taken_for_percentages(table):
     assert "divide" not in message
 
 
+def test_minutes_on_both_sides_of_a_hundred_are_not_taken_for_percentages(table):
+    table["horizon"] = [0.6, 31.2, 119.7, 9.3, 203.0, 54.1]
+    message = refused(table)
+    assert 'benchmarks={"horizon": Benchmark(scale="positive")}' in message
+    assert "percentages" not in message
+    assert "correct it" not in message  # no cell is wrong
+
+
+def test_a_single_score_above_100_is_a_slip_among_percentages(table):
+    table["mmlu"] = [26, 45, 713, 60, 62, 30]
+    message = refused(table)
+    assert 'benchmarks={"mmlu": Benchmark(scale="percent")}' in message
+    assert "row 2" in message and "713" in message
+
+
 def test_percentages_are_offered_the_exact_call(table):
     table["mmlu"] *= 100
     assert 'benchmarks={"mmlu": Benchmark(scale="percent")}' in refused(table)

@@ -14,7 +14,7 @@ from latentscale.data.covariates import features_in_use
 from latentscale.data.features.base import FeatureKind
 from latentscale.data.known_features import features_of, is_stated, kinds_among
 from latentscale.declare.spec import ModelSpec
-from latentscale.dims import MODEL
+from latentscale.dims import LINEAGE, MODEL
 from latentscale.errors import DataWarning, listed
 
 _IN_EVERY_TABLE: Final = ("params_b", "tokens_t", "instruct")
@@ -24,7 +24,8 @@ _IN_EVERY_TABLE: Final = ("params_b", "tokens_t", "instruct")
 def unused_features(spec: ModelSpec, fitted: xr.Dataset, rows: xr.Dataset) -> tuple[str, ...]:
     """Return the features that rows state and no covariate of a spec needs.
 
-    A feature whose cells are all what models' names give is not stated.
+    A feature whose cells are all what models' names give is not stated. One that is the lineage,
+    as the provider is in tables of hubs, counts through the lineages of families.
 
     Parameters
     ----------
@@ -43,6 +44,17 @@ def unused_features(spec: ModelSpec, fitted: xr.Dataset, rows: xr.Dataset) -> tu
         and name not in _IN_EVERY_TABLE
         and is_stated(rows, kind)
         and _is_stated_by_rows(kind, rows)
+        and not (spec.family.lineage and _is_the_lineage(kind, fitted, rows))
+    )
+
+
+def _is_the_lineage(kind: FeatureKind, *tables: xr.Dataset) -> bool:
+    """Return whether a feature's cells are the lineages, in every row of some tables."""
+    return all(
+        kind.variable in table
+        and LINEAGE in table
+        and kind.cells(table[kind.variable].values).tolist() == table[LINEAGE].values.tolist()
+        for table in tables
     )
 
 

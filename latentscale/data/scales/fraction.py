@@ -16,6 +16,9 @@ _OTHER_UNIT: Final = re.compile(
     r"elo|rating|arena|minute|second|hour|dollar|usd|cost|price|revenue|profit|balance|latency"
 )
 """Words in a column's name that speak of another unit than percent."""
+_SLIPS: Final = 0.1
+"""Largest share of scores above 100 that are taken for slips among percentages, where there are
+several: a tenth of a column is seldom mistyped, but minutes and points lie on both sides of 100."""
 
 
 @SCALES.add
@@ -43,7 +46,7 @@ class FractionScale(Scale):
         problems = []
         if count > 1 and 2 * count >= known:
             typical = _middle(values[above])
-            percent = typical <= _PERCENT_TOP and not _OTHER_UNIT.search(name.casefold())
+            percent = _are_percentages(values, known) and not _OTHER_UNIT.search(name.casefold())
             text = f"{count} of {known} scores lie above 1 (such as {typical:g}): "
             problems.append(at_column(name, text + _conversion(name, percent)))
             above = values > (_PERCENT_TOP if percent else np.inf)
@@ -101,6 +104,12 @@ def _mixed(values: Floats) -> bool:
     inside = (values > 0) & (values < 1)
     above = (values > 1) & (values <= _PERCENT_TOP)
     return bool(inside.sum() > 1 and above.sum() > 1 and not (values > _PERCENT_TOP).any())
+
+
+def _are_percentages(values: Floats, known: int) -> bool:
+    """Return whether scores above 1 are percentages: nearly all are up to 100."""
+    over = int(np.count_nonzero(values > _PERCENT_TOP))
+    return over <= max(1, _SLIPS * known)
 
 
 def _middle(values: Floats) -> float:

@@ -59,6 +59,24 @@ def test_a_forecast_names_the_features_that_do_not_count(fit: Fit) -> None:
     assert next(w for w in caught if "does not use" in str(w.message)).filename == __file__
 
 
+def test_a_provider_that_is_the_lineage_counts_through_it(
+    scores: ls.Scores, prior_fit: Callable[..., Fit]
+) -> None:
+    table = scores.to_frame().assign(provider=["x", "x", "y", "y", "x", "x"])
+    table["lineage"] = table["provider"]
+    own = ls.Scores.from_frame(table.drop(columns="ctx"))
+    new = pd.DataFrame([NEW | {"provider": "y", "lineage": "y"}])
+    spec = ls.load_spec("latentscale").with_({"covariates": ["log_params"], "skills.count": 1})
+    with_lineages = prior_fit(spec.with_({"family.lineage": True}), own, draws=20)
+    assert not said_by(lambda: ls.predict(with_lineages, new))
+    # Another provider than the lineage says, and lineages that the spec does not use.
+    (said,) = said_by(lambda: ls.predict(with_lineages, new.assign(provider="x")))
+    assert 'does not use "provider", which' in said
+    without = prior_fit(spec.with_({"family.lineage": False}), own, draws=20)
+    (said,) = said_by(lambda: ls.predict(without, new))
+    assert 'does not use "provider", which' in said
+
+
 def test_compute_for_a_target_names_them_too(fit: Fit) -> None:
     given = pd.DataFrame([NEW | {"released": "2026-01-01"}])
     said = said_by(
