@@ -134,8 +134,8 @@ def backtest(
     few_shot
         How the scores that a fold gives of its test models condition their forecasts (see
         `latentscale.analysis.folds.with_given`). Each such model is forecast by itself. By default
-        models whose weights are degenerate are forecast by tempered ones, and a warning names them
-        (of folds that this call fits, and not of those that `folder` has).
+        degenerate weights are tempered, and a warning names the models (of folds that this call
+        fits, and not of those that `folder` has).
     workers
         Folds that run at once, each in its own process.
     folder

@@ -79,3 +79,34 @@ def test_scores_without_bounds_are_scored_where_they_are(score: float) -> None:
     bounded = xr.DataArray([False], {"benchmark": ["b"]}, ("benchmark",))
     row = score_forecast(forecast, truth, items, bounded=bounded).iloc[0]
     assert row["log_score"] == pytest.approx(stats.norm(middle, 1).logpdf(score))
+
+
+@pytest.mark.parametrize(
+    ("few_shot", "warned"),
+    [
+        ({}, "raised to the power 0"),
+        ({"few_shot": ls.FewShot(degenerate="warn")}, "not to be trusted"),
+    ],
+)
+def test_models_of_degenerate_weights_are_forecast_and_named(
+    by_prior_draws: list[ls.Scores],
+    small_scores: ls.Scores,
+    quick_spec: ls.ModelSpec,
+    few_shot: dict[str, ls.FewShot],
+    warned: str,
+) -> None:
+    """Scores that none of twenty prior draws expects: at the two ends of one model's range."""
+    model = small_scores.models[0]
+    data = small_scores.dataset.copy(deep=True)
+    for benchmark, score in {"alpha": 0.9999, "beta": 0.0001, "delta": 0.5}.items():
+        data["score"].loc[{"model": model, "benchmark": benchmark}] = score
+    cells = ((model, "alpha"), (model, "beta"))
+    fold = ls.folds.Fold("odd", small_scores.models[4:], (model,), given=cells)
+    said = f'1 model has a warning: "{model}".*{warned}'
+    with pytest.warns(ls.FitWarning, match=said) as caught:
+        table = ls.backtest(quick_spec, ls.Scores(data), [fold], progress=False, **few_shot)
+    assert [one.filename for one in caught if "has a warning" in str(one.message)] == [__file__]
+    assert set(table["model"]) == {model} and np.isfinite(table["crps"]).all()
+    refused = f'Every fold failed.*Model "{model}": The 2 scores given'
+    with pytest.raises(ls.FitError, match=refused):
+        ls.backtest(quick_spec, ls.Scores(data), [fold], few_shot=ls.FewShot(), progress=False)
