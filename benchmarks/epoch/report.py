@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 import latentscale as ls
+from benchmarks.common.asked import as_asked
 from benchmarks.common.clusters import shown
 from benchmarks.common.markdown import markdown
 from benchmarks.common.provenance import provenance
@@ -69,6 +70,7 @@ def write_report(folder: Path, hub: Path, seed: int) -> None:
         "provider, or by model where three of its scores are given; `mean` is the benchmark's "
         "mean.",
         markdown(pd.DataFrame([row for pair in baselines for row in pair])),
+        *_asked(runs),
         "## Models with and without reasoning",
         "The flag is read from names and settings. Before July 2024 no reasoning model was fitted.",
         markdown(pd.DataFrame(kinds).sort_values(["cut", "given", "spec", "reasoning"])),
@@ -77,6 +79,33 @@ def write_report(folder: Path, hub: Path, seed: int) -> None:
         *_frontiers(runs, hub, seed),
     ]
     (folder / "EPOCH.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def _asked(runs: Path) -> list[str]:
+    """Return coverage of the shipped spec by the intervals that earlier cuts say to ask for."""
+    rows = []
+    for given in sorted({given for _, given in PROTOTYPE}):
+        paths = sorted((runs / SHIPPED).glob(f"*-{given}.csv"))
+        tables = [_bounded_cells(path) for path in paths]
+        for place in range(1, len(paths)):
+            cut = paths[place].stem.rsplit("-", 1)[0]
+            asked = as_asked(tables[place], pd.concat(tables[:place]))
+            rows.append({"cut": cut, "given": given} | asked)
+    if not rows:
+        return []
+    text = (
+        f"Forecasts by `{SHIPPED}` by the intervals that forecasts after the earlier cuts say to "
+        "ask for (`ls.studies.nominal_for`; the factor is the root mean square of their normal "
+        "scores, 1 where forecasts are calibrated). These rows were thought of after coverage at "
+        "all cuts had been seen:"
+    )
+    return [text, markdown(pd.DataFrame(rows))]
+
+
+def _bounded_cells(path: Path) -> pd.DataFrame:
+    """Return kept forecasts of the cells that are judged: scores that are fractions."""
+    simple = pd.read_csv(path.parents[1] / f"baselines-{path.stem}.csv")
+    return pd.read_csv(path).merge(simple[["model", "benchmark"]].drop_duplicates())
 
 
 def _others(rows: list[dict[str, object]]) -> str:

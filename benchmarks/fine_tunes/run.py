@@ -23,11 +23,12 @@ import numpy as np
 import pandas as pd
 
 import latentscale as ls
+from benchmarks.common.asked import WANTED
 from benchmarks.common.clusters import shown
 from benchmarks.common.markdown import markdown
 from benchmarks.common.provenance import provenance
 from benchmarks.elsewhere.baselines import baseline_table
-from benchmarks.leaderboard.report import WANTED, row
+from benchmarks.leaderboard.report import row
 from benchmarks.leaderboard.specs import CHOSEN, VARIANTS, spec_of, table_of
 from benchmarks.leaderboard.split import SHARED
 from latentscale.analysis.backtest import forecast_fold, training_scores

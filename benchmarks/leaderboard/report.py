@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-import latentscale as ls
+from benchmarks.common.asked import as_asked
 from benchmarks.common.clusters import shown
 from benchmarks.common.markdown import markdown
 from benchmarks.common.provenance import provenance
@@ -22,8 +22,6 @@ UNDER = ("ifeval", "math_lvl5")
 """Benchmarks whose intervals under-cover."""
 NEAR_ZERO = 0.002
 """Scores are clamped to this before their logits are taken: less than one item of the smallest."""
-WANTED = (0.9, 0.5)
-"""Coverage for which intervals are asked."""
 
 
 def parts_of(table: pd.DataFrame, cut: str) -> dict[str, pd.DataFrame]:
@@ -175,15 +173,7 @@ def widened(runs: Path) -> list[dict[str, str]]:
             if not all(name in late[known] for known in before):
                 continue
             earlier = pd.concat([late[known][name] for known in before])
-            asked = ls.studies.nominal_for(earlier, WANTED, seed=1)
-            central = (2 * (cells["pit"] - 0.5)).abs()
-            about = {"cut": cut, "spec": name, "factor": f"{asked['factor'].iloc[0]:.2f}"}
-            for prob, nominal in zip(WANTED, asked["nominal"], strict=True):
-                about[f"cover {prob:.0%}"] = shown((central <= prob) * 1.0, cells["family"], 3)
-                about[f"asked for {prob:.0%}"] = f"{nominal:.3f}"
-                covered = shown((central <= nominal) * 1.0, cells["family"], 3)
-                about[f"cover {prob:.0%} as asked"] = covered
-            rows.append(about)
+            rows.append({"cut": cut, "spec": name, **as_asked(cells, earlier)})
     return rows
 
 

@@ -1,0 +1,35 @@
+"""Coverage of forecasts by the intervals that earlier forecasts say to ask for."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+import latentscale as ls
+from benchmarks.common.clusters import shown
+
+WANTED = (0.9, 0.5)
+"""Wanted shares of scores inside intervals."""
+
+
+def as_asked(cells: pd.DataFrame, earlier: pd.DataFrame) -> dict[str, str]:
+    """Return coverage as it is and by `latentscale.studies.nominal_for` of earlier forecasts.
+
+    Parameters
+    ----------
+    cells, earlier
+        Tables of forecasts with the columns family and pit.
+
+    Returns
+    -------
+    dict
+        The factor, and by wanted coverage what forecasts cover, what to ask for, and what they
+        cover then; standard errors are between families.
+    """
+    asked = ls.studies.nominal_for(earlier, WANTED, seed=1)
+    central = (2 * (cells["pit"] - 0.5)).abs()
+    row = {"factor": f"{asked['factor'].iloc[0]:.2f}"}
+    for prob, nominal in zip(WANTED, asked["nominal"], strict=True):
+        row[f"cover {prob:.0%}"] = shown((central <= prob) * 1.0, cells["family"], 3)
+        row[f"asked for {prob:.0%}"] = f"{nominal:.3f}"
+        row[f"cover {prob:.0%} as asked"] = shown((central <= nominal) * 1.0, cells["family"], 3)
+    return row
