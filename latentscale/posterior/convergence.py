@@ -30,6 +30,13 @@ FROZEN: float = 0.2
 """Spread of a chain's draws, over that of the chain that moves most, below which it has not moved:
 short chains of one posterior differed by a factor of at most 1.6, one that was stuck by 10."""
 
+_REJECTED = 0.05
+"""Acceptance below which nearly every place of a trajectory is rejected: a sampler that is tuned to
+accept 0.8 has it at one transition in twenty, or fewer."""
+_STUCK: int = 10
+"""Such transitions in a row from which a chain is stuck: by chance far rarer than one in a million
+draws, and a hundredth of a chain of the default length."""
+
 # Fewest draws from which ArviZ computes R-hat and effective sample sizes.
 _FEWEST = 4
 
@@ -55,6 +62,10 @@ class Convergence:
         found how far to step.
     not_finite
         Variables with draws that are NaN or infinite, of which no figure can be computed.
+    stuck
+        Chains that stayed where they were for ten transitions or more, nearly all of whose steps
+        were rejected, each with the largest number of such transitions in a row. The posterior is
+        narrower there than the steps are long.
     """
 
     table: pd.DataFrame
@@ -63,6 +74,7 @@ class Convergence:
     left_out: tuple[str, ...] = ()
     frozen: tuple[int, ...] = ()
     not_finite: tuple[str, ...] = ()
+    stuck: tuple[tuple[int, int], ...] = ()
 
     def __repr__(self) -> str:
         lines = [f"Convergence of {counted(len(self.table), 'number')}"]
@@ -74,6 +86,7 @@ class Convergence:
             f"  least E-BFMI {known_number(self.ebfmi, '.3f')}",
         ]
         lines += [f"  chain {chain} hardly moved" for chain in self.frozen]
+        lines += [f"  chain {chain} was stuck for {count} draws" for chain, count in self.stuck]
         lines += [f"  {name} has draws that are not finite" for name in self.not_finite]
         return fitted_text([*lines, "See .table, .left_out"])
 
@@ -117,7 +130,7 @@ def convergence(posterior: xr.Dataset, sample_stats: xr.Dataset | None) -> Conve
     posterior
         Draws, dims (chain, draw, ...).
     sample_stats
-        Sampler statistics with ``diverging`` and ``energy``, or None.
+        Sampler statistics with ``diverging``, ``energy`` and ``acceptance_rate``, or None.
 
     Returns
     -------
@@ -140,7 +153,26 @@ def convergence(posterior: xr.Dataset, sample_stats: xr.Dataset | None) -> Conve
     if sample_stats is not None and "energy" in sample_stats:
         ebfmi = _ebfmi(sample_stats["energy"])
     odd = [str(name) for name, v in posterior.items() if not np.isfinite(v.values).all()]
-    return Convergence(table, divergences, ebfmi, frozen=_frozen(posterior), not_finite=tuple(odd))
+    return Convergence(
+        table,
+        divergences,
+        ebfmi,
+        frozen=_frozen(posterior),
+        not_finite=tuple(odd),
+        stuck=_stuck(posterior[CHAIN].values, sample_stats),
+    )
+
+
+def _stuck(chains: np.ndarray, sample_stats: xr.Dataset | None) -> tuple[tuple[int, int], ...]:
+    """Return the chains that were stuck, each with its longest run of rejected transitions."""
+    if sample_stats is None or "acceptance_rate" not in sample_stats:
+        return ()
+    rates = sample_stats["acceptance_rate"].transpose(CHAIN, DRAW)
+    runs = []
+    for chain, rejected in zip(chains, rates.values < _REJECTED, strict=True):
+        moved = np.flatnonzero(~np.concatenate([[False], rejected, [False]]))
+        runs.append((int(chain), int(np.diff(moved).max()) - 1))
+    return tuple((chain, count) for chain, count in runs if count >= _STUCK)
 
 
 def _frozen(posterior: xr.Dataset) -> tuple[int, ...]:

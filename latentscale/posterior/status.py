@@ -259,6 +259,13 @@ def problems(convergence: Convergence) -> tuple[str, ...]:
             f"{convergence.divergences} divergent transitions: part of the posterior may be "
             "missed. Raise target_accept towards 0.99."
         )
+    if convergence.stuck:
+        chain, count = max(convergence.stuck, key=lambda each: each[1])
+        lines.append(
+            f"Chain {chain} was stuck: nearly all steps of {count} transitions in a row were "
+            "rejected, where the posterior is narrower than they are long, so it has too many "
+            "draws there, or too few. Raise target_accept towards 0.99."
+        )
     if convergence.ebfmi < EBFMI_LIMIT:
         lines.append(
             f"E-BFMI is {convergence.ebfmi:.3f}, below {EBFMI_LIMIT}: the sampler explores energy "

@@ -111,6 +111,26 @@ def test_divergences_and_low_energy_are_found() -> None:
     assert verdict.ebfmi < 0.05 and any("E-BFMI" in line for line in problems(verdict))
 
 
+def test_a_chain_that_was_stuck_is_named_though_nothing_diverged() -> None:
+    draws = normal().assign_coords(chain=[0, 1, 2, 5])
+    usual = np.random.default_rng(3).beta(4, 1, size=(4, 1000))  # 0.8 on average
+    found = statistics(draws).assign(acceptance_rate=(("chain", "draw"), usual))
+    assert convergence(draws, found).stuck == ()
+    # Nine in a row, a draw that moved, and nine more; then twelve at the end.
+    usual[1, 100:109] = usual[1, 110:119] = 0.01
+    assert convergence(draws, found).stuck == ()
+    usual[3, 988:] = 0.01
+    verdict = convergence(draws, found)
+    assert verdict.stuck == ((5, 12),)
+    assert "chain 5 was stuck for 12 draws" in repr(verdict)
+    (advice,) = problems(verdict)
+    assert advice.startswith("Chain 5 was stuck") and "12 transitions" in advice
+    assert "target_accept" in advice
+    assert status_of_chains(verdict, interrupted=False).converged is False
+    usual[3] = 0.01  # from the first to the last
+    assert convergence(draws, found).stuck == ((5, 1000),)
+
+
 def test_an_energy_just_below_the_limit_is_not_printed_as_the_limit() -> None:
     table = pd.DataFrame({"rhat": [1.0], "ess_bulk": 900.0, "ess_tail": 900.0})
     verdict = Convergence(table, 0, EBFMI_LIMIT - 0.002)

@@ -138,13 +138,13 @@ def diagnose(fit: Fit) -> Diagnosis:
     """Check R-hat, effective sample size, divergences, energy and Pareto k.
 
     R-hat must be at most 1.01 and bulk and tail ESS at least 400 for every parameter
-    (Vehtari et al. 2021), with no divergence and E-BFMI of at least 0.3. Skills that are free to
-    rotate, their loadings, and intercepts, which a level of all skills shifts, are judged by the
-    linear predictors that they give. An
-    approximation, such as ADVI's, is judged by its own status: whether its optimiser ended, and
-    Pareto k of its importance weights. Draws around a maximum, such as MarginalML's, are
-    independent: their status says whether the maximum was found. A method that keeps only some of
-    its draws, as `Subsampled` does, has its chains judged whole, by the status.
+    (Vehtari et al. 2021), with no divergence, no chain that was stuck and E-BFMI of at least 0.3.
+    Skills that are free to rotate, their loadings, and intercepts, which a level of all skills
+    shifts, are judged by the linear predictors that they give. An approximation, such as ADVI's, is
+    judged by its own status: whether its optimiser ended, and Pareto k of its importance weights.
+    Draws around a maximum, such as MarginalML's, are independent: their status says whether the
+    maximum was found. A method that keeps only some of its draws, as `Subsampled` does, has its
+    chains judged whole, by the status.
 
     Parameters
     ----------
