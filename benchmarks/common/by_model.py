@@ -1,4 +1,4 @@
-"""Forecasts of a fold model by model, each kept in a file: a stopped study goes on from there."""
+"""Forecasts of a fold model by model, each kept in a file, or family by family."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import xarray as xr
 
 import latentscale as ls
-from latentscale.analysis.backtest import forecast_fold
+from latentscale.analysis.backtest import forecast_fold, score_forecast
+from latentscale.analysis.forecasts.fitted_scores import SharedFittedScores
+from latentscale.analysis.forecasts.predict import forecast_rows
+from latentscale.data.scaling import is_bounded
 from latentscale.data.scores import Scores
+from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL
 from latentscale.errors import DataError
 from latentscale.files import replacing
 
@@ -54,3 +59,34 @@ def forecast_by_model(
                 table.to_csv(fresh, index=False)
         tables.append(pd.read_csv(file))
     return pd.concat(tables, ignore_index=True)
+
+
+def forecast_by_family(fit: ls.Fit, scores: Scores, fold: ls.folds.Fold, seed: int) -> pd.DataFrame:
+    """Return forecasts of a fold's models with given scores, a family's models together.
+
+    Each family is forecast conditional on all scores that the fold gives of its models, by
+    tempered weights of posterior draws where they are degenerate.
+
+    Parameters
+    ----------
+    fit, scores, fold, seed
+        As for `forecast_fold`, whose columns the table has, and `power` of the weights.
+    """
+    data = scores.dataset
+    models = list(dict.fromkeys(model for model, _ in fold.given))
+    known = xr.zeros_like(data["score"], dtype=bool)
+    for model, benchmark in fold.given:
+        known.loc[{MODEL: model, BENCHMARK: benchmark}] = True
+    rows = data.assign(score=data["score"].where(known))
+    rows = rows.sel({BENCHMARK: list(fit.scores.benchmarks)})
+    family = data["family"].sel({MODEL: models}).to_series()
+    few, fitted, tables = ls.FewShot(degenerate="temper"), SharedFittedScores(fit), []
+    for name, names in family.groupby(family, sort=False).groups.items():
+        own = rows.sel({MODEL: list(names)})
+        forecast = forecast_rows(fit, own, seed=seed, few_shot=few, fitted=fitted)
+        hidden = data["score"].where(~known).sel({MODEL: list(names)})
+        table = score_forecast(forecast, hidden, scores.item_counts, DEFAULT_PROB, is_bounded(data))
+        how = forecast.conditioning
+        power = 1.0 if how is None else how.power
+        tables.append(table.assign(fold=fold.name, family=name, prob=DEFAULT_PROB, power=power))
+    return pd.concat(tables, ignore_index=True).assign(max_rhat=fit.convergence().max_rhat)

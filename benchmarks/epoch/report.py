@@ -18,6 +18,9 @@ SHIPPED = "capabilities"
 GIVEN_FITTED = "given scores fitted"
 """The shipped spec, fitted to the given scores of all later models as well."""
 
+BY_FAMILY = "given by family"
+"""Forecasts by the shipped spec's fits, conditional on the given scores of a family's models."""
+
 PROTOTYPE = {
     ("2025-01-01", 0): (11.5, 14.6),
     ("2025-07-01", 0): (10.2, 12.6),
@@ -55,8 +58,10 @@ def write_report(folder: Path, hub: Path, seed: int) -> None:
         "Models released before a cut are fitted (dated; benchmarks of at least 8 scores), and "
         "every later score on those benchmarks is forecast by its median: with nothing given of a "
         "model, and conditional on three of its scores, model by model. In rows of "
-        f"`{GIVEN_FITTED}` the three scores of every later model are fitted with those before the "
-        "cut, so that one new model's scores also bear on the others' (`--fitted`). Points are "
+        f"`{BY_FAMILY}` three scores of every later model of a family are given together, and "
+        'degenerate weights are tempered (`--by-family`, `FewShot(degenerate="temper")`). In rows '
+        f"of `{GIVEN_FITTED}` the three scores of every later model are fitted with those before "
+        "the cut, so that one new model's scores also bear on the others' (`--fitted`). Points are "
         "percentage points; Elo and minutes are left out of them. Standard errors are between "
         "families. `less trend` is the mean absolute error less that of the baseline on the same "
         f"cells. Fits: the spec `{SHIPPED}`{_others(rows)}; NUTS, 4 chains of 400 + 400 draws with "
@@ -111,7 +116,7 @@ def _bounded_cells(path: Path) -> pd.DataFrame:
 def _others(rows: list[dict[str, object]]) -> str:
     """Return the variants that were run beside the shipped spec, as the report says them."""
     specs = dict.fromkeys(str(row["spec"]) for row in rows)
-    others = [name for name in specs if name not in (SHIPPED, GIVEN_FITTED)]
+    others = [name for name in specs if name not in (SHIPPED, BY_FAMILY, GIVEN_FITTED)]
     return f", and variants of it: {', '.join(others)}" if others else ""
 
 

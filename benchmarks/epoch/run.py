@@ -1,12 +1,13 @@
 """Forecasts in time on Epoch's benchmarking hub: models released after a cut; EPOCH.md.
 
 What was released before a cut is fitted, and every later score on a benchmark of at least 8 fitted
-scores is forecast: with nothing given of a model, with three of its scores, and with three scores
-of every later model fitted as well. The hub is read in place (../shared/tables/epoch: CC BY 4.0,
-Epoch AI). Fits and forecasts are kept in the folder runs, so a run that was stopped goes on;
-EPOCH.md is written of all that is there.
+scores is forecast: with nothing given of a model, with three of its scores, with three of every
+later model of its family, and with three scores of every later model fitted as well. The hub is
+read in place (../shared/tables/epoch: CC BY 4.0, Epoch AI). Fits and forecasts are kept in the
+folder runs, so a run that was stopped goes on; EPOCH.md is written of all that is there.
 
     python -m benchmarks.epoch.run capabilities 2025-01-01 --given  # one fit
+    python -m benchmarks.epoch.run capabilities 2025-01-01 --by-family  # forecasts by family
     python -m benchmarks.epoch.run capabilities 2025-01-01 --fitted # one with the given scores
     python -m benchmarks.epoch.run --report                         # EPOCH.md
 """
@@ -22,10 +23,10 @@ from typing import Any
 import pandas as pd
 
 import latentscale as ls
-from benchmarks.common.by_model import forecast_by_model
+from benchmarks.common.by_model import forecast_by_family, forecast_by_model
 from benchmarks.common.dated import before_and_after
 from benchmarks.epoch.baselines import baseline_table
-from benchmarks.epoch.report import GIVEN_FITTED, SHIPPED, write_report
+from benchmarks.epoch.report import BY_FAMILY, GIVEN_FITTED, SHIPPED, write_report
 from latentscale.analysis.backtest import forecast_fold, training_scores
 from latentscale.data.scores import Scores
 from latentscale.declare import ModelSpec
@@ -83,6 +84,9 @@ def main() -> None:
     parser.add_argument(
         "--fitted", action="store_true", help="fit three scores of every later model as well"
     )
+    parser.add_argument(
+        "--by-family", action="store_true", help="forecast a family's models with three of each"
+    )
     options = parser.parse_args()
     if not SHARED.is_dir():
         raise SystemExit(f"{SHARED} is not there: the study reads the public hub in place.")
@@ -96,10 +100,16 @@ def main() -> None:
     runs = HERE / "runs" / options.variant
     runs.mkdir(parents=True, exist_ok=True)
     folds = {0: fold}
-    if options.given:
+    if options.given or options.by_family:
         folds[GIVEN] = ls.folds.with_given([fold], scores, GIVEN, seed=options.seed)[0]
     spec = ls.load_spec(SHIPPED).with_({"name": options.variant, **VARIANTS[options.variant]})
     fit = _fit(spec, scores, fold, runs / f"{options.cut}.nc", options)
+    if options.by_family:
+        table = forecast_by_family(fit, scores, folds[GIVEN], options.seed)
+        (HERE / "runs" / BY_FAMILY).mkdir(exist_ok=True)
+        table.to_csv(HERE / "runs" / BY_FAMILY / f"{options.cut}-{GIVEN}.csv", index=False)
+        print(BY_FAMILY, options.cut, GIVEN, _line(table, scores), flush=True)
+        return
     for count, one in folds.items():
         path = runs / f"{options.cut}-{count}.csv"
         baselines = HERE / "runs" / f"baselines-{options.cut}-{count}.csv"

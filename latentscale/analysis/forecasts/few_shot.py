@@ -79,7 +79,13 @@ class FewShot:
 
     @property
     def tempers(self) -> bool:
-        """Whether degenerate weights are tempered, and no refit takes their place."""
+        """Whether degenerate weights are tempered, and no refit takes their place.
+
+        Examples
+        --------
+        >>> ls.FewShot(degenerate="temper").tempers
+        True
+        """
         return self.degenerate == "temper" and self.refit is None
 
     def __post_init__(self) -> None:
