@@ -99,12 +99,13 @@ def _asked(runs: Path) -> list[str]:
     if not rows:
         return []
     text = (
-        f"Forecasts by `{SHIPPED}` by the intervals that forecasts after the earlier cuts say to "
-        "ask for (`ls.studies.nominal_for`; the factor is the root mean square of their normal "
-        "scores, 1 where forecasts are calibrated). These rows were thought of after coverage at "
-        "all cuts had been seen:"
+        f"Forecasts by `{SHIPPED}`, with nothing or three scores of one model given, by the "
+        "intervals that forecasts after the earlier cuts say to ask for "
+        "(`ls.studies.nominal_for`; the factor is the root mean square of their normal scores, 1 "
+        "where forecasts are calibrated). These rows were thought of after coverage at all cuts "
+        "had been seen."
     )
-    return [text, markdown(pd.DataFrame(rows))]
+    return ["## Intervals that earlier cuts ask for", text, markdown(pd.DataFrame(rows))]
 
 
 def _bounded_cells(path: Path) -> pd.DataFrame:

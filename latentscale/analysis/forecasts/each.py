@@ -286,7 +286,8 @@ def predict_each(
     by
         Which rows share their scores. ``"release"``: the settings of one model (``"o3_low"`` and
         ``"o3_high"``), and every other row by itself. ``"model"``: every row by itself.
-        ``"family"``: the rows of one family.
+        ``"family"``: the rows of one family, whose scores then bear on one another's forecasts;
+        weights are degenerate more often (``FewShot(degenerate="temper")``).
     seed
         Seed of the random numbers, the same for each group.
     few_shot
