@@ -174,9 +174,10 @@ class Forecasts(Result):
         -------
         pandas.DataFrame
             Columns model, n_scores (new scores of its group), method, ess (effective number of
-            posterior draws behind its forecast), pareto_k (of their weights), and left_out: why it
-            is not forecast, empty for those that are. Models with no new score in their group have
-            n_scores 0, and nothing where nothing applies.
+            posterior draws behind its forecast), pareto_k (of their weights), power (below 1 where
+            weights were tempered), and left_out: why it is not forecast, empty for those that are.
+            Models with no new score in their group have n_scores 0, and nothing where nothing
+            applies.
 
         Examples
         --------
@@ -193,6 +194,7 @@ class Forecasts(Result):
                 "method": "" if given is None else given.method,
                 "ess": np.nan if given is None else given.ess,
                 "pareto_k": np.nan if given is None else given.pareto_k,
+                "power": np.nan if given is None else given.power,
                 "left_out": "",
             }
             rows += [{"model": str(name), **about} for name in part.draws[MODEL].values]

@@ -84,6 +84,7 @@ def test_conditioning_and_trust_are_those_of_the_groups(held_fit: Fit) -> None:
     report = forecasts.of("b9").conditioning
     assert report is not None and given.loc["b9", "ess"] == report.ess
     assert given.loc["d9", "method"] == "" and np.isnan(given.loc["d9", "ess"])
+    assert given.loc["b9", "power"] == report.power and np.isnan(given.loc["d9", "power"])
     trust = forecasts.trust(10)
     assert trust["trust"].is_monotonic_decreasing and len(trust) == len(forecasts.table())
     own = forecasts.of("b9").trust(10).set_index(["model", "benchmark"])["trust"]
