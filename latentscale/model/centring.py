@@ -33,7 +33,7 @@ from latentscale.model.design import Design
 from latentscale.model.equations import latent_skill, linear_predictor
 from latentscale.model.normal_effects import NormalEffect
 from latentscale.model.parts import parts_of
-from latentscale.model.pooling import GROUP, Pooling, benchmark_groups, membership
+from latentscale.model.pooling import Pooling
 from latentscale.model.release_share import log_volume, mean_of_releases, scaled, variances
 from latentscale.model.skill_units import pooled_loadings, unit_coordinates, unit_of_skills
 from latentscale.model.terms.base import terms_of
@@ -56,7 +56,7 @@ _CONTRIBUTION_SD = 0.5
 type _Change = Callable[[Any], tuple[Any, Any]]
 """What a coordinate has of effects' middle, and the factor that undoes it, by their spread."""
 
-CENTRING = {"centring": "7"}
+CENTRING = {"centring": "8"}
 """What a folder of draws records beside libraries' versions; the number changes with what is moved,
 so that chains are never resumed in other coordinates than they began in."""
 
@@ -85,13 +85,14 @@ def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tup
     if f"{EFFECT}_raw" in {str(variable.name) for variable in model.free_RVs}:
         coordinates.append(_levels(known[f"{EFFECT}_raw"], design))
     for pooling in poolings:
-        if unit is not None and pooling == of_skills:
-            coordinates += _hierarchy(pooling, known, design, _of_loadings(design), unit=unit)
-        elif pooling == PRECISION_POOLING:
-            held, start = _of_log_precisions(design), _from_prior(pooling, spec)
-            coordinates += _hierarchy(pooling, known, design, held, added=start)
-        elif pooling.name != INTERCEPT:
-            coordinates.append(_pooled(pooling, known, design, by_benchmark, spec))
+        if pooling.name != INTERCEPT:
+            if unit is not None and pooling == of_skills:
+                pooled = _loadings(pooling, known, design, unit)
+            elif pooling == PRECISION_POOLING:
+                pooled = _precisions(pooling, known, design, spec)
+            else:
+                pooled = _pooled(pooling, known, design, by_benchmark, spec)
+            coordinates.append(pooled)
     if any(isinstance(term, Residual) for term in terms_of(spec)):
         curve = latent_skill(spec, known, rows, lambda term: not isinstance(term, Residual))
         coordinates.append(_residuals(known, design, curve, unit))
@@ -100,11 +101,11 @@ def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tup
         coordinates += [_added(effect, known) for effect in effects if effect.scores is not None]
     skill = latent_skill(spec, known, rows)
     # Last: intercepts move with loadings and skills, which are moved themselves.
-    at_mean = 0.0 if skill is None else _at_mean_skill(skill, known, design)
-    for pooling in poolings:
-        if pooling.name == INTERCEPT:
-            held = as_data(_scores_by_benchmark(design) / _NOISE_VARIANCE, (BENCHMARK,))
-            coordinates += _hierarchy(pooling, known, design, held, added=at_mean)
+    coordinates += [
+        _intercepts(pooling, known, design, skill)
+        for pooling in poolings
+        if pooling.name == INTERCEPT
+    ]
     return tuple(coordinates)
 
 
@@ -202,15 +203,19 @@ def _pooled(
     spec: ModelSpec,
 ) -> Coordinate:
     """Return the coordinate of a pooled parameter."""
-    middle = pooling.middle(known, design) + _from_prior(pooling, spec)
+    middle = _around_prior(pooling, known, design, spec)
     return _moved(known[f"{pooling.name}_raw"], middle, known[f"{pooling.name}_spread"], share)
 
 
-def _from_prior(pooling: Pooling, spec: ModelSpec) -> float:
-    """Return what takes a mean to 0, where chains begin, from a prior's that may be far from it."""
-    if pooling.support != POSITIVE:
-        return 0.0
-    return -float(spec.prior(f"{pooling.name}_mean").numbers["mu"])
+def _precisions(
+    pooling: Pooling, known: dict[str, Any], design: Design, spec: ModelSpec
+) -> Coordinate:
+    """Return the coordinate of pooled log precisions."""
+    held = as_data(_OF_LOG_PRECISION * _scores_by_benchmark(design), (BENCHMARK,))
+    middle = _around_prior(pooling, known, design, spec)
+    return _standardised(
+        known[f"{pooling.name}_raw"], middle, known[f"{pooling.name}_spread"], held
+    )
 
 
 def _levels(raw: Any, design: Design) -> Coordinate:
@@ -235,59 +240,39 @@ def _levels(raw: Any, design: Design) -> Coordinate:
     return _coordinate(raw, point, value, pt.zeros(()))
 
 
-def _of_loadings(design: Design) -> Named:
-    """Return the precision with which scores hold free skills' loadings, in units of these.
+def _around_prior(
+    pooling: Pooling, known: dict[str, Any], design: Design, spec: ModelSpec
+) -> Named:
+    """Return the middle of a pooled parameter, less a prior's that is far from 0."""
+    middle = pooling.middle(known, design)
+    if pooling.support == POSITIVE:  # chains begin at 0
+        middle = middle - float(spec.prior(f"{pooling.name}_mean").numbers["mu"])
+    return middle
+
+
+def _intercepts(
+    pooling: Pooling, known: dict[str, Any], design: Design, skill: Named | None
+) -> Coordinate:
+    """Return the coordinate of pooled intercepts: predictors at their models' mean skill."""
+    middle = pooling.middle(known, design)
+    if skill is not None:
+        middle = middle + _at_mean_skill(skill, known, design)
+    precision = as_data(_scores_by_benchmark(design) / _NOISE_VARIANCE, (BENCHMARK,))
+    raw, spread = known[f"{pooling.name}_raw"], known[f"{pooling.name}_spread"]
+    return _standardised(raw, middle, spread, precision)
+
+
+def _loadings(pooling: Pooling, known: dict[str, Any], design: Design, unit: Named) -> Coordinate:
+    """Return the coordinate of free skills' loadings, in units of their population.
 
     Of a loading a score says b^2 / v, for a skill that contributes a standard deviation of b to
     predictors and noise of variance v.
     """
-    held = _scores_by_benchmark(design) * _CONTRIBUTION_SD**2 / _NOISE_VARIANCE
-    return as_data(held, (BENCHMARK,))
-
-
-def _of_log_precisions(design: Design) -> Named:
-    """Return the precision with which scores hold log precisions."""
-    return as_data(_OF_LOG_PRECISION * _scores_by_benchmark(design), (BENCHMARK,))
-
-
-def _hierarchy(
-    pooling: Pooling,
-    known: dict[str, Any],
-    design: Design,
-    held: Named,
-    *,
-    added: Any = 0.0,
-    unit: Any = 1.0,
-) -> tuple[Coordinate, ...]:
-    """Return the coordinates of groups' effects, if there are groups, and of benchmarks'.
-
-    Benchmarks whose parameters scores hold with precision h say 1 / (s^2 + 1 / h) each of their
-    group's effect, for a spread s within groups.
-
-    Parameters
-    ----------
-    pooling, known, design
-        What is pooled, the model's values, and its table.
-    held
-        Precision with which scores hold each benchmark's parameter, dims (benchmark,).
-    added
-        What scores hold together with the parameter.
-    unit
-        Unit of the parameter.
-    """
     spread: Any = known[f"{pooling.name}_spread"] / unit
-    middle: Any = pooling.middle(known, design) / unit + added
-    own = _standardised(known[f"{pooling.name}_raw"], middle, spread, held)
-    if not benchmark_groups(design.scores.dataset):
-        return (own,)
-    mean, of_groups = (known[f"{pooling.name}_{what}"] / unit for what in ("mean", "group_spread"))
-    member: Any = as_data(membership(design.scores.dataset), (BENCHMARK, GROUP))
-    each = member * (held / (1 + held * spread**2))
-    root = maths_of(spread).sqrt(1 + each.sum(BENCHMARK) * of_groups**2)
-    # As `_standardising`, but p has variance 1: what is said of effects depends on spreads.
-    said = (each * (mean + added)).sum(BENCHMARK)
-    groups = _replaced(known[f"{pooling.name}_group_raw"], said, of_groups / root, 1 / root)
-    return (groups, own)
+    held = _scores_by_benchmark(design) * _CONTRIBUTION_SD**2 / _NOISE_VARIANCE
+    precision = as_data(held, (BENCHMARK,))
+    middle = pooling.middle(known, design) / unit
+    return _standardised(known[f"{pooling.name}_raw"], middle, spread, precision)
 
 
 def _added(effect: NormalEffect, known: dict[str, Any]) -> Coordinate:

@@ -119,7 +119,7 @@ class Pooling:
     def _of_groups(self, values: Mapping[str, Named], design: Design) -> Named:
         """Return the groups' effects on their benchmarks, dims (benchmark, ...)."""
         own = values[f"{self.name}_group_raw"]
-        member = maths_of(own).named(membership(design.scores.dataset), (BENCHMARK, GROUP))
+        member = maths_of(own).named(_membership(design.scores.dataset), (BENCHMARK, GROUP))
         return (member * (own * values[f"{self.name}_group_spread"])).sum(GROUP)
 
 
@@ -158,7 +158,7 @@ def declared_or_pooled(
     return {**plain, **values, name: deterministic(name, parameter)}
 
 
-def membership(table: xr.Dataset) -> np.ndarray:
+def _membership(table: xr.Dataset) -> np.ndarray:
     """Return whether a benchmark is in a group, shape (benchmark, group)."""
     groups = benchmark_groups(table)
     return np.array([[float(own == g) for g in groups] for own in group_of_benchmark(table)])

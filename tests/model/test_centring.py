@@ -29,7 +29,6 @@ from latentscale.model.undisclosed import rows_in_graph
 
 NAMES = [
     *("intercept_raw", "signed_loading_raw", "precision_raw", "residual_raw", "model_group_raw"),
-    *("intercept_group_raw", "signed_loading_group_raw", "precision_group_raw"),
 ]
 UNITS = [
     *("slope", "trend_scale", "residual_scale", "family_skill_raw", "lineage_skill_raw"),
@@ -250,39 +249,6 @@ def test_log_precisions_move_as_far_as_their_scores_say(
 
     wanted = np.sqrt((1 + held) / (1 + held * spread**2))
     np.testing.assert_allclose(normals(1.0) - normals(0.0), wanted, rtol=1e-9)
-
-
-def scores_of(groups: dict[str, list[str]], table: Scores) -> list[np.ndarray]:
-    """Return how many scores the benchmarks of each group have."""
-    count = table.dataset["score"].notnull().sum("model")
-    return [count.sel(benchmark=names).values for names in groups.values()]
-
-
-@pytest.mark.parametrize("of_groups", [0.01, 2.0])
-@pytest.mark.parametrize("spread", [0.01, 2.0])
-def test_effects_of_groups_have_one_variance_given_scores_whatever_the_spreads(
-    moved: dict[str, Any], small: Scores, spread: float, of_groups: float
-) -> None:
-    """Conjugate: with precision h of n / 2, a benchmark says 1 / (s^2 + 1 / h) of g z."""
-    names, others = moved["names"], moved["others"]
-    place, count = list(moved["place"]), len(names)
-    raw = names.index("precision_group_raw")
-    for name, value in (("spread", spread), ("group_spread", of_groups)):
-        place[count + others.index(f"precision_{name}_log__")] = np.log(value)
-    ends = np.cumsum([part.size for part in place[:count]])
-
-    def normals(shift: float, mean: float = 0.0) -> np.ndarray:
-        there = [part + shift * (i == raw) for i, part in enumerate(place)]
-        there[count + others.index("precision_mean")] = 4.5 + mean
-        return np.asarray(np.split(moved["function"](*there)[0], ends[:-1])[raw])
-
-    held = scores_of({"code": ["beta", "delta"], "maths": ["alpha", "gamma"]}, small)
-    said = np.array([(1 / (spread**2 + 2 / n)).sum() for n in held])
-    variance = 1 / (1 + said * of_groups**2)
-    np.testing.assert_allclose(normals(1.0) - normals(0.0), np.sqrt(variance), rtol=1e-9)
-    # A mean that is higher by 1 lowers what scores leave of z as it does the coordinate.
-    lower = -of_groups * said * variance
-    np.testing.assert_allclose(normals(0.0, 1.0) - normals(0.0), lower, rtol=1e-7)
 
 
 def test_what_many_scores_pin_down_moves_by_itself_and_the_rest_by_its_prior() -> None:
