@@ -19,6 +19,7 @@ from latentscale.declare import ModelSpec
 from latentscale.dims import BENCHMARK, CELL, CHAIN, DRAW, LOG_LIKELIHOOD, MODEL, SAMPLE, SKILL
 from latentscale.model.build import build_design
 from latentscale.model.design import Design, design
+from latentscale.posterior.convergence import PREDICTOR
 from latentscale.posterior.identified import predictors, rotates
 
 KEPT = 63  # draws that a truth is ranked among: 64 equally likely ranks
@@ -240,7 +241,7 @@ def _of_benchmarks(truth: ls.Fit, fit: ls.Fit) -> Iterator[Pair]:
 
 def _predictors(truth: ls.Fit, fit: ls.Fit, right: Design) -> Iterator[Pair]:
     """Yield the predictor of every eleventh pair of a fitted model and a benchmark."""
-    values = [predictors(known.spec, right, known.posterior) for known in (truth, fit)]
+    values = [predictors(known.spec, right, known.posterior)[PREDICTOR] for known in (truth, fit)]
     for place in range(0, values[0].sizes["model_benchmark"], PREDICTORS):
         true, draws = (value.isel(model_benchmark=place) for value in values)
         label = str(true["model_benchmark"].item())
