@@ -31,11 +31,11 @@ FROZEN: float = 0.2
 short chains of one posterior differed by a factor of at most 1.6, one that was stuck by 10."""
 
 _REJECTED = 0.05
-"""Acceptance below which nearly every place of a trajectory is rejected: a sampler that is tuned to
-accept 0.8 has it at one transition in twenty, or fewer."""
+"""Acceptance below which nearly every place of a trajectory is rejected: where 0.8 is accepted on
+average, at most 0.2 / 0.95 of the transitions have it (Markov's inequality)."""
 _STUCK: int = 10
-"""Such transitions in a row from which a chain is stuck: by chance far rarer than one in a million
-draws, and a hundredth of a chain of the default length."""
+"""Such transitions in a row from which a chain is stuck: if they were independent, fewer than one
+draw in a million would begin so many. They are a hundredth of a chain of the default length."""
 
 # Fewest draws from which ArviZ computes R-hat and effective sample sizes.
 _FEWEST = 4

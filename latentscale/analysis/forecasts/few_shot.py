@@ -51,9 +51,9 @@ class FewShot:
         raises the weights to the largest power, below 1, that leaves draws enough: latents of the
         new rows are drawn given all scores on each posterior draw, while what all models share
         learns less of these scores than it should. Against refits such intervals are about as wide
-        as they should be, and medians closer, but up to two standard deviations off where scores
-        are outlying. ``"warn"`` takes the weights as they are: medians can be as far off, and
-        intervals too narrow by half.
+        as they should be, and medians closer, but two standard deviations off where many scores
+        are outlying (`benchmarks/few_shot`). ``"warn"`` takes the weights as they are: medians can
+        be as far off, and intervals less than half as wide as they should be.
 
     Raises
     ------

@@ -20,7 +20,7 @@ from latentscale.numerics.psis import k_limit, pareto_smoothed
 # The mean of a forecast from n effective draws is off by 1 / sqrt(n) posterior standard deviations.
 # Against refits (benchmarks/few_shot/FEW_SHOT.md: two skills, 1 to 8 scores of a new family): 0.1
 # at an ESS of 50 to 100, 0.2 below, where single cells are off by a third of a standard deviation;
-# 0.4 to 2.5 with a Pareto k above 1, and intervals up to half too narrow.
+# 0.4 to 2.5 with a Pareto k above 1, and intervals that can be less than half as wide.
 _ROUGH_ESS = 100  # 0.1 standard deviations: below it, a warning
 _LEAST_ESS = 50  # 1 / sqrt(n) is 0.14 there: below it, no answer
 # A fit of few draws has a large Monte Carlo error of its own: below so many of its draws the loss
