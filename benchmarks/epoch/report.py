@@ -61,7 +61,8 @@ def write_report(folder: Path, hub: Path, seed: int) -> None:
         f"`{BY_FAMILY}` three scores of every later model of a family are given together, and "
         'degenerate weights are tempered (`--by-family`, `FewShot(degenerate="temper")`). In rows '
         f"of `{GIVEN_FITTED}` the three scores of every later model are fitted with those before "
-        "the cut, so that one new model's scores also bear on the others' (`--fitted`). Points are "
+        "the cut, so that one new model's scores also bear on the others' (`--fitted`). Both were "
+        "thought of after forecasts given three scores had been seen at all cuts. Points are "
         "percentage points; Elo and minutes are left out of them. Standard errors are between "
         "families. `less trend` is the mean absolute error less that of the baseline on the same "
         f"cells. Fits: the spec `{SHIPPED}`{_others(rows)}; NUTS, 4 chains of 400 + 400 draws with "
