@@ -50,7 +50,9 @@ VARIANTS: dict[str, dict] = {
         },
     },
     "contaminated Beta": {"benchmarks": {"likelihood": {"kind": "contaminated-beta"}}},
-    "heavy-tailed Beta": {"benchmarks": {"likelihood": {"kind": "heavy-tailed-beta"}}},
+    "heavy-tailed Beta": {
+        "benchmarks": {"likelihood": {"kind": "heavy-tailed-beta", "largest_weight": 0.5}}
+    },
     "pooled benchmarks": {"benchmarks": {"pooled": True, "ceiling": "estimated"}},
     "student-t, one tail": {
         "benchmarks": {"likelihood": {"kind": "student-t"}, "precision_covariates": ["log_flops"]},
@@ -124,7 +126,8 @@ def by_scipy(spec: ModelSpec, values, score: np.ndarray) -> np.ndarray:
         usual, wide = (stats.beta(mean * p, (1 - mean) * p).pdf(score) for p in (phi, ratio * phi))
         return np.log((1 - share) * usual + share * wide)
     if kind == "heavy-tailed-beta":
-        weight = values.natural["tail_weight"].values[:, None]
+        largest = spec.benchmarks.likelihood.largest_weight
+        weight = largest * values.natural["tail_weight"].values[:, None]
         shares = (1 - weight, weight * (1 - weight), weight**2)
         parts = (stats.beta(mean * p, (1 - mean) * p).pdf(score) for p in (phi, phi / 9, phi / 81))
         return np.log(sum(share * part for share, part in zip(shares, parts, strict=True)))

@@ -8,7 +8,9 @@ import xarray as xr
 from scipy import stats
 from scipy.integrate import quad
 
+from latentscale.declare.io import load_spec
 from latentscale.declare.likelihood import NormalNoise
+from latentscale.errors import SpecError
 from latentscale.extend import LIKELIHOODS
 from latentscale.model.likelihoods.beta import BetaNoise
 from latentscale.model.likelihoods.heavy_tailed_beta import HeavyTailedNoise
@@ -54,6 +56,17 @@ def test_scores_without_bounds_have_tails_of_the_same_weight() -> None:
         return float(np.exp(logs))
 
     assert quad(density, -60, 60, points=[-3, 0, 3], limit=200)[0] == pytest.approx(1, abs=1e-6)
+
+
+def test_the_weight_stays_below_the_largest() -> None:
+    kind = LIKELIHOODS["heavy-tailed-beta"](largest_weight=0.5)
+    share = {"tail_weight": xr.DataArray(2 * WEIGHT)}
+    for noise in (kind.noise(share, xr.DataArray(100.0)), kind.unbounded(share)):
+        assert isinstance(noise, HeavyTailedNoise)
+        assert float(noise.weight) == WEIGHT
+    assert load_spec("capabilities").benchmarks.likelihood == kind
+    with pytest.raises(SpecError, match="largest_weight: Input should be greater than 0; got 0"):
+        LIKELIHOODS["heavy-tailed-beta"](largest_weight=0)
 
 
 def test_one_weight_a_benchmark() -> None:

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import xarray as xr
+from pydantic import Field
 
 from latentscale.declare.kinds import LIKELIHOODS
 from latentscale.declare.likelihood import Likelihood, Noise, NormalNoise, aligned
@@ -31,8 +32,18 @@ class HeavyTailedBetaLikelihood(Likelihood):
     and of these a share w has nine times. Tails fall off as a power of the distance, as a
     Student t's of -log(w) / log(3) degrees of freedom, as far as nine standard deviations; near
     floors and ceilings the variance shrinks as a Beta's does. Where phi is below some 80, the
-    widest Beta has most of its mass near 0 and 1. The weight, inside (0, 1), is learned: `shared`
-    by all benchmarks, or one a benchmark.
+    widest Beta has most of its mass near 0 and 1.
+
+    The weight is learned: ``tail_weight``, inside (0, 1), times `largest_weight`. Above one half
+    the Beta at phi is no longer that of usual scores, and sparse tables have a second mode there,
+    in which tails take the part of usual scores and phi is many times as high.
+
+    Attributes
+    ----------
+    shared
+        Whether all benchmarks have one weight; otherwise each has its own.
+    largest_weight
+        What the weight w stays below, in (0, 1]. At 1 ``tail_weight`` is w itself.
 
     References
     ----------
@@ -46,10 +57,12 @@ class HeavyTailedBetaLikelihood(Likelihood):
         r"+ w^2 \, \mathrm{Beta}(\mu_{ij}, \phi_{ij} / 81)"
     )
     shared: bool = True
+    largest_weight: float = Field(default=1.0, gt=0, le=1)
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         _WEIGHT: PriorSlot(
             Prior("Beta", alpha=2, beta=8),
-            "share of scores with three times the standard deviation, and of these with nine",
+            "share of scores with three times the standard deviation, and of these with nine, "
+            "over largest_weight",
         ),
     }
 
@@ -59,11 +72,16 @@ class HeavyTailedBetaLikelihood(Likelihood):
 
     def noise(self, parameters: Mapping[str, Named], n_items: xr.DataArray) -> Noise:
         """Return Beta noise with heavy tails."""
-        return HeavyTailedNoise(BetaNoise(), parameters[_WEIGHT])
+        return HeavyTailedNoise(BetaNoise(), self._weight(parameters))
 
     def unbounded(self, parameters: Mapping[str, Named]) -> Noise:
         """Return normal noise with tails of the same weight, on an unbounded scale."""
-        return HeavyTailedNoise(NormalNoise(), parameters[_WEIGHT])
+        return HeavyTailedNoise(NormalNoise(), self._weight(parameters))
+
+    def _weight(self, parameters: Mapping[str, Named]) -> Named:
+        """Return the weight w of the tails."""
+        share = parameters[_WEIGHT]
+        return share if self.largest_weight == 1 else self.largest_weight * share
 
 
 @dataclass(frozen=True)
