@@ -50,7 +50,7 @@ def test_every_method_is_on_the_page_with_its_settings(page: str) -> None:
         assert f"### `{name}`\n" in part
         missing = [key for key in vars(method()) if f"| `{key}` | " not in part]
         assert missing == []
-    assert "| `target_accept` | `0.8` | Mean acceptance" in part
+    assert "| `max_depth` | `10` | Largest tree depth" in part
 
 
 def test_every_kind_of_feature_is_on_the_page(page: str) -> None:

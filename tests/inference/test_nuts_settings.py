@@ -65,7 +65,8 @@ def test_pooled_benchmarks_move_centred_and_a_stored_run_goes_on_so(
     method = ls.NUTS(draws=10, tune=30, chains=2, cores=1, store=tmp_path / "run")
     first = ls.fit(spec, small_scores, method=method, seed=2, progress=False)
     chosen = first.provenance.settings
-    assert chosen["coordinates"] == "centred" and chosen["extra_doublings"] == 1
+    assert chosen["coordinates"] == "centred"
+    assert chosen["extra_doublings"] == 1 and chosen["target_accept"] == 0.95
     on = ls.resume(tmp_path / "run", draws=15, progress=False).posterior
     assert on.isel(draw=slice(10)).equals(first.posterior) and on.sizes["draw"] == 15
     later = importlib.import_module("latentscale.inference.nuts.resume")
@@ -94,7 +95,7 @@ def test_what_a_run_chose_is_in_the_provenance(quick_spec: ModelSpec, small_scor
     fit = ls.fit(quick_spec, small_scores, method=method, seed=2, progress=False)
     settings = fit.provenance.settings
     assert settings["coordinates"] == "model" and settings["start"] == {"kind": "prior"}
-    assert settings["extra_doublings"] == 0
+    assert settings["extra_doublings"] == 0 and settings["target_accept"] == 0.8
     again = ls.NUTS(**settings)
     same = ls.fit(quick_spec, small_scores, method=again, seed=2, progress=False)
     assert same.posterior.identical(fit.posterior)

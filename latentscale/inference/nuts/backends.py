@@ -19,7 +19,17 @@ _NOT_OURS: Mapping[str, tuple[Any, ...]] = {
     "extra_doublings": (None, 0),
     "adaptation": ("diag",),
 }
+_ACCEPTANCE = 0.8
+"""Mean acceptance: of 0.6 to 0.9, all about as cheap (Betancourt, Byrne and Girolami 2014)."""
+_CENTRED_ACCEPTANCE = 0.95
+"""In centred coordinates: where a benchmark's precision is high skills are narrower than steps of
+0.8 are long, and chains stay (benchmarks/capabilities_selection/STUCK.md)."""
 _MODEL: tuple[Coordinates, ...] = ("auto", "model")
+
+
+def usual_acceptance(coordinates: str) -> float:
+    """Return the mean acceptance that steps are tuned to in some coordinates."""
+    return _CENTRED_ACCEPTANCE if coordinates == "centred" else _ACCEPTANCE
 
 
 @dataclass(frozen=True)

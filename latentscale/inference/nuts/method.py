@@ -47,7 +47,8 @@ class NUTS(Method):
         Warm-up draws of each chain; None for the backend's default: 400 with nutpie, which adapts
         in so many, and 1,000 with PyMC's and NumPyro's samplers.
     target_accept
-        Mean acceptance that the step size is tuned to, in (0, 1).
+        Mean acceptance that the step size is tuned to, in (0, 1). None for 0.95 in centred
+        coordinates, where chains of longer steps can be stuck, and 0.8 in others.
     max_depth
         Largest tree depth; a draw takes at most 2**max_depth gradient evaluations.
     extra_doublings
@@ -103,7 +104,7 @@ class NUTS(Method):
     draws: int = 1000
     tune: int = None  # type: ignore[assignment]  # an int from the start on: the backend's default
     chains: int = 4
-    target_accept: float = 0.8
+    target_accept: float | None = None
     max_depth: int = 10
     extra_doublings: int | None = None
     cores: int | None = None
@@ -124,7 +125,8 @@ class NUTS(Method):
         self._check_counts("draws", "tune", most=MOST_DRAWS)
         self._check_counts("chains", most=_MOST_CHAINS)
         self._check_cores()
-        self._check_between("target_accept", 0, 1)
+        if self.target_accept is not None:
+            self._check_between("target_accept", 0, 1)
         self._check_choice("adaptation", ("diag", "low_rank"))
         self._check_choice("coordinates", ("auto", "whitened", "centred", "model"))
         object.__setattr__(self, "start", start_from(self.start))

@@ -16,7 +16,7 @@ from latentscale.declare.spec import ModelSpec
 from latentscale.engine.coordinate import Coordinate
 from latentscale.errors import FitError
 from latentscale.inference.nuts import chains
-from latentscale.inference.nuts.backends import Coordinates
+from latentscale.inference.nuts.backends import Coordinates, usual_acceptance
 from latentscale.inference.nuts.masses import start_whitened
 from latentscale.inference.nuts.runs import ChainRun, kept_of, positions_of
 from latentscale.inference.nuts.start import ModeStart, Start, StartingPoints, usual_start
@@ -104,12 +104,12 @@ def run_on_nutpie(
         return centred_coordinates(spec, design, model) if kind == "centred" else ()
 
     kind = _coordinates(method, start, spec, design)
-    method = _with_doublings(method, kind)
+    method = _settled(method, kind)
     way = in_whitened_coordinates if kind == "whitened" else by_the_model
     ready, points, whitening = way()
     assert points.compiled is not None  # all ways compile the model
     seconds = {"compile": ready - began, "start": time.perf_counter() - ready}
-    chosen = _settled(start, kind, method)
+    chosen = _chosen(start, kind, method)
     began = time.perf_counter()
     if method.store is None:
         trace = chains.sample(
@@ -142,17 +142,24 @@ def _positions(trace: xr.DataTree, posterior: xr.Dataset, model: pm.Model) -> np
     return positions_of(trace, posterior, VariableSlices.of(model), levels)
 
 
-def _with_doublings(method: NUTS, kind: Coordinates) -> NUTS:
-    """Return the method with its number of extra doublings, by the coordinates if it has none."""
-    if method.extra_doublings is not None:
-        return method
-    return replace(method, extra_doublings=_EXTRA_DOUBLINGS if kind == "centred" else 0)
+def _settled(method: NUTS, kind: Coordinates) -> NUTS:
+    """Return the method with what the coordinates settle, where it says nothing of it."""
+    doublings, acceptance = method.extra_doublings, method.target_accept
+    if doublings is None:
+        doublings = _EXTRA_DOUBLINGS if kind == "centred" else 0
+    if acceptance is None:
+        acceptance = usual_acceptance(kind)
+    return replace(method, extra_doublings=doublings, target_accept=acceptance)
 
 
-def _settled(start: Start, kind: Coordinates, method: NUTS) -> dict[str, Any]:
+def _chosen(start: Start, kind: Coordinates, method: NUTS) -> dict[str, Any]:
     """Return the settings that the run settled by itself."""
-    doublings = method.extra_doublings
-    return {"start": asdict(start), "coordinates": kind, "extra_doublings": doublings}
+    return {
+        "start": asdict(start),
+        "coordinates": kind,
+        "extra_doublings": method.extra_doublings,
+        "target_accept": method.target_accept,
+    }
 
 
 def _coordinates(method: NUTS, start: Start, spec: ModelSpec, design: Design) -> Coordinates:

@@ -11,6 +11,7 @@ import pymc as pm
 
 from latentscale.engine.choice import fast_or_stock
 from latentscale.engine.jax import register_for_jax
+from latentscale.inference.nuts.backends import usual_acceptance
 from latentscale.inference.nuts.runs import ChainRun, kept_of
 from latentscale.inference.nuts.start import StartingPoints
 from latentscale.inference.progress import WorkProgress, divergence_note
@@ -28,6 +29,7 @@ def run_on_pymc(model: pm.Model, method: NUTS, seed: int, progress: bool) -> Cha
     depth = {"max_tree_depth" if numpyro else "max_treedepth": method.max_depth}
     if numpyro:
         register_for_jax()
+    acceptance = method.target_accept or usual_acceptance("model")
     total = method.chains * (method.tune + method.draws)
     ours = progress and not numpyro  # NumPyro has no callback, and so shows its own bar
     with (
@@ -43,7 +45,7 @@ def run_on_pymc(model: pm.Model, method: NUTS, seed: int, progress: bool) -> Cha
             chains=method.chains,
             cores=method.cores,
             random_seed=seed_word(seed, 32),  # what PyMC's samplers and JAX's keys take
-            nuts={"target_accept": method.target_accept, **depth},
+            nuts={"target_accept": acceptance, **depth},
             var_names=kept_names(model),
             progressbar=progress and numpyro,
             nuts_sampler="numpyro" if numpyro else "pymc",
@@ -54,7 +56,8 @@ def run_on_pymc(model: pm.Model, method: NUTS, seed: int, progress: bool) -> Cha
         )
     kept = kept_of(trace, method.draws, method.chains)
     seconds = {"compile and sample": time.perf_counter() - start}
-    return ChainRun(*kept, seconds, StartingPoints(None), {"coordinates": "model"})
+    chosen = {"coordinates": "model", "target_accept": acceptance}
+    return ChainRun(*kept, seconds, StartingPoints(None), chosen)
 
 
 def _counted(shown: WorkProgress) -> Callable[[Any, Any], None]:
