@@ -23,7 +23,7 @@ _ACCEPTANCE = 0.8
 """Mean acceptance: of 0.6 to 0.9, all about as cheap (Betancourt, Byrne and Girolami 2014)."""
 _CENTRED_ACCEPTANCE = 0.95
 """In centred coordinates: where a benchmark's precision is high skills are narrower than steps of
-0.8 are long, and chains stay (benchmarks/capabilities_selection/STUCK.md)."""
+0.8 are long, and chains stay (benchmarks/capabilities_selection/CHAINS.md)."""
 _MODEL: tuple[Coordinates, ...] = ("auto", "model")
 
 
