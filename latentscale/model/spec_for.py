@@ -36,6 +36,9 @@ WITH_SIZES, WITH_SIZES_AND_DATES, WITHOUT_SIZES, OF_RUNS = (
     "capabilities",
     "checkpoints",
 )
+_LEAST_SIZED: Final = 0.75
+"""Share of the models that must state a size, or a date, for a spec that leaves out the others:
+without more than a quarter of them forecasts are no longer of the table that was given."""
 _A_CURVE: Final = 3
 """Token counts at which a family has a model of one size, for these to be checkpoints of a run: a
 family that was trained anew on more data has two."""
@@ -87,14 +90,15 @@ def spec_for(scores: Scores, spec: str | Path = AUTO) -> SpecChoice:
 
     ``"auto"`` takes ``checkpoints`` where at least half of the models are checkpoints: models of
     one family and size at three or more numbers of tokens. Else it takes ``latentscale`` where at
-    least half of the models state a size, ``latentscale_dated`` where as many state a date of
-    release too and dates differ, and ``capabilities`` for other tables. Such a spec is then
-    without covariates that fewer than half of the models state; a shipped spec that is named,
-    without those that no model states. Either is without terms that need these covariates or
-    groups of benchmarks that the table does not have, and has at most one skill a benchmark; free
-    skills with residuals, as those of ``capabilities``, at most (n - 1) / 2 for n benchmarks,
-    and at least one: the noise is not identified beside more (Anderson and Rubin 1956). It is what
-    ``--spec`` of the command line does.
+    least three quarters of the models state a size, ``latentscale_dated`` where as many state a
+    date of release too and dates differ, and ``capabilities``, which leaves out no model for its
+    size, for other tables. Such a spec is then without covariates that fewer than half of the
+    models state; a shipped spec that is named, without those that no model states. Either is
+    without terms that need these covariates or groups of benchmarks that the table does not have,
+    and has at most one skill a benchmark; free skills with residuals, as those of
+    ``capabilities``, at most (n - 1) / 2 for n benchmarks, and at least one: the noise is not
+    identified beside more (Anderson and Rubin 1956). It is what ``--spec`` of the command line
+    does.
 
     Parameters
     ----------
@@ -141,14 +145,20 @@ def spec_for(scores: Scores, spec: str | Path = AUTO) -> SpecChoice:
 
 def _chosen(scores: Scores) -> tuple[str, tuple[str, ...]]:
     """Return the shipped spec for a table, and why."""
-    if not _stated("log_params", scores, LEAST_SHARE):
+    sized = stated_share("log_params", scores)
+    if sized < LEAST_SHARE:
         return WITHOUT_SIZES, (f"most models state no size: the spec is {WITHOUT_SIZES}",)
     if (share := _share_of_checkpoints(scores)) >= LEAST_SHARE:
         return OF_RUNS, (
             f"{share:.0%} of the models are checkpoints, of one family and size at {_A_CURVE} or "
             f"more numbers of tokens: the spec is {OF_RUNS}",
         )
-    dated = _stated("released", scores, LEAST_SHARE) and _varies("released", scores)
+    if sized < _LEAST_SIZED:
+        return WITHOUT_SIZES, (
+            f"{1 - sized:.0%} of the models state no size: the spec is {WITHOUT_SIZES}, "
+            f"which keeps them; {WITH_SIZES} would leave them out",
+        )
+    dated = _stated("released", scores, _LEAST_SIZED) and _varies("released", scores)
     spec = WITH_SIZES_AND_DATES if dated else WITH_SIZES
     return spec, (
         f"most models state their size{' and date' if dated else ''}: the spec is {spec}",

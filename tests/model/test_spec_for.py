@@ -66,6 +66,19 @@ def test_the_choice_can_be_fitted_and_names_what_it_leaves_out() -> None:
     assert ls.build(choice.spec, kept).free_RVs
 
 
+def test_a_table_of_which_more_than_a_quarter_has_no_size_keeps_all_its_models() -> None:
+    choice = chosen(params_b=[1.0, 3.0, None, None], tokens_t=2.0)
+    assert choice.spec.name == "capabilities"
+    assert choice.reasons[0] == (
+        "50% of the models state no size: the spec is capabilities, which keeps them; latentscale "
+        "would leave them out"
+    )
+    assert "left out" not in " ".join(choice.reasons)
+    assert chosen(params_b=[1.0, None, None, None]).reasons[0].startswith("most models state no")
+    dates = pd.to_datetime(["2024-01-01", "2024-02-01", None, None])
+    assert chosen(params_b=1.0, tokens_t=2.0, released=dates).spec.name == "latentscale"
+
+
 def test_models_without_a_score_do_not_count() -> None:
     rows = pd.concat([ROWS, pd.DataFrame({"model": list("uvwxyz"), "family": list("uvwxyz")})])
     sized = rows.assign(params_b=[1.0, 3.0, 7.0] + [None] * 7, tokens_t=2.0)
