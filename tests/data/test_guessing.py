@@ -40,11 +40,15 @@ pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning"
         ("mmlu_social_sciences", 0.25),
         ("mmlu_pro_math", 0.1),
         ("MMLU-ProX de", 0.1),
+        ("MUSR Raw", 0.3433),  # as leaderboards call scores that are not corrected for guessing
+        ("MMLU-PRO Raw", 0.1),
+        ("MuSR (0-shot)", 0.3433),
+        ("BBH (3-shot, CoT)", 0.0),  # written answers
         ("GPQA Diamond¹", 0.25),
     ],
 )
 def test_the_floor_of_a_task_follows_from_its_choices(name: str, floor: float) -> None:
-    assert guessing(name) == pytest.approx(floor)
+    assert guessing(name) == pytest.approx(floor, abs=5e-5)
 
 
 def test_a_score_below_guessing_contradicts_the_floor() -> None:

@@ -26,10 +26,13 @@ GUESSING: Final[Mapping[str, float]] = {
     "commonsenseqa": 1 / 5,
     "mmlupro": 1 / 10,
     "mmluprox": 1 / 10,
+    "musr": (250 / 2 + 256 / 5 + 250 / 3) / 756,
     "wsc": 38 / 104,
 }
 """Fractions by the task's name without case, spaces and punctuation. Of the 104 items of wsc
-(SuperGLUE) 38 are true, and models that say so of all are the commonest."""
+(SuperGLUE) 38 are true, and models that say so of all are the commonest. MuSR has three tasks of
+two, five and three choices. BIG-Bench Hard is not among them: most tables have it with a chain of
+thought, of which the answer is written."""
 _SUBJECTS: Final = """mmlu mmlupro mmluprox mmluredux mmmlu globalmmlu globalmmlulite ceval cmmlu
 kmmlu belebele"""
 _WITH_SUBJECTS: Final = frozenset(_SUBJECTS.split())
@@ -48,7 +51,7 @@ _SETTING: Final = re.compile(
     r"""( \s*[(\[][^()\[\]]*[)\]]  # an explanation in brackets
         | (?<=[\w%)\]])[\s_,;:-]+
           ( (\d+|zero|one|five|few)[-_\s]?shots? | cot | chain[-_\s]of[-_\s]thought
-          | em | exact[-_\s]match | acc(uracy)?([-_\s]norm)? | avg | average | mean
+          | em | raw | exact[-_\s]match | acc(uracy)?([-_\s]norm)? | avg | average | mean
           | pass@1 | (maj|majority|cons|avg)@\d+ | (no|without|w/o)[-_\s]tools? )
         | \s*%
         | [¹²³⁴⁵⁶⁷⁸⁹*†‡]+
