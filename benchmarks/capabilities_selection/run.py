@@ -49,6 +49,7 @@ _FIRST = {
     "optional": ["released", "reasoning"],
     "benchmarks.family_effect": True,
     "benchmarks.likelihood": {"kind": "contaminated-beta"},
+    "benchmarks.largest_precision": None,
     "family.lineage": True,
 }
 """Of the spec as it was before these comparisons."""

@@ -39,7 +39,11 @@ from latentscale.posterior.fit import Fit
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
-_SPARSE = {"likelihood": {"kind": "student-t"}, "family_effect": True}
+_SPARSE = {
+    "likelihood": {"kind": "student-t"},
+    "family_effect": True,
+    "largest_precision": None,
+}
 """Of `capabilities` here: a noise that Gibbs sampling can draw, and effects of families on single
 benchmarks, which the spec had when its fold was run."""
 

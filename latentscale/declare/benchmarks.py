@@ -56,6 +56,11 @@ class BenchmarkSpec(Record):
         Intercepts, loadings, precisions and estimated ceilings are partially pooled over
         benchmarks, around the mean of their group where benchmarks have one: for tables of many
         benchmarks with few scores.
+    largest_precision
+        Where benchmarks are pooled, what their precisions phi_j stay below: 1 / phi_j is
+        exp(-x_j) + 1 / largest_precision for a pooled x_j. Scores over n items, which sampling
+        alone scatters, have a precision of n at most. Where one benchmark repeats another, as one
+        column filled in from another does, the likelihood has no maximum in x_j. None for no bound.
     precision_covariates
         Covariates that change the log precision (the heteroscedastic variant).
     family_effect
@@ -84,6 +89,7 @@ class BenchmarkSpec(Record):
         SerializeAsAny[Likelihood], BeforeValidator(_A_LIKELIHOOD), _A_LIKELIHOOD
     ] = Field(default_factory=default_of(LIKELIHOODS, "beta"))
     pooled: bool = False
+    largest_precision: float | None = Field(default=None, gt=0)
     precision_covariates: tuple[str, ...] = ()
     family_effect: bool = False
     family_slopes: tuple[str, ...] = ()

@@ -26,7 +26,7 @@ def facts_of(spec: ModelSpec) -> dict[str, str]:
         + (f", slopes on {', '.join(family.slopes)}" if family.slopes else ""),
         "benchmarks": f"{benchmarks.link.kind} link, {benchmarks.floor} floor, "
         f"{benchmarks.ceiling} ceiling{_open(spec)}, {benchmarks.likelihood.kind} noise"
-        + (", pooled" if benchmarks.pooled else "")
+        + (f", pooled{_below(benchmarks.largest_precision)}" if benchmarks.pooled else "")
         + (", family effects" if benchmarks.family_effect else ""),
         **({"undisclosed tokens": "estimated"} if spec.undisclosed.kind == "estimated" else {}),
         **({"terms": ", ".join(_shortened(term) for term in spec.terms)} if spec.terms else {}),
@@ -45,6 +45,11 @@ def away_from_defaults(record: Record, leave_out: Sequence[str] = ()) -> dict[st
             value = [away_from_defaults(v) if isinstance(v, Record) else v for v in value]
         fields[name] = away_from_defaults(value) if isinstance(value, Record) else value
     return fields
+
+
+def _below(largest: float | None) -> str:
+    """Return what pooled precisions are bounded by."""
+    return "" if largest is None else f", precisions below {largest:g}"
 
 
 def _open(spec: ModelSpec) -> str:

@@ -52,6 +52,12 @@ def _settings(spec: ModelSpec) -> Iterator[str]:
             'estimated ceilings, and benchmarks.ceiling is "fixed". Set ceiling_open to 0, or '
             'ceiling to "estimated".'
         )
+    if benchmarks.largest_precision is not None and not benchmarks.pooled:
+        yield (
+            f"has benchmarks.largest_precision = {benchmarks.largest_precision:g}, {nothing}: it "
+            "bounds pooled precisions, and benchmarks.pooled is false. Leave it out, or set "
+            "benchmarks.pooled to true."
+        )
     terms = (kind.of(spec) for kind in TERMS.values())
     if family.level != "none" and not any(term is not None and term.effect for term in terms):
         yield (

@@ -55,6 +55,26 @@ def test_prior_draws_scatter_around_the_mean_by_the_spread(
     assert (loading >= 0).all() if identify == "anchored" else (loading < 0).any()
 
 
+def test_pooled_precisions_stay_below_the_largest(
+    prior_fit: Callable[..., Fit], small_scores: Scores
+) -> None:
+    """What is pooled is x of 1 / phi = exp(-x) + 1 / largest, by the limits of above."""
+    largest = 60.0  # below the prior's median, 90
+    draws = prior_fit(spec_of(largest_precision=largest), small_scores, draws=1500).samples
+    phi = draws["precision"]
+    assert float(phi.max()) < largest and float(phi.median()) > largest / 3
+    x = -np.log(1 / phi - 1 / largest)
+    z = ((x - draws["precision_mean"]) / draws["precision_spread"]).values
+    assert abs(z.mean()) < 5 / np.sqrt(z.size)
+    assert abs(z.std() - 1) < 5 / np.sqrt(2 * z.size)
+
+
+def test_gibbs_sampling_refuses_bounded_precisions(small_scores: Scores) -> None:
+    bounded = spec_of(likelihood={"kind": "student-t"}, largest_precision=2500)
+    with pytest.raises(ls.FitError, match=r"largest_precision = 2500 bounds pooled precisions"):
+        ls.fit(bounded, small_scores, method=ls.methods.Gibbs(draws=10, tune=10), progress=False)
+
+
 def test_benchmarks_of_one_group_are_alike(
     prior_fit: Callable[..., Fit], small_scores: Scores
 ) -> None:

@@ -40,6 +40,12 @@ def free_variables(spec: ModelSpec, scores: Scores) -> list[str]:
             "lineages have levels of skills, and skills.count is 0",
         ),
         (
+            {"benchmarks.largest_precision": 2500.0},
+            "benchmarks.largest_precision",
+            None,
+            "benchmarks.pooled is false",
+        ),
+        (
             {**BY_BENCHMARK, "family.lineage": False, "family.correlated": False},
             "family.level",
             "none",

@@ -78,6 +78,11 @@ def _of_scores(spec: ModelSpec, design: Design) -> Iterator[str]:
             "the table states standard errors or items of single scores, which make variances that "
             "depend on expected scores"
         )
+    if settings.pooled and settings.largest_precision is not None:
+        yield (
+            f"benchmarks.largest_precision = {settings.largest_precision:g} bounds pooled "
+            "precisions, which then have no prior that is normal on the log scale; leave it out"
+        )
     if settings.precision_covariates:
         yield "benchmarks.precision_covariates make variances that differ between models"
 

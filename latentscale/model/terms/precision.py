@@ -12,8 +12,8 @@ from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK
 from latentscale.maths import Named
 from latentscale.model.design import Design
-from latentscale.model.pooling import Pooling, declared_or_pooled
-from latentscale.model.priors import declare_parameters
+from latentscale.model.pooling import Pooling
+from latentscale.model.priors import declare_parameters, deterministic
 from latentscale.model.terms.base import Rows, Term
 
 PRECISION: str = "precision_covariate"
@@ -32,6 +32,7 @@ class Precision(Term):
     likelihood: Likelihood
     names: tuple[str, ...]
     pooled: bool = False
+    largest: float | None = None
     kind: Literal["precision"] = "precision"
     equation: ClassVar[str] = r"\log \phi_{ij} = \log \phi_j + \sum_c \gamma_{jc} x_{ic}"
     order: ClassVar[int] = 50
@@ -54,7 +55,12 @@ class Precision(Term):
         """Return the term, which every spec has."""
         settings = spec.benchmarks
         names = settings.precision_covariates
-        return cls(likelihood=settings.likelihood, names=names, pooled=settings.pooled)
+        return cls(
+            likelihood=settings.likelihood,
+            names=names,
+            pooled=settings.pooled,
+            largest=settings.largest_precision,
+        )
 
     def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
         """Return the slots of precision and its slopes, and the likelihood's."""
@@ -97,7 +103,10 @@ class Precision(Term):
         population = PRECISION_POOLING.parameters(design)
         rest = {name: p for name, p in parameters.items() if name not in population}
         plain = declare_parameters(spec, rest)
-        return declared_or_pooled(PRECISION_POOLING, "precision", plain, spec, design)
+        values, pooled = PRECISION_POOLING.declare(spec, design)
+        if self.largest is not None:
+            pooled = pooled / (1 + pooled / self.largest)
+        return {**plain, **values, "precision": deterministic("precision", pooled)}
 
     def log_precision(self, values: Mapping[str, Named], rows: Rows) -> Named | None:
         """Return what covariates add to log phi_j, dims (model, benchmark)."""
