@@ -1,13 +1,14 @@
 """Where chains of `capabilities` end, and where they stay: CHAINS.md.
 
-Two questions about its sampling. How many short chains end where tails have most of the weight, on
-the whole BenchPress matrix, with and without `largest_weight`? And how long do chains stay in one
-place on small tables, by the acceptance that their steps are tuned to? The tables
-(../shared/tables/benchpress and epoch, read in place) are cut from public ones. Finished fits are
+Three questions about its sampling. How many short chains end where tails have most of the weight,
+on the whole BenchPress matrix, with and without bounds (`largest_weight`, `largest_precision`)? How
+long do chains stay in one place on small tables, by the acceptance that their steps are tuned to?
+And what if a column repeats another, with and without a bound of precisions? The tables
+(../shared/tables/benchpress and epoch, read in place) are cut from public ones. What a fit found is
 kept in the folder runs, so a run that was stopped goes on.
 
-    python -m benchmarks.capabilities_selection.chains --acceptances 0.8 0.95 --seeds 1 2
-    python -m benchmarks.capabilities_selection.chains --tails --seeds 1 2
+    python -m benchmarks.capabilities_selection.chains --seeds 1 2           # small tables
+    python -m benchmarks.capabilities_selection.chains --tails --seeds 1     # the whole matrix
     python -m benchmarks.capabilities_selection.chains --report
 """
 
@@ -39,6 +40,14 @@ REJECTED = 0.05
 FOR_TAILS = {"draws": 30, "tune": 300, "chains": 8}
 """Enough for a chain to have settled in a mode, and a few draws to know it by."""
 FOR_TABLES = {"draws": 500, "tune": 400, "chains": 2}
+UNBOUNDED = {"benchmarks.likelihood.largest_weight": 1.0, "benchmarks.largest_precision": None}
+"""Of the spec, whose tails and precisions are bounded."""
+SETTINGS: dict[str, tuple[float, dict[str, Any]]] = {
+    "acceptance 0.8": (0.8, {}),
+    "shipped": (0.95, {}),
+    "unbounded": (0.95, UNBOUNDED),
+}
+"""Acceptance that steps are tuned to, and changes of the spec."""
 HIDDEN = 0.2
 """Share of each table's scores that is hidden and forecast."""
 _SETTINGS = ("arc_agi", "arc_agi_2", "gpqa_diamond", "frontiermath", "simpleqa_verified")
@@ -87,20 +96,23 @@ def _with_scores(scores: Scores, least: int) -> Scores:
     return scores.select(models=list(measured.index[measured >= least]))
 
 
-TABLES: dict[str, Callable[[], Scores]] = {
-    "benchmarks of agents": _of_agents,
-    "models of OpenAI": _of_one_provider,
-    "25 newest models": _newest,
-    "settings of releases": _of_settings,
+TABLES: dict[str, tuple[Callable[[], Scores], tuple[str, str]]] = {
+    "benchmarks of agents": (_of_agents, ("acceptance 0.8", "shipped")),
+    "models of OpenAI": (_of_one_provider, ("acceptance 0.8", "shipped")),
+    "settings of releases": (_of_settings, ("acceptance 0.8", "shipped")),
+    "25 newest models": (_newest, ("unbounded", "shipped")),
 }
+"""Small tables, and the settings that are compared on each. In the last one, GPQA and Humanity's
+Last Exam have two columns that are nearly the same."""
 
 
-def of_table(name: str, acceptance: float, seed: int) -> dict[str, Any]:
+def of_table(name: str, setting: str, seed: int) -> dict[str, Any]:
     """Return how chains moved on a small table, and how they forecast its hidden scores."""
-    scores = TABLES[name]()
+    scores = TABLES[name][0]()
     fold = ls.folds.random_cells_out(scores, share=HIDDEN, n_folds=1, seed=1)[0]
     train = training_scores(scores, fold)
-    spec = ls.spec_for(train, "capabilities").spec
+    acceptance, changes = SETTINGS[setting]
+    spec = ls.spec_for(train, "capabilities").spec.with_(changes)
     method = ls.NUTS(**FOR_TABLES, target_accept=acceptance, cores=1)
     began = time.process_time()
     fit = ls.fit(spec, train, method=method, seed=seed, progress=False)
@@ -136,13 +148,14 @@ def longest_stay(rejected: np.ndarray) -> int:
     return longest
 
 
-def of_tails(largest: float, seed: int) -> dict[str, Any]:
+def of_tails(setting: str, seed: int) -> dict[str, Any]:
     """Return the weight of tails in which each of some short chains ended."""
     scores = ls.readers.read_benchpress(SHARED / "benchpress")
-    spec = ls.load_spec("capabilities").with_({"benchmarks.likelihood.largest_weight": largest})
+    spec = ls.load_spec("capabilities").with_(SETTINGS[setting][1])
     method = ls.NUTS(**FOR_TAILS, target_accept=0.8, cores=1)  # the acceptance they were met with
     fit = ls.fit(spec, scores, method=method, seed=seed, progress=False)
-    weight = largest * fit.posterior["tail_weight"].mean("draw")
+    likelihood: Any = spec.benchmarks.likelihood
+    weight = likelihood.largest_weight * fit.posterior["tail_weight"].mean("draw")
     precision = fit.posterior["precision_mean"].mean("draw")
     return {"weight": weight.values.tolist(), "log_precision": precision.values.tolist()}
 
@@ -151,7 +164,7 @@ def once(path: Path, work: Callable[..., dict[str, Any]], *what: Any) -> None:
     """Write what a fit found, unless that was done."""
     if path.exists():
         return
-    found = dict(zip(("what", "setting", "seed"), what, strict=False)) | work(*what)
+    found = {"what": list(what)} | work(*what)
     with replacing(path, ls.LatentscaleError) as fresh:
         fresh.write_text(json.dumps(found, indent=1), encoding="utf-8")
     print(path.stem, found, flush=True)
@@ -166,13 +179,15 @@ def report(seeds: list[int]) -> str:
         provenance(seeds[0]),
         "## Tails that take the part of usual scores",
         "The whole BenchPress matrix; chains of {tune} + {draws} draws, steps tuned to an "
-        "acceptance of 0.8. `largest_weight` is that of the likelihood `heavy-tailed-beta`; one "
-        "half in the spec. Weight w of the tails and mean log precision, chain by "
-        "chain.".format(**FOR_TAILS),
+        "acceptance of 0.8. Shipped: the tails' weight w is below one half (`largest_weight`), and "
+        "precisions are below 2,500 (`largest_precision`); unbounded: neither. Weight and mean log "
+        "precision, chain by chain.".format(**FOR_TAILS),
         markdown(_tails(tails)),
         "## Chains that stay in one place",
         "Tables cut from public ones, a fifth of the scores hidden; {chains} chains of "
-        "{tune} + {draws} draws, by the acceptance that steps are tuned to. Longest stay: "
+        "{tune} + {draws} draws. Shipped: steps are tuned to an acceptance of 0.95, and bounds are "
+        "as above; unbounded: without them. In the table of the 25 newest models GPQA and "
+        "Humanity's Last Exam have two columns that are nearly the same. Longest stay: "
         "transitions in a row of an acceptance below {rejected}, of any chain. Error: mean over "
         "hidden scores, in standard deviations of their benchmark; inside: share in intervals of "
         "90%.".format(**FOR_TABLES, rejected=REJECTED),
@@ -185,8 +200,8 @@ def report(seeds: list[int]) -> str:
 def _tails(found: list[dict[str, Any]]) -> pd.DataFrame:
     rows = [
         {
-            "largest_weight": f"{each['what']:g}",
-            "seed": each["setting"],
+            "setting": each["what"][0],
+            "seed": each["what"][1],
             "chains": len(each["weight"]),
             "chains of a weight above one half": sum(weight > 1 / 2 for weight in each["weight"]),
             "weights": ", ".join(f"{weight:.2f}" for weight in each["weight"]),
@@ -199,12 +214,12 @@ def _tails(found: list[dict[str, Any]]) -> pd.DataFrame:
 
 def _stays(found: list[dict[str, Any]]) -> pd.DataFrame:
     order = list(TABLES)
-    found = sorted(found, key=lambda each: (order.index(each["what"]), each["seed"]))
+    found = sorted(found, key=lambda each: (order.index(each["what"][0]), *each["what"][:0:-1]))
     rows = [
         {
-            "table": f"{each['what']}, {each['models']} x {each['benchmarks']}",
-            "seed": each["seed"],
-            "acceptance": f"{each['setting']:g}",
+            "table": f"{each['what'][0]}, {each['models']} x {each['benchmarks']}",
+            "seed": each["what"][2],
+            "setting": each["what"][1],
             "max R-hat": f"{each['rhat']:.3f}",
             "least ESS": f"{each['ess']:.0f}",
             "divergences": each["divergences"],
@@ -222,7 +237,6 @@ def _stays(found: list[dict[str, Any]]) -> pd.DataFrame:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--acceptances", nargs="*", type=float, default=[])
     parser.add_argument("--tails", action="store_true", help="short chains on the whole matrix")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--report", action="store_true", help="write CHAINS.md, fit nothing")
@@ -230,16 +244,16 @@ def main() -> None:
     if not SHARED.is_dir():
         raise SystemExit(f"{SHARED} is not there: the study reads public tables in place.")
     RUNS.mkdir(parents=True, exist_ok=True)
-    for name in TABLES if not given.report else ():
-        for seed in given.seeds:
-            for acceptance in given.acceptances:
-                path = RUNS / f"table-{name}-{seed}-{acceptance:g}.json"
-                once(path, of_table, name, acceptance, seed)
-    for seed in given.seeds if given.tails and not given.report else ():
-        for largest in (1.0, 0.5):
-            once(RUNS / f"tails-{largest:g}-{seed}.json", of_tails, largest, seed)
     if given.report:
         (HERE / "CHAINS.md").write_text(report(given.seeds), encoding="utf-8")
+        return
+    for seed in given.seeds:
+        for setting in ("unbounded", "shipped") if given.tails else ():
+            once(RUNS / f"tails-{setting}-{seed}.json", of_tails, setting, seed)
+        for name, (_, settings) in TABLES.items() if not given.tails else ():
+            for setting in settings:
+                path = RUNS / f"table-{name}-{setting}-{seed}.json"
+                once(path, of_table, name, setting, seed)
 
 
 if __name__ == "__main__":
