@@ -35,8 +35,8 @@ class HeavyTailedBetaLikelihood(Likelihood):
     widest Beta has most of its mass near 0 and 1.
 
     The weight is learned: ``tail_weight``, inside (0, 1), times `largest_weight`. Above one half
-    the Beta at phi is no longer that of usual scores, and sparse tables have a second mode there,
-    in which tails take the part of usual scores and phi is many times as high.
+    most scores are wider than usual, and the posterior of a sparse table can have a second mode
+    there, in which tails take the part of usual scores and phi is many times as high.
 
     Attributes
     ----------
