@@ -174,14 +174,15 @@ def report(seeds: list[int]) -> str:
     """Return CHAINS.md of all that was found."""
     tables = [json.loads(path.read_text("utf-8")) for path in sorted(RUNS.glob("table-*.json"))]
     tails = [json.loads(path.read_text("utf-8")) for path in sorted(RUNS.glob("tails-*.json"))]
+    largest = ls.load_spec("capabilities").benchmarks.largest_precision
     parts = [
         "# Where chains of `capabilities` end, and where they stay",
         provenance(seeds[0]),
         "## Tails that take the part of usual scores",
         "The whole BenchPress matrix; chains of {tune} + {draws} draws, steps tuned to an "
         "acceptance of 0.8. Shipped: the tails' weight w is below one half (`largest_weight`), and "
-        "precisions are below 2,500 (`largest_precision`); unbounded: neither. Weight and mean log "
-        "precision, chain by chain.".format(**FOR_TAILS),
+        "precisions are below {largest:,.0f} (`largest_precision`); unbounded: neither. Weight and "
+        "mean log precision, chain by chain.".format(**FOR_TAILS, largest=largest),
         markdown(_tails(tails)),
         "## Chains that stay in one place",
         "Tables cut from public ones, a fifth of the scores hidden; {chains} chains of "
