@@ -19,6 +19,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from latentscale.markup import counted
+
 _LOG_STEPS: Final = 5
 """Lines of a log for one piece of work: its start, its end and what lies between."""
 _NOTEBOOK_SECONDS: Final = 0.5
@@ -272,7 +274,7 @@ def _publish_text(text: str, handle: Any, context: contextvars.Context) -> Any:
 
 def divergence_note(count: int) -> str:
     """Return what a sampler's progress says of divergent transitions; nothing of none."""
-    return f"{count} divergences" if count else ""
+    return counted(count, "divergence") if count else ""
 
 
 def _clock(seconds: float) -> str:

@@ -7,7 +7,7 @@ from math import isnan
 from typing import Any
 
 from latentscale.errors import listed
-from latentscale.markup import call_text, known_number
+from latentscale.markup import call_text, counted, known_number
 from latentscale.numerics.psis import MOST_K
 from latentscale.posterior.convergence import (
     EBFMI_LIMIT,
@@ -128,7 +128,7 @@ def status_of_chains(
     figures = (
         f"max R-hat {known_number(convergence.max_rhat, '.3f')}, "
         f"min ESS {known_number(convergence.min_ess, '.0f')}, "
-        f"{convergence.divergences} divergences"
+        f"{counted(convergence.divergences, 'divergence')}"
     )
     converged = not problems(convergence)
     word = "converged" if converged else "not converged"
@@ -256,7 +256,7 @@ def problems(convergence: Convergence) -> tuple[str, ...]:
         )
     if convergence.divergences:
         lines.append(
-            f"{convergence.divergences} divergent transitions: part of the posterior may be "
+            f"{counted(convergence.divergences, 'divergent transition')}: part of the posterior may be "
             "missed. Raise target_accept towards 0.99."
         )
     if convergence.stuck:

@@ -45,6 +45,16 @@ def test_independent_draws_pass() -> None:
     assert list(verdict.table["where"]) == ["p", "q", "r", ""]
 
 
+@pytest.mark.parametrize(("count", "text"), [(1, "1 divergence)"), (2, "2 divergences)")])
+def test_a_status_counts_divergences_in_grammar(count: int, text: str) -> None:
+    draws = normal()
+    stats = statistics(draws)
+    stats["diverging"][{"chain": 0, "draw": slice(count)}] = True
+    status = status_of_chains(convergence(draws, stats), interrupted=False)
+    assert text in status.message
+    assert status.advice[0].startswith(f"{count} divergent transition{'s' * (count > 1)}: part")
+
+
 def test_a_chain_that_stands_apart_is_found_and_named() -> None:
     draws = normal(offset=2.0)
     verdict = convergence(draws, statistics(draws))
