@@ -256,8 +256,8 @@ def problems(convergence: Convergence) -> tuple[str, ...]:
         )
     if convergence.divergences:
         lines.append(
-            f"{counted(convergence.divergences, 'divergent transition')}: part of the posterior may be "
-            "missed. Raise target_accept towards 0.99."
+            f"{counted(convergence.divergences, 'divergent transition')}: part of the posterior "
+            "may be missed. Raise target_accept towards 0.99."
         )
     if convergence.stuck:
         chain, count = max(convergence.stuck, key=lambda each: each[1])

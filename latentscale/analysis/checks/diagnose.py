@@ -114,8 +114,8 @@ class Diagnosis(FixedTable):
             return f"an approximation with Pareto k {self.approximation_k:.2f}"
         return (
             f"max R-hat {known_number(self.max_rhat, '.3f')}, "
-            f"min ESS {known_number(self.min_ess, '.0f')}, {counted(self.divergences, 'divergence')}, "
-            f"E-BFMI {known_number(self.ebfmi, '.3f')}"
+            f"min ESS {known_number(self.min_ess, '.0f')}, "
+            f"{counted(self.divergences, 'divergence')}, E-BFMI {known_number(self.ebfmi, '.3f')}"
         )
 
     def brief(self) -> pd.DataFrame:
