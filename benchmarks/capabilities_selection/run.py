@@ -60,6 +60,16 @@ _SECOND = {"benchmarks.family_effect": False, "family.lineage": True}
 RARE = f"{SECOND}, rare outliers"
 HEAVY = f"{SECOND}, heavy tails"
 _HEAVY = _SECOND | {"benchmarks.likelihood": {"kind": "heavy-tailed-beta"}}
+SHIPPED = "shipped"
+_SHIPPED = {
+    "covariates": ["released", "reasoning", "size_class"],
+    "optional": ["released", "reasoning", "size_class"],
+    "benchmarks.family_effect": False,
+    "benchmarks.likelihood": {"kind": "heavy-tailed-beta", "largest_weight": 0.5},
+    "benchmarks.largest_precision": 1e4,
+    "skills.identify": {"kind": "free", "scales": "by-skill"},
+}
+"""Of the spec as it was when spreads that skills share were compared."""
 # Each candidate is the first spec with fields replaced; those of the second round, named with a
 # comma, are the spec without effects of families on single benchmarks with fields replaced.
 CANDIDATES: dict[str, dict[str, Any]] = {
@@ -72,6 +82,9 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     HEAVY: _HEAVY,
     f"{HEAVY}, size class": _HEAVY | {"covariates": ["released", "reasoning", "size_class"]},
     f"{HEAVY}, effort": _HEAVY | {"covariates": ["released", "reasoning", "effort"]},
+    SHIPPED: _SHIPPED,
+    f"{SHIPPED}, shared scales": _SHIPPED
+    | {"skills.identify": {"kind": "free", "scales": "shared"}},
     "two skills": {"skills.count": 2},
     "four skills": {"skills.count": 4},
     "noise by model": {"terms": [*TERMS, {"kind": "model-precision"}]},
@@ -178,7 +191,7 @@ def record(names: list[str], base: str, splits: list[int], method: Method) -> No
             "splits": " and ".join(map(str, splits)),
             **figures_of(cells),
         }
-        other = next((one for one in (HEAVY, SECOND) if name.startswith(f"{one},")), BASE)
+        other = next((one for one in (HEAVY, SECOND, SHIPPED) if name.startswith(f"{one},")), BASE)
         there = all(path_of(candidate(other, base, method), method, k).exists() for k in splits)
         if name != other and there:
             mean, error = less_base(cells, gathered(other, base, splits, method))

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from latentscale.declare.record import Record
+from latentscale.dims import SKILL
 from latentscale.errors import SpecError, listed
 
 
@@ -37,9 +38,18 @@ class Anchored(Record):
 
 
 class Free(Record):
-    """Loadings are not tied down: fine for prediction, no meaning for a single skill."""
+    """Loadings are not tied down: fine for prediction, no meaning for a single skill.
+
+    Attributes
+    ----------
+    scales
+        ``"by-skill"``: loadings and effects on skills have a spread of their own in every skill;
+        ``"shared"``: one spread in all of them, so that priors too are the same for all rotations
+        of the skills.
+    """
 
     kind: Literal["free"] = "free"
+    scales: Literal["by-skill", "shared"] = "by-skill"
 
 
 class SkillSpec(Record):
@@ -62,6 +72,18 @@ class SkillSpec(Record):
     identify: Annotated[Anchored | Free, Field(discriminator="kind")] = Anchored()
     residual: bool = False
     release: bool = False
+
+    @property
+    def scale_dims(self) -> tuple[str, ...]:
+        """Dims of the spread of an effect on skills, beside those of the effect's own groups.
+
+        Examples
+        --------
+        >>> SkillSpec(identify={"kind": "free", "scales": "shared"}).scale_dims
+        ()
+        """
+        shared = isinstance(self.identify, Free) and self.identify.scales == "shared"
+        return () if shared else (SKILL,)
 
 
 class FamilySpec(Record):

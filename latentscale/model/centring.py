@@ -129,7 +129,7 @@ def _residuals(
     move without the coordinates of residuals, and the mean of those is stretched until only the
     residuals' prior holds it.
     """
-    scale = known["residual_scale"]
+    scale = _by_skill(known["residual_scale"], known)
     middle = _in_units(0.0 * scale if curve is None else curve, unit)
     spread = _in_units(scale, unit)
     scores = np.bincount(design.model_of_cell, minlength=len(design.scores.models)).astype(float)
@@ -174,6 +174,14 @@ def _by_release(
     return _coordinate(
         known["residual_raw"], point, value, volume, log_volume(mean_factor, rest_factor, design)
     )
+
+
+def _by_skill(value: Any, known: dict[str, Any]) -> Named:
+    """Return a spread with the dim of skills, also where it is the same for all of them."""
+    if SKILL in value.dims:
+        return value
+    mean: Any = known["signed_loading_mean"]
+    return value + 0.0 * mean
 
 
 def _in_units(value: Named, unit: Named | None) -> Named:
@@ -268,7 +276,7 @@ def _loadings(pooling: Pooling, known: dict[str, Any], design: Design, unit: Nam
     Of a loading a score says b^2 / v, for a skill that contributes a standard deviation of b to
     predictors and noise of variance v.
     """
-    spread: Any = known[f"{pooling.name}_spread"] / unit
+    spread: Any = _by_skill(known[f"{pooling.name}_spread"], known) / unit
     held = _scores_by_benchmark(design) * _CONTRIBUTION_SD**2 / _NOISE_VARIANCE
     precision = as_data(held, (BENCHMARK,))
     middle = pooling.middle(known, design) / unit

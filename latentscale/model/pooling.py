@@ -43,6 +43,8 @@ class Pooling:
         Default priors of the mean and of the standard deviation, on the real line.
     rest
         Dims beside the benchmark; mean and spread have them too.
+    alike
+        Whether the spreads have none of these dims, and so are the same along them.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Pooling:
     mean: Prior
     spread: Prior
     rest: tuple[str, ...] = field(default=())
+    alike: bool = False
 
     @property
     def slots(self) -> dict[str, PriorSlot]:
@@ -79,10 +82,12 @@ class Pooling:
 
     def parameters(self, design: Design) -> dict[str, Parameter]:
         """Return mean and spread; and the groups' spread where benchmarks are in groups."""
-        names = [f"{self.name}_mean", f"{self.name}_spread"]
+        mean = f"{self.name}_mean"
+        spreads = [f"{self.name}_spread"]
         if benchmark_groups(design.scores.dataset):
-            names.append(f"{self.name}_group_spread")
-        return {name: Parameter(name, self.rest) for name in names}
+            spreads.append(f"{self.name}_group_spread")
+        dims = () if self.alike else self.rest
+        return {mean: Parameter(mean, self.rest)} | {n: Parameter(n, dims) for n in spreads}
 
     def declare(
         self, spec: ModelSpec, design: Design, start: np.ndarray | None = None

@@ -27,11 +27,15 @@ import pymc as pm
 from latentscale.declare.prior import REAL
 from latentscale.declare.spec import ModelSpec
 from latentscale.engine.coordinate import Coordinate
+from latentscale.dims import SKILL
 from latentscale.maths import Named, maths_of
 from latentscale.model.design import Design
 from latentscale.model.pooling import Pooling
 from latentscale.model.terms.base import terms_of
 from latentscale.model.terms.loading import Loadings
+
+_LEAST_SQUARE = 1e-12
+"""Added to a squared length, whose root has no derivative at 0; means are of the order of 1."""
 
 
 def pooled_loadings(spec: ModelSpec) -> Pooling | None:
@@ -48,10 +52,12 @@ def unit_of_skills(spec: ModelSpec, model: pm.Model) -> Named | None:
     pooling = pooled_loadings(spec)
     if pooling is None:
         return None
-    parts = [model[f"{pooling.name}_{what}"] for what in ("mean", "spread")]
+    mean: Any = model[f"{pooling.name}_mean"]
+    parts = [model[f"{pooling.name}_spread"]]
     if (of_groups := f"{pooling.name}_group_spread") in model.named_vars:
         parts.append(model[of_groups])
     squares: Any = sum(part**2 for part in parts)
+    squares = squares + ((mean**2).mean(SKILL) if pooling.alike else mean**2)
     unit: Named = maths_of(squares).sqrt(squares)
     return unit
 
@@ -74,8 +80,13 @@ def unit_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tuple[
     population += [n for n in (f"{pooling.name}_group_spread",) if n in model.named_vars]
     if not names.issuperset(population):
         return ()
+    moved = (
+        _common_population(model, spec.skills.count, *population)
+        if pooling.alike
+        else _population(model, *population)
+    )
     return (
-        *_population(model, *population),
+        *moved,
         *(_times(model, name, unit, -1.0) for name in _of_skills(spec, design) if name in names),
     )
 
@@ -103,6 +114,42 @@ def _population(
     return (
         Coordinate(spread, unit, log_v - log_cosh, nothing),
         Coordinate(mean, to_mean, maths.tanh(to_mean) * maths.exp(log_v), volume),
+        *wider,
+    )
+
+
+def _common_population(
+    model: pm.Model, count: int, spread: str, mean: str, of_groups: str | None = None
+) -> tuple[Coordinate, ...]:
+    """Return coordinates log u, w and log h as of `_population`, of spreads that K skills share.
+
+    v = u / sqrt(1 + h^2), s = v / cosh(r), m = v sqrt(K) tanh(r) / r w with r = |w|, and g = v h.
+    The Jacobian of (log s, m, log g) with regard to (log u, w, log h) is that of m's length,
+    v sqrt(K), times that of its direction, (v sqrt(K) tanh(r) / r)^(K - 1).
+    """
+    import pytensor.tensor as pt
+
+    unit, to_mean = (model[name].type(name=f"{name}_in_units") for name in (spread, mean))
+    maths = maths_of(unit)
+    nothing = cast("Named", pt.zeros(()))
+    log_v, wider = unit, []
+    if of_groups is not None:
+        ratio = model[of_groups].type(name=f"{of_groups}_in_units")
+        log_v = unit - 0.5 * maths.softplus(2.0 * ratio)
+        wider = [Coordinate(of_groups, ratio, log_v + ratio, nothing)]
+    length = maths.sqrt((to_mean**2).sum(SKILL) + _LEAST_SQUARE)
+    log_cosh = maths.softplus(2.0 * length) - length - np.log(2.0)
+    log_stretch = maths.log(maths.tanh(length) / length)
+    log_scale = log_v + 0.5 * np.log(count)
+    volume = count * log_scale + (count - 1) * log_stretch
+    return (
+        Coordinate(spread, unit, log_v - log_cosh, nothing),
+        Coordinate(
+            mean,
+            to_mean,
+            (to_mean * maths.exp(log_scale + log_stretch)).transpose(*model[mean].dims),
+            pt.as_tensor(volume, allow_xtensor_conversion=True),
+        ),
         *wider,
     )
 

@@ -69,7 +69,7 @@ class CategoryEffects(Term):
         """Return the spread of levels, where the table has such a category."""
         if not design.transform.levels:
             return {}
-        return {"category_scale": Parameter("category_scale", (CATEGORY, SKILL))}
+        return {"category_scale": Parameter("category_scale", (CATEGORY, *spec.skills.scale_dims))}
 
     def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
         """Add the effects, dims (category_level, skill)."""
@@ -86,7 +86,7 @@ class CategoryEffects(Term):
         if not design.transform.levels:
             return ()
         owners = {CATEGORY: (CATEGORY_LEVEL, category_of(design.transform))}
-        scale = EffectScale("category_scale", (CATEGORY, SKILL), owners)
+        scale = EffectScale("category_scale", (CATEGORY, *spec.skills.scale_dims), owners)
         return (NormalEffect(EFFECT, (CATEGORY_LEVEL, SKILL), scale=scale),)
 
     def with_levels(

@@ -151,7 +151,7 @@ class CategoryTrend(Term):
 
     def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
         """Return the spreads of slopes and of changes, by skill."""
-        return {name: Parameter(name, (SKILL,)) for name in self.used_slots(spec)}
+        return {name: Parameter(name, spec.skills.scale_dims) for name in self.used_slots(spec)}
 
     def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
         """Add the levels' slopes (level, skill) and changes at the knots (level, knot, skill)."""
@@ -179,12 +179,12 @@ class CategoryTrend(Term):
     def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...]:
         """Return the slopes, and the changes at the knots."""
         labels: dict[str, list[Any]] = {LEVEL: self._levels(design.transform)}
-        scale = EffectScale(f"{_SLOPE}_scale", (SKILL,))
+        scale = EffectScale(f"{_SLOPE}_scale", spec.skills.scale_dims)
         slopes = NormalEffect(_SLOPE, (LEVEL, SKILL), scale=scale, centred=LEVEL, labels=labels)
         if not self.knots:
             return (slopes,)
         knots, step = self._basis().places(design.transform)
-        scale = EffectScale(f"{_CHANGE}_scale", (SKILL,), times=step**0.5)
+        scale = EffectScale(f"{_CHANGE}_scale", spec.skills.scale_dims, times=step**0.5)
         labels = {**labels, _KNOT: knots.tolist()}
         dims = (LEVEL, _KNOT, SKILL)
         return (slopes, NormalEffect(_CHANGE, dims, scale=scale, centred=LEVEL, labels=labels))

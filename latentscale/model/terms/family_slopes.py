@@ -60,7 +60,7 @@ class FamilySlopes(Term):
 
     def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
         """Return the spread of the slopes."""
-        return {"family_slope_scale": Parameter("family_slope_scale", (FAMILY_SLOPE, SKILL))}
+        return {"family_slope_scale": Parameter("family_slope_scale", (FAMILY_SLOPE, *spec.skills.scale_dims))}
 
     def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
         """Add the families' slopes, dims (family, family_slope_covariate, skill)."""
@@ -71,7 +71,7 @@ class FamilySlopes(Term):
 
     def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...]:
         """Return the families' slopes."""
-        scale = EffectScale("family_slope_scale", (FAMILY_SLOPE, SKILL))
+        scale = EffectScale("family_slope_scale", (FAMILY_SLOPE, *spec.skills.scale_dims))
         dims = (FAMILY, FAMILY_SLOPE, SKILL)
         centred = FAMILY if design.centred else None
         return (NormalEffect("family_slope", dims, scale=scale, centred=centred),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar, Literal, Self
 
 import numpy as np
@@ -36,6 +37,8 @@ _SIGNED = Pooling(
     (SKILL,),
 )
 """Together the mean and the spread vary by 1, as loadings without pooling do."""
+_ALIKE = replace(_SIGNED, alike=True)
+"""Spreads that all skills have in common."""
 
 
 @TERMS.add
@@ -45,6 +48,7 @@ class Loadings(Term):
     anchored: bool
     family_unit: bool
     pooled: bool = False
+    alike: bool = False
     kind: Literal["loading"] = "loading"
     equation: ClassVar[str] = r"\eta_{ij} \mathrel{+}= \sum_k \lambda_{jk} \theta_{ik}"
     order: ClassVar[int] = 60
@@ -74,12 +78,14 @@ class Loadings(Term):
         identify = spec.skills.identify
         family_unit = isinstance(identify, Anchored) and identify.unit == "family"
         anchored, pooled = isinstance(identify, Anchored), spec.benchmarks.pooled
-        return cls(anchored=anchored, family_unit=family_unit, pooled=pooled)
+        alike = not spec.skills.scale_dims
+        return cls(anchored=anchored, family_unit=family_unit, pooled=pooled, alike=alike)
 
     @property
     def pooling(self) -> Pooling:
         """How loadings are pooled: positive ones of anchored skills, signed ones of free skills."""
-        return _POSITIVE if self.anchored else _SIGNED
+        signed = _ALIKE if self.alike else _SIGNED
+        return _POSITIVE if self.anchored else signed
 
     def used_slots(self, spec: ModelSpec) -> tuple[str, ...]:
         """Return the slot of loadings, and of the anchors' where those are not 1."""

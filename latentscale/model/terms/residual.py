@@ -76,7 +76,7 @@ class Residual(Term):
 
     def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
         """Return the spread of the residuals, and the share that settings have in common."""
-        parameters = {"residual_scale": Parameter("residual_scale", (SKILL,))}
+        parameters = {"residual_scale": Parameter("residual_scale", spec.skills.scale_dims)}
         if design.use_release:
             parameters["release_share"] = Parameter("release_share", ())
         return parameters
@@ -92,7 +92,7 @@ class Residual(Term):
 
     def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...]:
         """Return the residuals, equally correlated within releases where settings share them."""
-        scale = EffectScale("residual_scale", (SKILL,))
+        scale = EffectScale("residual_scale", spec.skills.scale_dims)
         correlation = None
         if design.use_release:
             correlation = EqualCorrelation("release_share", design.release_of_model)

@@ -110,7 +110,7 @@ class Trend(Term):
 
     def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
         """Return the scale of the changes of each skill."""
-        return {"trend_scale": Parameter("trend_scale", (SKILL,))}
+        return {"trend_scale": Parameter("trend_scale", spec.skills.scale_dims)}
 
     def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
         """Add the changes at the knots, dims (trend_knot, skill)."""
@@ -128,7 +128,7 @@ class Trend(Term):
     def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...]:
         """Return the changes at the knots."""
         knots, step = self._basis().places(design.transform)
-        scale = EffectScale("trend_scale", (SKILL,), times=step**0.5)
+        scale = EffectScale("trend_scale", spec.skills.scale_dims, times=step**0.5)
         labels = {KNOT: knots.tolist()}
         return (NormalEffect("trend_change", (KNOT, SKILL), scale=scale, labels=labels),)
 
