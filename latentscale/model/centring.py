@@ -77,10 +77,11 @@ def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tup
         What `build_design` made of them.
     """
     parts = parts_of(model)
-    known, rows = parts.values, parts.rows
+    rows, of_skills = parts.rows, pooled_loadings(spec)
+    known = _by_skill(parts.values, of_skills)
     by_benchmark = _share(_scores_by_benchmark(design), BENCHMARK)
     poolings = [pooling for term in terms_of(spec) for pooling in term.poolings()]
-    unit, of_skills = unit_of_skills(spec, model), pooled_loadings(spec)
+    unit = unit_of_skills(spec, model)
     coordinates = list(unit_coordinates(spec, design, model))
     if f"{EFFECT}_raw" in {str(variable.name) for variable in model.free_RVs}:
         coordinates.append(_levels(known[f"{EFFECT}_raw"], design))
@@ -109,6 +110,15 @@ def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tup
     return tuple(coordinates)
 
 
+def _by_skill(known: dict[str, Any], of_skills: Pooling | None) -> dict[str, Any]:
+    """Return values with spreads that skills share repeated for each, so that volumes count all."""
+    if of_skills is None or not of_skills.alike:
+        return known
+    nothing: Any = 0.0 * known[f"{of_skills.name}_mean"]
+    names = [n for n in ("residual_scale", f"{of_skills.name}_spread") if n in known]
+    return known | {name: known[name] + nothing for name in names}
+
+
 def _share(scores: np.ndarray, dim: str) -> Named:
     """Return how far each model or benchmark is centred, between 0 and 1, by its scores."""
     return as_data(scores / (scores + _HALF), (dim,))
@@ -129,7 +139,7 @@ def _residuals(
     move without the coordinates of residuals, and the mean of those is stretched until only the
     residuals' prior holds it.
     """
-    scale = _by_skill(known["residual_scale"], known)
+    scale = known["residual_scale"]
     middle = _in_units(0.0 * scale if curve is None else curve, unit)
     spread = _in_units(scale, unit)
     scores = np.bincount(design.model_of_cell, minlength=len(design.scores.models)).astype(float)
@@ -174,14 +184,6 @@ def _by_release(
     return _coordinate(
         known["residual_raw"], point, value, volume, log_volume(mean_factor, rest_factor, design)
     )
-
-
-def _by_skill(value: Any, known: dict[str, Any]) -> Named:
-    """Return a spread with the dim of skills, also where it is the same for all of them."""
-    if SKILL in value.dims:
-        return value
-    mean: Any = known["signed_loading_mean"]
-    return value + 0.0 * mean
 
 
 def _in_units(value: Named, unit: Named | None) -> Named:
@@ -276,7 +278,7 @@ def _loadings(pooling: Pooling, known: dict[str, Any], design: Design, unit: Nam
     Of a loading a score says b^2 / v, for a skill that contributes a standard deviation of b to
     predictors and noise of variance v.
     """
-    spread: Any = _by_skill(known[f"{pooling.name}_spread"], known) / unit
+    spread: Any = known[f"{pooling.name}_spread"] / unit
     held = _scores_by_benchmark(design) * _CONTRIBUTION_SD**2 / _NOISE_VARIANCE
     precision = as_data(held, (BENCHMARK,))
     middle = pooling.middle(known, design) / unit

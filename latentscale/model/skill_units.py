@@ -10,6 +10,8 @@ effect x_k on the skill and of a scale r_k of such effects a sampler moves u_k, 
 g_k / v_k, u_k x_k and u_k r_k. Scores do not depend on u_k where the others are held: it moves by
 priors alone. Where groups or the mean say all of a skill's loadings, s_k may be near 0. The ratio
 m_k / s_k would then have the tails of a Cauchy distribution; those of the artanh are exponential.
+Where skills share their spreads they share one u, with the mean of m_k^2 over skills in place of
+m_k^2; of the vector of means its direction moves, and the artanh of its length in units of v.
 The density is that of the same model: a change of variables with its Jacobian.
 
 Liu and Sabatti 2000, "Generalised Gibbs sampler and multigrid Monte Carlo for Bayesian
@@ -26,8 +28,8 @@ import pymc as pm
 
 from latentscale.declare.prior import REAL
 from latentscale.declare.spec import ModelSpec
-from latentscale.engine.coordinate import Coordinate
 from latentscale.dims import SKILL
+from latentscale.engine.coordinate import Coordinate
 from latentscale.maths import Named, maths_of
 from latentscale.model.design import Design
 from latentscale.model.pooling import Pooling
@@ -148,7 +150,7 @@ def _common_population(
             mean,
             to_mean,
             (to_mean * maths.exp(log_scale + log_stretch)).transpose(*model[mean].dims),
-            pt.as_tensor(volume, allow_xtensor_conversion=True),
+            cast("Named", pt.as_tensor(volume, allow_xtensor_conversion=True)),
         ),
         *wider,
     )

@@ -59,11 +59,23 @@ def of_skills(term: Term) -> bool:
 
 @pytest.fixture(scope="module")
 def moved(small: Scores) -> dict[str, Any]:
-    """Each variable's value and log Jacobian as functions of what is moved, and a place."""
+    """Return coordinates of skills that have spreads of their own."""
+    return movement(small, "by-skill")
+
+
+@pytest.fixture(scope="module")
+def shared(small: Scores) -> dict[str, Any]:
+    """Return coordinates of skills that share their spreads."""
+    return movement(small, "shared")
+
+
+def movement(small: Scores, scales: str) -> dict[str, Any]:
+    """Return each variable's value and log Jacobian as functions of what is moved, and a place."""
     import pytensor
     from pytensor.graph import clone_replace
 
-    spec = ls.load_spec("capabilities").with_({"name": "small", "skills.count": 2})
+    changes = {"name": "small", "skills.count": 2, "skills.identify.scales": scales}
+    spec = ls.load_spec("capabilities").with_(changes)
     table = design(spec, small)
     model = build_design(spec, table)
     coordinates = centred_coordinates(spec, table, model)
@@ -96,7 +108,10 @@ def moved(small: Scores) -> dict[str, Any]:
     place += [
         start[str(v.name)] + 0.3 * rng.standard_normal(np.shape(start[str(v.name)])) for v in others
     ]
+    dims = [model.named_vars_to_dims.get(c.variable, ()) for c in coordinates]
+    dims += [model.named_vars_to_dims.get(str(model.values_to_rvs[v].name), ()) for v in others]
     return {
+        "dims": dims,
         "values": [str(v.name) for v in values],
         "names": [c.variable for c in coordinates],
         "others": [str(v.name) for v in others],
@@ -136,7 +151,11 @@ def test_what_has_a_skills_unit_moves_in_units_of_loadings(moved: dict[str, Any]
         np.testing.assert_allclose(value[name], wanted, rtol=1e-9, err_msg=name)
 
 
-def test_the_jacobian_is_that_of_the_change_of_variables(moved: dict[str, Any]) -> None:
+@pytest.mark.parametrize("scales", ["moved", "shared"])
+def test_the_jacobian_is_that_of_the_change_of_variables(
+    scales: str, request: pytest.FixtureRequest
+) -> None:
+    moved = request.getfixturevalue(scales)
     function, place, count = moved["function"], moved["place"], len(moved["names"])
     sizes = [part.size for part in place[:count]]
     middle = np.concatenate([part.ravel() for part in place[:count]])
@@ -178,6 +197,36 @@ def test_a_skills_unit_can_change_by_itself(moved: dict[str, Any]) -> None:
     np.testing.assert_allclose(other_loading.reshape(-1, 2), factor * loading.reshape(-1, 2))
     np.testing.assert_allclose(other_skill.reshape(-1, 2), skill.reshape(-1, 2) / factor)
     np.testing.assert_allclose(same_predictor, predictor, rtol=1e-9)
+
+
+def test_a_unit_that_skills_share_can_change_by_itself(shared: dict[str, Any]) -> None:
+    function, place = shared["function"], shared["place"]
+    spread = shared["names"].index(SPREAD)
+    changed = [p + np.log(2.0) if i == spread else p for i, p in enumerate(place)]
+    loading, skill, predictor = (np.asarray(v) for v in function(*place)[2:])
+    other_loading, other_skill, same_predictor = (np.asarray(v) for v in function(*changed)[2:])
+    np.testing.assert_allclose(other_loading, 2 * loading)
+    np.testing.assert_allclose(other_skill, skill / 2)
+    np.testing.assert_allclose(same_predictor, predictor, rtol=1e-9)
+
+
+def test_skills_that_share_their_spreads_turn_with_what_is_moved(shared: dict[str, Any]) -> None:
+    """A rotation of everything by skill is one of skills and loadings, and no score sees it."""
+    function, place = shared["function"], shared["place"]
+    turn = np.array([[np.cos(0.7), np.sin(0.7)], [-np.sin(0.7), np.cos(0.7)]])
+    turned = [
+        np.moveaxis(np.moveaxis(p, d.index("skill"), -1) @ turn, -1, d.index("skill"))
+        if "skill" in d
+        else p
+        for p, d in zip(place, shared["dims"], strict=True)
+    ]
+    assert sum("skill" in d for d in shared["dims"]) > 6
+    _, volume, loading, skill, predictor = (np.asarray(v) for v in function(*place))
+    _, same_volume, other_loading, other_skill, same = (np.asarray(v) for v in function(*turned))
+    np.testing.assert_allclose(other_loading.reshape(-1, 2), loading.reshape(-1, 2) @ turn)
+    np.testing.assert_allclose(other_skill.reshape(-1, 2), skill.reshape(-1, 2) @ turn)
+    np.testing.assert_allclose(same, predictor, rtol=1e-9)
+    assert same_volume == pytest.approx(volume)
 
 
 def test_the_mean_of_all_models_moves_as_far_as_their_prior_leaves_it(

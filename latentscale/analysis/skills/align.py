@@ -267,6 +267,9 @@ def _rotate(fit: Fit, matrix: xr.DataArray) -> xr.Dataset:
     scales = {name for term in terms for name in term.skill_scales}
     lost = [name for term in terms for name in term.skill_populations if name in posterior]
     posterior = posterior.drop_vars(lost)
+    shared = [name for name in scales if name in posterior and SKILL not in posterior[name].dims]
+    each = xr.ones_like(posterior[SKILL], dtype=float)
+    posterior = posterior.assign({name: posterior[name] * each for name in shared})
     for name, values in posterior.data_vars.items():
         if SKILL not in values.dims:
             continue

@@ -83,6 +83,11 @@ def _of_scores(spec: ModelSpec, design: Design) -> Iterator[str]:
             f"benchmarks.largest_precision = {settings.largest_precision:g} bounds pooled "
             "precisions, which then have no prior that is normal on the log scale; leave it out"
         )
+    if spec.skills.count and not spec.skills.scale_dims:
+        yield (
+            'skills.identify.scales is "shared", and each skill is drawn with spreads of its own '
+            '("by-skill" has those)'
+        )
     if settings.precision_covariates:
         yield "benchmarks.precision_covariates make variances that differ between models"
 

@@ -198,7 +198,8 @@ class Term(Record):
     """Its parameters of a population over skills, which mean nothing once skills are rotated."""
 
     skill_scales: ClassVar[tuple[str, ...]] = ()
-    """Its scales of independent effects by skill, which a rotation makes dependent."""
+    """Its scales of independent effects on skills, by skill or one for all, which `align` makes
+    dependent."""
 
     @classmethod
     def of(cls, spec: ModelSpec) -> Self | None:

@@ -60,7 +60,8 @@ class FamilySlopes(Term):
 
     def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
         """Return the spread of the slopes."""
-        return {"family_slope_scale": Parameter("family_slope_scale", (FAMILY_SLOPE, *spec.skills.scale_dims))}
+        dims = (FAMILY_SLOPE, *spec.skills.scale_dims)
+        return {"family_slope_scale": Parameter("family_slope_scale", dims)}
 
     def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
         """Add the families' slopes, dims (family, family_slope_covariate, skill)."""
