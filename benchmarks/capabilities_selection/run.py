@@ -50,6 +50,7 @@ _FIRST = {
     "benchmarks.family_effect": True,
     "benchmarks.likelihood": {"kind": "contaminated-beta"},
     "benchmarks.largest_precision": None,
+    "skills.identify": {"kind": "free"},
     "family.lineage": True,
 }
 """Of the spec as it was before these comparisons."""
@@ -67,7 +68,6 @@ _SHIPPED = {
     "benchmarks.family_effect": False,
     "benchmarks.likelihood": {"kind": "heavy-tailed-beta", "largest_weight": 0.5},
     "benchmarks.largest_precision": 1e4,
-    "skills.identify": {"kind": "free", "scales": "by-skill"},
 }
 """Of the spec as it was when spreads that skills share were compared."""
 # Each candidate is the first spec with fields replaced; those of the second round, named with a

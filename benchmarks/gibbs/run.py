@@ -138,6 +138,7 @@ def problem(case: str) -> tuple[ModelSpec, Scores]:
     document = spec.to_dict()
     if case == "capabilities":
         document["benchmarks"] |= _SPARSE
+    document["skills"]["identify"] = {"kind": "free"}  # spreads by skill, which Gibbs can draw
         scores = ls.readers.read_benchpress(SHARED)
         hidden = hidden_cells()[0]
         gone = xr.zeros_like(scores.dataset["score"], dtype=bool)

@@ -18,6 +18,7 @@ def facts_of(spec: ModelSpec) -> dict[str, str]:
     return {
         "covariates": ", ".join(spec.covariates) or "none",
         "skills": f"{skills.count}, {skills.identify.kind}"
+        + ("" if skills.scale_dims else ", spreads in common")
         + (", model residuals" if skills.residual else "")
         + (", partly shared by settings of a release" if skills.release else ""),
         "family": family.level

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import latentscale as ls
 from latentscale.data.scores import Scores
@@ -83,6 +86,32 @@ def test_an_aligned_fit_forecasts_as_before(prior_fit: Callable[..., Fit], dated
     rows = dated.to_frame().drop(columns=list(dated.benchmarks))
     plain, turned = (ls.predict(f, rows, seed=1).mean_draws for f in (fit, aligned))
     np.testing.assert_allclose(turned.values, plain.values, rtol=1e-6)
+
+
+def in_each_skill(fit: Fit) -> Fit:
+    """Return the same draws as those of a spec whose skills have spreads of their own."""
+    posterior = fit.posterior
+    one = xr.ones_like(posterior[SKILL], dtype=float)
+    tree = fit.tree.copy()
+    tree["posterior"] = xr.DataTree(posterior.assign({n: posterior[n] * one for n in SPREADS}))
+    return replace(fit, spec=spec_with("by-skill"), tree=tree)
+
+
+@pytest.mark.parametrize("given", [{}, {"alpha": 0.7}, {"alpha": 0.9, "beta": 0.8, "gamma": 0.9}])
+def test_forecasts_are_those_of_the_same_spread_in_each_skill(
+    given: dict[str, float], prior_fit: Callable[..., Fit], dated: Scores
+) -> None:
+    """Of a later model of a family and a size class that were not fitted."""
+    fit = prior_fit(spec_with("shared"), dated, draws=100)
+    row = {"model": "new", "family": "new", "released": "2026-06-01", "reasoning": 1}
+    rows = pd.DataFrame([row | {"size_class": "nano"} | given])
+    few = ls.FewShot(degenerate="warn")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ls.FitWarning)
+        shared, apart = (
+            ls.predict(f, rows, seed=1, few_shot=few).mean_draws for f in (fit, in_each_skill(fit))
+        )
+    np.testing.assert_allclose(shared.values, apart.values, rtol=1e-9)
 
 
 def test_gibbs_sampling_refuses_shared_spreads(dated: Scores) -> None:

@@ -171,7 +171,8 @@ class _Gathered:
         if effect.dims == (BENCHMARK,) and effect.variable == "intercept":
             self._intercepts(effect)
         elif effect.dims == (MODEL, SKILL) and effect.scale is not None:
-            scale = self._draws[effect.scale.name].transpose(SAMPLE, SKILL).values
+            each = self._draws[effect.scale.name] + xr.zeros_like(self._draws[SKILL], dtype=float)
+            scale = each.transpose(SAMPLE, SKILL).values
             self._rest.residual = (effect.variable, self._values(effect), scale)
             among = effect.equal_correlation
             if among is not None:
@@ -218,6 +219,8 @@ class _Gathered:
         scale = self._draws[effect.scale.name].transpose(SAMPLE, *effect.scale.dims).values
         for dim, (_, index) in effect.scale.owners.items():
             scale = np.take(scale, index, axis=1 + effect.scale.dims.index(dim))
+        if SKILL not in effect.scale.dims:
+            scale = scale[..., None]  # the same in all skills
         if scale.ndim == 2:
             scale = scale[:, None]
         return value, np.broadcast_to(scale * effect.scale.times, value.shape)

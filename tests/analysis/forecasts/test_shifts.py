@@ -135,11 +135,13 @@ def prior_change(fit: Fit, draws: xr.Dataset, there: xr.Dataset) -> np.ndarray:
     return np.asarray(change)
 
 
+@pytest.mark.parametrize("scales", ["by-skill", "shared"])
 @pytest.mark.parametrize("lineage", [False, True])
 def test_the_prior_of_a_shift_is_that_of_the_effects(
-    lineage: bool, grouped: Scores, prior_fit: Callable[..., Fit]
+    lineage: bool, scales: str, grouped: Scores, prior_fit: Callable[..., Fit]
 ) -> None:
-    spec = spec_of(family={"level": "partial", "lineage": lineage})
+    family = {"level": "partial", "lineage": lineage}
+    spec = spec_of(family=family).with_({"skills.identify.scales": scales})
     fit = prior_fit(spec, grouped, draws=6)
     draws, made = shifts_of(fit, later(alpha=0.9, gamma=0.8))
     shift = np.random.default_rng(1).normal(size=(6, 2))
