@@ -51,6 +51,7 @@ _FIRST = {
     "benchmarks.likelihood": {"kind": "contaminated-beta"},
     "benchmarks.largest_precision": None,
     "skills.identify": {"kind": "free"},
+    "skills.release": False,
     "family.lineage": True,
 }
 """Of the spec as it was before these comparisons."""
@@ -68,6 +69,7 @@ _SHIPPED = {
     "benchmarks.family_effect": False,
     "benchmarks.likelihood": {"kind": "heavy-tailed-beta", "largest_weight": 0.5},
     "benchmarks.largest_precision": 1e4,
+    "skills.release": True,
 }
 """Of the spec as it was when spreads that skills share were compared."""
 # Each candidate is the first spec with fields replaced; those of the second round, named with a

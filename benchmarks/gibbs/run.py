@@ -46,6 +46,8 @@ _SPARSE = {
 }
 """Of `capabilities` here: a noise that Gibbs sampling can draw, and effects of families on single
 benchmarks, which the spec had when its fold was run."""
+_PLAIN_SKILLS = {"identify": {"kind": "free"}, "release": False}
+"""Spreads by skill, and residuals that are independent, which Gibbs sampling can draw."""
 
 CASES = ("cai2025", "latentscale", "capabilities")
 SHARED_PARAMETERS = (
@@ -138,7 +140,7 @@ def problem(case: str) -> tuple[ModelSpec, Scores]:
     document = spec.to_dict()
     if case == "capabilities":
         document["benchmarks"] |= _SPARSE
-    document["skills"]["identify"] = {"kind": "free"}  # spreads by skill, which Gibbs can draw
+        document["skills"] |= _PLAIN_SKILLS
         scores = ls.readers.read_benchpress(SHARED)
         hidden = hidden_cells()[0]
         gone = xr.zeros_like(scores.dataset["score"], dtype=bool)
@@ -219,6 +221,7 @@ def run_folds(count: int) -> None:
     """Forecast BenchPress's hidden cells; a fold is kept as a row."""
     document = ls.load_spec("capabilities").to_dict()
     document["benchmarks"] |= _SPARSE
+    document["skills"] |= _PLAIN_SKILLS
     spec = spec_from_dict(document)
     scores = without_floors(ls.readers.read_benchpress(SHARED))
     method = ls.methods.Gibbs(draws=600, tune=400, chains=2, cores=1)

@@ -1,0 +1,99 @@
+"""Free skills with spreads of their own or in common, on Epoch's hub; SCALES.md.
+
+`capabilities` with `skills.identify.scales` of "by-skill" and "shared" is fitted to the models that
+were released before a cut, by the defaults of NUTS but for fewer draws, and scores of later models
+are forecast with nothing given. The question is how far chains agree. Fits are kept in the folder
+runs, so a run that was stopped goes on. The hub is read in place (../shared/tables/epoch).
+
+    python -m benchmarks.epoch.scales 2025-01-01 2025-07-01
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import warnings
+from typing import Any
+
+import pandas as pd
+
+import latentscale as ls
+from benchmarks.common.clusters import shown
+from benchmarks.common.markdown import markdown
+from benchmarks.common.provenance import provenance
+from benchmarks.epoch.run import CHAINS, DRAWS, HERE, SHARED, TUNE, bounded, hub
+from latentscale.analysis.backtest import forecast_fold, training_scores
+from latentscale.data.scores import Scores
+
+RUNS = HERE / "runs" / "scales"
+SCALES = ("by-skill", "shared")
+SEED = 1
+AGREED = 1.05
+"""R-hat up to which chains of so few draws can be said to agree."""
+
+
+def fitted(scales: str, cut: str, scores: Scores, fold: ls.folds.Fold) -> ls.Fit:
+    """Return a fit to the models before a cut; from disk if there."""
+    path = RUNS / f"{scales}-{cut}.nc"
+    if not path.exists():
+        spec = ls.load_spec("capabilities").with_({"skills.identify.scales": scales})
+        method = ls.NUTS(draws=DRAWS, tune=TUNE, chains=CHAINS, cores=1)
+        began = time.time()
+        made = ls.fit(spec, training_scores(scores, fold), method=method, seed=SEED, progress=False)
+        print(f"{scales} {cut}: {time.time() - began:.0f} s, {made.status.message}", flush=True)
+        RUNS.mkdir(parents=True, exist_ok=True)
+        made.save(path)
+    return ls.load(path)
+
+
+def row(scales: str, cut: str) -> dict[str, Any]:
+    """Return how the chains of a fit agree, and how it forecasts later models."""
+    scores, fold = hub(cut)
+    fit = fitted(scales, cut, scores, fold)
+    judged = fit.convergence()
+    steps = float(fit.tree["sample_stats"].to_dataset()["n_steps"].sum())
+    cells = forecast_fold(fit, scores, fold, seed=SEED)
+    cells = cells[cells["benchmark"].isin(bounded(scores))]
+    error = 100 * (cells["median"] - cells["score"]).abs()
+    inside = (cells["lower"] <= cells["score"]) & (cells["score"] <= cells["upper"])
+    return {
+        "cut": cut,
+        "scales": scales,
+        "numbers judged": len(judged.table),
+        "max R-hat": f"{judged.max_rhat:.3f}",
+        f"above {AGREED}": f"{(judged.table['rhat'] > AGREED).mean():.1%}",
+        "least ESS": f"{judged.min_ess:.0f}",
+        "ESS, 5th centile": f"{judged.table['ess_bulk'].quantile(0.05):.0f}",
+        "divergences": judged.divergences,
+        "gradients a draw": f"{steps / (CHAINS * DRAWS):.0f}",
+        "cells": len(cells),
+        "MAE": shown(error, cells["family"]),
+        "cover 90%": shown(inside.astype(float), cells["family"], 3),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("cuts", nargs="+")
+    options = parser.parse_args()
+    if not SHARED.is_dir():
+        raise SystemExit(f"{SHARED} is not there: the study reads the public hub in place.")
+    rows = [row(scales, cut) for cut in sorted(options.cuts) for scales in SCALES]
+    parts = [
+        "# Free skills with spreads of their own or in common",
+        provenance(SEED),
+        "`capabilities` with `skills.identify.scales` as stated, fitted to the models of Epoch's "
+        f"hub that were released before a cut: NUTS, {CHAINS} chains of {TUNE} + {DRAWS} draws, "
+        "else its defaults. R-hat and ESS of what `Fit.convergence` judges; spreads in common are "
+        "among it. MAE in points, of later models of which nothing is given; standard errors "
+        "between families.",
+        markdown(pd.DataFrame(rows)),
+        (HERE / "scales_notes.md").read_text(encoding="utf-8").strip(),
+    ]
+    (HERE / "SCALES.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        main()
