@@ -18,6 +18,7 @@ hierarchical models", section 4.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
@@ -35,7 +36,12 @@ from latentscale.model.normal_effects import NormalEffect
 from latentscale.model.parts import parts_of
 from latentscale.model.pooling import Pooling
 from latentscale.model.release_share import log_volume, mean_of_releases, scaled, variances
-from latentscale.model.skill_units import pooled_loadings, unit_coordinates, unit_of_skills
+from latentscale.model.skill_units import (
+    LEAST_SQUARE,
+    pooled_loadings,
+    unit_coordinates,
+    unit_of_skills,
+)
 from latentscale.model.terms.base import terms_of
 from latentscale.model.terms.categories import EFFECT, category_of
 from latentscale.model.terms.intercept import INTERCEPT, Intercept
@@ -78,7 +84,7 @@ def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tup
     """
     parts = parts_of(model)
     rows, of_skills = parts.rows, pooled_loadings(spec)
-    known = _by_skill(parts.values, of_skills)
+    known = parts.values
     by_benchmark = _share(_scores_by_benchmark(design), BENCHMARK)
     poolings = [pooling for term in terms_of(spec) for pooling in term.poolings()]
     unit = unit_of_skills(spec, model)
@@ -96,7 +102,8 @@ def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tup
             coordinates.append(pooled)
     if any(isinstance(term, Residual) for term in terms_of(spec)):
         curve = latent_skill(spec, known, rows, lambda term: not isinstance(term, Residual))
-        coordinates.append(_residuals(known, design, curve, unit))
+        directions = _directions(known, of_skills, unit, spec.skills.count)
+        coordinates.append(_residuals(known, design, curve, unit, directions))
     if unit is not None:
         effects = [e for term in terms_of(spec) for e in term.normal_effects(spec, design) or ()]
         coordinates += [_added(effect, known) for effect in effects if effect.scores is not None]
@@ -110,13 +117,55 @@ def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tup
     return tuple(coordinates)
 
 
-def _by_skill(known: dict[str, Any], of_skills: Pooling | None) -> dict[str, Any]:
-    """Return values with spreads that skills share repeated for each, so that volumes count all."""
+@dataclass(frozen=True)
+class _Direction:
+    """Directions among skills of which a score says equally much.
+
+    Attributes
+    ----------
+    part
+        What a vector over skills has along them.
+    weight
+        What a score says of them, over its average over all directions.
+    count
+        How many they are, where numbers for them have no dim of skills; else 1.
+    """
+
+    part: Callable[[Any], Any]
+    weight: Any
+    count: int
+
+
+type _Way = tuple[_Direction, _Change, Any]
+"""Directions, what their coordinate has of the middle and its factor, and the mean's stretch."""
+
+
+def _directions(
+    known: dict[str, Any], of_skills: Pooling | None, unit: Any, count: int
+) -> tuple[_Direction, ...]:
+    """Return directions that scores tell apart.
+
+    Where skills share their spreads, loadings have the second moments m m' + (s^2 + g^2) I for
+    their mean m, spread s and groups' spread g: scores say more along m than across it.
+    """
     if of_skills is None or not of_skills.alike:
-        return known
-    nothing: Any = 0.0 * known[f"{of_skills.name}_mean"]
-    names = [n for n in ("residual_scale", f"{of_skills.name}_spread") if n in known]
-    return known | {name: known[name] + nothing for name in names}
+        return (_Direction(lambda vector: vector, 1.0, 1),)
+    mean: Any = known[f"{of_skills.name}_mean"]
+    of_groups = known.get(f"{of_skills.name}_group_spread", 0.0)
+    rest: Any = known[f"{of_skills.name}_spread"] ** 2 + of_groups**2
+    square: Any = (mean**2).sum(SKILL) + LEAST_SQUARE
+
+    def along(vector: Any) -> Any:
+        return mean * ((mean * vector).sum(SKILL) / square)
+
+    def across(vector: Any) -> Any:
+        return vector - along(vector)
+
+    both = (
+        _Direction(along, (square + rest) / unit**2, 1),
+        _Direction(across, rest / unit**2, count - 1),
+    )
+    return both if count > 1 else both[:1]
 
 
 def _share(scores: np.ndarray, dim: str) -> Named:
@@ -130,7 +179,11 @@ def _scores_by_benchmark(design: Design) -> np.ndarray:
 
 
 def _residuals(
-    known: dict[str, Any], design: Design, curve: Named | None, unit: Named | None
+    known: dict[str, Any],
+    design: Design,
+    curve: Named | None,
+    unit: Named | None,
+    directions: tuple[_Direction, ...],
 ) -> Coordinate:
     """Return the coordinate of residuals: models' skills, around their curve, in units of loadings.
 
@@ -139,36 +192,39 @@ def _residuals(
     move without the coordinates of residuals, and the mean of those is stretched until only the
     residuals' prior holds it.
     """
-    scale = known["residual_scale"]
-    middle = _in_units(0.0 * scale if curve is None else curve, unit)
+    raw, scale = known["residual_raw"], known["residual_scale"]
+    middle = _in_units(0.0 * raw if curve is None else curve, unit)
     spread = _in_units(scale, unit)
     scores = np.bincount(design.model_of_cell, minlength=len(design.scores.models)).astype(float)
     if design.use_release:
         scores = mean_of_releases(scores, design)
-    if unit is None:
-        change: _Change = partial(_moving, share=_share(scores, MODEL))
-        stretch = None
-    else:
+    changes: list[_Change] = [partial(_moving, share=_share(scores, MODEL))]
+    stretches: list[Any] = [None]
+    if unit is not None:
         # In these units loadings have a root mean square of 1.
-        precision = as_data(scores / _NOISE_VARIANCE, (MODEL,))
-        change = partial(_standardising, precision=precision)
+        of_scores: Any = as_data(scores / _NOISE_VARIANCE, (MODEL,))
+        precisions = [of_scores * one.weight for one in directions]
+        changes = [partial(_standardising, precision=precision) for precision in precisions]
         of_mean = variances(known["release_share"], design)[0] if design.use_release else 1.0
-        held: Any = 1 + precision * spread**2 * of_mean  # by scores and prior, over the prior alone
-        stretch = 0.5 * maths_of(held).log(held).mean(MODEL)
+        # By scores and prior, over the prior alone.
+        held: list[Any] = [1 + precision * spread**2 * of_mean for precision in precisions]
+        stretches = [0.5 * maths_of(each).log(each).mean(MODEL) for each in held]
         if curve is not None:
             middle = middle - middle.mean(MODEL)
-    if not design.use_release:
-        return _replaced(known["residual_raw"], middle, *change(spread), stretch)
-    return _by_release(known, middle, spread, change, stretch, design)
+    ways = list(zip(directions, changes, stretches, strict=True))
+    if design.use_release:
+        return _by_release(known, middle, spread, ways, design)
+    point, effect, volume = _stretched(raw, ways)
+    value: Any = 0.0
+    for one, change, _ in ways:
+        of_middle, factor = change(spread)
+        value = value + factor * one.part(effect - of_middle * middle)
+        volume = [*volume, one.count * _log_sum(factor)]
+    return _coordinate(raw, point, value, *volume)
 
 
 def _by_release(
-    known: dict[str, Any],
-    middle: Any,
-    spread: Any,
-    change: _Change,
-    stretch: Any,
-    design: Design,
+    known: dict[str, Any], middle: Any, spread: Any, ways: list[_Way], design: Design
 ) -> Coordinate:
     """Return the coordinate of residuals that settings of a release have partly in common.
 
@@ -176,14 +232,15 @@ def _by_release(
     less is left the more they share: each of the two is centred as far as its own spread says.
     """
     along, across = (spread * v**0.5 for v in variances(known["release_share"], design))
-    (of_mean, mean_factor), (of_rest, rest_factor) = change(along), change(across)
-    every: Any = as_data(np.zeros(len(design.scores.models)), (MODEL,))
-    start = scaled(middle + every, of_mean, of_rest, design)
-    point, effect, volume = _stretched(known["residual_raw"], stretch)
-    value: Any = scaled(effect - start, mean_factor, rest_factor, design)
-    return _coordinate(
-        known["residual_raw"], point, value, volume, log_volume(mean_factor, rest_factor, design)
-    )
+    every: Any = middle + as_data(np.zeros(len(design.scores.models)), (MODEL,))
+    point, effect, volume = _stretched(known["residual_raw"], ways)
+    value: Any = 0.0
+    for one, change, _ in ways:
+        (of_mean, mean_factor), (of_rest, rest_factor) = change(along), change(across)
+        moved: Any = one.part(effect) - scaled(one.part(every), of_mean, of_rest, design)
+        value = value + scaled(moved, mean_factor, rest_factor, design)
+        volume = [*volume, one.count * log_volume(mean_factor, rest_factor, design)]
+    return _coordinate(known["residual_raw"], point, value, *volume)
 
 
 def _in_units(value: Named, unit: Named | None) -> Named:
@@ -279,6 +336,8 @@ def _loadings(pooling: Pooling, known: dict[str, Any], design: Design, unit: Nam
     predictors and noise of variance v.
     """
     spread: Any = known[f"{pooling.name}_spread"] / unit
+    if pooling.alike:  # for each skill, so that volumes count all
+        spread = spread + 0.0 * known[f"{pooling.name}_mean"]
     held = _scores_by_benchmark(design) * _CONTRIBUTION_SD**2 / _NOISE_VARIANCE
     precision = as_data(held, (BENCHMARK,))
     middle = pooling.middle(known, design) / unit
@@ -335,28 +394,38 @@ def _moving(spread: Any, share: Any) -> tuple[Any, Any]:
     return share, maths.exp(-narrowed)
 
 
-def _replaced(
-    raw: Any, middle: Any, of_middle: Any, factor: Any, stretch: Named | None = None
-) -> Coordinate:
-    """Return the coordinate p of standard normals z = factor (p - of_middle middle).
+def _replaced(raw: Any, middle: Any, of_middle: Any, factor: Any) -> Coordinate:
+    """Return the coordinate p of standard normals z = factor (p - of_middle middle)."""
+    point = _point(raw)
+    return _coordinate(raw, point, (point - of_middle * middle) * factor, _log_sum(factor))
 
-    With a stretch k, on the log scale, p is what is moved plus (e^k - 1) times its mean over
-    models.
-    """
+
+def _point(raw: Any) -> Any:
+    return raw.type(name=f"{raw.name}_point")
+
+
+def _log_sum(factor: Any) -> Any:
+    """Return the sum of the logs of factors, dims ()."""
     import pytensor.tensor as pt
 
-    point, effect, volume = _stretched(raw, stretch)
-    narrowed: Any = maths_of(raw).log(factor)
-    each = pt.as_tensor(narrowed, allow_xtensor_conversion=True).sum()
-    return _coordinate(raw, point, (effect - of_middle * middle) * factor, volume, each)
+    narrowed: Any = maths_of(factor).log(factor)
+    return pt.as_tensor(narrowed, allow_xtensor_conversion=True).sum()
 
 
-def _stretched(raw: Any, stretch: Any) -> tuple[Any, Any, Any]:
-    """Return what is moved in the place of `raw`, the same stretched, and its log Jacobian."""
-    point = raw.type(name=f"{raw.name}_point")
-    if stretch is None:
-        return point, point, None
-    return point, point + (maths_of(raw).exp(stretch) - 1) * point.mean(MODEL), stretch.sum()
+def _stretched(raw: Any, ways: list[_Way]) -> tuple[Any, Any, list[Any]]:
+    """Return what is moved in the place of `raw`, the same stretched, and its log Jacobians.
+
+    With a stretch k, on the log scale, what is moved has (e^k - 1) times its mean over models added
+    along the stretch's directions.
+    """
+    point: Any = _point(raw)
+    effect, volume = point, []
+    for one, _, stretch in ways:
+        if stretch is not None:
+            longer: Any = maths_of(raw).exp(stretch) - 1
+            effect = effect + longer * one.part(point.mean(MODEL))
+            volume.append(one.count * stretch.sum())
+    return point, effect, volume
 
 
 def _coordinate(raw: Any, point: Any, value: Any, *volumes: Any) -> Coordinate:

@@ -36,7 +36,7 @@ from latentscale.model.pooling import Pooling
 from latentscale.model.terms.base import terms_of
 from latentscale.model.terms.loading import Loadings
 
-_LEAST_SQUARE = 1e-12
+LEAST_SQUARE = 1e-12
 """Added to a squared length, whose root has no derivative at 0; means are of the order of 1."""
 
 
@@ -139,7 +139,7 @@ def _common_population(
         ratio = model[of_groups].type(name=f"{of_groups}_in_units")
         log_v = unit - 0.5 * maths.softplus(2.0 * ratio)
         wider = [Coordinate(of_groups, ratio, log_v + ratio, nothing)]
-    length = maths.sqrt((to_mean**2).sum(SKILL) + _LEAST_SQUARE)
+    length = maths.sqrt((to_mean**2).sum(SKILL) + LEAST_SQUARE)
     log_cosh = maths.softplus(2.0 * length) - length - np.log(2.0)
     log_stretch = maths.log(maths.tanh(length) / length)
     log_scale = log_v + 0.5 * np.log(count)
