@@ -136,6 +136,9 @@ class _Direction:
     count: int
 
 
+_EVERY = _Direction(lambda vector: vector, 1.0, 1)
+"""All of them, of which a score says the same in units of loadings."""
+
 type _Way = tuple[_Direction, _Change, Any]
 """Directions, what their coordinate has of the middle and its factor, and the mean's stretch."""
 
@@ -149,7 +152,7 @@ def _directions(
     their mean m, spread s and groups' spread g: scores say more along m than across it.
     """
     if of_skills is None or not of_skills.alike:
-        return (_Direction(lambda vector: vector, 1.0, 1),)
+        return (_EVERY,)
     mean: Any = known[f"{of_skills.name}_mean"]
     of_groups = known.get(f"{of_skills.name}_group_spread", 0.0)
     rest: Any = known[f"{of_skills.name}_spread"] ** 2 + of_groups**2

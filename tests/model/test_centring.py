@@ -368,3 +368,32 @@ def test_a_levelled_intercept_leaves_the_mean_predictor_of_its_models_where_it_i
 def test_benchmarks_with_priors_of_their_own_are_left_as_they_are() -> None:
     assert can_be_moved(ls.load_spec("capabilities"))
     assert not can_be_moved(ls.load_spec("latentscale"))
+
+
+@pytest.mark.parametrize(("mean", "spread"), [((2.0, 0.0), 0.1), ((0.3, -0.4), 1.0)])
+def test_residuals_across_the_mean_of_loadings_are_centred_by_what_scores_say_there(
+    mean: tuple[float, float], spread: float
+) -> None:
+    """Loadings of mean m and spread s have second moments m m' + s^2 I, over their average."""
+    from latentscale.model.centring import _directions
+    from latentscale.model.pooling import Pooling
+
+    of_skills = Pooling(
+        "loading", "real", *[ls.Prior("Normal", mu=0, sigma=1)] * 2, ("skill",), True
+    )
+    known = {
+        "loading_mean": as_data(np.array(mean), ("skill",)),
+        "loading_spread": as_data(np.array(spread), ()),
+    }
+    unit = np.sqrt((mean[0] ** 2 + mean[1] ** 2) / 2 + spread**2)
+    along, across = _directions(known, of_skills, unit, 2)
+    assert (along.count, across.count) == (1, 1)
+    weights = [float(one.weight.eval()) for one in (along, across)]
+    moments = (np.outer(mean, mean) + spread**2 * np.eye(2)) / unit**2
+    np.testing.assert_allclose(sorted(weights), np.linalg.eigvalsh(moments), rtol=1e-6)
+    vector = as_data(np.array([0.7, 0.2]), ("skill",))
+    parts = [one.part(vector).eval() for one in (along, across)]
+    np.testing.assert_allclose(sum(parts), [0.7, 0.2])
+    assert parts[0] @ parts[1] == pytest.approx(0, abs=1e-9)
+    assert parts[1] @ np.array(mean) == pytest.approx(0, abs=1e-9)
+    assert len(_directions(known, of_skills, unit, 1)) == 1

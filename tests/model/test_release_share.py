@@ -23,7 +23,7 @@ from latentscale.inference.partitioned.shard import units_of_latents
 from latentscale.maths import as_data
 from latentscale.model.batches import VariableSlices, batch_of
 from latentscale.model.build import build_design
-from latentscale.model.centring import _by_release, _standardising, centred_coordinates
+from latentscale.model.centring import _EVERY, _by_release, _standardising, centred_coordinates
 from latentscale.model.design import Design, design
 from latentscale.model.left_open import with_drawn_features
 from latentscale.model.other_settings import first_rows, with_other_settings
@@ -137,7 +137,7 @@ def test_moved_residuals_of_a_release_have_one_variance_given_scores(
     for middle in (np.zeros(count), np.linspace(2, -1, count)):
         held: Any = as_data(middle[:, None], ("model", "skill"))
         width: Any = as_data(np.array([spread]), ("skill",))
-        moved: Any = _by_release(given, held, width, change, None, table)
+        moved: Any = _by_release(given, held, width, [(_EVERY, change, None)], table)
 
         def value(p: np.ndarray, moved: Any = moved) -> np.ndarray:
             given = {moved.point: p[:, None]}
