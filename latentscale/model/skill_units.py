@@ -106,11 +106,7 @@ def _population(
     unit, to_mean = (model[name].type(name=f"{name}_in_units") for name in (spread, mean))
     maths = maths_of(unit)
     nothing = cast("Named", pt.zeros(()))
-    log_v, wider = unit, []
-    if of_groups is not None:
-        ratio = model[of_groups].type(name=f"{of_groups}_in_units")
-        log_v = unit - 0.5 * maths.softplus(2.0 * ratio)
-        wider = [Coordinate(of_groups, ratio, log_v + ratio, nothing)]
+    log_v, wider = _within_groups(model, unit, of_groups)
     log_cosh = maths.softplus(2.0 * to_mean) - to_mean - np.log(2.0)
     volume = pt.as_tensor(log_v, allow_xtensor_conversion=True).sum()
     return (
@@ -118,6 +114,19 @@ def _population(
         Coordinate(mean, to_mean, maths.tanh(to_mean) * maths.exp(log_v), volume),
         *wider,
     )
+
+
+def _within_groups(
+    model: pm.Model, unit: Any, of_groups: str | None
+) -> tuple[Any, tuple[Coordinate, ...]]:
+    """Return log v of log u, and the coordinate log h of the groups' spread where there is one."""
+    import pytensor.tensor as pt
+
+    if of_groups is None:
+        return unit, ()
+    ratio = model[of_groups].type(name=f"{of_groups}_in_units")
+    log_v = unit - 0.5 * maths_of(unit).softplus(2.0 * ratio)
+    return log_v, (Coordinate(of_groups, ratio, log_v + ratio, cast("Named", pt.zeros(()))),)
 
 
 def _common_population(
@@ -134,11 +143,7 @@ def _common_population(
     unit, to_mean = (model[name].type(name=f"{name}_in_units") for name in (spread, mean))
     maths = maths_of(unit)
     nothing = cast("Named", pt.zeros(()))
-    log_v, wider = unit, []
-    if of_groups is not None:
-        ratio = model[of_groups].type(name=f"{of_groups}_in_units")
-        log_v = unit - 0.5 * maths.softplus(2.0 * ratio)
-        wider = [Coordinate(of_groups, ratio, log_v + ratio, nothing)]
+    log_v, wider = _within_groups(model, unit, of_groups)
     length = maths.sqrt((to_mean**2).sum(SKILL) + LEAST_SQUARE)
     log_cosh = maths.softplus(2.0 * length) - length - np.log(2.0)
     log_stretch = maths.log(maths.tanh(length) / length)
