@@ -77,7 +77,8 @@ class Record(BaseModel):
         >>> spec = load_spec("latentscale")
         >>> free = {"skills.count": 3, "skills.identify": {"kind": "free"}}
         >>> spec.with_(free).skills
-        SkillSpec(count=3, identify=Free(kind='free'), residual=True, release=False)
+        SkillSpec(count=3, identify=Free(kind='free', scales='by-skill'), residual=True,
+            release=False)
         """
         _check_changes(changes)
         return type(self)(**_changed(self, changes, ""))
