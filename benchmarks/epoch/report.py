@@ -65,8 +65,8 @@ def write_report(folder: Path, hub: Path, seed: int) -> None:
         "thought of after forecasts given three scores had been seen at all cuts. Points are "
         "percentage points; Elo and minutes are left out of them. Standard errors are between "
         "families. `less trend` is the mean absolute error less that of the baseline on the same "
-        f"cells. Fits: the spec `{SHIPPED}`{_others(rows)}; NUTS, 4 chains of 400 + 400 draws with "
-        "two extra doublings (`python -m benchmarks.epoch.run capabilities CUT --given`); max "
+        f"cells. Fits: the spec `{SHIPPED}`{_others(rows)}; NUTS, 4 chains of 400 + 400 draws, "
+        "else its defaults (`python -m benchmarks.epoch.run capabilities CUT --given`); max "
         "R-hat is the largest over expected scores. "
         "The table handed over ends before 2025-10-01, so that cut cannot be measured. The cut in "
         "2024 is for choosing among specs; before it no reasoning model was released.",

@@ -40,10 +40,6 @@ GIVEN = 3
 CHAINS, TUNE, DRAWS = 4, 400, 400
 """Chains, and the warm-up and kept draws of each. Of two short chains, as the study first had, one
 can stay where it began: R-hat was up to 1.9; with 200 + 200 draws of four it was up to 1.56."""
-DOUBLINGS = 2
-"""Of each trajectory after it has turned back. Without them chains of 400 + 400 draws had R-hats of
-1.4 and 1.55."""
-
 
 VARIANTS: dict[str, dict[str, Any]] = {
     SHIPPED: {},
@@ -103,7 +99,7 @@ def main() -> None:
     if options.given or options.by_family:
         folds[GIVEN] = ls.folds.with_given([fold], scores, GIVEN, seed=options.seed)[0]
     spec = ls.load_spec(SHIPPED).with_({"name": options.variant, **VARIANTS[options.variant]})
-    fit = _fit(spec, scores, fold, runs / f"{options.cut}.nc", options)
+    fit = fitted(spec, scores, fold, runs / f"{options.cut}.nc", options)
     if options.by_family:
         table = forecast_by_family(fit, scores, folds[GIVEN], options.seed)
         (HERE / "runs" / BY_FAMILY).mkdir(exist_ok=True)
@@ -136,24 +132,29 @@ def given_fitted(scores: Scores, fold: ls.folds.Fold, options: argparse.Namespac
     hidden = [cell for cell in measured.index[measured] if cell not in set(given)]
     every = ls.folds.Fold(fold.name, train=(*fold.train, *later), cells=tuple(hidden))
     path = runs / "fits" / f"{options.cut}.nc"
-    fit = _fit(ls.load_spec(SHIPPED), scores, every, path, options)
+    fit = fitted(ls.load_spec(SHIPPED), scores, every, path, options)
     table = forecast_fold(fit, scores, every, seed=options.seed)
     table.to_csv(runs / f"{options.cut}-{GIVEN}.csv", index=False)
     print(GIVEN_FITTED, options.cut, GIVEN, _line(table, scores), flush=True)
 
 
-def _fit(
+def fitted(
     spec: ModelSpec, scores: Scores, fold: ls.folds.Fold, path: Path, options: argparse.Namespace
 ) -> ls.Fit:
+    """Return a fit to what a fold trains on; from disk if there.
+
+    Parameters
+    ----------
+    spec, scores, fold
+        What is fitted.
+    path
+        Where the fit is kept.
+    options
+        With draws, tune and seed; all else is the default of NUTS.
+    """
     if path.exists():
         return ls.load(path)
-    method = ls.NUTS(
-        draws=options.draws,
-        tune=options.tune,
-        chains=CHAINS,
-        extra_doublings=DOUBLINGS,
-        cores=1,
-    )
+    method = ls.NUTS(draws=options.draws, tune=options.tune, chains=CHAINS, cores=1)
     began = time.time()
     fit = ls.fit(
         spec, training_scores(scores, fold), method=method, seed=options.seed, progress=False

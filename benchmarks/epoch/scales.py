@@ -11,7 +11,6 @@ runs, so a run that was stopped goes on. The hub is read in place (../shared/tab
 from __future__ import annotations
 
 import argparse
-import time
 import warnings
 from typing import Any
 
@@ -21,35 +20,32 @@ import latentscale as ls
 from benchmarks.common.clusters import shown
 from benchmarks.common.markdown import markdown
 from benchmarks.common.provenance import provenance
-from benchmarks.epoch.run import CHAINS, DRAWS, HERE, SHARED, TUNE, bounded, hub
-from latentscale.analysis.backtest import forecast_fold, training_scores
+from benchmarks.epoch.report import SHIPPED
+from benchmarks.epoch.run import CHAINS, DRAWS, HERE, SHARED, TUNE, bounded, fitted, hub
+from latentscale.analysis.backtest import forecast_fold
 from latentscale.data.scores import Scores
 
-RUNS = HERE / "runs" / "scales"
 SCALES = ("by-skill", "shared")
 SEED = 1
 AGREED = 1.05
 """R-hat up to which chains of so few draws can be said to agree."""
 
 
-def fitted(scales: str, cut: str, scores: Scores, fold: ls.folds.Fold) -> ls.Fit:
-    """Return a fit to the models before a cut; from disk if there."""
-    path = RUNS / f"{scales}-{cut}.nc"
-    if not path.exists():
-        spec = ls.load_spec("capabilities").with_({"skills.identify.scales": scales})
-        method = ls.NUTS(draws=DRAWS, tune=TUNE, chains=CHAINS, cores=1)
-        began = time.time()
-        made = ls.fit(spec, training_scores(scores, fold), method=method, seed=SEED, progress=False)
-        print(f"{scales} {cut}: {time.time() - began:.0f} s, {made.status.message}", flush=True)
-        RUNS.mkdir(parents=True, exist_ok=True)
-        made.save(path)
-    return ls.load(path)
+def fit_with(scales: str, cut: str, scores: Scores, fold: ls.folds.Fold) -> ls.Fit:
+    """Return a fit to the models before a cut; that of the shipped spec is `benchmarks.epoch`'s."""
+    spec = ls.load_spec(SHIPPED)
+    shipped = spec.skills.identify.scales == scales
+    folder = HERE / "runs" / (SHIPPED if shipped else f"scales/{scales}")
+    folder.mkdir(parents=True, exist_ok=True)
+    own = spec.with_({"skills.identify.scales": scales})
+    options = argparse.Namespace(draws=DRAWS, tune=TUNE, seed=SEED)
+    return fitted(own, scores, fold, folder / f"{cut}.nc", options)
 
 
 def row(scales: str, cut: str) -> dict[str, Any]:
     """Return how the chains of a fit agree, and how it forecasts later models."""
     scores, fold = hub(cut)
-    fit = fitted(scales, cut, scores, fold)
+    fit = fit_with(scales, cut, scores, fold)
     judged = fit.convergence()
     steps = float(fit.tree["sample_stats"].to_dataset()["n_steps"].sum())
     cells = forecast_fold(fit, scores, fold, seed=SEED)

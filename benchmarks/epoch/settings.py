@@ -26,7 +26,7 @@ import latentscale as ls
 from benchmarks.common.clusters import shown
 from benchmarks.common.markdown import markdown
 from benchmarks.common.provenance import provenance
-from benchmarks.epoch.run import CHAINS, DOUBLINGS, DRAWS, TUNE, bounded, hub
+from benchmarks.epoch.run import CHAINS, DRAWS, TUNE, bounded, hub
 from latentscale.analysis.backtest import forecast_fold, training_scores
 from latentscale.data.releases import features_of_models, release_of_rows
 from latentscale.data.scores import Scores
@@ -78,9 +78,7 @@ def forecasts(name: str, scores: Scores, fold: ls.folds.Fold) -> pd.DataFrame:
     if not path.exists():
         spec = ls.load_spec("capabilities").with_({"name": name, **SPECS[name]})
         if not kept.exists():
-            method = ls.NUTS(
-                draws=DRAWS, tune=TUNE, chains=CHAINS, extra_doublings=DOUBLINGS, cores=1
-            )
+            method = ls.NUTS(draws=DRAWS, tune=TUNE, chains=CHAINS, cores=1)
             began = time.time()
             train = training_scores(scores, fold)
             fitted = ls.fit(spec, train, method=method, seed=SEED, progress=False)
