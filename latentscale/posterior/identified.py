@@ -24,7 +24,8 @@ from latentscale.posterior.convergence import PREDICTOR, Convergence, convergenc
 MEAN_PREDICTOR = "mean_linear_predictor"
 """Name of linear predictors' means over the fitted models, by benchmark, among what is judged."""
 
-_PLACE = "model_benchmark"
+PLACE = "model_benchmark"
+"""Dim of pairs of a model and a benchmark, whose labels are ``"model, benchmark"``."""
 _MOST_CELLS = 2000
 """Linear predictors that are judged: as many as models and benchmarks have parameters, about."""
 _BLOCK = 20_000_000
@@ -105,12 +106,12 @@ def predictors(spec: ModelSpec, design: Design, posterior: xr.Dataset) -> xr.Dat
         if not here.any():
             continue
         at = {
-            MODEL: xr.DataArray(row[here] - first, dims=(_PLACE,)),
-            BENCHMARK: xr.DataArray(column[here], dims=(_PLACE,)),
+            MODEL: xr.DataArray(row[here] - first, dims=(PLACE,)),
+            BENCHMARK: xr.DataArray(column[here], dims=(PLACE,)),
         }
         own = eta.isel(at).drop_vars([MODEL, BENCHMARK], errors="ignore")
-        parts.append(own.transpose(CHAIN, DRAW, _PLACE))
+        parts.append(own.transpose(CHAIN, DRAW, PLACE))
     labels = [f"{models[i]}, {benchmarks[j]}" for i, j in zip(row, column, strict=True)]
-    pairs = xr.concat(parts, dim=_PLACE).assign_coords({_PLACE: labels})
+    pairs = xr.concat(parts, dim=PLACE).assign_coords({PLACE: labels})
     mean = sum(sums[1:], sums[0]) / len(models)
     return xr.Dataset({PREDICTOR: pairs, MEAN_PREDICTOR: mean.transpose(CHAIN, DRAW, BENCHMARK)})

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from latentscale.analysis.checks.modes import find_modes
-from latentscale.analysis.skills.identified import is_identified
-from latentscale.dims import CHAIN, DRAW, ESTIMATE, LOG_LIKELIHOOD, SAMPLE
+from latentscale.analysis.checks.separate_modes import separate_modes
+from latentscale.dims import ESTIMATE, LOG_LIKELIHOOD, SAMPLE
 from latentscale.expect import expect
 from latentscale.inference.method import METHODS
 from latentscale.markup import counted, known_number
@@ -22,8 +21,6 @@ from latentscale.result import FixedTable
 
 _DISAGREE = 1.1
 """R-hat from which chains are plainly not alike, with draws of any length."""
-_MOST_OF_CHAIN = 0.5
-"""A chain belongs to the mode of more than half of its draws."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -176,7 +173,8 @@ def diagnose(fit: Fit) -> Diagnosis:
     thinned = made in METHODS and METHODS[made].thins
     limit = None if fit.status.pareto_k is None else _approximation_limit(fit)
     wrong = problems(convergence) if chains and not thinned else _not_close(fit, limit)
-    apart = _separate_modes(fit) if chains and convergence.max_rhat > _DISAGREE else ()
+    disagree = chains and convergence.max_rhat > _DISAGREE
+    apart = separate_modes(fit, convergence.table) if disagree else ()
     advice = list(dict.fromkeys([*wrong, *apart, *fit.status.advice]))
     return Diagnosis(
         passed=not wrong and fit.status.converged is not False,
@@ -193,30 +191,6 @@ def diagnose(fit: Fit) -> Diagnosis:
         approximation_limit=limit,
         of_estimator=of_estimator,
         thinned=thinned,
-    )
-
-
-def _separate_modes(fit: Fit) -> tuple[str, ...]:
-    """Say whether chains that disagree sit in separate modes of the anchored loadings."""
-    if "loading" not in fit.posterior or not is_identified(fit):
-        return ()
-    modes = find_modes(fit.posterior["loading"])
-    if len(modes) < 2:
-        return ()
-    by_chain = fit.tree[LOG_LIKELIHOOD]["score"].sum("cell").mean(DRAW)
-    chains = [str(name) for name in modes.columns if str(name).startswith(CHAIN)]
-    groups = []
-    for _, mode in modes.iterrows():
-        most = [name for name in chains if mode[name] > _MOST_OF_CHAIN]
-        level = [float(by_chain.isel({CHAIN: chains.index(name)})) for name in most]
-        where = f" ({', '.join(most)}; mean log likelihood {max(level):.0f})" if most else ""
-        groups.append(f"{mode['share']:.0%}{where}")
-    return (
-        f"The draws of the loadings fall into {len(modes)} separate groups: "
-        f"{'; '.join(groups)}. They are different modes, shares of chains are not their masses, "
-        "and averages over them describe none: raise ModeStart.climbs, so that chains begin at "
-        "the highest, keep the chains of one group (fit.with_chains), or use other anchors or "
-        "fewer skills.",
     )
 
 

@@ -1,0 +1,113 @@
+"""Separate modes: into which groups chains that disagree fall, and what they disagree on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from latentscale.analysis.checks.modes import find_modes
+from latentscale.analysis.skills.identified import is_identified
+from latentscale.dims import BENCHMARK, CHAIN, DRAW, LOG_LIKELIHOOD, MODEL
+from latentscale.posterior.convergence import PREDICTOR
+from latentscale.posterior.fit import Fit
+from latentscale.posterior.identified import PLACE, predictors, rotates
+
+_MOST_OF_CHAIN = 0.5
+"""A chain belongs to the mode of more than half of its draws."""
+_WORST = 20
+"""Linear predictors that are split into groups, those of the largest R-hat: among all 2,000 of a
+table, noise would separate a few hundred draws."""
+_SHOWN = 3
+"""Pairs of a model and a benchmark that a message shows."""
+
+
+def separate_modes(fit: Fit, judged: pd.DataFrame) -> tuple[str, ...]:
+    """Say whether chains that disagree lie in separate modes.
+
+    Anchored or aligned skills are compared by their loadings. Free ones can turn without any change
+    of a score, so that they are compared by linear predictors.
+
+    Parameters
+    ----------
+    fit
+        A fit by chains.
+    judged
+        ``fit.convergence().table``.
+
+    Returns
+    -------
+    tuple
+        A line of advice, or none.
+    """
+    if is_identified(fit):
+        if "loading" not in fit.posterior:
+            return ()
+        modes = find_modes(fit.posterior["loading"])
+        if len(modes) < 2:
+            return ()
+        return (
+            f"{_groups(fit, modes, 'loadings')} Raise ModeStart.climbs, so that chains begin at "
+            "the highest, keep the chains of one group (fit.with_chains), or use other anchors or "
+            "fewer skills.",
+        )
+    if not rotates(fit.spec):
+        return ()
+    rhats = judged.loc[judged["variable"] == PREDICTOR].set_index("where")["rhat"]
+    pairs = predictors(fit.spec, fit.design, fit.posterior)[PREDICTOR]
+    worst = rhats.nlargest(_WORST).index
+    modes = find_modes(pairs.sel({PLACE: worst.tolist()}))
+    if len(modes) < 2:
+        return ()
+    return (
+        f"{_groups(fit, modes, 'linear predictors')}{_differences(fit, modes, pairs)} Where the "
+        "groups agree, forecasts can be relied on. To decide between them add scores of such "
+        "models on such benchmarks, or take fewer skills; fit.with_chains keeps the chains of one "
+        "group.",
+    )
+
+
+def _groups(fit: Fit, modes: pd.DataFrame, what: str) -> str:
+    """Return how many groups there are, and which chains and log likelihoods each has."""
+    by_chain = fit.tree[LOG_LIKELIHOOD]["score"].sum("cell").mean(DRAW)
+    names = [str(name) for name in modes.columns if str(name).startswith(CHAIN)]
+    groups = []
+    for _, mode in modes.iterrows():
+        own = [float(by_chain.isel({CHAIN: place})) for place in _chains_of(mode)]
+        most = [names[place] for place in _chains_of(mode)]
+        where = f" ({', '.join(most)}; mean log likelihood {max(own):.0f})" if most else ""
+        groups.append(f"{mode['share']:.0%}{where}")
+    return (
+        f"The draws of the {what} fall into {len(modes)} separate groups: {'; '.join(groups)}. "
+        "They are different modes, shares of chains are not their masses, and averages over them "
+        "describe none."
+    )
+
+
+def _chains_of(mode: pd.Series) -> list[int]:
+    """Return the places of chains most of whose draws a mode has."""
+    shares = [mode[name] for name in mode.index if str(name).startswith(CHAIN)]
+    return [place for place, share in enumerate(shares) if share > _MOST_OF_CHAIN]
+
+
+def _differences(fit: Fit, modes: pd.DataFrame, pairs: xr.DataArray) -> str:
+    """Return where the first two groups that have chains differ; empty if there is but one."""
+    groups = [chains for _, mode in modes.iterrows() if (chains := _chains_of(mode))]
+    if len(groups) < 2:
+        return ""
+    first, second = (pairs.isel({CHAIN: g}).mean([CHAIN, DRAW]).to_series() for g in groups[:2])
+    apart = (first - second).abs()
+    known = fit.scores.dataset["score"].notnull().transpose(MODEL, BENCHMARK).to_series()
+    measured = {f"{model}, {benchmark}" for model, benchmark in known.index[known]}
+    seen = np.array([place in measured for place in apart.index])
+    shown = [
+        f"{place} ({first[place]:.1f} and {second[place]:.1f})"
+        for place in apart.nlargest(_SHOWN).index
+    ]
+    text = f" On the link's scale they differ most at {'; '.join(shown)}"
+    if seen.any() and not seen.all():
+        inside, outside = apart[seen].mean(), apart[~seen].mean()
+        text += (
+            f"; on average by {inside:.2f} where a score was measured, by {outside:.2f} elsewhere"
+        )
+    return f"{text}."
