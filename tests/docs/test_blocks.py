@@ -96,9 +96,6 @@ with zipfile.ZipFile("benchmark_data.zip", "w") as hub:
 GIVEN: Final = {
     'scores = ls.readers.read_epoch("benchmark_data.zip")  # Epoch\'s hub, as downloaded': HUBS,
     'published = ls.readers.epoch_index("benchmark_data.zip")': INDEX,
-    "grid = ls.studies.sensitivity_grid(": SMALL,
-    "folds = ls.folds.leave_one_family_out(scores, n_seen=1)": SMALL,
-    'ls.report(fit, "report.html", planned=planned)': SMALL,
     'method = ls.NUTS(backend="numpyro", draws=500, tune=500, chains=2)': SMALL,
     "frame = read.to_frame()": "read = ls.datasets.open_llm_leaderboard()",
     'scores = ls.Scores.from_long(frame, sources="apart")': LONG,
