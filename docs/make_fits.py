@@ -1,15 +1,17 @@
 """Write the small fits that the pages load: `python docs/make_fits.py [NAME...]` (a few minutes).
 
-Two are of the same models of the bundled table, of which the pages hide the largest of four
-families. The third, `dated`, is of a simulated table of models with release dates and of benchmarks
-in three units, since the bundled table has no dates. They are stored, so that building the site
-samples nothing. Not for results: chains are short, and the studies under ``benchmarks`` use the
-whole table.
+`pooled_flops` and `small` are of the same models of the bundled table, of which the pages hide the
+largest of four families; `translog` is of these models on other benchmarks, with the product of
+size and tokens. `dated` and `closed` are of simulated tables, whose truth is known: one of models
+with release dates and of benchmarks in three units, the other of closed models with reasoning
+settings on sparse benchmarks in groups. They are stored, so that building the site samples nothing.
+Not for results: chains are short, and the studies under ``benchmarks`` use whole tables.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ import latentscale as ls
 from latentscale.demo import built_on
 
 FOLDER = Path(__file__).parent / "fits"
+TRANSLOG = FOLDER.parents[1] / "notebooks" / "translog.toml"
 FAMILIES = (
     "bloom",
     "falcon",
@@ -42,17 +45,19 @@ HIDDEN = ("llama-2-70b", "qwen2-72b", "yi-1.5-34b", "falcon-180b")
 BENCHMARKS = ("mmlu", "hellaswag", "gsm8k", "mmlu_pro", "ifeval", "bbh")
 """Three of each leaderboard, the recommended spec's anchors among them."""
 
-NAMES = ("pooled_flops", "small", "dated")
-DRAWS = 400
-"""A chain: enough for the pages' figures, and files below 4 MB."""
+PLANNED = ("mmlu", "hellaswag", "gsm8k", "math_lvl5", "ifeval")
+"""Those of `notebooks/4_compute_planning.ipynb`: size and tokens are worth unlike much on them."""
+
+DRAWS = {"pooled_flops": 400, "small": 400, "dated": 400, "translog": 300, "closed": 200}
+"""Draws a chain of each fit: enough for the pages' figures, and files below 4 MB."""
 
 
-def table() -> ls.Scores:
+def table(benchmarks: Sequence[str] = BENCHMARKS) -> ls.Scores:
     """Return the scores of the chosen families, hidden models with them."""
     scores = ls.datasets.open_llm_leaderboard()
     frame = scores.to_frame()
     chosen = frame.loc[frame["family"].isin(FAMILIES), "model"]
-    return scores.select(models=list(chosen), benchmarks=BENCHMARKS)
+    return scores.select(models=list(chosen), benchmarks=benchmarks)
 
 
 def dated_table(seed: int = 7) -> ls.Scores:
@@ -89,8 +94,80 @@ def dated_table(seed: int = 7) -> ls.Scores:
     )
 
 
+SERIES = {
+    "acme": ("Acme", 0.5),
+    "acme-mini": ("Acme", -0.4),
+    "borealis": ("Borealis", 0.2),
+    "borealis-nano": ("Borealis", -0.9),
+    "cumulus": ("Cumulus", 0.0),
+    "delta": ("Delta", -0.3),
+}
+"""Provider of each simulated series of closed models, and its level on the linear predictor."""
+
+CLOSED = {
+    "olympiad": ("maths", -1.5, 0.0),
+    "proofs": ("maths", -2.2, 0.0),
+    "contests": ("coding", -0.8, 0.0),
+    "repairs": ("coding", -1.2, 0.0),
+    "quiz": ("knowledge", 1.2, 25.0),
+    "science": ("knowledge", 0.3, 25.0),
+    "errands": ("agents", -1.0, 0.0),
+    "browsing": ("agents", -1.8, 0.0),
+}
+"""Group, intercept and floor (percent) of each simulated benchmark."""
+
+REASONING = {"maths": 1.8, "coding": 1.0, "knowledge": 0.3, "agents": 0.6}
+"""What full reasoning adds to the linear predictor of a group of simulated benchmarks."""
+
+
+def closed_releases(rng: np.random.Generator) -> pd.DataFrame:
+    """Return a row for each setting of 20 simulated releases, and in column `level` its truth.
+
+    Skills rise by 1.1 a year; from September 2024 on large models are released with two reasoning
+    efforts, of which the low one reasons by 0.4 and the high one by 0.9 of what `REASONING` says.
+    """
+    rows = []
+    for k, day in enumerate(pd.date_range("2023-03-01", "2025-09-01", periods=20)):
+        family = list(SERIES)[k % len(SERIES)]
+        provider, level = SERIES[family]
+        years = (day - pd.Timestamp("2024-06-01")).days / 365.25
+        reasons = years > 0.25 and "-" not in family
+        model = f"{family}-{k // len(SERIES) + 1}"
+        row = {
+            "family": family,
+            "lineage": provider,
+            "released": day.strftime("%Y-%m-%d"),
+            "reasoning": int(reasons),
+            "size_class": family.partition("-")[2] or "large",
+            "level": 1.1 * years + level + rng.normal(0, 0.25),
+        }
+        efforts = {f"{model}_low": 0.4, f"{model}_high": 0.9} if reasons else {model: 0.0}
+        rows += [{"model": name, "effort": share} | row for name, share in efforts.items()]
+    return pd.DataFrame(rows)
+
+
+def closed_table(seed: int = 11) -> ls.Scores:
+    """Return a simulated table of closed models: 25 settings on 8 benchmarks, a third missing."""
+    rng = np.random.default_rng(seed)
+    frame = closed_releases(rng)
+    level, effort = frame.pop("level"), frame.pop("effort")
+    for name, (group, intercept, floor) in CLOSED.items():
+        eta = intercept + 1.1 * level + REASONING[group] * effort + rng.normal(0, 0.2, len(frame))
+        score = floor + (100 - floor) / (1 + np.exp(-eta)) + rng.normal(0, 1.5, len(frame))
+        frame[name] = score.clip(0.5, 99).round(1).where(rng.random(len(frame)) < 2 / 3)
+    benchmarks = {
+        name: ls.Benchmark(scale="percent", floor=floor, group=group)
+        for name, (group, _, floor) in CLOSED.items()
+    }
+    return ls.Scores.from_frame(frame, benchmarks=benchmarks)
+
+
 def spec_of(name: str) -> ls.ModelSpec:
     """Return a shipped spec, or `small`: the recommended one without its costliest parts."""
+    if name == "closed":
+        return ls.spec_for(closed_table()).spec
+    if name == "translog":
+        return ls.load_spec(TRANSLOG)
     if name == "dated":
         return ls.load_spec("capabilities").with_(
             {
@@ -123,15 +200,30 @@ def spec_of(name: str) -> ls.ModelSpec:
     )
 
 
+def scores_of(name: str) -> ls.Scores:
+    """Return the table that a fit is of, without the models that the pages hide."""
+    if name == "closed":
+        return closed_table()
+    if name == "dated":
+        return dated_table()
+    scores = table(PLANNED) if name == "translog" else table()
+    return scores.without([*HIDDEN, *built_on(scores, HIDDEN)])
+
+
+def method_of(name: str) -> ls.NUTS:
+    """Return how a fit is made: `capabilities` sets its own acceptance, `translog` mixes slowly."""
+    if name == "closed":
+        return ls.NUTS(draws=DRAWS[name], chains=2)
+    if name == "translog":
+        return ls.NUTS(draws=DRAWS[name], tune=1000, chains=2, target_accept=0.95)
+    return ls.NUTS(draws=DRAWS[name], chains=2, target_accept=0.9)
+
+
 def main() -> None:
     """Fit the specs that are named, or all, and save the fits."""
     FOLDER.mkdir(exist_ok=True)
-    scores = table()
-    train = scores.without([*HIDDEN, *built_on(scores, HIDDEN)])
-    for name in sys.argv[1:] or NAMES:
-        method = ls.NUTS(draws=DRAWS, chains=2, target_accept=0.9)
-        scored = dated_table() if name == "dated" else train
-        fit = ls.fit(spec_of(name), scored, method=method, seed=1)
+    for name in sys.argv[1:] or DRAWS:
+        fit = ls.fit(spec_of(name), scores_of(name), method=method_of(name), seed=1)
         print(ls.diagnose(fit))
         fit.save(FOLDER / f"{name}.nc")
 

@@ -171,9 +171,12 @@ _NAMED: Final = 3
 
 
 def _begins_with(other: str, name: str) -> bool:
-    """Return whether a name is another one and more words: "GPT-5 (high)" and "GPT-5"."""
-    start, rest = other[: len(name)], other[len(name) :]
-    return bool(name and rest) and start.casefold() == name.casefold() and not rest[0].isalnum()
+    """Return whether a name is another one and more words: "gpt-5_high" and "GPT 5"."""
+    wanted = spelling(name)
+    if not wanted or not spelling(other).startswith(wanted):
+        return False
+    ends = [place for place, letter in enumerate(other) if not letter.isalnum()]
+    return any(spelling(other[:end]) == wanted for end in ends)
 
 
 def listed(names: Iterable[object], limit: int = 8) -> str:

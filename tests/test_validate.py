@@ -186,3 +186,13 @@ def test_a_model_is_meant_by_its_name_without_an_effort():
     efforts = [f"o3 ({effort})" for effort in ("low", "medium", "high", "xhigh")]
     assert nearest("o3", efforts) == ' Did you mean "o3 (low)", "o3 (medium)" or "o3 (high)"?'
     assert nearest("o3 (low)", ["O3 (low)", "o3 (low) x"]) == ' Did you mean "O3 (low)"?'
+
+
+def test_a_model_is_meant_by_its_name_in_another_spelling_without_date_or_setting():
+    models = ["claude-3-5-sonnet-20241022", "claude-3-5-sonnet-20240620", "claude-3-50-sonnet"]
+    wanted = 'Did you mean "claude-3-5-sonnet-20241022" or "claude-3-5-sonnet-20240620"?'
+    assert nearest("Claude 3.5 Sonnet", models) == f" {wanted}"
+    assert nearest("GPT 5", ["gpt-5-2025-08-07_high", "gpt-50"]) == (
+        ' Did you mean "gpt-5-2025-08-07_high"?'
+    )
+    assert nearest("-", ["ab-c"]) == ""

@@ -8,14 +8,16 @@ A page writes::
     :rows: latentscale; pooled_flops
     ```
 
-and, within a line, ``{measured}`accuracy/RESULTS.md | Error | latentscale | v1, 1 seen` ``. Reports
-lie under ``benchmarks``. A section, column or row that a report does not have stops the build.
+and, within a line, ``{measured}`accuracy/RESULTS.md | Error | latentscale | v1, 1 seen` ``, of the
+first table between that heading and the next that has the column. Reports lie under
+``benchmarks``. A section, column or row that a report does not have stops the build.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -53,7 +55,7 @@ class Table:
         raise LookupError(f'no row begins with "{start}"')
 
 
-def read(report: str, section: str) -> Table:
+def read(report: str, section: str, column: str = "") -> Table:
     """Return the first table below a heading.
 
     Parameters
@@ -62,7 +64,16 @@ def read(report: str, section: str) -> Table:
         Path below ``benchmarks``.
     section
         Text of the heading, without its signs; empty for the first table of all.
+    column
+        A column that the table must have, if it is not the first one of the section.
     """
+    tables = _tables(report, section)
+    having = [table for table in tables if column in table.header]
+    return having[0] if having else tables[0]
+
+
+def _tables(report: str, section: str) -> list[Table]:
+    """Return the first table below a heading, and the others above the next heading."""
     lines = (STUDIES / report).read_text(encoding="utf-8").splitlines()
     start = 0
     if section:
@@ -71,15 +82,17 @@ def read(report: str, section: str) -> Table:
         if not found:
             raise LookupError(f'{report} has no heading "{section}"')
         start = found[0] + 1
-    first = next((i for i in range(start, len(lines)) if lines[i].startswith("|")), None)
-    if first is None:
-        raise LookupError(f"{report} has no table below {section!r}")
-    block = []
-    for line in lines[first:]:
-        if not line.startswith("|"):
+    blocks: list[list[tuple[str, ...]]] = []
+    for before, line in pairwise(["", *lines[start:]]):
+        if line.startswith("#") and blocks:
             break
-        block.append(tuple(cell.strip() for cell in line.strip().strip("|").split("|")))
-    return Table(block[0], tuple(block[2:]))
+        if line.startswith("|"):
+            if not before.startswith("|"):
+                blocks.append([])
+            blocks[-1].append(tuple(cell.strip() for cell in line.strip().strip("|").split("|")))
+    if not blocks:
+        raise LookupError(f"{report} has no table below {section!r}")
+    return [Table(block[0], tuple(block[2:])) for block in blocks]
 
 
 def _names(text: str) -> list[str]:
@@ -141,7 +154,7 @@ class MeasuredNumber(SphinxRole):
         try:
             report, section, row, column = (part.strip() for part in self.text.split("|"))
             self.env.note_dependency(str(STUDIES / report))
-            table = read(report, section)
+            table = read(report, section, column)
             text = table.row(row)[table.column(column)]
         except (ValueError, LookupError, OSError) as problem:
             message = self.inliner.reporter.error(f"{self.text}: {problem}", line=self.lineno)

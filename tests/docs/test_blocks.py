@@ -12,6 +12,7 @@ import json
 import re
 import shlex
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,6 +47,7 @@ SHORTER: Final = {
     "    frame=planned,\n": "    frame=planned,\n    method=ls.Laplace(draws=200),\n",
     "draws=2000, tune=1000, chains=4, target_accept=0.95": "draws=50, tune=50, chains=2",
     "method=ls.NUTS(draws=500, chains=2), seed=1": "method=ls.Laplace(draws=200), seed=1",
+    "method=ls.NUTS(draws=200, chains=2), seed=1": "method=ls.NUTS(draws=20, tune=30, chains=2)",
     'folder="folds", workers=2': 'folder="folds", method=ls.Laplace(draws=200)',
     "fit --scores scores.csv": "fit --spec pooled_flops --draws 200 --tune 200 --scores scores.csv",
     "backtest --scores": "backtest --spec pooled_flops --method Laplace --scores",
@@ -74,10 +76,26 @@ frame = pd.DataFrame(
     }
 )
 """
+HUBS: Final = """
+models = [f"model-{k}" for k in range(1, 10)]
+rows = pd.DataFrame({"model": models, "score": range(50, 59)})
+rows.rename(columns={"score": "zebra_puzzle"}).to_csv("table_2025_05_30.csv", index=False)
+Path("benchpress").mkdir()
+rows = rows.rename(columns={"model": "model_id"}).assign(benchmark_id="gpqa")
+rows.to_csv("benchpress/scores.csv", index=False)
+rows[["model_id"]].assign(release_date="2025-04-16").to_csv("benchpress/models.csv", index=False)
+rows = pd.DataFrame({"Model version": models, "mean_score": rows["score"] / 100})
+with zipfile.ZipFile("benchmark_data.zip", "w") as hub:
+    hub.writestr("gpqa_diamond.csv", rows.to_csv(index=False))
+"""
+INDEX: Final = """
+best = index.table().rename(columns={"model": "Model version", "median": "ECI Score"})
+with zipfile.ZipFile("benchmark_data.zip", "w") as hub:
+    hub.writestr("epoch_capabilities_index.csv", best.to_csv(index=False))
+"""
 GIVEN: Final = {
-    "grid = ls.studies.sensitivity_grid(": SMALL,
-    "folds = ls.folds.leave_one_family_out(scores, n_seen=1)": SMALL,
-    'ls.report(fit, "report.html", planned=planned)': SMALL,
+    'scores = ls.readers.read_epoch("benchmark_data.zip")  # Epoch\'s hub, as downloaded': HUBS,
+    'published = ls.readers.epoch_index("benchmark_data.zip")': INDEX,
     'method = ls.NUTS(backend="numpyro", draws=500, tune=500, chains=2)': SMALL,
     "frame = read.to_frame()": "read = ls.datasets.open_llm_leaderboard()",
     'scores = ls.Scores.from_long(frame, sources="apart")': LONG,
@@ -195,7 +213,7 @@ def test_python_of_a_page_runs(page: str, tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "docs" / "_build").mkdir()
     (tmp_path / "docs" / "fits").symlink_to(FITS)
     monkeypatch.chdir(work)
-    names: dict[str, Any] = {"ls": ls, "pd": pd, "FITS": FITS}
+    names: dict[str, Any] = {"ls": ls, "pd": pd, "FITS": FITS, "Path": Path, "zipfile": zipfile}
     for _, body in code:
         exec(GIVEN.get(body.splitlines()[0], ""), names)
         lines = [line for line in shorter(body).splitlines() if not line.startswith(":")]

@@ -424,9 +424,10 @@ def _require_size_and_tokens(fit: Fit) -> None:
     if len(used & {"log_params", "log_tokens", "log_flops"}) < 2:
         raise SpecError(
             f'The spec "{fit.spec.name}" has no separate terms for size and tokens: its '
-            f"covariates are {listed(fit.spec.covariates) or 'none'}, so all "
-            "splits of a budget have the same expected score. Fit a spec with log_params and "
-            'log_tokens, such as load_spec("cai2025").'
+            f"covariates are {listed(fit.spec.covariates) or 'none'}, so it "
+            "cannot weigh the one against the other. Fit a table with sizes and tokens (params_b, "
+            "tokens_t) under a spec with log_params and log_tokens, such as the recommended "
+            'load_spec("latentscale").'
         )
 
 

@@ -11,6 +11,7 @@ import xarray as xr
 from scipy.stats import rankdata, spearmanr
 
 from latentscale.analysis.tools.summaries import summary
+from latentscale.data.frames import AnyFrame, as_pandas, is_frame
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL, SAMPLE, interval_quantiles
 from latentscale.errors import DataError, FitError, listed, nearest
 from latentscale.expect import expect, shown
@@ -23,6 +24,8 @@ _SAME = 1e-9
 """Share of their size within which the anchors' predictors are equal: rounding of doubles."""
 _FEWEST_COMMON = 3
 """Models that two indices must have in common: a line fits any two."""
+_COLUMNS = ("model", "index")
+"""Of a table of another index."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -168,13 +171,15 @@ class CapabilityIndex(Result):
             )
         return float((a > b).mean())
 
-    def agreement(self, published: Mapping[str, float]) -> pd.Series:
+    def agreement(self, published: Mapping[str, float] | pd.Series | AnyFrame) -> pd.Series:
         """Return how far another index agrees on the models that both have.
 
         Parameters
         ----------
         published
-            Values of the other index by model, such as those of the Epoch Capabilities Index.
+            The other index: a mapping or a Series of values by model, or a table with the columns
+            model and index, such as the Epoch Capabilities Index as
+            ``readers.epoch_index`` returns it.
 
         Returns
         -------
@@ -186,7 +191,8 @@ class CapabilityIndex(Result):
         Raises
         ------
         DataError
-            If fewer than three models are in common, or a value is not a number.
+            If `published` is none of these, names a model twice, has a value that is not a number,
+            or has fewer than three models in common with this index.
 
         Examples
         --------
@@ -195,17 +201,14 @@ class CapabilityIndex(Result):
         >>> round(float(index.agreement(other)["correlation"]), 2)
         1.0
         """
-        values = dict(published)
-        for name, value in values.items():
-            if not is_number(value):
-                raise DataError(f'The published index of "{name}" is not a number: {value!r}.')
+        values = _checked_published(published)
         common = [str(m) for m in self.draws[MODEL].values if str(m) in values]
         if len(common) < _FEWEST_COMMON:
             raise DataError(
                 f"Only {len(common)} models have both indices; {_FEWEST_COMMON} are needed. The "
                 f"fit has {listed(self.draws[MODEL].values)}, the other index {listed(values)}."
             )
-        theirs = np.array([float(values[name]) for name in common])
+        theirs = np.array([values[name] for name in common])
         ours = self.draws.sel({MODEL: common})
         median = ours.median(SAMPLE).values
         low, high = interval_quantiles(DEFAULT_PROB)
@@ -302,6 +305,35 @@ def capability_index(fit: Fit, *, anchors: Mapping[str, float]) -> CapabilityInd
         weights=(slope * weights).rename("weight"),
         is_posterior=fit.is_posterior,
     )
+
+
+def _checked_published(published: object) -> dict[str, float]:
+    """Return the values of another index by model."""
+    if not isinstance(published, Mapping | pd.Series) and is_frame(published):
+        frame = as_pandas(published, "published")
+        if absent := [name for name in _COLUMNS if name not in frame]:
+            raise DataError(
+                f"published: the columns {listed(absent)} are missing; it has "
+                f"{listed(frame.columns) or 'none'}. Rename its columns to model and index, as in "
+                "what readers.epoch_index returns."
+            )
+        published = frame.set_index("model")["index"]
+    if not isinstance(published, Mapping | pd.Series):
+        raise DataError(
+            "published must be values by model: a mapping such as {'GPT-5': 150}, a Series, or a "
+            "table with the columns model and index, such as what readers.epoch_index returns; got "
+            f"{shown(published)}."
+        )
+    values: dict[str, float] = {}
+    for name, value in published.items():
+        if not is_number(value):
+            raise DataError(f'The published index of "{name}" is not a number: {value!r}.')
+        if str(name) in values:
+            raise DataError(
+                f'The published index has several values of "{name}". Keep one, or take their mean.'
+            )
+        values[str(name)] = float(value)
+    return values
 
 
 def _checked_anchors(anchors: object, fit: Fit) -> dict[str, float]:

@@ -68,12 +68,12 @@ def read_benchpress(
     Returns
     -------
     Scores
-        Models and benchmarks are named by their ids. Scores are in the units of the table:
-        percentages but for Elo and ratings (real), dollars (positive) and edit distances;
-        hallucination rates and edit distances are lower for better models. Where the table holds
-        the share of right claims in place of a rate of hallucination it is read as 100 less the
-        score, which the audit says. A benchmark that is
-        not known is a percentage if its scores lie in 0 to 100, else real. Features: released,
+        Models and benchmarks are named by their ids. Percentages of the table become fractions
+        (79.6 is 0.796); Elo and ratings (real) and dollars (positive) keep their units, and so do
+        edit distances, which are fractions already. Hallucination rates and edit distances are
+        lower for better models. Where the table holds the share of right claims in place of a rate
+        of hallucination, it is read as 100 less the score, which the audit says. A benchmark that
+        is not known is a percentage if its scores lie in 0 to 100, else real. Features: released,
         provider, reasoning, open_weights, effort, and size_class from names. The family is the
         series in the name, the lineage its provider.
 
@@ -95,8 +95,8 @@ def read_benchpress(
     >>> models = pd.DataFrame({"model_id": ["o3", "gpt-5"], "provider": "OpenAI"})
     >>> models = models.assign(reasoning=1, open_weights=0, effort="n/a")
     >>> models.assign(release_date="2025-04-16").to_csv("models.csv", index=False)
-    >>> ls.readers.read_benchpress(".").benchmarks
-    ('gpqa',)
+    >>> ls.readers.read_benchpress(".").to_frame()["gpqa"].tolist()
+    [0.833, 0.857]
     """
     return read_measurements(benchpress_measurements(path), benchmarks)
 

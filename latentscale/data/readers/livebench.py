@@ -83,9 +83,9 @@ def read_livebench(
     Returns
     -------
     Scores
-        Percentages. The table says nothing of models but their names: family, provider,
-        reasoning, effort, size_class and, where a name states a day, released are read from
-        these, and the audit counts them.
+        Fractions (91.0 is read as 0.91). The table says nothing of models but their names: family,
+        provider, which is also the lineage, reasoning, effort, size_class and, where a name states
+        a day, released are read from these, and the audit counts them.
 
     Raises
     ------
@@ -109,8 +109,8 @@ def read_livebench(
     --------
     >>> table = pd.DataFrame({"model": ["o3-high", "gpt-5"], "zebra_puzzle": [91.0, 93.5]})
     >>> table.to_csv("table_2025_05_30.csv", index=False)
-    >>> ls.readers.read_livebench(".").benchmarks
-    ('zebra_puzzle',)
+    >>> ls.readers.read_livebench(".").to_frame()["zebra_puzzle"].tolist()
+    [0.91, 0.935]
     """
     return read_measurements(livebench_measurements(path, release=release, level=level), benchmarks)
 

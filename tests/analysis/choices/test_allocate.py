@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -226,8 +227,12 @@ def test_specs_without_separate_size_and_tokens_are_refused(
     small_scores, prior_fit, covariates
 ) -> None:
     fit = prior_fit(ls.ModelSpec(name="one", covariates=covariates), small_scores, draws=4)
-    with pytest.raises(SpecError, match="no separate terms for size and tokens"):
+    refusal = r'no separate terms for size and tokens.*such as the recommended load_spec\((".*")\)'
+    with pytest.raises(SpecError, match=refusal) as refused:
         ls.optimal_allocation(fit, flops=1e23)
+    named = re.search(refusal, str(refused.value))
+    assert named and named[1] == '"latentscale"'
+    assert {"log_params", "log_tokens"} <= set(ls.load_spec("latentscale").covariates)
 
 
 def test_free_skills_are_no_target_but_scores_are(small_scores, prior_fit) -> None:

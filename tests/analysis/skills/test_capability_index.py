@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import latentscale as ls
@@ -72,6 +75,42 @@ def test_agreement_with_another_index(fit: Fit, anchors: dict[str, float]) -> No
     assert agreed["rank_correlation"] == pytest.approx(1)
     with pytest.raises(DataError, match="Only 1 models have both"):
         index.agreement({"elsewhere": 3.0, next(iter(anchors)): 2.0})
+
+
+def test_agreement_takes_what_epoch_index_returns(
+    fit: Fit, anchors: dict[str, float], tmp_path: Path
+) -> None:
+    index = ls.capability_index(fit, anchors=anchors)
+    ours = index.table().set_index("model")["median"]
+    hub = pd.DataFrame({"Model version": ours.index, "ECI Score": ours.values})
+    hub.to_csv(tmp_path / "epoch_capabilities_index.csv", index=False)
+    read = ls.readers.epoch_index(tmp_path)
+    for published in (read, ours, dict(ours), read.iloc[::-1].drop(columns="released")):
+        agreed = index.agreement(published)
+        assert agreed["models"] == 12 and agreed["correlation"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("published", "message"),
+    [
+        (3, "must be values by model.*got 3"),
+        (["fam00-m0"], "must be values by model"),
+        (pd.DataFrame({"model": ["a"], "eci": [1.0]}), '"index" are missing; it has "model"'),
+        (pd.DataFrame({"model": ["a", "a"], "index": [1.0, 2.0]}), 'several values of "a"'),
+        (pd.Series([1.0, 2.0], ["a", "a"]), 'several values of "a"'),
+        ({"a": "high"}, 'index of "a" is not a number'),
+    ],
+)
+def test_an_index_that_is_not_values_by_model_is_refused(
+    fit: Fit, anchors: dict[str, float], published: Any, message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        ls.capability_index(fit, anchors=anchors).agreement(published)
+
+
+def test_an_anchor_that_was_not_fitted_names_the_nearest_models(fit: Fit) -> None:
+    with pytest.raises(DataError, match=r'"Fam00 M0" was not fitted\. Did you mean "fam00-m0"'):
+        ls.capability_index(fit, anchors={"Fam00 M0": 1, "fam00-m1": 2})
 
 
 @pytest.mark.parametrize(
