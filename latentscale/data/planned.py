@@ -24,6 +24,7 @@ from latentscale.data.fitted_releases import fitted_releases, with_values_of_rel
 from latentscale.data.frames import AnyFrame
 from latentscale.data.known_features import INSTRUCT, features_of, kinds_among
 from latentscale.data.layout import METADATA, REQUIRED, checked_frame
+from latentscale.data.planned_scores import percentages_without_sign
 from latentscale.data.problems import Problem, at_column, fail
 from latentscale.data.scaling import scales_of
 from latentscale.data.table import read_wide
@@ -103,6 +104,9 @@ def planned_models(
     scales = {} if fitted is None or BENCHMARK not in fitted.dims else scales_of(fitted)
     table = read_wide(clean, given, scales, features)
     problems = [*_unknown_columns(clean, known_benchmarks, features), *table.problems]
+    if fitted is not None and "score" in fitted:
+        of_signs, odd_scores = percentages_without_sign(table.scores, table.models[MODEL], fitted)
+        problems, findings = [*problems, *of_signs], [*findings, *odd_scores]
     models, texts = table.models, [""] * len(clean)
     if fitted is not None and not problems:
         empty = left_out(clean, INSTRUCT)

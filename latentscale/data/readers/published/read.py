@@ -202,7 +202,7 @@ def published_measurements(
         raise DataError(
             f"{what}: features: no column {listed(absent)}. It has {listed(table.columns, 12)}."
         )
-    table, unnamed = _named(table, roles)
+    table, unnamed = rows_of_models(table, roles)
     _refuse_scores_of_no_column(table, roles, own, what)
     roles = with_types(table, _shape(table, roles), own)
     table, bare = _of_benchmarks(table, roles)
@@ -251,7 +251,7 @@ def is_published(frame: pd.DataFrame) -> bool:
     return "model" in roles.columns and not free and frame.columns.is_unique
 
 
-def _named(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, list[Finding]]:
+def rows_of_models(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, list[Finding]]:
     """Return the rows that name a model, in plain text, and findings on the others."""
     table, findings = without_markup(table, roles)
     column = roles.columns["model"]
