@@ -7,13 +7,15 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from latentscale.data.audit import Finding
 from latentscale.data.copied_benchmarks import copied_scores
 from latentscale.data.features.base import ESTIMATED
+from latentscale.data.features.category import MISSING, Category
 from latentscale.data.floors import floor_findings
-from latentscale.data.known_features import features_of
+from latentscale.data.known_features import features_of, kinds_among
 from latentscale.data.odd_models import odd_model_findings
 from latentscale.data.orientation import orientation_findings
 from latentscale.data.scaling import is_bounded
@@ -81,7 +83,7 @@ def model_findings(
     dataset
         The variables of models, dims (model,).
     fitted
-        Names that a fit knows already, by variable (model, family, lineage).
+        Names that a fit knows already, by variable (model, family, lineage) and category.
     """
     names = {
         variable: [str(name) for name in dataset[variable].to_numpy()]
@@ -91,9 +93,21 @@ def model_findings(
         *_odd_sizes(dataset),
         *_more_active_than_all(dataset),
         *_two_lineages(dataset),
-        *similar_names(names, fitted or {}),
+        *similar_names(names | category_levels(dataset), fitted or {}),
         *names_like_empty_cells({name: names[name] for name in (FAMILY, LINEAGE)}),
     ]
+
+
+def category_levels(table: xr.Dataset) -> dict[str, list[str]]:
+    """Return the levels that occur in a table of models, by category."""
+    levels = {
+        name: pd.unique(kind.levels(table)).tolist()
+        for name, kind in kinds_among(features_of(table)).items()
+        if isinstance(kind, Category) and kind.variable in table
+    }
+    return {
+        name: [level for level in own if level not in ("", MISSING)] for name, own in levels.items()
+    }
 
 
 def _odd_sizes(dataset: xr.Dataset) -> list[Finding]:

@@ -15,6 +15,7 @@ import pandas as pd
 from latentscale.data.audit import emit
 from latentscale.data.column_names import is_neither
 from latentscale.data.empty import is_empty
+from latentscale.data.features.category import UNKNOWN
 from latentscale.data.frames import AnyFrame, as_pandas, is_frame
 from latentscale.data.problems import Problem, at_cells, fail
 from latentscale.data.readers.cells import with_text_names
@@ -28,7 +29,6 @@ from latentscale.data.readers.published.read import (
     is_published,
     rows_of_models,
 )
-from latentscale.data.readers.size_classes import UNKNOWN
 from latentscale.data.readers.tuning import with_types
 from latentscale.errors import DataError
 from latentscale.files import expanded
