@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from latentscale.data.audit import Finding
+from latentscale.data.beyond_limits import beyond_findings
 from latentscale.data.copied_benchmarks import copied_scores
 from latentscale.data.features.base import ESTIMATED
 from latentscale.data.features.category import MISSING, Category
@@ -69,6 +70,7 @@ def dataset_findings(dataset: xr.Dataset) -> list[Finding]:
         *odd_model_findings(dataset),
         *_other_units(dataset),
         *floor_findings(dataset),
+        *beyond_findings(dataset),
         *orientation_findings(dataset),
     ]
 
@@ -300,4 +302,30 @@ def _other_units(dataset: xr.Dataset) -> list[Finding]:
             "divided by 100 twice, correct them."
         )
         findings.append(Finding("warning", "mixed-units", name, message))
+    return findings
+
+
+def fractions_among_percentages(dataset: xr.Dataset, names: Collection[str]) -> list[Finding]:
+    """Find benchmarks that are declared as percentages, though no score is above 1.
+
+    Parameters
+    ----------
+    dataset
+        As for `dataset_findings`: scores as kept, which are percentages divided by 100.
+    names
+        Benchmarks that are declared as percentages.
+    """
+    findings = []
+    for name in names:
+        scores = dataset["score"].sel({BENCHMARK: name}).to_numpy() / _HUNDREDTH
+        known = scores[scores > 0]
+        if len(known) < _FEWEST_OTHERS or known.max() > 1:
+            continue
+        message = (
+            f"none of {len(known)} scores above 0 is above 1 ({known.min():.3g} to "
+            f"{known.max():.3g}), and they are divided by 100, for the benchmark is declared as "
+            'percentages. If they are fractions, declare scale="fraction" (with floor and ceiling '
+            "as fractions)."
+        )
+        findings.append(Finding("warning", "fractions-as-percent", name, message))
     return findings
