@@ -93,7 +93,7 @@ def from_rows(
         clean, benchmarks, more = apart(clean, benchmarks)
         findings = [*findings, *more]
     scales = _stated_scales(benchmarks)
-    read = read_long(clean, scales, declared(features, clean))
+    read = read_long(clean, scales, declared(features, clean), sources)
     dataset, audit = _assemble(read, benchmarks, findings)
     return _with_instruct(dataset, stated=INSTRUCT in clean), audit
 

@@ -70,7 +70,9 @@ def _beyond(
         )
         return [Finding("info", code, name, message)]
     where = listed(column[MODEL].to_numpy()[order].tolist(), limit=6)
-    count = f", {len(far)} of them by more than chance" if len(far) else ", and so does their median"
+    count = (
+        f", {len(far)} of them by more than chance" if len(far) else ", and so does their median"
+    )
     message = (
         f"{seen}{count} (the farthest at {scores[order[0]]:.3g}): {where}. No curve of expected "
         f"scores passes it: declare {remedy}, or correct the scores or their unit."
