@@ -11,7 +11,7 @@ import xarray as xr
 
 from latentscale.data.audit import Audit, Finding
 from latentscale.data.benchmarks import Benchmark, resolve
-from latentscale.data.checks import dataset_findings
+from latentscale.data.checks import dataset_findings, fractions_among_percentages
 from latentscale.data.features.base import Feature
 from latentscale.data.frames import AnyFrame
 from latentscale.data.known_features import (
@@ -32,6 +32,7 @@ from latentscale.data.long import LONG_REQUIRED, read_long
 from latentscale.data.measured import read_stderr_frame
 from latentscale.data.problems import fail
 from latentscale.data.scales.base import Scale, scale_of
+from latentscale.data.scales.percent import PercentScale
 from latentscale.data.scaling import benchmark_variables
 from latentscale.data.sources import APART, MERGED, SOURCES, apart
 from latentscale.data.table import Table, read_wide
@@ -92,7 +93,7 @@ def from_rows(
         clean, benchmarks, more = apart(clean, benchmarks)
         findings = [*findings, *more]
     scales = _stated_scales(benchmarks)
-    read = read_long(clean, scales, declared(features, clean))
+    read = read_long(clean, scales, declared(features, clean), sources)
     dataset, audit = _assemble(read, benchmarks, findings)
     return _with_instruct(dataset, stated=INSTRUCT in clean), audit
 
@@ -140,7 +141,10 @@ def _assemble(
             own = values[kept].to_numpy(dtype=float)
             dataset = dataset.assign({name: ((MODEL, BENCHMARK), own)})
     unknown = [finding for finding in unknown if finding.where in kept]
-    all_findings = [*findings, *table.findings, *unknown, *dropped, *dataset_findings(dataset)]
+    percent = [name for name in kept if stated[name].scale == PercentScale.kind]
+    units = fractions_among_percentages(dataset, percent)
+    checks = [*units, *dataset_findings(dataset)]
+    all_findings = [*findings, *table.findings, *unknown, *dropped, *checks]
     return dataset, Audit(tuple(all_findings))
 
 

@@ -17,6 +17,11 @@ from latentscale.errors import DataError, listed, nearest
 from latentscale.markup import call_text
 from latentscale.validate import choice, is_number, is_whole, plain_fields, unstorable
 
+_UNIT_OF_PERCENT: Final = re.compile(
+    r"[%\uff05]|pct\.?|per ?cent|percentages?( points?)?", re.IGNORECASE
+)
+"""Units of percentages, which fractions do not have."""
+
 
 @dataclass(frozen=True)
 class Benchmark:
@@ -143,7 +148,8 @@ class Benchmark:
         Returns
         -------
         Benchmark
-            With scale, floor and ceiling as kept; the benchmark itself where nothing changes.
+            With scale, floor and ceiling as kept, and without a unit that says percent; the
+            benchmark itself where nothing changes.
 
         Examples
         --------
@@ -157,7 +163,8 @@ class Benchmark:
         ends = np.array([self.floor, np.nan if self.ceiling is None else self.ceiling])
         floor, ceiling = scale.read(ends).tolist()
         kept = None if self.ceiling is None else ceiling
-        return replace(self, scale=scale.kept_as, floor=floor, ceiling=kept)
+        unit = "" if _UNIT_OF_PERCENT.fullmatch(self.unit.strip()) else self.unit
+        return replace(self, scale=scale.kept_as, floor=floor, ceiling=kept, unit=unit)
 
     def _check_limits(self) -> None:
         """Check floor and ceiling; where lower is better a floor of 0 becomes the worst score."""

@@ -7,13 +7,16 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from latentscale.data.audit import Finding
+from latentscale.data.beyond_limits import beyond_findings
 from latentscale.data.copied_benchmarks import copied_scores
 from latentscale.data.features.base import ESTIMATED
+from latentscale.data.features.category import MISSING, Category
 from latentscale.data.floors import floor_findings
-from latentscale.data.known_features import features_of
+from latentscale.data.known_features import features_of, kinds_among
 from latentscale.data.odd_models import odd_model_findings
 from latentscale.data.orientation import orientation_findings
 from latentscale.data.scaling import is_bounded
@@ -67,6 +70,7 @@ def dataset_findings(dataset: xr.Dataset) -> list[Finding]:
         *odd_model_findings(dataset),
         *_other_units(dataset),
         *floor_findings(dataset),
+        *beyond_findings(dataset),
         *orientation_findings(dataset),
     ]
 
@@ -81,7 +85,7 @@ def model_findings(
     dataset
         The variables of models, dims (model,).
     fitted
-        Names that a fit knows already, by variable (model, family, lineage).
+        Names that a fit knows already, by variable (model, family, lineage) and category.
     """
     names = {
         variable: [str(name) for name in dataset[variable].to_numpy()]
@@ -91,9 +95,21 @@ def model_findings(
         *_odd_sizes(dataset),
         *_more_active_than_all(dataset),
         *_two_lineages(dataset),
-        *similar_names(names, fitted or {}),
+        *similar_names(names | category_levels(dataset), fitted or {}),
         *names_like_empty_cells({name: names[name] for name in (FAMILY, LINEAGE)}),
     ]
+
+
+def category_levels(table: xr.Dataset) -> dict[str, list[str]]:
+    """Return the levels that occur in a table of models, by category."""
+    levels = {
+        name: pd.unique(kind.levels(table)).tolist()
+        for name, kind in kinds_among(features_of(table)).items()
+        if isinstance(kind, Category) and kind.variable in table
+    }
+    return {
+        name: [level for level in own if level not in ("", MISSING)] for name, own in levels.items()
+    }
 
 
 def _odd_sizes(dataset: xr.Dataset) -> list[Finding]:
@@ -286,4 +302,30 @@ def _other_units(dataset: xr.Dataset) -> list[Finding]:
             "divided by 100 twice, correct them."
         )
         findings.append(Finding("warning", "mixed-units", name, message))
+    return findings
+
+
+def fractions_among_percentages(dataset: xr.Dataset, names: Collection[str]) -> list[Finding]:
+    """Find benchmarks that are declared as percentages, though no score is above 1.
+
+    Parameters
+    ----------
+    dataset
+        As for `dataset_findings`: scores as kept, which are percentages divided by 100.
+    names
+        Benchmarks that are declared as percentages.
+    """
+    findings = []
+    for name in names:
+        scores = dataset["score"].sel({BENCHMARK: name}).to_numpy() / _HUNDREDTH
+        known = scores[scores > 0]
+        if len(known) < _FEWEST_OTHERS or known.max() > 1:
+            continue
+        message = (
+            f"none of {len(known)} scores above 0 is above 1 ({known.min():.3g} to "
+            f"{known.max():.3g}), and they are divided by 100, for the benchmark is declared as "
+            'percentages. If they are fractions, declare scale="fraction" (with floor and ceiling '
+            "as fractions)."
+        )
+        findings.append(Finding("warning", "fractions-as-percent", name, message))
     return findings

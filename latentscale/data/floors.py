@@ -49,10 +49,36 @@ def implausibly_low(floor: float, n_items: float) -> float:
         or a quarter of the floor if that is smaller); never below half the floor, so that the
         test keeps some power where the item count is small or unknown.
     """
+    return floor - min(_margin(floor, n_items), floor / 2)
+
+
+def _margin(end: float, n_items: float) -> float:
+    """Return how far beyond an end of the curve chance and slips take a score."""
     items = ASSUMED_ITEMS if np.isnan(n_items) else n_items
-    noise = _NOISE_SDS * sqrt(floor * (1 - floor) / items)
-    margin = max(noise, min(_MIN_MARGIN, floor / 4))
-    return floor - min(margin, floor / 2)
+    return max(_NOISE_SDS * sqrt(end * (1 - end) / items), min(_MIN_MARGIN, end / 4))
+
+
+def margins(column: xr.Dataset, end: float) -> np.ndarray:
+    """Return how far beyond an end of the curve chance and slips take the score of each model.
+
+    Parameters
+    ----------
+    column
+        The variables of one benchmark.
+    end
+        Floor, ceiling, or what is left from it to 1: a fraction above 0.
+
+    Returns
+    -------
+    numpy.ndarray
+        One margin a model: by the items of its own score where it has some.
+    """
+    found = np.full(column.sizes[MODEL], _margin(end, float(column["n_items"])))
+    if "cell_items" in column:
+        own = column["cell_items"].to_numpy()
+        for row in np.flatnonzero(~np.isnan(own)):
+            found[row] = _margin(end, float(own[row]))
+    return found
 
 
 def floor_findings(dataset: xr.Dataset) -> list[Finding]:
@@ -81,7 +107,7 @@ def floor_findings(dataset: xr.Dataset) -> list[Finding]:
             continue
         scores = column["score"].to_numpy()
         limit = implausibly_low(floor, float(column["n_items"]))
-        low = np.flatnonzero(scores < _limits(column, floor, limit))
+        low = np.flatnonzero(scores < floor - np.minimum(margins(column, floor), floor / 2))
         known = int(np.count_nonzero(~np.isnan(scores)))
         if not len(low):
             findings += _too_high(name, scores, floor)
@@ -99,22 +125,18 @@ def floor_findings(dataset: xr.Dataset) -> list[Finding]:
     return findings
 
 
-def _limits(column: xr.Dataset, floor: float, limit: float) -> np.ndarray:
-    """Return the limit of each model: its own where its score was measured on fewer items."""
-    limits = np.full(column.sizes[MODEL], limit)
-    if "cell_items" in column:
-        own = column["cell_items"].to_numpy()
-        for row in np.flatnonzero(~np.isnan(own)):
-            limits[row] = implausibly_low(floor, float(own[row]))
-    return limits
+def median_beyond(scores: np.ndarray, floor: float) -> bool:
+    """Return whether the median of ten scores or more is below a floor by more than noise."""
+    known = scores[~np.isnan(scores)]
+    margin = min(_MIN_MARGIN, floor / 4)
+    return len(known) >= _MIN_MODELS and bool(np.median(known) < floor - margin)
 
 
 def _too_high(name: str, scores: np.ndarray, floor: float) -> list[Finding]:
     """Return a finding where the median score is below the floor, as no number of items excuses."""
-    known = scores[~np.isnan(scores)]
-    margin = min(_MIN_MARGIN, floor / 4)
-    if len(known) < _MIN_MODELS or np.median(known) >= floor - margin:
+    if not median_beyond(scores, floor):
         return []
+    known = scores[~np.isnan(scores)]
     text = (
         f"the median of {len(known)} scores, {np.median(known):.3g}, lies below the guessing floor "
         f"{floor:g}, and no curve goes below its floor. Guessing reaches less where a model gives "

@@ -26,6 +26,7 @@ from latentscale.data.measured import (
 from latentscale.data.problems import Problem, at_cells, at_column, shown_cell
 from latentscale.data.scales.base import Scale
 from latentscale.data.scales.fraction import FRACTION
+from latentscale.data.sources import MERGED
 from latentscale.data.table import Table, judge_models, read_models, row_labels
 from latentscale.errors import listed, nearest
 
@@ -38,6 +39,7 @@ def read_long(
     frame: pd.DataFrame,
     scales: Mapping[str, Scale] | None = None,
     features: Sequence[Feature] = (),
+    sources: str = MERGED,
 ) -> Table:
     """Read and judge a long table, and turn it into one row a model.
 
@@ -51,6 +53,8 @@ def read_long(
         Scales of benchmarks by name; fractions where none is stated.
     features
         Declared features.
+    sources
+        As for `merged_sources`.
 
     Returns
     -------
@@ -78,7 +82,7 @@ def read_long(
         *measured_problems(cells, scales or {}),
         *repeated_cells(cells),
     ]
-    cells, merged_here = merged_sources(as_kept(cells, scales or {}))
+    cells, merged_here = merged_sources(as_kept(cells, scales or {}), scales or {}, sources)
     findings = [*judged.findings, *_ignored(frame, own_columns(frame, features)), *merged_here]
     if cut:
         message = f"spaces at the ends of these names were cut: {listed(dict.fromkeys(cut))}."

@@ -14,7 +14,7 @@ from latentscale.data.frames import AnyFrame, as_pandas
 from latentscale.data.problems import Problem, at_cells, at_column, numbered
 from latentscale.data.scales.base import Scale
 from latentscale.data.scales.fraction import FRACTION
-from latentscale.data.sources import copies_text, without_copies
+from latentscale.data.sources import APART, MERGED, copies_text, without_copies
 from latentscale.data.table import Table
 from latentscale.errors import listed, nearest
 from latentscale.markup import counted
@@ -184,13 +184,25 @@ def repeated_cells(cells: pd.DataFrame) -> list[Problem]:
     return problems
 
 
-def merged_sources(cells: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
+def merged_sources(
+    cells: pd.DataFrame, scales: Mapping[str, Scale], sources: str = MERGED
+) -> tuple[pd.DataFrame, list[Finding]]:
     """Merge the scores of one cell from several sources, and say how.
 
     Equal scores are copies of one measurement (`without_copies`). Of the others, where all state a
     standard error above 0, the mean weighted by inverse variance; else where all state their items,
     the mean weighted by items; else the plain mean, without an error of its own. The items are
     those of all measurements together, where all state them. Their errors count as independent.
+
+    Parameters
+    ----------
+    cells
+        One row a score of a source.
+    scales
+        Scales of the benchmarks by name; fractions where none is stated.
+    sources
+        ``"apart"`` where shares have a benchmark for each source already, so that the finding
+        does not advise it.
     """
     known = cells[cells["score"].notna()]
     several = known.duplicated(_CELL, keep=False)
@@ -216,10 +228,14 @@ def merged_sources(cells: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
             f"and {'counts' if len(copies) == 1 else 'count'} as one measurement with it, such as "
             f"that of {copies_text(copies)}. "
         )
-    message += (
-        "If sources such as agents differ in what they measure, "
-        'keep the rows of one, or have a benchmark each: read_published(path, sources="apart").'
+    names = known.loc[several, "benchmark"].unique()
+    shares = [name for name in names if scales.get(str(name), FRACTION).bounded is not None]
+    remedy = (
+        'keep the rows of one, or have a benchmark each: sources="apart".'
+        if shares and sources != APART
+        else "keep the rows of one: shares alone can have a benchmark for each source."
     )
+    message += f"If sources such as agents differ in what they measure, {remedy}"
     return kept, [Finding("warning", "merged-sources", "source", message)]
 
 

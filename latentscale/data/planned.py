@@ -17,13 +17,19 @@ from latentscale.data.assumed_values import (
     left_out,
 )
 from latentscale.data.audit import Finding, emit
-from latentscale.data.checks import model_findings
+from latentscale.data.checks import category_levels, model_findings
 from latentscale.data.columns import as_objects
 from latentscale.data.features.base import Feature
 from latentscale.data.fitted_releases import fitted_releases, with_values_of_releases
 from latentscale.data.frames import AnyFrame
-from latentscale.data.known_features import INSTRUCT, features_of, kinds_among
+from latentscale.data.known_features import (
+    INSTRUCT,
+    features_of,
+    kinds_among,
+    with_features,
+)
 from latentscale.data.layout import METADATA, REQUIRED, checked_frame
+from latentscale.data.planned_scores import percentages_without_sign
 from latentscale.data.problems import Problem, at_column, fail
 from latentscale.data.scaling import scales_of
 from latentscale.data.table import read_wide
@@ -103,6 +109,9 @@ def planned_models(
     scales = {} if fitted is None or BENCHMARK not in fitted.dims else scales_of(fitted)
     table = read_wide(clean, given, scales, features)
     problems = [*_unknown_columns(clean, known_benchmarks, features), *table.problems]
+    if fitted is not None and "score" in fitted:
+        of_signs, odd_scores = percentages_without_sign(table.scores, table.models[MODEL], fitted)
+        problems, findings = [*problems, *of_signs], [*findings, *odd_scores]
     models, texts = table.models, [""] * len(clean)
     if fitted is not None and not problems:
         empty = left_out(clean, INSTRUCT)
@@ -128,7 +137,8 @@ def planned_models(
     # Checked before each family gets its one lineage, so that a disagreement is still seen.
     # The audit of the fitted table has said what it says of rows that were fitted as they are.
     new_rows = stated_rows[~_as_fitted(stated_rows, fitted)]
-    stated = model_findings(dataset_of_models(new_rows), _fitted_names(fitted, lineages))
+    checked = with_features(dataset_of_models(new_rows, features), features)
+    stated = model_findings(checked, _fitted_names(fitted, lineages))
     # What is said there of rows without tokens is about fits; a forecast draws them or refuses.
     odd = [finding for finding in stated if finding.code != "unknown-tokens"]
     # Where the fit is known, an empty instruct was settled above, and not taken as 0.
@@ -191,9 +201,11 @@ def _as_fitted(models: pd.DataFrame, fitted: xr.Dataset | None) -> npt.NDArray[n
 def _fitted_names(
     fitted: xr.Dataset | None, lineages: Mapping[str, str]
 ) -> dict[str, Collection[str]]:
-    """Return the names that a fit knows, by variable."""
+    """Return the names that a fit knows, by variable and category."""
     models = [] if fitted is None else [str(name) for name in fitted[MODEL].to_numpy()]
-    return {MODEL: models, FAMILY: list(lineages), LINEAGE: list(dict.fromkeys(lineages.values()))}
+    levels = {} if fitted is None else category_levels(fitted)
+    of_lineages = list(dict.fromkeys(lineages.values()))
+    return {MODEL: models, FAMILY: list(lineages), LINEAGE: of_lineages, **levels}
 
 
 def _unknown_columns(

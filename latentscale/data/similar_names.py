@@ -19,6 +19,8 @@ _TAKEN_AS: Final = {
     FAMILY: "forecast as a new family",
     LINEAGE: "taken as a new lineage",
 }
+_A_LEVEL: Final = "taken as a level that was not fitted"
+"""What becomes of such a name in a category."""
 
 
 def similar_names(
@@ -29,7 +31,7 @@ def similar_names(
     Parameters
     ----------
     names
-        Names of a table by variable: model, family, lineage, benchmark.
+        Names of a table by variable: model, family, lineage, benchmark, or a category.
     fitted
         Names that a fit knows, by variable; empty for a table that is to be fitted.
 
@@ -93,7 +95,7 @@ def _all_unlike_fitted(variable: str, pairs: Sequence[tuple[str, str]]) -> list[
     shown += f"; and {more} more" if more > 0 else ""
     return [
         f"{len(pairs)} names differ from those of fitted ones {_HOW} ({shown}), and are "
-        f"{_TAKEN_AS[variable]}. If they are the same, write the fitted names."
+        f"{_TAKEN_AS.get(variable, _A_LEVEL)}. If they are the same, write the fitted names."
     ]
 
 
@@ -146,7 +148,7 @@ def warn_of_spelling(variable: str, name: str, fitted: Iterable[str], *, stackle
 def _unlike_fitted(variable: str, name: str, other: str) -> str:
     return (
         f'"{name}" differs from the fitted {variable} "{other}" {_HOW}, and is '
-        f'{_TAKEN_AS[variable]}. If it is the same, write "{other}".'
+        f'{_TAKEN_AS.get(variable, _A_LEVEL)}. If it is the same, write "{other}".'
     )
 
 

@@ -240,3 +240,64 @@ def test_tokens_in_another_unit_are_refused():
     table = runs_in_one_table().rename(columns={"tokens_b": "tokens"})
     with pytest.raises(DataError, match=r'more than 2 tokens by the column "tokens".*tokens_b'):
         read_checkpoints(table)
+
+
+def sizes_under_one_name() -> pd.DataFrame:
+    rows = [(step, 2e6 * step, size) for size in (0.07, 1.0) for step in (1000, 2000, 4000)]
+    table = pd.DataFrame(rows, columns=["step", "tokens", "params"])
+    return table.assign(run="pythia", quiz=np.linspace(0.3, 0.5, len(table)))
+
+
+def test_models_of_several_sizes_under_one_name_are_not_averaged():
+    table = sizes_under_one_name()
+    with pytest.raises(DataError, match=r'run "pythia" has different sizes: 0.07, 1 \(billions'):
+        read_checkpoints(table)
+    assert set(checkpoint_measurements(table, params_b={"pythia": 1.0}).models["params_b"]) == {1.0}
+    same = checkpoint_measurements(table.assign(params=["1B", 1.0, 1e9] * 2))
+    assert same.audit.filter("repeats-merged")
+
+
+def test_several_counts_of_tokens_at_one_step_are_not_averaged():
+    table = pd.DataFrame({"run": "a-1b", "step": 1000, "tokens": [1e9, 5e9], "quiz": [0.3, 0.5]})
+    with pytest.raises(DataError, match=r'"a-1b".*1e\+09, 5e\+09 at step 1000'):
+        read_checkpoints(table)
+    rounded = table.assign(tokens=[2.1e9, 2.097e9])
+    assert len(checkpoint_measurements(rounded).models) == 1
+
+
+@pytest.mark.parametrize("name", ["{}-step{}", "{}@step{}", "{}/checkpoint-{:07d}"])
+def test_a_step_in_the_name_of_a_run_is_not_part_of_it(name: str):
+    table = sizes_under_one_name()
+    runs = [f"pythia-{size:g}b" for size in table["params"]]
+    named = [name.format(run, step) for run, step in zip(runs, table["step"], strict=True)]
+    read = checkpoint_measurements(table.assign(run=named))
+    assert read.models["family"].tolist() == runs
+    assert read.models["model"][0] == "pythia-0.07b@step1000"
+    assert len(read.audit.filter("steps-in-names")) == 1
+    without = checkpoint_measurements(table.assign(run=named).drop(columns="step"))
+    assert without.models["model"].tolist() == read.models["model"].tolist()
+
+
+def test_names_that_differ_in_a_step_that_is_not_their_row_s_are_named():
+    table = sizes_under_one_name().drop_duplicates("step")
+    named = table.assign(run=[f"pythia-70m-step{step // 1000}" for step in table["step"]])
+    (finding,) = checkpoint_measurements(named).audit.filter("steps-in-names")
+    assert finding.level == "warning"
+    assert '3 names of runs differ in a step alone: "pythia-70m-step1"' in finding.message
+    of_one_start = table.assign(run="pythia-70m-step9")
+    assert not checkpoint_measurements(of_one_start).audit.filter("steps-in-names")
+
+
+def test_a_perplexity_has_no_unit_and_amounts_have_their_own():
+    figures = {
+        "lambada_ppl": [40.0, 30.0],
+        "val_loss": [3.0, 2.5],
+        "repair (minutes) ↓": [9.0, 8.0],
+    }
+    table = pd.DataFrame({"run": "a-1b", "step": [10, 20], "tokens_b": [1.0, 2.0], **figures})
+    benchmarks = checkpoint_measurements(table).benchmarks
+    assert {name: about.unit for name, about in benchmarks.items()} == {
+        "lambada_ppl": "",
+        "val_loss": "nats or bits",
+        "repair (minutes) ↓": "minutes",
+    }

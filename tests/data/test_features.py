@@ -13,7 +13,7 @@ from latentscale.data import CovariateTransform, planned_models
 from latentscale.data.features import FEATURES, Feature
 from latentscale.data.known_features import features_of, kinds_among
 from latentscale.declare.undisclosed import DEPEND_ON_TOKENS
-from latentscale.errors import DataError, SpecError
+from latentscale.errors import DataError, DataWarning, SpecError
 
 CONTEXT = Feature("context_k", transform="log", unit="thousand tokens")
 COLUMNS = {
@@ -318,3 +318,30 @@ def test_a_column_is_a_feature_or_a_benchmark(table: pd.DataFrame) -> None:
     benchmarks = {"reasoning": ls.Benchmark()}
     with pytest.raises(DataError, match='"reasoning" is declared as a feature and as a benchmark'):
         ls.Scores.from_frame(wide, features=["reasoning"], benchmarks=benchmarks)
+
+
+def test_levels_that_differ_in_spelling_alone_are_named(table):
+    """Of known categories and declared ones, within a table and beside fitted levels."""
+    own = table.assign(provider=["Lab", "lab", "Other"] * 2, region=["EU", "E.U.", None] * 2)
+    features = ["provider", Feature("region", missing="level")]
+    with pytest.warns(DataWarning, match='"Lab", "lab" differ only'):
+        scores = ls.Scores.from_frame(own, features=features)
+    assert [one.where for one in scores.audit.filter("similar-names")] == ["provider", "region"]
+    row = pd.DataFrame({"model": ["n"], "family": ["f"], "region": "eu", "provider": "Lab"})
+    with pytest.warns(DataWarning, match='"eu" differs from the fitted region "EU".*not fitted'):
+        planned_models(row, scores.benchmarks, fitted=scores.dataset)
+
+
+@pytest.mark.parametrize("features", [None, ["size_class"]])
+def test_a_size_class_that_is_not_known_is_refused_unless_levels_are_declared(table, features):
+    named = table.assign(size_class=["Small", "small", "unknown", None, "tiny", "mini"])
+    with pytest.raises(DataError, match=r"2 problems\.\n.*Did you mean .small.") as caught:
+        ls.Scores.from_frame(named, features=features)
+    assert 'row 4 (model "' in str(caught.value) and "levels=[...]" in str(caught.value)
+    named["size_class"] = named["size_class"].replace("Small", "XL")
+    declared = Feature("size_class", "category", levels=("XL", "small", "tiny", "mini", "unknown"))
+    kept = ls.Scores.from_frame(named, features=[declared])
+    again = ls.Scores.from_frame(kept.to_frame(), features=kept.features)
+    assert again.to_frame()["size_class"].tolist() == named["size_class"].tolist()
+    row = pd.DataFrame({"model": ["n"], "family": ["f"], "size_class": "tiny"})
+    assert planned_models(row, kept.benchmarks, fitted=kept.dataset)["size_class"].item() == "tiny"

@@ -149,6 +149,11 @@ def test_sources_apart_are_benchmarks_of_one_task() -> None:
     scores = read_published(table, sources="apart")
     assert scores.benchmarks == ("gpqa (vendor)", "gpqa")
     assert scores.benchmark_info["gpqa (vendor)"].task == "gpqa"
+    elo = pd.concat([table, table.assign(Benchmark="Arena Elo", Score=[1200, 1210, 1300])])
+    (said,) = read_published(elo, sources="apart").audit.filter("merged-sources")
+    assert said.message.endswith("shares alone can have a benchmark for each source.")
+    (said,) = read_published(elo).audit.filter("merged-sources")
+    assert said.message.endswith('or have a benchmark each: sources="apart".')
     assert read_published(table).dataset["score"].values.ravel() == pytest.approx([0.85, 0.7])
 
 
@@ -290,6 +295,22 @@ def test_the_audit_says_how_many_scores_have_standard_errors() -> None:
     (said,) = read_published(table).audit.filter("errors-read")
     assert said.message.startswith("2 of 3 scores have a standard error")
     assert not list(read_published(named(GPQA=[40.0, 50.0, 60.0])).audit.filter("errors-read"))
+    assert '"GPQA" a number after ±, or half an interval, is taken for half a 95%' in said.message
+    assert "over 1.96. If it is a standard error, write it without ± in a column" in said.message
+    stated = named(GPQA=["40", "50", "60"], **{"GPQA stderr": [1.0, 2.0, None]})
+    scores = read_published(stated)
+    assert scores.dataset["stderr"].values.ravel()[:2] == pytest.approx([0.01, 0.02])
+    assert "1.96" not in str(scores.audit.filter("errors-read"))
+
+
+def test_the_audit_says_which_errors_of_single_rows_are_halved() -> None:
+    table = pd.DataFrame({"model": ["a", "b"], "task": "WER", "value": ["10% ± 1%", "13%"]})
+    other = table.assign(task="MMLU", value=["80", "81"], stderr=["1", "1 "])
+    scores = read_published(pd.concat([table.assign(stderr=[None, "0.3%"]), other]))
+    (said,) = scores.audit.filter("errors-read")
+    assert 'On "WER" a number after ±' in said.message
+    wer = scores.dataset["stderr"].sel(benchmark="WER").values
+    assert wer == pytest.approx([0.01 / 1.96, 0.003])
 
 
 def test_quarters_are_read_as_their_middle_and_that_is_said() -> None:

@@ -249,3 +249,12 @@ def test_more_active_parameters_than_parameters_are_warned_of(table):
 def test_benchmarks_must_be_a_mapping(table):
     with pytest.raises(DataError, match="benchmarks= must map names of benchmarks to Benchmark"):
         Scores.from_frame(table, benchmarks=[Benchmark()])
+
+
+@pytest.mark.parametrize(
+    ("unit", "kept"), [("%", ""), ("Percent", ""), ("tasks solved", "tasks solved")]
+)
+def test_fractions_do_not_have_the_unit_of_percentages(unit: str, kept: str) -> None:
+    frame = pd.DataFrame({"model": ["a", "b"], "family": ["f", "g"], "q": [10.0, 20.0]})
+    scores = Scores.from_frame(frame, benchmarks={"q": Benchmark(scale="percent", unit=unit)})
+    assert scores.benchmark_info["q"].unit == kept

@@ -28,6 +28,12 @@ MISSING: Final = "(missing)"
 POOLED: Final = "pooled"
 REFERENCE: Final = "reference"
 CODINGS: Final = (POOLED, REFERENCE)
+SIZE_CLASSES: Final = ("nano", "mini", "small", "medium", "large")
+"""Size classes of models, in order."""
+UNKNOWN: Final = "unknown"
+"""Size class of a model whose name states neither a size nor a word for one."""
+_LEVELS_OF: Final = {"size_class": (*SIZE_CLASSES, UNKNOWN)}
+"""Levels of categories that the package knows, allowed where a declaration states none."""
 
 
 def levels_of(table: xr.Dataset, variable: str, *, missing: str) -> npt.NDArray[np.object_]:
@@ -49,9 +55,12 @@ def levels_of(table: xr.Dataset, variable: str, *, missing: str) -> npt.NDArray[
 
 
 def read_levels(
-    column: pd.Series, labels: Sequence[str], name: str, allowed: Sequence[str]
+    column: pd.Series, labels: Sequence[str], name: str, allowed: Sequence[str], remedy: str = ""
 ) -> tuple[pd.Series, list[Problem]]:
-    """Read a column of level names; whole numbers and truth values are names as well."""
+    """Read a column of level names; whole numbers and truth values are names as well.
+
+    A `remedy` ends the message on a level that is not among those allowed.
+    """
     cells = cells_of(column).copy()
     others = ~(of_kind(cells, str) | missing(cells))
     cells[others] = [_as_text(cell) for cell in cells[others]]
@@ -59,7 +68,7 @@ def read_levels(
     levels = pd.Series(names, dtype=object).replace("", None)
     if allowed:
         for row in np.flatnonzero(levels.notna() & ~levels.isin(allowed)).tolist():
-            rule = f"Allowed levels: {listed(allowed, 20)}.{nearest(names[row], allowed)}"
+            rule = f"Allowed levels: {listed(allowed, 20)}.{nearest(names[row], allowed)}{remedy}"
             problems.append(at_cell(row, labels[row], name, names[row], rule))
     return levels, problems
 
@@ -109,7 +118,13 @@ class Category(FeatureKind):
 
     def read(self, column: pd.Series, labels: Sequence[str]) -> tuple[pd.Series, list[Problem]]:
         """Read names of levels."""
-        return read_levels(column, labels, self.name, self.feature.levels)
+        known = () if self.feature.levels else _LEVELS_OF.get(self.name, ())
+        others = (
+            f' For others declare Feature("{self.name}", "category", levels=[...]).'
+            if known
+            else ""
+        )
+        return read_levels(column, labels, self.name, self.feature.levels or known, others)
 
     def kept(self, values: pd.Series | None, rows: int) -> npt.NDArray[Any]:
         """Return levels, empty texts where not given."""

@@ -6,6 +6,7 @@ these from a table of metadata, or guess families from names and say so.
 
 from __future__ import annotations
 
+from latentscale.data.features.category import SIZE_CLASSES
 from latentscale.data.readers.benchmark_names import match_benchmarks, same_benchmark
 from latentscale.data.readers.benchmarks import read_benchmarks
 from latentscale.data.readers.benchpress import (
@@ -29,7 +30,7 @@ from latentscale.data.readers.parquet import read_parquet, read_table
 from latentscale.data.readers.planned_rows import read_planned
 from latentscale.data.readers.published.read import published_measurements, read_published
 from latentscale.data.readers.scores import read_scores
-from latentscale.data.readers.size_classes import SIZE_CLASSES, NameReading, size_class
+from latentscale.data.readers.size_classes import NameReading, size_class
 from latentscale.data.readers.template import metadata_template
 
 __all__ = [

@@ -5,29 +5,40 @@ Tables of scores to fit are read and audited by `read_published`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from latentscale.data.audit import emit
 from latentscale.data.column_names import is_neither
 from latentscale.data.empty import is_empty
+from latentscale.data.features.category import UNKNOWN
 from latentscale.data.frames import AnyFrame, as_pandas, is_frame
+from latentscale.data.problems import Problem, at_cells, fail
 from latentscale.data.readers.cells import with_text_names
 from latentscale.data.readers.parquet import read_table
 from latentscale.data.readers.published.cells import score_cells
 from latentscale.data.readers.published.columns import roles_of
 from latentscale.data.readers.published.counts import all_counts, as_shares, out_of, why_not_shares
-from latentscale.data.readers.published.markup import without_markup
 from latentscale.data.readers.published.models import described
-from latentscale.data.readers.published.read import completed_by_names, is_published
-from latentscale.data.readers.size_classes import UNKNOWN
+from latentscale.data.readers.published.read import (
+    completed_by_names,
+    is_published,
+    rows_of_models,
+)
 from latentscale.data.readers.tuning import with_types
 from latentscale.errors import DataError
 from latentscale.files import expanded
 
-_PERCENT = 100.0
+_PERCENT: Final = 100.0
 """What a cell with a percent sign is divided by: fits hold percentages as fractions."""
+_BEYOND: Final = (
+    "Percentages of rows to forecast are shares, from 0% to 100%; correct it, or empty the cell. "
+    "If the fitted scores are not shares, write the number in their unit, without a sign."
+)
 
 
 def read_planned(source: str | Path | AnyFrame) -> pd.DataFrame:
@@ -45,18 +56,21 @@ def read_planned(source: str | Path | AnyFrame) -> pd.DataFrame:
     -------
     DataFrame
         One row a model with columns as `latentscale.predict` takes them. Scores that are given
-        lose their signs: "93%" is 0.93, "1,450" is 1450 and "12 hr 5 min" is 725 minutes. Columns
-        of prices, speeds and the like are left out.
+        lose their signs: "93%" is 0.93, "1,450" is 1450 and "12 hr 5 min" is 725 minutes. A
+        percentage needs its sign, for this table alone does not say what the fitted one printed:
+        without it 0.9 is a fraction, 90%. Columns of prices, speeds and the like are left out.
 
     Raises
     ------
     DataError
-        If two rows have the same model.
+        If a row does not name its model, two rows have the same model, or a percentage does not
+        lie between 0% and 100%.
 
     Warns
     -----
     DataWarning
-        Once, about cells that are not understood and count as empty.
+        Once, about cells that are not understood and count as empty, and rows named as means or
+        baselines ("Average", "Human"), which are left out.
 
     Examples
     --------
@@ -74,9 +88,9 @@ def read_planned(source: str | Path | AnyFrame) -> pd.DataFrame:
     if not is_published(table) or roles.long:
         return table
     roles = with_types(table, roles)
-    table, _ = without_markup(table, roles)
+    table, others = rows_of_models(_with_names(table, roles.columns["model"], what), roles)
     named, models, found = described(table, roles, ())
-    unread = [finding for finding in found if finding.level == "warning"]
+    unread = [finding for finding in (*others, *found) if finding.level == "warning"]
     emit(unread, about="Models to forecast were read")
     twice = named[named.duplicated()].tolist()
     if twice:
@@ -85,18 +99,41 @@ def read_planned(source: str | Path | AnyFrame) -> pd.DataFrame:
     if "size_class" in models:
         models["size_class"] = models["size_class"].where(models["size_class"] != UNKNOWN, None)
     rows = models.dropna(axis="columns", how="all").reset_index(drop=True)
+    problems: list[Problem] = []
     for name in roles.others:
         if not is_neither(name) and not table[name].map(is_empty).all():
-            rows[name] = _numbers(table[name], name).to_numpy()
+            numbers, odd = _numbers(table[name], named.tolist())
+            rows[name] = numbers.to_numpy()
+            problems += odd
+    fail(problems, f"{what} cannot be forecast")
     return rows
 
 
-def _numbers(column: pd.Series, name: str) -> pd.Series:
-    """Return the numbers that cells print, or the column as it is where one is not a number."""
+def _with_names(table: pd.DataFrame, column: str, what: str) -> pd.DataFrame:
+    """Return a table without rows that are empty, and refuse it where others name no model."""
+    empty = table.map(is_empty).to_numpy(dtype=bool)
+    unnamed = np.flatnonzero(empty[:, table.columns.get_loc(column)] & ~empty.all(axis=1)).tolist()
+    rule = "Every row to forecast names its model: write the name, or drop the row."
+    nothing = [""] * len(unnamed)
+    problems = at_cells(column, unnamed, nothing, nothing, rule)
+    fail(problems, f"{what} cannot be forecast")
+    return table[~empty.all(axis=1)]
+
+
+def _numbers(column: pd.Series, models: Sequence[str]) -> tuple[pd.Series, list[Problem]]:
+    """Return the numbers that cells print, or the column as it is where one is not a number.
+
+    And a problem for each percentage that is not one of a share.
+    """
+    name = str(column.name)
     cells = score_cells(column)
     if all_counts(cells) and not why_not_shares(name, cells):
         cells = as_shares(cells, _PERCENT)
     if cells.unread:
-        return column
+        return column, []
     cells = out_of(name, cells) or cells
-    return pd.Series(cells.values).where(~cells.percent, cells.values / _PERCENT)
+    beyond = cells.percent & ((cells.values < 0) | (cells.values > _PERCENT))
+    rows = np.flatnonzero(beyond).tolist()
+    labels, odd = [models[row] for row in rows], column.iloc[rows].tolist()
+    problems = at_cells(name, rows, labels, odd, _BEYOND)
+    return pd.Series(cells.values).where(~cells.percent, cells.values / _PERCENT), problems

@@ -13,13 +13,9 @@ import numpy as np
 import pandas as pd
 
 from latentscale.data.audit import Audit, Finding
+from latentscale.data.features.category import SIZE_CLASSES, UNKNOWN
 from latentscale.data.readers.model_names import ModelName, parse_name
 from latentscale.errors import DataError, listed
-
-SIZE_CLASSES: Final = ("nano", "mini", "small", "medium", "large")
-"""The classes, in order."""
-UNKNOWN: Final = "unknown"
-"""Level of a name that states neither a size nor a word of `SIZE_WORDS`."""
 
 SIZE_WORDS: Final[Mapping[str, str]] = {
     "nano": "nano",

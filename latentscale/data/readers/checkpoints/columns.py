@@ -88,18 +88,12 @@ def tokens_seen(table: pd.DataFrame, what: str) -> np.ndarray:
     return seen
 
 
-def sizes(table: pd.DataFrame, runs: pd.Series) -> dict[str, float]:
-    """Return billions of parameters by run, of those whose rows state them."""
+def sizes(table: pd.DataFrame) -> np.ndarray:
+    """Return billions of parameters by row, NaN where no column or cell states them."""
     name = column_of(table, _PARAMS)
     if name is None:
-        return {}
-    stated = (
-        pd.Series(amounts(table[name], unit=1e9, bare=counted_in(name, 1e9)))
-        .groupby(runs.to_numpy())
-        .max()
-        .dropna()
-    )
-    return {str(run): float(size) for run, size in stated.items()}
+        return np.full(len(table), np.nan)
+    return np.asarray(amounts(table[name], unit=1e9, bare=counted_in(name, 1e9)), dtype=float)
 
 
 def figure_columns(table: pd.DataFrame, figures: str, what: str) -> list[str]:

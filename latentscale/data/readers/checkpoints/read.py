@@ -26,6 +26,7 @@ from latentscale.data.readers.checkpoints.columns import (
     unread_cells,
     unused_columns,
 )
+from latentscale.data.readers.checkpoints.runs import refuse_mixed_runs, without_steps
 from latentscale.data.readers.families import base_families
 from latentscale.data.readers.guessing import guessing
 from latentscale.data.readers.harness.metrics import rank_of, with_attempts
@@ -38,7 +39,7 @@ from latentscale.data.readers.measurements import (
 )
 from latentscale.data.readers.model_names import parse_name
 from latentscale.data.readers.parquet import read_table
-from latentscale.data.readers.published.columns import is_lower, unit_of_amount
+from latentscale.data.readers.published.columns import is_lower, is_perplexity, unit_of_amount
 from latentscale.data.readers.revisions import TokensPerStep, checked_tokens, tokens_of_step
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError, listed
@@ -98,7 +99,8 @@ def read_checkpoints(
     Scores
         One row a checkpoint, ``"pythia-1b@step3000"``, with params_b and tokens_t (trillions
         seen so far). The family is the run and the lineage its series, so that the checkpoints of
-        a run share its effect. Checkpoints before the first step are left out.
+        a run share its effect. Checkpoints before the first step are left out. A run that is named
+        with the step of its row ("pythia-1b-step3000") is the run before it.
 
         Of a long table, a task is scored by the metric of `HARNESS_TASKS`, else by ``acc_norm``
         where most rows have it, else ``acc`` and the like; the subjects of MMLU are one benchmark
@@ -111,7 +113,8 @@ def read_checkpoints(
     Raises
     ------
     DataError
-        If a column is missing or tokens are not known; and as `Scores.from_long`.
+        If a column is missing or tokens are not known; if rows of one run state several sizes, or
+        counts of tokens at one step that differ by more than 5%; and as `Scores.from_long`.
 
     Warns
     -----
@@ -328,8 +331,9 @@ def _of_wide(table: pd.DataFrame, name: str, figures: str) -> pd.DataFrame:
         seen = steps * to_numbers(table[_BATCH])[0]
     runs = pd.Series(name, table.index) if run is None else table[run].astype(str).str.strip()
     errors = error_columns(table, columns)
-    size_b = runs.map(sizes(table, runs)).astype(float).to_numpy()
-    about = pd.DataFrame({"run": runs.to_numpy(), "step": steps, "tokens": seen, "size_b": size_b})
+    about = pd.DataFrame(
+        {"run": runs.to_numpy(), "step": steps, "tokens": seen, "size_b": sizes(table)}
+    )
     parts = [
         about.assign(
             benchmark=column.removeprefix(figures),
@@ -348,8 +352,11 @@ def _measurements(
     lineage: str | None,
     found: Sequence[Finding],
 ) -> Measurements:
+    batches = tokens_per_step if isinstance(tokens_per_step, Mapping) else {}
+    cells, shortened = without_steps(cells, [*params_b, *batches])
+    refuse_mixed_runs(cells, params_b)
     cells, untrained = _with_tokens(cells, tokens_per_step)
-    findings = [*found, *untrained]
+    findings = [*found, *shortened, *untrained]
     stated = {}
     if "size_b" in cells:
         stated = cells.dropna(subset="size_b").groupby("run")["size_b"].first().to_dict()
@@ -431,8 +438,10 @@ def _declared(name: str, highest: float) -> Benchmark:
     known = KNOWN_BENCHMARKS.get(re.sub(r" \d+-shot$", "", name))
     if known is not None:
         return known
-    if _LOSSES.search(name) or (is_lower(name) and unit_of_amount(name) is not None):
-        return Benchmark(scale="positive", lower_is_better=True, unit="nats or bits")
+    stated = unit_of_amount(name)
+    if _LOSSES.search(name) or (is_lower(name) and stated is not None):
+        unit = "" if is_perplexity(name) else stated or "nats or bits"
+        return Benchmark(scale="positive", lower_is_better=True, unit=unit)
     if _LOGARITHM.search(name):
         return Benchmark(scale="real")
     scale = "percent" if 1 < highest <= _PERCENT else "fraction"

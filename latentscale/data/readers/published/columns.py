@@ -69,6 +69,7 @@ _LOWER: Final = re.compile(
 _LESS: Final = re.compile(r"[↓⬇▼]|lower[ -](is[ -])?better|越低越好|越小越好", re.IGNORECASE)
 _MORE: Final = re.compile(r"[↑⬆▲]|higher[ -](is[ -])?better|越高越好|越大越好", re.IGNORECASE)
 """What a heading says of which scores are better; it wins over what its words suggest."""
+_PERPLEXITY: Final = re.compile(r"perplexity|(?<![a-z])ppl(?![a-z])", re.IGNORECASE)
 _AMOUNTS: Final = (
     (
         re.compile(r"minutes?(?![a-z])|分钟|[(\[](in )?mins?\.?[)\]]|,? mins?\.?$", re.IGNORECASE),
@@ -78,7 +79,8 @@ _AMOUNTS: Final = (
     (re.compile(rf"dollars?|usd|{EARNED.pattern}", re.IGNORECASE), "USD"),
     (re.compile(r"per (1[, ]?000|1k|thousand)(?!\d)", re.IGNORECASE), "per 1,000"),
     (re.compile(r"per (1[, ]?000[, ]?000|million)(?!\d)", re.IGNORECASE), "per million"),
-    (re.compile(r"perplexity|(?<![a-z])ppl(?![a-z])|loss(?![a-z])", re.IGNORECASE), ""),
+    (_PERPLEXITY, ""),
+    (re.compile(r"loss(?![a-z])", re.IGNORECASE), ""),
 )
 """Positive amounts that measure skill, with their units."""
 _RATING: Final = re.compile(r"elo|rating|arena|trueskill|glicko", re.IGNORECASE)
@@ -200,6 +202,11 @@ def unit_of_amount(name: str) -> str | None:
     """Return the unit of a positive amount, empty for one without; None if it is not one."""
     text = name.replace("_", " ")
     return next((unit for pattern, unit in _AMOUNTS if pattern.search(text)), None)
+
+
+def is_perplexity(name: str) -> bool:
+    """Return whether a benchmark is named as a perplexity, which has no unit."""
+    return bool(_PERPLEXITY.search(name.replace("_", " ")))
 
 
 def is_error(name: str) -> bool:

@@ -17,6 +17,7 @@ from latentscale.data.column_names import is_neither
 from latentscale.data.empty import is_empty
 from latentscale.data.readers.published.cells import (
     NORMAL_95,
+    Bools,
     Floats,
     ScoreCells,
     ends_of,
@@ -84,12 +85,16 @@ def standard_errors(
     columns: Mapping[str, ScoreCells],
     info: Mapping[str, Benchmark],
     errors: Mapping[str, tuple[str, ...]],
-) -> tuple[dict[str, Floats], dict[str, str]]:
-    """Return standard errors by benchmark in its scores' units, and why columns give none."""
+) -> tuple[dict[str, Floats], dict[str, Bools], dict[str, str]]:
+    """Return standard errors by benchmark, which are of intervals, and why columns give none.
+
+    Errors are in the units of the scores; those of intervals are half widths over 1.96.
+    """
     positive = {name: about.scale == "positive" for name, about in info.items()}
     stderr = {
         name: _half_printed(table[name], columns[name], positive[name]) / NORMAL_95 for name in info
     }
+    of_intervals = {name: ~np.isnan(values) for name, values in stderr.items()}
     order = list(table.columns)
     unused: dict[str, str] = {}
     for name, (kind, *about) in errors.items():
@@ -122,8 +127,11 @@ def standard_errors(
             read = half_of_ends(low, high, columns[owner].values, positive[owner]) / NORMAL_95
         if np.isnan(read).all() and not table[name].map(is_empty).all():
             unused[name] = "by its name errors or intervals, but not understood"
+        if kind != "error":
+            of_intervals[owner] |= np.isnan(stderr[owner]) & ~np.isnan(read)
         stderr[owner] = np.where(np.isnan(stderr[owner]), read, stderr[owner])
-    return {name: np.where(values > 0, values, np.nan) for name, values in stderr.items()}, unused
+    positive_errors = {name: np.where(se > 0, se, np.nan) for name, se in stderr.items()}
+    return positive_errors, of_intervals, unused
 
 
 def _measured_where(

@@ -12,6 +12,7 @@ import pandas as pd
 from latentscale.data.audit import Finding
 from latentscale.data.empty import is_empty
 from latentscale.data.features import Feature
+from latentscale.data.features.category import SIZE_CLASSES
 from latentscale.data.known_features import known_features
 from latentscale.data.readers.efforts import SETTINGS, UNSTATED, effort_of, reasons_by
 from latentscale.data.readers.measurements import commonest, name_features, same_names
@@ -25,7 +26,6 @@ from latentscale.data.readers.published.cells import (
 )
 from latentscale.data.readers.published.columns import Roles, counted_in, power_of_ten
 from latentscale.data.readers.published.sizes import active_of_cells, with_totals
-from latentscale.data.readers.size_classes import SIZE_CLASSES
 from latentscale.data.readers.tuning import instruct_of, tuning_of
 from latentscale.data.table import MAX_TOKENS_T
 from latentscale.dims import MODEL

@@ -40,7 +40,7 @@ from latentscale.data.readers.published.models import (
     with_figures,
 )
 from latentscale.data.readers.published.repeats import mixed_settings, refuse_several_metrics
-from latentscale.data.readers.published.scores import long_cells, wide_cells
+from latentscale.data.readers.published.scores import OF_INTERVAL, long_cells, wide_cells
 from latentscale.data.readers.published.sizes import with_sizes_of_names
 from latentscale.data.readers.tuning import with_types
 from latentscale.data.scores import Scores
@@ -123,11 +123,12 @@ def read_published(
         Floors are those of guessing among a known task's choices, unless a score is below.
         Errors follow from columns of standard errors and of 95% intervals; half widths printed
         beside a score ("78.2 ± 1.1") count as those of 95%, since spread beyond the stated error
-        is estimated. Intervals of amounts, by their ends or as "60 +120/-40", are taken for
-        symmetric in logarithms: half their width in logarithms times the score (half their width
-        where an end is not above 0). Whole numbers in a column such as "GPQA n" are the items of
-        the benchmark's scores. Counts such as "28/30" are shares of as many items, where all
-        cells of a column are such or have a percent sign. Each decision is in the audit.
+        is estimated; standard errors are read from a column such as "GPQA stderr". Intervals of
+        amounts, by their ends or as "60 +120/-40", are taken for symmetric in logarithms: half
+        their width in logarithms times the score (half their width where an end is not above 0).
+        Whole numbers in a column such as "GPQA n" are the items of the benchmark's scores. Counts
+        such as "28/30" are shares of as many items, where all cells of a column are such or have a
+        percent sign. Each decision is in the audit.
 
     Raises
     ------
@@ -202,7 +203,7 @@ def published_measurements(
         raise DataError(
             f"{what}: features: no column {listed(absent)}. It has {listed(table.columns, 12)}."
         )
-    table, unnamed = _named(table, roles)
+    table, unnamed = rows_of_models(table, roles)
     _refuse_scores_of_no_column(table, roles, own, what)
     roles = with_types(table, _shape(table, roles), own)
     table, bare = _of_benchmarks(table, roles)
@@ -211,7 +212,9 @@ def published_measurements(
     named, models, described_here = described(table, roles, own)
     read = long_cells if roles.long else wide_cells
     cells, info, found = read(table, roles, named, declared, own, what)
-    cells = cells.dropna(subset="score")[list(CELLS)].reset_index(drop=True)
+    cells = cells.dropna(subset="score").reset_index(drop=True)
+    halved = cells.loc[cells["stderr"].notna() & cells[OF_INTERVAL], "benchmark"].unique().tolist()
+    cells = cells[list(CELLS)]
     falling = [name for name, benchmark in info.items() if benchmark.lower_is_better]
     apart = repeats != "best" and sources == "apart"
     mixed = mixed_settings(table, named, roles, own, by_source=apart)
@@ -229,7 +232,7 @@ def published_measurements(
         audit=Audit(
             (
                 *(*unnamed, *bare, *figures, *described_here, *found, *mixed, *merged, *without),
-                *(*_errors(cells, info), *of_sizes, *from_names, *turned),
+                *(*_errors(cells, info, halved), *of_sizes, *from_names, *turned),
                 *torn_releases(models),
             )
         ),
@@ -251,7 +254,7 @@ def is_published(frame: pd.DataFrame) -> bool:
     return "model" in roles.columns and not free and frame.columns.is_unique
 
 
-def _named(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, list[Finding]]:
+def rows_of_models(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, list[Finding]]:
     """Return the rows that name a model, in plain text, and findings on the others."""
     table, findings = without_markup(table, roles)
     column = roles.columns["model"]
@@ -294,14 +297,24 @@ def _without_scores(models: pd.Series) -> list[Finding]:
     return [Finding("info", "models-without-scores", "model", message)]
 
 
-def _errors(cells: pd.DataFrame, info: Mapping[str, Benchmark]) -> list[Finding]:
-    """Say how many scores have a standard error, which then counts in their noise."""
+def _errors(
+    cells: pd.DataFrame, info: Mapping[str, Benchmark], halved: Sequence[str]
+) -> list[Finding]:
+    """Say how many scores have a standard error, and by which rule; it counts in their noise.
+
+    `halved` has the benchmarks with errors that follow from intervals.
+    """
     known = cells["stderr"].notna()
     if not known.any():
         return []
     measured = list(dict.fromkeys(cells["benchmark"][known]))
     message = f"{int(known.sum())} of {counted(len(cells), 'score')} have a standard error, which "
     message += f"counts in their noise: those of {listed(measured, 4)}."
+    if len(halved):
+        message += f" On {listed(halved, 4)} a number after ±, or half an interval, is taken for "
+        message += "half a 95% interval: the standard error is that over 1.96. If it is a standard "
+        message += f'error, write it without ± in a column of its own, "{halved[0]} stderr" (with '
+        message += 'one row a score "stderr").'
     amounts = [name for name in measured if info[name].scale == "positive"]
     if amounts:
         message += f" On {listed(amounts)} (positive) an interval, or +a/-b, gives half its width "

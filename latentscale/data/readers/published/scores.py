@@ -66,6 +66,8 @@ _BARE_TIME: Final = re.compile(r"\W*(minutes?|mins?|hours?|hrs?)\W*", re.IGNOREC
 _COMMAS: Final = "numbers with a decimal comma; write them with a dot"
 _POINTS: Final = 10.0
 """Most points of a benchmark on which a judge gives up to ten."""
+OF_INTERVAL: Final = "of_interval"
+"""Column of cells: whether a standard error is half the width of an interval over 1.96."""
 Read = tuple[pd.DataFrame, dict[str, Benchmark], list[Finding]]
 
 
@@ -113,7 +115,7 @@ def wide_cells(
             f"{what}: no column is a benchmark. {reasons_in_words(left_out)} Declare one with "
             'benchmarks={"name": Benchmark(scale=...)}.'
         )
-    stderr, unused = standard_errors(table, columns, info, errors)
+    stderr, of_intervals, unused = standard_errors(table, columns, info, errors)
     left_out |= unused
     sources = _sources(table, roles)
     parts = [
@@ -123,6 +125,7 @@ def wide_cells(
                 "benchmark": name,
                 "score": columns[name].values,
                 "stderr": stderr[name],
+                OF_INTERVAL: of_intervals[name],
                 "n_items": items_of(columns, counts, name),
                 "source": sources,
             }
@@ -181,7 +184,8 @@ def long_cells(
     info = {name: benchmark for name, benchmark in info.items() if name not in combined}
     positive = names.isin([name for name, about in info.items() if about.scale == "positive"])
     half = half_of_rows(table, columns["score"], read, bounds, positive.to_numpy())
-    error = np.where(np.isnan(error), half / NORMAL_95, error)
+    of_intervals = np.isnan(error) & ~np.isnan(half)
+    error = np.where(of_intervals, half / NORMAL_95, error)
     error = np.where(error > 0, error, np.nan)
     cells = pd.DataFrame(
         {
@@ -189,16 +193,14 @@ def long_cells(
             "benchmark": names,
             "score": read.values,
             "stderr": error,
+            OF_INTERVAL: of_intervals,
             "n_items": np.where((items >= 1) & (items == np.floor(items)), items, np.nan),
             "source": _sources(table, roles),
         }
     )
     used = {name for _, low, high in bounds[:1] for name in (low, high)}
-    ignored = {n: "not a column of a table of scores" for n in roles.others if n not in used}
-    ignored |= reasons_of_dates(table, list(ignored))
-    ignored = {n: why for n, why in ignored.items() if n not in own and n not in metrics}
     found = [
-        *left_out_columns(left_out | ignored),
+        *left_out_columns(left_out | _ignored(table, roles, {*used, *own, *metrics})),
         *mixed,
         *kept,
         *scales_assumed(info, declared),
@@ -208,6 +210,13 @@ def long_cells(
         *unread_cells(columns["score"], table, named, read),
     ]
     return cells[cells["benchmark"].isin(info)], info, found
+
+
+def _ignored(table: pd.DataFrame, roles: Roles, used: Collection[str]) -> dict[str, str]:
+    """Return why columns of a table with one row a score are not used."""
+    free = [name for name in roles.others if name not in used]
+    dated = reasons_of_dates(table, free)
+    return dict.fromkeys(free, "not a column of a table of scores") | dated
 
 
 def _by_benchmark(
