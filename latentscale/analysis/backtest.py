@@ -155,7 +155,8 @@ def backtest(
     -------
     pandas.DataFrame
         One row a hidden score: fold, model, family, benchmark, score, mean, median, lower, upper
-        (in the units of the scores), prob (of the interval lower to upper), log_score (log
+        (in the units of the scores; mean is NaN where `Forecast.without_mean` has the
+        benchmark), prob (of the interval lower to upper), log_score (log
         predictive density per unit of score), crps, pit (share of draws below the score) and
         max_rhat of its fit, and unit (of the scores); where some are not fractions also scale and
         spread (standard deviation of the benchmark's scores). Folds that failed are named in a

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from latentscale.analysis.tools.fold import Fold, check_count, folds_of
-from latentscale.data.dates import as_date
+from latentscale.data.dates import as_day, why_not_a_day
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, MODEL, checked_seed
 from latentscale.errors import DataError, DataWarning, listed
@@ -34,7 +34,7 @@ def chronological(
     scores
         A table with release dates.
     cutoffs
-        Dates, such as ``["2024-01-01"]``, one fold each.
+        Days, such as ``["2024-01-01"]``, one fold each.
     undated
         What becomes of models without a release date: ``"leave-out"`` (neither fitted nor
         forecast, with a warning that names them), ``"train"`` (fitted in every fold, though they
@@ -96,7 +96,7 @@ def after(
     scores
         A table with release dates.
     *cutoffs
-        Dates, such as ``"2025-07-01"``, one fold each.
+        Days, such as ``"2025-07-01"``, one fold each.
     undated
         As for `chronological`.
     given
@@ -200,9 +200,9 @@ def _dates(cutoffs: object) -> list[np.datetime64]:
         raise DataError(f"{wanted}; got {cutoffs!r}.")
     dates = []
     for cutoff in cutoffs:
-        date = as_date(cutoff)
+        date = as_day(cutoff)
         if date is None:
-            raise DataError(f"{wanted}; {cutoff!r} is not a date.")
+            raise DataError(f"{wanted}; {cutoff!r} is not a date.{why_not_a_day(cutoff)}")
         dates.append(date)
     if not dates:
         raise DataError(f"{wanted}; got none.")

@@ -70,7 +70,7 @@ def _date_rule(cell: Any) -> str:
         return f"Which is the day and which the month? {rule}"
     if isinstance(cell, Real) and float(cell) in _YEARS:
         return f'{rule} Write a year as text, "{float(cell):g}": its middle is taken.'
-    return rule
+    return rule + _beyond(cell)
 
 
 def _as_dates(cells: Sequence[Any]) -> list[np.datetime64 | None]:
@@ -185,6 +185,42 @@ def as_date(cell: Any) -> np.datetime64 | None:
         return np.datetime64(stamp.as_unit("ns").to_datetime64())
     except (ValueError, TypeError, OverflowError):
         return None
+
+
+def as_day(cell: Any) -> np.datetime64 | None:
+    """Return a date as `as_date` does; None also of a year, a quarter or a month without a day.
+
+    For dates that are asked about: the first day of such a period would be another than the middle
+    that tables take for it.
+    """
+    return None if _middle(cell) else as_date(cell)
+
+
+def why_not_a_day(cell: Any) -> str:
+    """Return as a sentence why `as_day` reads no date from a cell; empty where nothing is known.
+
+    Examples
+    --------
+    >>> why_not_a_day("2999-01-01")
+    ' Dates lie in the years 1678 to 2261.'
+    """
+    middle = as_date(_middle(cell))
+    if middle is None:
+        return _beyond(cell)
+    return (
+        f" {cell.strip()} has no day: give one, such as its first, or its middle, "
+        f"{str(middle)[:10]}, which it means as a model's release date."
+    )
+
+
+def _beyond(cell: Any) -> str:
+    """Return as a sentence which years dates have, where that of a cell is another."""
+    found = re.search(r"(?<!\d)\d{4}", cell, re.ASCII) if isinstance(cell, str) else None
+    year = int(found[0]) if found else getattr(cell, "year", None)
+    first, last = _NANOSECOND_YEARS
+    if not isinstance(year, int) or first <= year <= last:
+        return ""
+    return f" Dates lie in the years {first} to {last}."
 
 
 def middle_of(text: str) -> str | None:

@@ -141,6 +141,9 @@ class Noise(ABC):
     ('model',)
     """
 
+    heavy_tailed: ClassVar[bool] = False
+    """Whether tails are heavier than a normal's; asked of noise on an unbounded scale alone."""
+
     @abstractmethod
     def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
         """Return the log density of scores inside (0, 1), by broadcasting over dims.

@@ -14,9 +14,9 @@ import xarray as xr
 
 from latentscale.data.scaling import STEP
 from latentscale.declare.likelihood import Likelihood, Noise, Step
-from latentscale.dims import CELL
+from latentscale.dims import BENCHMARK, CELL
 from latentscale.maths import Named, as_data, on_draws
-from latentscale.model.scaled import CODE, backwarded, forwarded, is_code
+from latentscale.model.scaled import CODE, backwarded, forwarded, is_code, unbounded_scales
 
 _ANY_ITEMS = 2
 """The fewest items that every likelihood takes; the density of such scores is not used."""
@@ -166,6 +166,24 @@ def of_fractions(noise: Noise) -> Noise:
     if isinstance(noise, SampledNoise):
         return replace(noise, noise=of_fractions(noise.noise))
     return noise.fraction if isinstance(noise, MixedNoise) else noise
+
+
+def without_mean(noise: Noise) -> tuple[str, ...]:
+    """Return the benchmarks whose scores have no mean that draws would settle.
+
+    On a logarithmic scale a score is the exponential of its noise. Where that has heavy tails, nine
+    standard deviations under `HeavyTailedNoise`, the mean and the standard deviation of any number
+    of draws are those of the largest few; under a Student-t they are infinite.
+    """
+    if isinstance(noise, SampledNoise):
+        return without_mean(noise.noise)
+    if not (isinstance(noise, MixedNoise) and noise.unbounded.heavy_tailed):
+        return ()
+    scales = enumerate(unbounded_scales(), start=1)
+    codes = [number for number, (_, scale) in scales if scale.logarithmic]
+    found = on_draws(noise.code).isin(codes)
+    own = found.any([dim for dim in found.dims if dim != BENCHMARK])
+    return tuple(str(name) for name in own[BENCHMARK].values[own.values])
 
 
 def _inside(value: Named, bounded: Named) -> Named:

@@ -11,7 +11,7 @@ from latentscale.analysis.checks.diagnose import Diagnosis, diagnose
 from latentscale.analysis.curves.along import place_text
 from latentscale.analysis.curves.curves import Curve, scaling_curve
 from latentscale.analysis.forecasts.forecast import Forecast
-from latentscale.analysis.tools.units import in_words, other_units, shown_score
+from latentscale.analysis.tools.units import in_words, means_note, other_units, shown_score
 from latentscale.data.columns import is_blank
 from latentscale.data.features.date import Date
 from latentscale.data.scaling import is_bounded
@@ -276,7 +276,8 @@ def forecasts(request: Request) -> tuple[Block, ...]:
         picture,
         TableBlock(
             table[shown],
-            f"Forecasts ({in_words(forecast.units, table['benchmark'])}); {interval}",
+            f"Forecasts ({in_words(forecast.units, table['benchmark'])}); {interval}"
+            + means_note(forecast.without_mean),
             folded="Numbers of the forecasts",
         ),
     )

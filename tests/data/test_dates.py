@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pandas as pd
 import pytest
 
 import latentscale as ls
-from latentscale.data.dates import as_date
+from latentscale.data.dates import as_date, why_not_a_day
 from latentscale.errors import DataError
 
 
@@ -58,11 +60,27 @@ def test_a_year_in_a_column_of_numbers_is_asked_for_as_text(known) -> None:
         ls.Scores.from_frame(frame, features=["released"])
 
 
+@pytest.mark.parametrize("cell", ["2999-01-01", "29990101", "1 May 2999", "2999"])
+def test_a_date_in_a_year_that_dates_do_not_reach_is_named_with_the_limits(
+    known, cell: str
+) -> None:
+    frame = known.frame.head(2).assign(released=["2024-01-02", cell])
+    with pytest.raises(DataError, match="Dates lie in the years 1678 to 2261"):
+        ls.Scores.from_frame(frame, features=["released"])
+    assert why_not_a_day(pd.Timestamp("2024-03-01")) == why_not_a_day("soon") == ""
+    assert "1678 to 2261" in why_not_a_day(datetime(2999, 1, 1))
+
+
 def test_a_cutoff_is_read_as_the_dates_of_a_table_are(known) -> None:
     frame = known.frame.head(4).assign(released=["2024-01-02", "2024-05-05"] * 2)
     scores = ls.Scores.from_frame(frame, features=["released"])
     with pytest.raises(DataError, match="'24-03-01' is not a date"):
         ls.folds.chronological(scores, ["24-03-01"])
+    # A row's is the middle of the year or month.
+    middles = {"2024": "2024-07-01", "2024-03": "2024-03-15", "March 2024": "2024-03-15"}
+    for text, middle in middles.items():
+        with pytest.raises(DataError, match=f"{text} has no day: .* its middle, {middle},"):
+            ls.folds.chronological(scores, [text])
     (fold,) = ls.folds.chronological(scores, [pd.Timestamp("2024-03-01")])
     assert fold.test == tuple(scores.models[1::2])
 

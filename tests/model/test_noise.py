@@ -19,7 +19,7 @@ from latentscale.model.likelihoods.beta import BetaNoise
 from latentscale.model.likelihoods.beta_binomial import BetaBinomialNoise
 from latentscale.model.likelihoods.logit_normal import LogitNormalNoise
 from latentscale.model.likelihoods.student_t import RealStudentTNoise, StudentTNoise
-from latentscale.model.noise import MixedNoise, SampledNoise
+from latentscale.model.noise import MixedNoise, SampledNoise, without_mean
 from latentscale.model.scaled import CODE, on_own_scale, unbounded_scales
 
 KINDS = ("beta", "beta-binomial", "logit-normal", "student-t")
@@ -295,6 +295,25 @@ def test_sampling_is_added_to_the_noise_of_each_scale() -> None:
     share = 1 / 31 + (1 - 1 / 31) / 40
     assert 1 / (1 + both[0]) == pytest.approx(share)
     assert 4 / both[1] == pytest.approx(4 / 50 + 0.02)
+
+
+def test_scores_without_a_mean_are_exponentials_of_heavy_tails() -> None:
+    kinds = [kind for kind, _ in unbounded_scales()]
+    names = ["accuracy", "minutes", "elo"]
+    code = xr.DataArray(
+        [0.0, kinds.index("positive") + 1.0, kinds.index("real") + 1.0],
+        {"benchmark": names},
+        ("benchmark",),
+    )
+    heavy = RealStudentTNoise(xr.DataArray(4.0))
+    wanted: list[tuple[Noise, tuple[str, ...]]] = [(NormalNoise(), ()), (heavy, ("minutes",))]
+    for other, missing in wanted:
+        noise = MixedNoise(BetaNoise(), other, code, xr.ones_like(code))
+        assert without_mean(noise) == missing
+        assert without_mean(SampledNoise(noise, xr.DataArray(0.02))) == missing
+        by_sample = code.expand_dims(sample=3)  # as in a mixture of fits
+        assert without_mean(MixedNoise(BetaNoise(), other, by_sample, by_sample)) == missing
+    assert without_mean(BetaNoise()) == ()
 
 
 @pytest.mark.parametrize("kind", ["logit-normal", "student-t"])

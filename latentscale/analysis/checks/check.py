@@ -302,7 +302,7 @@ def _confirmed_by_refit(
     below = (drawn < score) + 0.5 * (drawn == score)
     refitted = suspects.assign(
         basis=REFIT,
-        mean=drawn.mean(SAMPLE).values,
+        mean=drawn.mean(SAMPLE).where(suspects["mean"].notna().to_numpy()).values,
         median=ends["median"].values,
         lower=ends["lower"].values,
         upper=ends["upper"].values,

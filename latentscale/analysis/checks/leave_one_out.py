@@ -47,7 +47,8 @@ class LeaveOneOut(Result, table_was_attribute=True):
     rows
         One row a score: model, family, benchmark, score, elpd (log predictive density of the
         score given all others), pareto_k, reliable (k at most `k_limit`), mean, median, lower,
-        upper (of a new score, fractions or in the benchmark's unit), pit (predictive probability
+        upper (of a new score, fractions or in the benchmark's unit; mean is NaN where
+        `Forecast.without_mean` has the benchmark), pit (predictive probability
         below the score) and z (distance from the predictive mean in its standard deviations, on
         the logit scale for fractions, positive where the score is better; NaN where one draw alone
         has all the weight).
@@ -203,8 +204,9 @@ def with_replicated(fit: Fit, prob: float, seed: int) -> tuple[LeaveOneOut, xr.D
     smoothed = psis(fit)
     score = observed_cells(fit)
     # By the curves of the log likelihood, which the weights are of.
-    replicated = forecast_rows(as_sampled(fit), fit.scores.dataset, seed=seed, replicate=True).draws
-    drawn = draws_of_cells(replicated, score)
+    again = forecast_rows(as_sampled(fit), fit.scores.dataset, seed=seed, replicate=True)
+    drawn = draws_of_cells(again.draws, score)
+    settled = ~score["cell_benchmark"].isin(again.without_mean)
     weights, elpd, khat = at_samples(smoothed.weights, drawn), smoothed.elpd, smoothed.pareto_k
     ends = weighted_quantiles(drawn, weights, (low, 0.5, high))
     below = (drawn < score) + 0.5 * (drawn == score)
@@ -220,7 +222,7 @@ def with_replicated(fit: Fit, prob: float, seed: int) -> tuple[LeaveOneOut, xr.D
             "elpd": elpd.values,
             "pareto_k": khat.values,
             "reliable": khat.values <= smoothed.k_limit,
-            "mean": (drawn * weights).sum(SAMPLE).values,
+            "mean": (drawn * weights).sum(SAMPLE).where(settled).values,
             "median": ends.isel(quantile=1).values,
             "lower": ends.isel(quantile=0).values,
             "upper": ends.isel(quantile=2).values,
@@ -238,7 +240,7 @@ def with_replicated(fit: Fit, prob: float, seed: int) -> tuple[LeaveOneOut, xr.D
         fit=fit,
         seed=seed,
     )
-    return made, replicated
+    return made, again.draws
 
 
 @dataclass(frozen=True)

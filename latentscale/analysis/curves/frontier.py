@@ -17,15 +17,16 @@ from latentscale.analysis.curves.releases import (
     releases_a_year,
     releases_to_come,
 )
+from latentscale.analysis.curves.thresholds import check_score
 from latentscale.analysis.curves.values_to_come import values_to_come
 from latentscale.analysis.skills.capability_index import capability_index
 from latentscale.analysis.tools.blocks import spread_draws
 from latentscale.analysis.tools.summaries import summary
 from latentscale.analysis.tools.units import other_units
-from latentscale.data.dates import as_date, middle_of
+from latentscale.data.dates import as_day, why_not_a_day
 from latentscale.data.known_features import features_of, is_stated, kinds_among
-from latentscale.data.scales.base import SCALES
-from latentscale.data.scaling import lower_is_better
+from latentscale.data.scales.base import SCALES, scale_of
+from latentscale.data.scaling import lower_is_better, scales_of
 from latentscale.dims import (
     BENCHMARK,
     DEFAULT_PROB,
@@ -72,6 +73,8 @@ class Frontier(Result):
         The last release date of the fitted table: later dates rest on simulated releases.
     lower_is_better
         Whether lower scores are better.
+    scale
+        Kind of the benchmark's scale, such as ``"fraction"``; empty for the index.
     unit
         Unit of the scores where they are not fractions, that of their scale (``"real"``,
         ``"positive"``) where none is stated; else empty.
@@ -95,6 +98,7 @@ class Frontier(Result):
     per_year: float
     last_fitted: pd.Timestamp
     lower_is_better: bool = False
+    scale: str = ""
     unit: str = ""
     by: str = ""
     is_posterior: bool = True
@@ -185,7 +189,8 @@ class Frontier(Result):
         Parameters
         ----------
         threshold
-            In the units of the benchmark, or of the index.
+            In the units of the benchmark, or of the index. A fraction lies strictly between 0 and
+            1, also where the table that was read has percentages.
 
         Returns
         -------
@@ -195,7 +200,7 @@ class Frontier(Result):
         Raises
         ------
         DataError
-            If the threshold is not a number.
+            If the threshold is not a number, or not a score of the benchmark.
 
         Examples
         --------
@@ -204,6 +209,8 @@ class Frontier(Result):
         ['date', 'probability', 'beyond_fitted']
         """
         limit = real_number(threshold, "threshold", error=DataError)
+        if self.scale:
+            check_score(scale_of(self.scale), self.unit, "threshold", limit)
         passed = self.draws <= limit if self.lower_is_better else self.draws >= limit
         known = self.draws.notnull().all(SAMPLE)
         share = passed.mean(SAMPLE).where(known).rename("probability")
@@ -250,7 +257,7 @@ def frontier(
     benchmark
         The benchmark; by default the capability index on the scale of `anchors`.
     dates
-        Dates such as ``"2026-07-01"``, in any order.
+        Days such as ``"2026-07-01"``, in any order.
     by
         A frontier for each level of ``"family"``, ``"lineage"`` or a category of the table, such
         as ``"provider"``; by default one of all models. Models without a level have none. A level
@@ -326,6 +333,7 @@ def frontier(
         per_year=rate,
         last_fitted=pd.Timestamp(np.nanmax(released)),
         lower_is_better=down,
+        scale="" if benchmark is None else scales_of(table)[benchmark].kind,
         unit=other_units(fit.scores).get(benchmark or "", ""),
         by=by or "",
         is_posterior=fit.is_posterior,
@@ -412,12 +420,11 @@ def _released(fit: Fit) -> np.ndarray:
 
 def _dates(dates: Sequence[str], released: np.ndarray) -> np.ndarray:
     given = [dates] if isinstance(dates, str) or not isinstance(dates, Iterable) else list(dates)
-    when = [as_date(date) for date in given]
+    when = [as_day(date) for date in given]
     if any(date is None for date in when):
-        texts = [date.strip() for date in given if isinstance(date, str) and as_date(date) is None]
-        middles = {text: day for text in texts if (day := middle_of(text))}
-        hint = "".join(f" The middle of {text} is {day}." for text, day in middles.items())
-        raise DataError(f'dates must be dates such as ["2026-07-01"]; got {dates!r:.200}.{hint}')
+        odd = (date for date, day in zip(given, when, strict=True) if day is None)
+        hints = "".join(dict.fromkeys(map(why_not_a_day, odd)))
+        raise DataError(f'dates must be dates such as ["2026-07-01"]; got {dates!r:.200}.{hints}')
     moments = np.sort(np.array(when, dtype="datetime64[ns]"))
     first = np.nanmin(released)
     if not len(moments) or moments.min() < first:

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from latentscale.analysis.tools.units import other_units
+from latentscale.data.scales.base import Scale
 from latentscale.data.scaling import lower_is_better, scales_of
 from latentscale.errors import DataError, FitError, listed, nearest
 from latentscale.posterior.fit import Fit
@@ -40,12 +41,18 @@ def signs(fit: Fit) -> xr.DataArray:
 def check_on_scale(fit: Fit, benchmark: str, what: str, value: object) -> None:
     """Refuse what is not a score of a benchmark; fractions lie strictly between 0 and 1."""
     scale = scales_of(fit.scores.dataset)[benchmark]
+    check_score(scale, other_units(fit.scores).get(benchmark, ""), what, value)
+
+
+def check_score(scale: Scale, unit: str, what: str, value: object) -> None:
+    """Refuse what is not a score of a scale; `unit` is what scores other than fractions are in."""
     given = float(value) if is_number(value) else float("nan")  # type: ignore[arg-type]
     if scale.bounded is not None:
         if not 0 < given < 1:
-            raise DataError(f"{what} must be a fraction strictly between 0 and 1; got {value!r}.")
+            hint = " If it is a percentage, divide it by 100." if 1 < given <= 100 else ""
+            raise DataError(
+                f"{what} must be a fraction strictly between 0 and 1; got {value!r}.{hint}"
+            )
         return
-    good = np.isfinite(given) and not scale.problems(np.array([given]), [0], [""], benchmark)
-    if not good:
-        unit = other_units(fit.scores)[benchmark]
+    if not np.isfinite(given) or scale.problems(np.array([given]), [0], [""], what):
         raise DataError(f'{what} must be a score of scale "{scale.kind}" ({unit}); got {value!r}.')

@@ -20,6 +20,7 @@ from latentscale.analysis.forecasts.predict import forecast_rows, sized_rows
 from latentscale.analysis.forecasts.rows import planned_rows
 from latentscale.analysis.forecasts.unused import new_models, warn_of_unused_features
 from latentscale.analysis.tools.refits import in_one_process
+from latentscale.analysis.tools.units import means_note
 from latentscale.data.planned import ASSUMED
 from latentscale.data.releases import named_release_of_rows
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, FAMILY, MODEL
@@ -92,6 +93,17 @@ class Forecasts(Result):
         return self.parts[0].units
 
     @property
+    def without_mean(self) -> tuple[str, ...]:
+        """Benchmarks whose mean and sd are left out (see `Forecast.without_mean`).
+
+        Examples
+        --------
+        >>> ls.studies.predict_each(fit, planned, seed=1, progress=False).without_mean
+        ()
+        """
+        return self.parts[0].without_mean
+
+    @property
     def headline(self) -> str:
         """How many models, how many of them by their own scores, and how many are left out.
 
@@ -112,7 +124,7 @@ class Forecasts(Result):
         out = f"; {len(self.left_out)} left out (.left_out)" if self.left_out else ""
         return (
             f"Forecasts of {counted(len(self.models), 'model')} on "
-            f"{counted(benchmarks, 'benchmark')}, {how}{out}"
+            f"{counted(benchmarks, 'benchmark')}, {how}{out}{means_note(self.without_mean)}"
         )
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 from latentscale.analysis.forecasts.few_shot import Conditioning
 from latentscale.analysis.tools.blocks import block_size, parts
 from latentscale.analysis.tools.summaries import quantiles
-from latentscale.analysis.tools.units import units_note, with_units
+from latentscale.analysis.tools.units import means_note, units_note, with_units
 from latentscale.data.planned import ASSUMED
 from latentscale.declare.likelihood import Noise
 from latentscale.dims import (
@@ -27,6 +27,7 @@ from latentscale.expect import expect
 from latentscale.markup import counted, on_screen
 from latentscale.maths import on_draws
 from latentscale.model.likelihoods.beta import BetaNoise
+from latentscale.model.noise import without_mean
 from latentscale.result import Picture, Result
 from latentscale.validate import real_number
 
@@ -54,7 +55,8 @@ class Forecast(Result):
         decimals, exactly 0 or 1 within half an item of them.
     mean_draws
         Expected scores mu, without the noise of a single measurement; same dims. Under a
-        likelihood on the logit scale (logit-normal, Student-t) mu is the median score.
+        likelihood on the logit scale (logit-normal, Student-t), and on scale ``"positive"``, mu is
+        the median score.
     precision_draws
         Precision phi of the noise of a score; dims (sample, benchmark), and model where it
         depends on covariates.
@@ -132,7 +134,8 @@ class Forecast(Result):
         pandas.DataFrame
             Columns model, benchmark, mean, median, sd, lower, upper (of new scores, fractions or in
             `units`), basis, extrapolates and assumed (text, such as ``"instruct=1 (family)"``),
-            and unit (of the scores; ``"fraction"`` or as in `units`).
+            and unit (of the scores; ``"fraction"`` or as in `units`). mean and sd are NaN for
+            benchmarks in `without_mean`.
 
         Raises
         ------
@@ -147,7 +150,7 @@ class Forecast(Result):
         """
         width = self.draws.sizes[SAMPLE] * self.draws.sizes[BENCHMARK]
         rows = parts(self.draws.sizes[MODEL], width, block_size(self.draws.size))
-        wide = pd.concat([_summaries(self.draws.isel({MODEL: some}), prob) for some in rows])
+        wide = pd.concat([self._summaries(some, prob) for some in rows])
         table = wide.reset_index()
         names = ["basis", "extrapolates", ASSUMED]
         words = with_assumed(self.models)[names].to_dataframe()[names]
@@ -294,7 +297,23 @@ class Forecast(Result):
             f"{counted(sizes[BENCHMARK], 'benchmark')}{scores},{tokens} "
             f"{sizes[SAMPLE]} draws{without}"
             + units_note(self.units, map(str, self.draws[BENCHMARK].values))
+            + means_note(self.without_mean)
         )
+
+    @property
+    def without_mean(self) -> tuple[str, ...]:
+        """Benchmarks whose tables have a median and an interval, but neither mean nor sd.
+
+        Those of scale ``"positive"`` under a likelihood with heavy tails. Their scores are
+        exponentials of what has these tails, so that the mean and the standard deviation of draws
+        are those of the largest few, whatever their number.
+
+        Examples
+        --------
+        >>> forecast.without_mean
+        ()
+        """
+        return without_mean(self.noise)
 
     def brief(self) -> pd.DataFrame:
         """Return the table of the first models, with what is not empty in it.
@@ -309,10 +328,23 @@ class Forecast(Result):
         >>> forecast.brief()["model"].unique().tolist()
         ['qwen2-30b']
         """
-        wide = _summaries(self.draws.isel({MODEL: slice(BRIEF_MODELS)}), DEFAULT_PROB)
+        wide = self._summaries(slice(BRIEF_MODELS), DEFAULT_PROB)
         names = ["basis", "extrapolates", ASSUMED]
         words = with_assumed(self.models)[names].to_dataframe()[names]
         return brief_rows(with_units(wide.reset_index().join(words, on=MODEL), self.units))
+
+    def _summaries(self, models: slice, prob: float) -> pd.DataFrame:
+        """Return the numbers of `table` of some models, indexed by model and benchmark."""
+        draws = self.draws.isel({MODEL: models})
+        ends, known = quantiles(draws, prob), ~draws[BENCHMARK].isin(self.without_mean)
+        columns = {
+            "mean": draws.mean(SAMPLE).where(known),
+            "median": ends["median"],
+            "sd": draws.std(SAMPLE, ddof=1).where(known),
+            "lower": ends["lower"],
+            "upper": ends["upper"],
+        }
+        return xr.Dataset(columns).to_dataframe(dim_order=[MODEL, BENCHMARK])[list(columns)]
 
 
 def brief_rows(table: pd.DataFrame) -> pd.DataFrame:
@@ -320,19 +352,6 @@ def brief_rows(table: pd.DataFrame) -> pd.DataFrame:
     shown = on_screen(table)
     empty = [name for name in ("extrapolates", ASSUMED) if not shown[name].any()]
     return shown.drop(columns=empty)
-
-
-def _summaries(draws: xr.DataArray, prob: float) -> pd.DataFrame:
-    """Return the numbers of `Forecast.table`, indexed by model and benchmark."""
-    ends = quantiles(draws, prob)
-    columns = {
-        "mean": draws.mean(SAMPLE),
-        "median": ends["median"],
-        "sd": draws.std(SAMPLE, ddof=1),
-        "lower": ends["lower"],
-        "upper": ends["upper"],
-    }
-    return xr.Dataset(columns).to_dataframe(dim_order=[MODEL, BENCHMARK])[list(columns)]
 
 
 def with_assumed(models: xr.Dataset) -> xr.Dataset:

@@ -71,6 +71,23 @@ def units_note(units: Mapping[str, str], benchmarks: Iterable[str]) -> str:
     return f"; {', '.join(own[:_NAMED])}{more}{rest}"
 
 
+def means_note(benchmarks: Sequence[str]) -> str:
+    """Return what a headline adds where mean and sd are left out, as `Forecast.without_mean` says.
+
+    Parameters
+    ----------
+    benchmarks
+        Their names; nothing is added where there are none.
+    """
+    if not benchmarks:
+        return ""
+    more = f" and {len(benchmarks) - _NAMED} more" if len(benchmarks) > _NAMED else ""
+    return (
+        f"; mean and sd of {', '.join(benchmarks[:_NAMED])}{more} are left out: with heavy tails "
+        "on a logarithmic scale they rest on a few draws"
+    )
+
+
 def spread_note(columns: str, unit: str) -> str:
     """Return what a headline adds of the unit of errors and spreads; nothing for fractions."""
     in_sd = {STANDARD: "standard deviations of each benchmark's scores", FRACTION: ""}

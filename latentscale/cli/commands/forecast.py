@@ -58,12 +58,14 @@ def predict(
 ) -> None:
     """Forecast models' scores, with intervals.
 
-    The table holds mean, median and interval of a new score, in its units. ROWS.csv has the
-    columns model and family, and those that the fit uses, such as params_b (billions), tokens_t
+    The table holds mean, median, sd and interval of a new score, in its units; mean and sd are
+    left out where, with heavy tails on a logarithmic scale, they rest on a few draws. ROWS.csv has
+    the columns model and family, and those that the fit uses, such as params_b (billions), tokens_t
     (trillions), instruct and other features. Its families may be fitted ones or new. What rows
     leave out is taken from the fitted models where these settle it; the column assumed says so.
     """
     import latentscale as ls
+    from latentscale.analysis.tools.units import means_note
     from latentscale.data.readers import read_planned
 
     announce([out], inputs=[fit_file, rows])
@@ -72,7 +74,7 @@ def predict(
     forecast = ls.predict(fit, frame, seed=seed, draws=draws, few_shot=few_shot)
     if forecast.conditioning is not None:  # on standard error where the table is what is printed
         say(forecast.conditioning.headline, err=out == SCREEN)
-    _show_forecast(forecast, prob, trust, out)
+    _show_forecast(forecast, prob, trust, out, means_note(forecast.without_mean))
 
 
 def predict_each(
@@ -113,9 +115,13 @@ def predict_each(
 
 
 def _show_forecast(
-    forecast: Forecast | Forecasts, prob: float, trust: float | None, out: Path | None
+    forecast: Forecast | Forecasts,
+    prob: float,
+    trust: float | None,
+    out: Path | None,
+    note: str = "",
 ) -> None:
-    """Write the table of a forecast, or print it."""
+    """Write the table of a forecast, or print it under a line that ends with a note."""
     from latentscale.analysis.tools.units import units_note
     from latentscale.markup import on_screen
 
@@ -128,7 +134,7 @@ def _show_forecast(
         save_table(table, out)
         return
     units = units_note(forecast.units, dict.fromkeys(table["benchmark"]))
-    say(f"lower, upper: {prob:.4g} interval of a new score{units}")
+    say(f"lower, upper: {prob:.4g} interval of a new score{units}{note}")
     shown = table.drop(columns=[c for c in ("extrapolates", "assumed") if not table[c].any()])
     print_table(on_screen(shown), "{:.3f}".format)
 
@@ -155,7 +161,7 @@ def stack(
     leave-one-out density of the mixture. The table is that of `latentscale predict`.
     """
     import latentscale as ls
-    from latentscale.analysis.tools.units import units_note
+    from latentscale.analysis.tools.units import means_note, units_note
     from latentscale.data.readers import read_table
     from latentscale.markup import on_screen
 
@@ -175,7 +181,8 @@ def stack(
         save_table(table, out)
         return
     units = units_note(forecast.units, dict.fromkeys(table["benchmark"]))
-    say(f"weights: {shares}; lower, upper: {prob:.4g} interval of a new score{units}")
+    note = means_note(forecast.without_mean)
+    say(f"weights: {shares}; lower, upper: {prob:.4g} interval of a new score{units}{note}")
     print_table(on_screen(table), "{:.3f}".format)
 
 

@@ -42,6 +42,9 @@ class Scale(ABC):
     unit: ClassVar[str] = ""
     """Unit of scores, unless a benchmark states one."""
 
+    logarithmic: ClassVar[bool] = False
+    """Whether `backward` is an exponential: noise with heavy tails then leaves no usable mean."""
+
     def read(self, values: Floats) -> Floats:
         """Return values of a table as `Scores` keeps them.
 

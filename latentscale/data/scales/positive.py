@@ -18,6 +18,7 @@ class PositiveScale(Scale):
 
     kind: ClassVar[str] = "positive"
     kept_as: ClassVar[str] = "positive"
+    logarithmic: ClassVar[bool] = True
 
     def problems(
         self, values: Floats, rows: Sequence[int], labels: Sequence[str], name: str

@@ -75,6 +75,7 @@ class ContaminatedNoise(Noise):
     usual: Noise
     share: Named
     ratio: Named
+    heavy_tailed: ClassVar[bool] = True
 
     def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
         """Return the log density of the mixture."""

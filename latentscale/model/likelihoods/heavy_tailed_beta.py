@@ -99,6 +99,7 @@ class HeavyTailedNoise(Noise):
 
     usual: Noise
     weight: Named
+    heavy_tailed: ClassVar[bool] = True
 
     def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
         """Return the log density of the mixture."""

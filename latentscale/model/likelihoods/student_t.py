@@ -65,6 +65,7 @@ class RealStudentTNoise(Noise):
     """
 
     tail: Named
+    heavy_tailed: ClassVar[bool] = True
 
     def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
         """Return the log density of a Student-t."""
