@@ -39,6 +39,7 @@ _SOURCES: Final[Mapping[str, tuple[type[LatentscaleError], str]]] = {
     "ComputeNeeded": (FitError, "from latentscale.flops_for_target"),
     "Criteria": (FitError, "from latentscale.studies.information_criteria"),
     "Curve": (FitError, "from latentscale.scaling_curve"),
+    "Explanation": (FitError, "from latentscale.studies.explain"),
     "FamilyInfluence": (FitError, "from latentscale.studies.family_influence"),
     "FitCheck": (FitError, "from latentscale.check"),
     "Frontier": (FitError, "from latentscale.frontier"),

@@ -15,6 +15,7 @@ from latentscale.analysis.curves.curves import Curve
 from latentscale.analysis.curves.frontier import Frontier
 from latentscale.analysis.curves.passing import Passing
 from latentscale.analysis.forecasts.each import Forecasts
+from latentscale.analysis.forecasts.explanation import Explanation
 from latentscale.analysis.forecasts.few_shot import Conditioning
 from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.sensitivity.elicit import Elicited
@@ -45,6 +46,7 @@ __all__ = [
     "Curve",
     "Diagnosis",
     "Elicited",
+    "Explanation",
     "FamilyInfluence",
     "FitCheck",
     "Forecast",

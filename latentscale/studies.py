@@ -1,7 +1,8 @@
 """Questions that are asked less often than those of `latentscale` itself.
 
-Of a fit: what makes scores vary, how skills go with outcomes and with another fit's, undisclosed
-tokens, predictive checks, single families, other priors; many new models, each by its own scores.
+Of a fit: why a forecast is what it is, what makes scores vary, how skills go with outcomes and with
+another fit's, undisclosed tokens, predictive checks, single families, other priors; many new
+models, each by its own scores.
 Of backtests: scores and calibration.
 """
 
@@ -14,6 +15,7 @@ from latentscale.analysis.checks.recalibrate import nominal_for
 from latentscale.analysis.checks.replicated import with_posterior_predictive
 from latentscale.analysis.choices.target import Target
 from latentscale.analysis.forecasts.each import predict_each
+from latentscale.analysis.forecasts.explain import explain
 from latentscale.analysis.sensitivity.anchor_variants import anchor_variants
 from latentscale.analysis.sensitivity.influence import family_influence
 from latentscale.analysis.sensitivity.sensitivity_grid import (
@@ -31,6 +33,7 @@ __all__ = [
     "Target",
     "anchor_variants",
     "compare_backtests",
+    "explain",
     "family_influence",
     "information_criteria",
     "leave_families_out",

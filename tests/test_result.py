@@ -73,6 +73,7 @@ def results(
             ls.flops_for_target(fit, family="fam00", benchmark="alpha", target=0.4),
             ls.skills(skilled),
             ls.studies.variance_shares(skilled, draws=20),
+            ls.studies.explain(skilled, ROWS, "alpha"),
             ls.studies.skill_agreement(skilled, skilled, pairs=20),
             ls.studies.regress_on_skills(skilled, outcome, name="rank"),
             ls.studies.regress_on_skills(skilled, outcome).predict(ROWS),

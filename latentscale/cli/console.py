@@ -32,6 +32,7 @@ _OPTIONS: Final = {
     "anchors={": "--anchor NAME=NUMBER, for each of two models or more.",
     "with model=": "--model NAME.",
     'sources="apart"': "latentscale gather --sources apart --out TABLE, and fit that table.",
+    "given_scores=True": "--given-scores.",
     "FewShot(refit=": "--refit, of predict and the other commands that forecast rows.",
     "latentscale.studies.predict_each": "latentscale predict-each FIT.nc ROWS.csv.",
     "latentscale.align(": "latentscale align FIT.nc --out ALIGNED.nc.",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from latentscale.cli.console import say, warn
+from latentscale.cli.console import say, warn, with_options
 from latentscale.cli.stops import saving
 from latentscale.dims import DEFAULT_PROB
 from latentscale.errors import LatentscaleError
@@ -156,7 +156,8 @@ def finish(
     if hasattr(result, "headline"):
         from latentscale.markup import on_screen
 
-        for line in (result.headline, *(f"  - {text}" for text in getattr(result, "advice", ()))):
+        advice = [f"  - {with_options(text)}" for text in getattr(result, "advice", ())]
+        for line in (result.headline, *advice):
             say(line)
         rows = result.table() if prob is None else result.table(prob)
         # A brief has the default interval.

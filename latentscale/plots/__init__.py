@@ -20,6 +20,7 @@ from latentscale.plots.choice import (
 from latentscale.plots.comparison import plot_compare
 from latentscale.plots.criteria import plot_criteria
 from latentscale.plots.curve import plot_curve
+from latentscale.plots.explanation import plot_explanation
 from latentscale.plots.forecast import plot_forecast
 from latentscale.plots.frontier import plot_frontier
 from latentscale.plots.joint import plot_joint_skills
@@ -39,6 +40,7 @@ __all__ = [
     "plot_coverage",
     "plot_criteria",
     "plot_curve",
+    "plot_explanation",
     "plot_family_skills",
     "plot_few_shot",
     "plot_forecast",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 
 from latentscale.analysis.skills.align import Alignment
@@ -17,12 +16,10 @@ from latentscale.dims import FAMILY, SKILL
 from latentscale.errors import DataError, listed, nearest
 from latentscale.expect import expect
 from latentscale.model.terms.base import components
+from latentscale.plots.intervals import NARROW, WIDE, intervals
 from latentscale.plots.style import (
-    BLACK,
-    BLUE,
     FILLS,
     GREY,
-    VERMILLION,
     OnAxes,
     Sheet,
     headings,
@@ -33,8 +30,6 @@ from latentscale.plots.style import (
     title,
 )
 
-_WIDE, _NARROW = 0.9, 0.5
-"""Probabilities of the wide and the narrow line, in all pictures alike."""
 _COLUMNS = 4
 """Panels in a row: their labels stay readable across a page."""
 _MOST_FAMILIES = 12
@@ -75,14 +70,14 @@ def plot_loadings(skills: Skills, *, ax: OnAxes = None) -> Sheet:
     >>> ls.plots.plot_loadings(skills).savefig("figure.png")
     """
     expect(skills, Skills, "skills")
-    wide, narrow = skills.loadings(_WIDE), skills.loadings(_NARROW)
+    wide, narrow = skills.loadings(WIDE), skills.loadings(NARROW)
     names = [str(name) for name in skills.loading[SKILL].values]
     rows = list(dict.fromkeys(wide["benchmark"]))
     figure, axes = _rows_of(names, len(rows), ax)
     headings(axes, [of_skill(name) for name in names], beside=rows)
     for name, panel in zip(names, axes, strict=True):
         outer, inner = (table[table["skill"] == name] for table in (wide, narrow))
-        _intervals(panel, outer, inner, skills.is_posterior)
+        intervals(panel, outer, inner, skills.is_posterior)
         panel.axvline(0, color=GREY, lw=0.9, zorder=1)
         name_rows(panel, rows)
         panel.set_xlabel("loading (link scale per unit of skill)", fontsize=8.5)
@@ -153,7 +148,7 @@ def plot_family_skills(skills: Skills, families: Sequence[str], *, ax: OnAxes = 
     >>> sheet.savefig("figure.png")
     """
     expect(skills, Skills, "skills")
-    wide, narrow = skills.families(_WIDE), skills.families(_NARROW)
+    wide, narrow = skills.families(WIDE), skills.families(NARROW)
     chosen = _checked(families, list(dict.fromkeys(wide[FAMILY])))
     names = [str(name) for name in skills.loading[SKILL].values]
     figure, axes = _rows_of(names, len(chosen), ax)
@@ -163,7 +158,7 @@ def plot_family_skills(skills: Skills, families: Sequence[str], *, ax: OnAxes = 
             table[table["skill"] == name].set_index(FAMILY).loc[chosen].reset_index()
             for table in (wide, narrow)
         )
-        _intervals(panel, outer, inner, skills.is_posterior)
+        intervals(panel, outer, inner, skills.is_posterior)
         panel.axvline(0, color=GREY, lw=0.9, zorder=1)
         name_rows(panel, chosen)
         panel.set_xlabel(f"family's skill, {zero_of(skills)} = 0", fontsize=8.5)
@@ -218,7 +213,7 @@ def plot_variance_shares(shares: VarianceShares, *, ax: OnAxes = None) -> Sheet:
     >>> ls.plots.plot_variance_shares(shares).savefig("figure.png")
     """
     expect(shares, VarianceShares, "shares")
-    table = shares.table(_WIDE).pivot(index="benchmark", columns="component", values="mean")
+    table = shares.table(WIDE).pivot(index="benchmark", columns="component", values="mean")
     rows = [str(name) for name in shares.draws["benchmark"].values]
     table = table.loc[rows, [str(name) for name in shares.draws["component"].values]]
     height = max(1.6, 0.28 * len(rows) + 0.5)
@@ -276,57 +271,13 @@ def _rows_of(names: Sequence[str], rows: int, ax: OnAxes) -> tuple[Sheet, list[A
     return panels(len(names), columns=columns, width=2.6, height=height, ax=ax)
 
 
-def _intervals(panel: Axes, wide: pd.DataFrame, narrow: pd.DataFrame, bands: bool) -> None:
-    place = np.arange(len(wide))
-    fixed = (wide[["lower", "median", "upper"]].fillna(0.0) == 0).all(axis="columns").to_numpy()
-    if fixed.any():
-        panel.scatter(
-            np.zeros(fixed.sum()),
-            place[fixed],
-            s=18,
-            marker="x",
-            color=GREY,
-            linewidths=1.0,
-            zorder=3,
-            label="fixed at 0",
-        )
-    if bands:
-        for table, prob, width in ((wide, _WIDE, 1.3), (narrow, _NARROW, 3.6)):
-            panel.hlines(
-                place,
-                table["lower"],
-                table["upper"],
-                color=BLUE,
-                lw=width,
-                zorder=3,
-                label=f"{prob:.0%} interval",
-            )
-    sure = (wide["lower"] > 0) | (wide["upper"] < 0) if bands else wide["median"].notna()
-    for apart, fill, label in (
-        (True, VERMILLION, "median; 90% interval away from 0" if bands else "estimate"),
-        (False, "white", "median; 90% interval covers 0"),
-    ):
-        here = (sure == apart).to_numpy() & ~fixed
-        if here.any():
-            panel.scatter(
-                wide["median"][here],
-                place[here],
-                s=24,
-                color=fill,
-                edgecolors=VERMILLION if not apart else BLACK,
-                linewidths=0.9,
-                zorder=4,
-                label=label,
-            )
-
-
 def of_skill(name: str) -> str:
     """Return a skill's name after the word, unless the name begins with it."""
     return name if name.startswith("skill") else f"skill {name}"
 
 
 def _caption(figure: Sheet, headline: str, what: str, bands: bool) -> None:
-    caption = f"Bars: {_NARROW:.0%} and {_WIDE:.0%} intervals of {what}." if bands else ""
+    caption = f"Bars: {NARROW:.0%} and {WIDE:.0%} intervals of {what}." if bands else ""
     title(figure, headline, caption)
 
 

@@ -1,4 +1,4 @@
-"""Forecast: predict, predict-each, stack, curve, passing, compute."""
+"""Forecast: predict, predict-each, explain, stack, curve, passing, compute."""
 
 from __future__ import annotations
 
@@ -24,6 +24,16 @@ class PredictEach(Verb):
     function = "latentscale.analysis.forecasts.each:predict_each"
     example = "latentscale predict-each fit.nc planned.csv --out forecast.csv"
     command = "latentscale.cli.commands.forecast:predict_each"
+
+
+@VERBS.add
+class Explain(Verb):
+    """Why is a forecast what it is, and how sure?"""
+
+    name = "explain"
+    function = "latentscale.analysis.forecasts.explain:explain"
+    example = "latentscale explain fit.nc planned.csv --benchmark mmlu --out why.png"
+    command = "latentscale.cli.commands.forecast:explain"
 
 
 @VERBS.add

@@ -60,6 +60,7 @@ def fits(spec: ls.ModelSpec, scores: ls.Scores) -> list[ls.Fit]:
 
 def forecasts(fit: ls.Fit, planned: pd.DataFrame) -> None:
     """Forecast, and decide."""
+    why: results.Explanation = studies.explain(fit, planned, "mmlu", given_scores=True)
     forecast: results.Forecast = ls.predict(fit, planned, few_shot=ls.FewShot(draws=100))
     table: pd.DataFrame = forecast.table(prob=0.8)
     figure: bytes = plots.plot_forecast(forecast).to_svg()
@@ -72,7 +73,7 @@ def forecasts(fit: ls.Fit, planned: pd.DataFrame) -> None:
     allocation: results.Allocation = ls.optimal_allocation(fit, flops=1e22, family="qwen2")
     ls.explore(fit)
     assert table is not None and figure is not None
-    assert all(one.headline for one in (curve, needed, passing, following))
+    assert all(one.headline for one in (why, curve, needed, passing, following))
     assert all(one.headline for one in (probes, frontier, allocation))
 
 

@@ -5,8 +5,8 @@ The equations are `latentscale.model.evaluate`'s; here are the blocks, and the r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -15,12 +15,14 @@ import xarray as xr
 from latentscale.analysis.forecasts.condition import LatentsGivenScores
 from latentscale.analysis.tools.blocks import BlockArray, Stream, block_size, parts
 from latentscale.dims import BENCHMARK, FAMILY, MODEL, SAMPLE, SKILL
+from latentscale.model.evaluate import Evaluation
 from latentscale.model.other_settings import with_settings_given
 from latentscale.model.unseen import (
     draw_new_families,
     draw_raw,
     family_effects,
     model_effects_of_raw,
+    model_terms,
     raw_model_template,
     raw_template,
 )
@@ -39,11 +41,63 @@ class ExpectedScores:
         Precision, dims (sample, benchmark), and model where it depends on covariates.
     skill
         Latent skills, dims (sample, model, skill); None for a spec without skills.
+    further
+        What else was asked for, by name.
     """
 
     mean: xr.DataArray
     phi: xr.DataArray
     skill: xr.DataArray | None
+    further: Mapping[str, xr.DataArray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Some posterior draws of a forecast, with the effects by family and model that go with them.
+
+    Attributes
+    ----------
+    fit
+        The fit whose draws these are.
+    draws
+        The draws, with effects of fitted models as the rows' own scores moved them.
+    effects
+        Effects by family, of fitted families and of those of the rows.
+    """
+
+    fit: Fit
+    draws: xr.Dataset
+    effects: xr.Dataset
+
+    def of_fitted(self, rows: slice) -> Evaluation:
+        """Evaluate the model at some fitted models."""
+        table = self.fit.scores.dataset.isel({MODEL: rows})
+        names = [name for name in model_terms(self.fit.spec) if name in self.draws]
+        own = self.draws[names].sel({MODEL: table[MODEL].values}) if names else xr.Dataset()
+        return self.fit.evaluator.at(self.draws, table, residuals=own, effects=self.effects)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some rows of a forecast evaluated on some draws.
+
+    Attributes
+    ----------
+    samples
+        The draws; the same object in all blocks of these draws.
+    rows
+        The rows, as checked.
+    at
+        The rows evaluated.
+    """
+
+    samples: Samples
+    rows: xr.Dataset
+    at: Evaluation
+
+
+Further = Callable[[Block], Mapping[str, xr.DataArray]]
+"""What else is wanted of each block, by name; dims (sample, ...), and model or not."""
 
 
 def evaluate_in_blocks(
@@ -54,6 +108,7 @@ def evaluate_in_blocks(
     *,
     given: LatentsGivenScores | None = None,
     one_model: Sequence[str] = (),
+    further: Further | None = None,
 ) -> ExpectedScores:
     """Evaluate the model's equations for rows, drawing what the fit does not have of them.
 
@@ -71,6 +126,8 @@ def evaluate_in_blocks(
         Latents drawn given the rows' own scores, on the same samples.
     one_model
         Rows that are one model at several sizes, and so share one residual.
+    further
+        What else is wanted of each block.
     """
     draws = with_settings_given(draws, () if given is None else given.residuals)
     samples, models = draws.sizes[SAMPLE], planned.sizes[MODEL]
@@ -79,22 +136,27 @@ def evaluate_in_blocks(
     families = _Families(fit, draws, planned, rng, given, most)
     residuals = _Residuals(fit, draws, planned, rng, given, one_model, most)
     arrays = {name: BlockArray(draws, planned) for name in ("mean", "phi", "skill")}
+    more: dict[str, BlockArray] = {}
     for some in parts(samples, models * width, most):
         here = draws.isel({SAMPLE: some})
         effects = families.effects(here, some)
         own = residuals.block(here, some)
+        together = Samples(fit, residuals.with_moved(here, some), effects)
         for rows in parts(models, width, most):
             place = {SAMPLE: some, MODEL: rows}
             mine = own.isel({MODEL: rows}) if own.data_vars else own
-            at = fit.evaluator.at(
-                here, planned.isel({MODEL: rows}), residuals=mine, effects=effects
-            )
+            asked = planned.isel({MODEL: rows})
+            at = fit.evaluator.at(here, asked, residuals=mine, effects=effects)
             arrays["mean"].put(at.mean.transpose(SAMPLE, MODEL, BENCHMARK), place)
             arrays["phi"].put(at.precision, place)
             if at.skill is not None:
                 arrays["skill"].put(at.skill.transpose(SAMPLE, MODEL, SKILL), place)
+            wanted = {} if further is None else further(Block(together, asked, at))
+            for name, array in wanted.items():
+                more.setdefault(name, BlockArray(draws, planned)).put(array, place)
     skills = arrays["skill"].whole() if fit.spec.skills.count else None
-    return ExpectedScores(arrays["mean"].whole(), arrays["phi"].whole(), skills)
+    others = {name: array.whole() for name, array in more.items()}
+    return ExpectedScores(arrays["mean"].whole(), arrays["phi"].whole(), skills, others)
 
 
 class _Families:
@@ -194,15 +256,27 @@ class _Residuals:
         if self._fitted:
             own = here[name].sel({MODEL: self._fitted})
             effect.loc[{MODEL: self._fitted}] = own.transpose(*effect.dims).values
-        for moved in self._moved:
-            held = {str(model) for model in moved[MODEL].values}
-            mine = [model for model in self._names if model in held]
-            values = moved[name].isel({SAMPLE: some}).sel({MODEL: mine})
-            effect.loc[{MODEL: mine}] = values.transpose(*effect.dims).values
+        self._put_moved(effect, self._names, some)
         if not self._one_model:
             return effect
         first = effect.sel({MODEL: self._one_model[0]}, drop=True)
         return effect.where(~effect[MODEL].isin(self._one_model), first)
+
+    def with_moved(self, here: xr.Dataset, some: slice) -> xr.Dataset:
+        """Return the draws `here` with effects of fitted models as new scores moved them."""
+        effects = {}
+        for name in model_terms(self._spec) if self._moved else ():
+            effects[name] = here[name].copy()
+            self._put_moved(effects[name], here[MODEL].values.tolist(), some)
+        return here.assign(effects)
+
+    def _put_moved(self, effect: xr.DataArray, names: Sequence[str], some: slice) -> None:
+        """Put what new scores say of an effect of these models in the place of what it was."""
+        for moved in self._moved:
+            held = {str(model) for model in moved[MODEL].values}
+            mine = [model for model in names if model in held]
+            values = moved[effect.name].isel({SAMPLE: some}).sel({MODEL: mine})
+            effect.loc[{MODEL: mine}] = values.transpose(*effect.dims).values
 
 
 def _standard_normal(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from latentscale.analysis.forecasts.condition import condition
 from latentscale.analysis.forecasts.few_shot import REFIT, Conditioning, FewShot
 from latentscale.analysis.forecasts.fitted_scores import SharedFittedScores
 from latentscale.analysis.forecasts.forecast import Forecast, with_assumed
-from latentscale.analysis.forecasts.in_blocks import evaluate_in_blocks
+from latentscale.analysis.forecasts.in_blocks import Further, evaluate_in_blocks
 from latentscale.analysis.forecasts.new_scores import with_rows
 from latentscale.analysis.forecasts.refusals import refuse_altered_models, refuse_missing_features
 from latentscale.analysis.forecasts.rows import planned_rows
@@ -233,22 +233,71 @@ def forecast_rows(
     FitError
         If the forecast would not fit in memory, or `draws` is not a whole number above 0.
     """
-    rng = np.random.default_rng(checked_seed(seed))
+    settings = _Settings(seed, few_shot, one_model, draws, replicate, fitted)
+    return _forecast(fit, planned, settings)[0]
+
+
+def forecast_with(
+    fit: Fit,
+    planned: xr.Dataset,
+    further: Further,
+    *,
+    seed: int,
+    few_shot: FewShot,
+    draws: int | None = None,
+    fitted: SharedFittedScores | None = None,
+) -> tuple[Forecast, Mapping[str, xr.DataArray]]:
+    """Forecast checked rows, and return what else is wanted of the draws that they rest on.
+
+    Parameters
+    ----------
+    fit, planned, seed, few_shot, draws, fitted
+        As for `forecast_rows`.
+    further
+        What else is wanted, a block of draws and rows at a time.
+
+    Raises
+    ------
+    DataError, FitError
+        As `forecast_rows`.
+    """
+    settings = _Settings(seed, few_shot, draws=draws, fitted=fitted)
+    return _forecast(fit, planned, settings, further)
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """The settings of `forecast_rows`."""
+
+    seed: int
+    few_shot: FewShot | None = None
+    one_model: Sequence[str] = ()
+    draws: int | None = None
+    replicate: bool = False
+    fitted: SharedFittedScores | None = None
+
+
+def _forecast(
+    fit: Fit, planned: xr.Dataset, settings: _Settings, further: Further | None = None
+) -> tuple[Forecast, Mapping[str, xr.DataArray]]:
+    """Return the forecast of checked rows, and what else is wanted."""
+    rng = np.random.default_rng(checked_seed(settings.seed))
+    few_shot = settings.few_shot
     refuse_missing_features(fit, planned)
     refuse_altered_models(fit, planned)
-    kept = spread_draws(fit, draws)
+    kept = spread_draws(fit, settings.draws)
     sampled = with_other_settings(fit.spec, fit.samples.isel({SAMPLE: kept}), fit.design, planned)
     first = first_rows(sampled)
     sampled = with_drawn_features(fit.spec, fit.transform, sampled, planned, first, rng)
     sampled = with_drawn_levels(fit.spec, fit.transform, sampled, planned, rng)
-    try:
-        given = (
-            None if few_shot is None else condition(fit, sampled, planned, few_shot, rng, fitted)
-        )
-    except Degenerate as failure:
-        if few_shot is None or few_shot.refit is None:
-            raise
-        return _refitted(fit, planned, failure, few_shot.refit, (seed, draws), one_model)
+    given = None
+    if few_shot is not None:
+        try:
+            given = condition(fit, sampled, planned, few_shot, rng, settings.fitted)
+        except Degenerate as failure:
+            if few_shot.refit is None:
+                raise
+            return _refitted(fit, planned, failure, few_shot.refit, settings, further)
     report = None
     if given is not None:
         sampled = sampled.isel({SAMPLE: given.report.index}).assign(given.shared.data_vars)
@@ -256,16 +305,18 @@ def forecast_rows(
     refuse_too_large(fit, planned.sizes[MODEL], sampled.sizes[SAMPLE])
     # All below is row by row of these draws, and each result takes their labels at the end.
     labels, sampled = sampled, sampled.drop_vars(list(ORIGIN), errors="ignore")
-    expected = evaluate_in_blocks(fit, sampled, planned, rng, given=given, one_model=one_model)
+    expected = evaluate_in_blocks(
+        fit, sampled, planned, rng, given=given, one_model=settings.one_model, further=further
+    )
     values = fit.evaluator.values(sampled)
-    noise = _noise(fit, values, planned if replicate else None)
+    noise = _noise(fit, values, planned if settings.replicate else None)
     tokens = _drawn_tokens(sampled, planned)
     scores = draw_scores(noise, expected.mean, expected.phi, recording_of(fit.scores.dataset), rng)
 
     def origin(array: xr.DataArray) -> xr.DataArray:
         return with_origin(array, labels)
 
-    return Forecast(
+    forecast = Forecast(
         draws=origin(scores).rename("score"),
         mean_draws=origin(expected.mean).rename("expected_score"),
         precision_draws=origin(expected.phi).rename("precision"),
@@ -279,6 +330,7 @@ def forecast_rows(
         token_draws=None if tokens is None else origin(tokens),
         units=other_units(fit.scores),
     )
+    return forecast, {name: origin(array) for name, array in expected.further.items()}
 
 
 def _noise(fit: Fit, values: Mapping[str, Named], measured: xr.Dataset | None) -> Noise:
@@ -298,34 +350,32 @@ def _refitted(
     planned: xr.Dataset,
     failure: Degenerate,
     method: Method,
-    settings: tuple[int, int | None],
-    one_model: Sequence[str],
-) -> Forecast:
-    """Forecast from a fit of the table with the planned rows' scores added: exact.
-
-    `settings` are the seed, and at most how many of the refit's draws are used.
-    """
-    seed, draws = settings
+    settings: _Settings,
+    further: Further | None,
+) -> tuple[Forecast, Mapping[str, xr.DataArray]]:
+    """Forecast from a fit of the table with the planned rows' scores added: exact."""
     again = run_fit(
-        fit.spec, with_rows(fit, planned), method=method, seed=checked_seed(seed), progress=False
+        fit.spec,
+        with_rows(fit, planned),
+        method=method,
+        seed=checked_seed(settings.seed),
+        progress=False,
     )
     if again.status.converged is False:
         warnings.warn(
-            f"The refit with the given scores: {again.status.message}", FitWarning, stacklevel=4
+            f"The refit with the given scores: {again.status.message}", FitWarning, stacklevel=5
         )
-    forecast = forecast_rows(again, planned, seed=seed, one_model=one_model, draws=draws)
-    return replace(
-        forecast,
-        models=_about(fit, planned),
-        conditioning=Conditioning(
-            method=REFIT,
-            n_scores=failure.n_scores,
-            ess=again.convergence().min_ess,
-            pareto_k=failure.pareto_k,
-            index=np.asarray(forecast.draws[SAMPLE].values, dtype=np.int64),
-            fit=again,
-        ),
+    scoreless = _Settings(settings.seed, one_model=settings.one_model, draws=settings.draws)
+    forecast, more = _forecast(again, planned, scoreless, further)
+    conditioning = Conditioning(
+        method=REFIT,
+        n_scores=failure.n_scores,
+        ess=again.convergence().min_ess,
+        pareto_k=failure.pareto_k,
+        index=np.asarray(forecast.draws[SAMPLE].values, dtype=np.int64),
+        fit=again,
     )
+    return replace(forecast, models=_about(fit, planned), conditioning=conditioning), more
 
 
 def _about(fit: Fit, planned: xr.Dataset) -> xr.Dataset:

@@ -179,7 +179,7 @@ def refuse_degenerate(weights: DrawWeights, n_scores: int, count: int, few_shot:
             f"{count}): what all models share learns less of these scores than it should. Add "
             "these rows to the table and fit again for an exact answer.",
             FitWarning,
-            stacklevel=5,
+            stacklevel=6,
         )
     elif is_rough(weights, count):
         shape = "" if np.isnan(weights.pareto_k) else f", Pareto k {weights.pareto_k:.2f}"
@@ -189,7 +189,7 @@ def refuse_degenerate(weights: DrawWeights, n_scores: int, count: int, few_shot:
             f"{'is not to be trusted' if degenerate else 'and its intervals are rough'}. Add "
             "these rows to the table and fit again for an exact answer.",
             FitWarning,
-            stacklevel=5,
+            stacklevel=6,
         )
 
 

@@ -8,17 +8,16 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from latentscale.analysis.tools.scatter import noise_variance
 from latentscale.analysis.tools.summaries import summary
 from latentscale.data.scaling import sampling_of
 from latentscale.declare.likelihood import Noise
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL, SAMPLE, checked_seed
 from latentscale.errors import DataError, listed
 from latentscale.expect import expect
-from latentscale.model.equations import latent_skill, linear_predictor
+from latentscale.model.contributions import by_component
 from latentscale.model.evaluate import FITTED_RESIDUALS, Evaluation
-from latentscale.model.scaled import CODE, without_bounds
-from latentscale.model.terms.base import Term, components, terms_of
-from latentscale.model.terms.loading import Loadings
+from latentscale.model.scaled import CODE
 from latentscale.numerics.thinning import evenly_spread
 from latentscale.posterior.fit import Fit
 from latentscale.result import Picture, Result
@@ -27,8 +26,6 @@ from latentscale.validate import whole_number
 COMPONENT = "component"
 OTHER = "other terms"
 NOISE = "noise"
-_REPLICATES = 4
-"""Simulated scores a draw; hundreds of draws average them further."""
 _FEWEST = 2
 """Models measured on a benchmark from which scores have a variance."""
 _NOTHING = 1e-10
@@ -175,7 +172,7 @@ def variance_shares(fit: Fit, *, draws: int = 400, seed: int = 0) -> VarianceSha
         raise DataError("No benchmark has scores of two models, so none varies over models.")
     around = at.noise(fit.scores.item_counts, sampling_of(fit.scores.dataset))
     signal, noise = _signal_and_noise(at, around, measured, rng)
-    components = _components(at)
+    components = by_component(at)
     rest = eta - sum(components.values())
     rest = rest - rest.mean(MODEL)  # without intercepts, and offsets of sources
     if float(abs(rest).max()) > _NOTHING * max(1.0, float(abs(eta).max())):
@@ -196,36 +193,12 @@ def variance_shares(fit: Fit, *, draws: int = 400, seed: int = 0) -> VarianceSha
     )
 
 
-def _components(at: Evaluation) -> dict[str, xr.DataArray]:
-    """Return the components of the linear predictor that the spec has, by the terms' own names.
-
-    What terms add to skills reaches the linear predictor through the loadings.
-    """
-    added: dict[str, xr.DataArray] = {}
-    for name in components(terms_of(at.spec)):
-
-        def own(term: Term, name: str = name) -> bool:
-            return components([term]) == (name,)
-
-        def own_or_loadings(term: Term, name: str = name) -> bool:
-            return own(term) or isinstance(term, Loadings)
-
-        skill = latent_skill(at.spec, at.values, at.rows, own)
-        added[name] = linear_predictor(at.spec, at.values, at.rows, skill, own_or_loadings)
-    return added
-
-
 def _signal_and_noise(
     at: Evaluation, noise: Noise, measured: xr.DataArray, rng: np.random.Generator
 ) -> tuple[xr.DataArray, xr.DataArray]:
     """Return the variance of expected scores over models, and the mean variance of noise."""
     mean = at.mean.transpose(SAMPLE, MODEL, BENCHMARK)
-    code = at.values.get(CODE)
-    expected = without_bounds(code, mean)
-    spread = xr.zeros_like(expected)
-    for _ in range(_REPLICATES):
-        drawn = without_bounds(code, noise.draw(mean, at.precision, rng))
-        spread = spread + (drawn - expected) ** 2 / _REPLICATES
+    expected, spread = noise_variance(noise, mean, at.precision, at.values.get(CODE), rng)
     return _covariance(expected, expected, measured), spread.where(measured).mean(MODEL)
 
 

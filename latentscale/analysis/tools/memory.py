@@ -29,7 +29,7 @@ _FEWEST_DRAWS: Final = 100
 """Below so many draws the ends of an interval are too noisy to advise thinning."""
 
 
-def refuse_too_large(fit: Fit, rows: int, draws: int) -> None:
+def refuse_too_large(fit: Fit, rows: int, draws: int, *, beside: int = 0) -> None:
     """Refuse a forecast whose result does not fit in memory.
 
     Parameters
@@ -38,13 +38,15 @@ def refuse_too_large(fit: Fit, rows: int, draws: int) -> None:
         A fit.
     rows, draws
         Number of rows and of posterior draws of the forecast.
+    beside
+        Numbers that are kept of each row on each draw beside the forecast.
 
     Raises
     ------
     FitError
         Naming the size, what is available, and how many draws or rows would fit.
     """
-    size = forecast_bytes(fit, rows, draws)
+    size = forecast_bytes(fit, rows, draws) + _NUMBER * rows * draws * beside
     needed = _OVERHEAD * size
     if size <= _SMALL or needed <= (free := available_bytes()):
         return

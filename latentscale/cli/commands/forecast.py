@@ -1,4 +1,4 @@
-"""The commands that forecast: predict, predict-each, stack, curve."""
+"""The commands that forecast: predict, predict-each, explain, stack, curve."""
 
 from __future__ import annotations
 
@@ -24,7 +24,14 @@ from latentscale.cli.options import (
     existing_fit,
     figure_output,
 )
-from latentscale.cli.output import SCREEN, announce, print_table, save_figure, save_table
+from latentscale.cli.output import (
+    SCREEN,
+    announce,
+    finish,
+    print_table,
+    save_figure,
+    save_table,
+)
 from latentscale.dims import DEFAULT_PROB
 
 if TYPE_CHECKING:
@@ -112,6 +119,60 @@ def predict_each(
     for name, why in each.left_out.items():
         say(f"not forecast: {name}: {why.partition('. ')[0]}", err=True)
     _show_forecast(each, prob, trust, out)
+
+
+def explain(
+    fit_file: FitFile,
+    rows: Rows,
+    benchmark: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--benchmark",
+            metavar="BENCHMARK",
+            help="A benchmark, all if none; may be given several times.",
+        ),
+    ] = None,
+    given_scores: Annotated[
+        bool | None,
+        typer.Option(
+            "--given-scores/--no-given-scores",
+            help="Whether to forecast without each given score; if neither is said, for up to 12.",
+        ),
+    ] = None,
+    prob: Prob = DEFAULT_PROB,
+    out: FigureOut = None,
+    csv: SecondTableOut = None,
+    draws: UsedDraws = None,
+    refit: Refit = False,
+    seed: Seed = 0,
+    verbose: Verbose = False,
+) -> None:
+    """Say why forecasts are what they are.
+
+    Printed are where the level comes from (parts on the link's scale from the average fitted model,
+    and what the expected score would lose without each), where the variance of a new score comes
+    from, and how far scores in ROWS.csv move the medians. --csv writes the first of these.
+    """
+    import latentscale as ls
+    from latentscale.data.readers import read_planned
+    from latentscale.markup import on_screen
+
+    announce([out, csv], inputs=[fit_file, rows])
+    frame = read_planned(rows)
+    explanation = ls.studies.explain(
+        loaded(fit_file),
+        frame,
+        benchmark or None,
+        seed=seed,
+        few_shot=few_shot_of(refit),
+        draws=draws,
+        given_scores=given_scores,
+    )
+    finish(explanation, prob=prob, table=csv, figure=out)
+    for table in (explanation.shares_table(), explanation.pulls_table()):
+        if len(table):
+            say("")
+            print_table(on_screen(table), "{:.3f}".format)
 
 
 def _show_forecast(

@@ -176,6 +176,10 @@ class Term(Record):
     component_place: ClassVar[int] = 100
     """Shares of variance are listed and coloured in this order, then by name."""
 
+    covariates_apart: ClassVar[bool] = False
+    """Whether explanations of forecasts show what it adds by covariate, not as its component: what
+    covariates do in all families alike."""
+
     latents: ClassVar[Mapping[str, str]] = {}
     """Its standard normal variables, by family, model or knot, with the spec's field for each."""
 

@@ -30,6 +30,7 @@ class BenchmarkSlopes(Term):
     quadrature: ClassVar[bool] = True
     component: ClassVar[str | None] = BENCHMARK_SHARE[1]
     component_place: ClassVar[int] = BENCHMARK_SHARE[0]
+    covariates_apart: ClassVar[bool] = True
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "benchmark_slope": PriorSlot(
             Prior("Normal", mu=0, sigma=0.3),

@@ -42,6 +42,7 @@ class CategoryEffects(Term):
     quadrature: ClassVar[bool] = True  # without categories; with some, their latents are refused
     component: ClassVar[str | None] = "skills: covariates"
     component_place: ClassVar[int] = 0
+    covariates_apart: ClassVar[bool] = True
     latents: ClassVar[Mapping[str, str]] = {
         "category_effect_raw": "effects of categories in covariates"
     }

@@ -83,6 +83,7 @@ class CategoryTrend(Term):
     order: ClassVar[int] = 76
     component: ClassVar[str | None] = "skills: covariates"
     component_place: ClassVar[int] = 0
+    covariates_apart: ClassVar[bool] = True
     latents: ClassVar[Mapping[str, str]] = {
         f"{_SLOPE}_raw": "terms, category-trend",
         f"{_CHANGE}_raw": "terms, category-trend",

@@ -44,6 +44,7 @@ class Curvature(Term):
     order: ClassVar[int] = 72
     component: ClassVar[str | None] = "skills: covariates"
     component_place: ClassVar[int] = 0
+    covariates_apart: ClassVar[bool] = True
     skill_vectors: ClassVar[tuple[str, ...]] = ("curvature",)
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         # A slope of 0.5 comes to rest two standard deviations above the mean at -0.125.

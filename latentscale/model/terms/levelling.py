@@ -49,6 +49,7 @@ class LevellingOff(Term):
     order: ClassVar[int] = 73
     component: ClassVar[str | None] = "skills: covariates"
     component_place: ClassVar[int] = 0
+    covariates_apart: ClassVar[bool] = True
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         # At 0.5 a covariate two standard deviations above the mean adds 1.26, not 2.
         "levelling": PriorSlot(

@@ -25,6 +25,7 @@ class SkillSlopes(Term):
     quadrature: ClassVar[bool] = True
     component: ClassVar[str | None] = "skills: covariates"
     component_place: ClassVar[int] = 0
+    covariates_apart: ClassVar[bool] = True
     skill_vectors: ClassVar[tuple[str, ...]] = ("slope",)
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "slope": PriorSlot(

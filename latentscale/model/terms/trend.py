@@ -74,6 +74,7 @@ class Trend(Term):
     order: ClassVar[int] = 75
     component: ClassVar[str | None] = "skills: covariates"
     component_place: ClassVar[int] = 0
+    covariates_apart: ClassVar[bool] = True
     latents: ClassVar[Mapping[str, str]] = {"trend_change_raw": "terms, trend"}
     skill_vectors: ClassVar[tuple[str, ...]] = ("trend_change",)
     skill_scales: ClassVar[tuple[str, ...]] = ("trend_scale",)

@@ -1,0 +1,253 @@
+"""Explain: where a forecast's level comes from, how sure it is and why, what given scores did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from latentscale.analysis.curves.thresholds import check_benchmark, need_posterior
+from latentscale.analysis.forecasts.explanation import Explanation
+from latentscale.analysis.forecasts.few_shot import FewShot
+from latentscale.analysis.forecasts.fitted_scores import SharedFittedScores
+from latentscale.analysis.forecasts.parts import LEVELS, PART, PARTS, Parts, without_idle
+from latentscale.analysis.forecasts.predict import forecast_with, sized_rows
+from latentscale.analysis.forecasts.pulls import GIVEN, given_cells, pulls_of_given
+from latentscale.analysis.forecasts.rows import planned_rows
+from latentscale.analysis.forecasts.sources import curves_of, sources_of_variance
+from latentscale.analysis.forecasts.unused import new_models, warn_of_unused_features
+from latentscale.analysis.tools.blocks import spread_draws
+from latentscale.analysis.tools.memory import refuse_too_large
+from latentscale.dims import BENCHMARK, MODEL, SAMPLE
+from latentscale.errors import FitError, listed
+from latentscale.expect import expect, expect_names
+from latentscale.markup import counted
+from latentscale.maths import on_draws
+from latentscale.model.equations import expected_score
+from latentscale.model.terms.base import components, terms_of
+from latentscale.posterior.fit import Fit
+from latentscale.validate import truth
+
+_FEW_SHOT = FewShot()
+_MOST_GIVEN = 12
+"""Given scores that are left out one by one without being asked for it: each takes a forecast with
+conditioning of its own, some seconds for a single model, and so a call about a minute at most."""
+_FEWEST_DRAWS = 50
+"""Expected scores are regressed on some ten parts, each of which needs a few draws."""
+
+
+def explain(
+    fit: Fit,
+    frame: pd.DataFrame,
+    benchmarks: str | Sequence[str] | None = None,
+    *,
+    seed: int = 0,
+    few_shot: FewShot = _FEW_SHOT,
+    draws: int | None = None,
+    given_scores: bool | None = None,
+    progress: bool = True,
+) -> Explanation:
+    """Say why a forecast is what it is: what moves its level, its variance, and given scores.
+
+    Where the level comes from. The linear predictor of a row on a benchmark is a sum of
+    contributions: of each covariate (its slopes, trends and curvature together, which only
+    together say what the covariate does), of lineages and families, of the model itself, of
+    instruction tuning, and of other terms, named as in `latentscale.studies.variance_shares`. A
+    part is a contribution less its mean over the fitted models, draw by draw, so that the level
+    of the average fitted model and the parts add up to the linear predictor in every draw. What
+    acts through skills is a product of loadings and skills: skills that are free to rotate mean
+    nothing by themselves, and parts stay the same however they are rotated. Parts describe the
+    fitted model; they are not effects of an intervention.
+
+    In points, the change is what the expected score would lose if that part alone were that of the
+    average fitted model. Such changes do not add up, since the link is not linear: near a ceiling
+    each of two parts may change little while both together change much.
+
+    How sure it is. By the law of total variance the variance of a new score is that of expected
+    scores plus the mean variance of noise. The first is divided between what the fit knows of all
+    models (levels, slopes and curves of benchmarks), features that a row does not state, its
+    family and lineage, and the model itself. Expected scores are regressed linearly on the parts
+    that belong to each, and the explained variance is divided by Shapley values, the mean of what
+    a source adds over all orders in which sources may become known. So shares depend on no
+    order, are about the terms of the law of total variance where sources are independent (a new
+    family given the parameters), and divide evenly what two sources have in common (the posterior
+    knows a family with one member only together with the slopes). What is not linear counts in
+    proportion.
+
+    Scores given for the rows condition the explanation as they do a forecast. The pull of one is
+    the median of the expected score less the median without that score; a score that repeats what
+    another says pulls little, and both together may pull much. Pulls have Monte Carlo errors, which
+    are stated, and those within two of them of 0 mean nothing.
+
+    Parameters
+    ----------
+    fit
+        A fit; not an aligned one where scores are given.
+    frame
+        Rows to forecast, with scores or without, as for `latentscale.predict`.
+    benchmarks
+        A benchmark or several; all by default.
+    seed
+        Seed of the random numbers; with the same seed `latentscale.predict` gives the same draws.
+    few_shot
+        How given scores condition the forecast.
+    draws
+        At most so many posterior draws are used, evenly spread; by default all.
+    given_scores
+        Whether the pull of each given score is computed. Each takes a forecast of all rows
+        without that score, about as long as `latentscale.predict` (a refit each, where weights
+        are degenerate and ``few_shot.refit`` is set). By default for up to 12 given scores.
+    progress
+        Whether to show how many of these forecasts are done.
+
+    Returns
+    -------
+    Explanation
+        Parts and changes in draws, dims (sample, model, benchmark, part); shares of variance
+        (model, benchmark, source); pulls (given, model, benchmark).
+
+    Raises
+    ------
+    FitError
+        If the fit is a point estimate or has fewer than 50 draws, a score is given to an aligned
+        fit, weights of all given scores are degenerate, or the result would not fit in memory.
+    DataError
+        If a benchmark is not in the fit, or the rows cannot be forecast (`latentscale.predict`).
+
+    Warns
+    -----
+    DataWarning, FitWarning
+        As `latentscale.predict`; once for each forecast without a given score.
+
+    References
+    ----------
+    Owen and Prieur 2017, On Shapley value for measuring importance of dependent inputs; Lindeman,
+    Merenda and Gold 1980, on averages over orders of what regressors add.
+
+    Examples
+    --------
+    >>> explanation = ls.studies.explain(fit, planned, "mmlu", seed=1)
+    >>> eta = explanation.level_draws + explanation.part_draws.sum("part")
+    >>> eta.dims
+    ('sample', 'benchmark', 'model')
+    """
+    _expect_one_fit(fit)
+    need_posterior(fit)
+    truth(progress, "progress", error=FitError)
+    if given_scores is not None:
+        truth(given_scores, "given_scores", error=FitError)
+    names = _checked_benchmarks(fit, benchmarks)
+    frame = sized_rows(fit, frame, few_shot, draws)
+    planned = planned_rows(fit, frame)
+    new = new_models(fit.scores.dataset, planned)
+    warn_of_unused_features(fit.spec, fit.scores.dataset, new, "new rows", stacklevel=2)
+    _refuse_sizes(fit, planned, names, draws)
+    fitted = SharedFittedScores(fit)
+    forecast, found = forecast_with(
+        fit, planned, Parts(names), seed=seed, few_shot=few_shot, draws=draws, fitted=fitted
+    )
+    report = forecast.conditioning
+    source = fit if report is None or report.fit is None else report.fit
+    level = found[LEVELS]
+    parts = without_idle(found[PARTS], level + found[PARTS].sum(PART))
+    curves = curves_of(source, forecast, names)
+    level_score = on_draws(expected_score(source.spec, curves, level))
+    pulls, advice = None, _advice(given_cells(fit, planned), given_scores)
+    if report is not None and not advice and given_scores is not False:
+        pulls = pulls_of_given(
+            fit,
+            planned,
+            forecast,
+            seed=seed,
+            few_shot=few_shot,
+            draws=draws,
+            fitted=fitted,
+            progress=progress,
+        ).sel({BENCHMARK: names})
+        advice = _of_degenerate(pulls)
+    return Explanation(
+        part_draws=parts.rename("part"),
+        level_draws=level.rename("level"),
+        change_draws=_changes(source, curves, level, parts),
+        level_score_draws=level_score.transpose(SAMPLE, BENCHMARK).rename("level_score"),
+        shares=sources_of_variance(source, forecast, planned, parts, level, curves, seed),
+        pulls=pulls,
+        forecast=forecast,
+        advice=advice,
+    )
+
+
+def _expect_one_fit(fit: object) -> None:
+    """Refuse what is not a fit, such as the fits of a mixture."""
+    if isinstance(fit, Mapping):
+        raise FitError(
+            f"fit must be one Fit; got a mapping of {counted(len(fit), 'fit')}. A mixture of fits "
+            "has no parts of its own: skills and terms differ between fits. Explain the forecast "
+            "of each, as in {name: latentscale.studies.explain(fit, rows) for name, fit in "
+            "fits.items()}."
+        )
+    expect(fit, Fit, "fit")
+
+
+def _checked_benchmarks(fit: Fit, benchmarks: object) -> list[str]:
+    """Return the benchmarks asked for, in the order of the fit's table."""
+    known = [str(name) for name in fit.scores.benchmarks]
+    if benchmarks is None:
+        return known
+    asked = [benchmarks] if isinstance(benchmarks, str) else benchmarks
+    wanted = expect_names(asked, "benchmarks", f'"{known[0]}" or ["{known[0]}"]')
+    for name in wanted:
+        check_benchmark(fit, name)
+    if not wanted:
+        raise FitError(f"benchmarks is empty; name at least one of {listed(known)}.")
+    return [name for name in known if name in wanted]
+
+
+def _refuse_sizes(fit: Fit, planned: xr.Dataset, names: Sequence[str], draws: int | None) -> None:
+    """Refuse too few draws, and parts that would not fit in memory."""
+    count = len(spread_draws(fit, draws))
+    if count < _FEWEST_DRAWS:
+        raise FitError(
+            f"explain needs at least {_FEWEST_DRAWS} draws to divide a variance; there are {count}."
+            " Give more draws=, or fit with more."
+        )
+    every = len(components(terms_of(fit.spec))) + len(fit.spec.covariates)
+    refuse_too_large(fit, planned.sizes[MODEL], count, beside=2 * len(names) * every)
+
+
+def _changes(
+    fit: Fit, curves: Mapping[str, xr.DataArray], level: xr.DataArray, parts: xr.DataArray
+) -> xr.DataArray:
+    """Return what expected scores lose without each part, with the dims of `parts`."""
+    eta = level + parts.sum(PART)
+    whole = on_draws(expected_score(fit.spec, curves, eta))
+    changes = parts.copy(data=np.empty(parts.shape))
+    for place in range(parts.sizes[PART]):
+        without = on_draws(expected_score(fit.spec, curves, eta - parts.isel({PART: place})))
+        change = (whole - without).transpose(*(dim for dim in parts.dims if dim != PART))
+        changes.values[..., place] = change.values
+    return changes.rename("change")
+
+
+def _advice(cells: Sequence[tuple[str, str]], asked: bool | None) -> tuple[str, ...]:
+    """Return that pulls were left out, where there would be too many."""
+    if asked is not None or len(cells) <= _MOST_GIVEN:
+        return ()
+    return (
+        f"The pulls of {len(cells)} given scores are left out: each takes a forecast of its own. "
+        "Give given_scores=True to have them.",
+    )
+
+
+def _of_degenerate(pulls: xr.Dataset) -> tuple[str, ...]:
+    """Return of which scores there is no pull."""
+    missing = pulls["pull"].isnull().all([MODEL, BENCHMARK])
+    names = [str(name) for name in pulls[GIVEN].values[missing.values]]
+    if not names:
+        return ()
+    return (
+        f"Without {listed(names)} the weights of the other scores are degenerate, so that the "
+        "pull is missing; few_shot=latentscale.FewShot(refit=latentscale.NUTS()) fits them.",
+    )

@@ -1,0 +1,240 @@
+"""Explanation: what a forecast is made of, where its variance comes from, what scores moved it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from latentscale.analysis.forecasts.forecast import Forecast
+from latentscale.analysis.forecasts.parts import PART
+from latentscale.analysis.forecasts.pulls import ALL, GIVEN, GIVEN_SCORE
+from latentscale.analysis.forecasts.sources import SOURCE
+from latentscale.analysis.tools.summaries import summary
+from latentscale.analysis.tools.units import shown_score, units_note, with_units
+from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL, SAMPLE
+from latentscale.errors import FitError
+from latentscale.markup import counted, on_screen
+from latentscale.result import Picture, Result
+
+LEVEL = "benchmark level"
+"""The row of `Explanation.table` with the average fitted model."""
+_CASE = [MODEL, BENCHMARK]
+_CHANGE = {"mean": "change", "lower": "change_lower", "upper": "change_upper"}
+
+
+@dataclass(frozen=True, repr=False)
+class Explanation(Result):
+    """What makes forecasts what they are.
+
+    Attributes
+    ----------
+    part_draws
+        Parts of the linear predictor, on the link's scale: what a component or a covariate adds
+        for the row less the mean of what it adds for the fitted models, draw by draw; dims
+        (sample, model, benchmark, part).
+    level_draws
+        The linear predictor of the average fitted model; dims (sample, benchmark). It and the sum
+        of the parts are the row's linear predictor.
+    change_draws
+        The expected score less the one with that part alone set to 0, in the units of the scores;
+        dims as `part_draws`. These do not add up to anything, as the link is not linear.
+    level_score_draws
+        The expected score of the average fitted model; dims (sample, benchmark).
+    shares
+        Shares of the variance of a new score by source; dims (model, benchmark, source). They sum
+        to 1.
+    pulls
+        Variables ``pull`` (the median of the expected score less the one without a given score),
+        ``median`` (without it) and ``se`` (Monte Carlo standard error of the pull); dims (given,
+        model, benchmark), in the units of the scores. The last along given is without any of
+        them. None where no score was given, or pulls were not asked for.
+    forecast
+        The forecast that is explained, as `latentscale.predict` returns it with the same seed.
+    advice
+        What was left out, and how to have it.
+
+    Raises
+    ------
+    FitError
+        If the parts are not of the samples of the forecast.
+
+    Examples
+    --------
+    >>> explanation = ls.studies.explain(fit, planned, "mmlu", seed=1)
+    >>> explanation.part_draws.dims
+    ('sample', 'model', 'benchmark', 'part')
+    """
+
+    part_draws: xr.DataArray
+    level_draws: xr.DataArray
+    change_draws: xr.DataArray
+    level_score_draws: xr.DataArray
+    shares: xr.DataArray
+    pulls: xr.Dataset | None
+    forecast: Forecast
+    advice: tuple[str, ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        if not np.array_equal(self.part_draws[SAMPLE].values, self.forecast.draws[SAMPLE].values):
+            raise FitError("The parts of an explanation need the samples of its forecast.")
+
+    def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
+        """Return where the level of each forecast comes from, one row a part.
+
+        The first row of a model and benchmark is the benchmark's level: the average fitted model.
+
+        Parameters
+        ----------
+        prob
+            Probability of the equal-tailed intervals.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns model, benchmark, part, mean, lower, upper (on the link's scale, from the
+            average fitted model), change, change_lower, change_upper (of the expected score by
+            that part, in its units; missing for the level), and unit.
+
+        Raises
+        ------
+        LatentscaleError
+            If `prob` is not strictly between 0 and 1.
+
+        Examples
+        --------
+        >>> explanation.table()["part"].tolist()[:3]
+        ['benchmark level', 'log_params', 'log_tokens']
+        """
+        columns = [*_CASE, PART]
+        table = _means(self._predictor(), prob).merge(
+            _means(self.change_draws, prob).rename(columns=_CHANGE), on=columns, how="left"
+        )
+        return with_units(table, self.forecast.units)
+
+    def shares_table(self) -> pd.DataFrame:
+        """Return where the variance of each forecast comes from, one row a source.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns model, benchmark, source, share (they sum to 1), and sd: the standard deviation
+            of a new score, of all sources together.
+
+        Examples
+        --------
+        >>> round(float(explanation.shares_table()["share"].sum()), 6)
+        1.0
+        """
+        names = self.shares[BENCHMARK].values
+        spread = self.forecast.draws.sel({BENCHMARK: names}).std(SAMPLE, ddof=1)
+        table = _rows(self.shares, "share")
+        table = table.merge(_rows(spread, "sd"), on=_CASE)
+        return with_units(table, self.forecast.units)
+
+    def pulls_table(self) -> pd.DataFrame:
+        """Return how far each given score moves each forecast, one row a score.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns model, benchmark (of the forecast), given (the score that is left out, the
+            last all of them), score, median (of the expected score without it), pull (the median
+            with all given scores less that one), se (Monte Carlo standard error of the pull) and
+            unit (of the forecast). Missing where without the score weights are degenerate; no
+            rows without pulls.
+
+        Examples
+        --------
+        >>> explanation.pulls_table().columns.tolist()
+        ['model', 'benchmark', 'given', 'score', 'median', 'pull', 'se', 'unit']
+        """
+        names = [*_CASE, GIVEN, "score", "median", "pull", "se"]
+        if self.pulls is None:
+            return with_units(pd.DataFrame(columns=names), self.forecast.units)
+        scores = dict(zip(self.pulls[GIVEN].values, self.pulls[GIVEN_SCORE].values, strict=True))
+        table = self.pulls.to_dataframe(dim_order=[*_CASE, GIVEN]).reset_index()
+        table = table.assign(score=[scores[name] for name in table[GIVEN]])
+        return with_units(table[names], self.forecast.units)
+
+    plot = Picture("plot_explanation")
+
+    @property
+    def headline(self) -> str:
+        """What is explained; of a single forecast, the part and the source that matter most.
+
+        Examples
+        --------
+        >>> explanation.headline.partition(":")[0]
+        'Explanation of 1 model on 1 benchmark, 800 draws'
+        """
+        sizes = self.part_draws.sizes
+        head = (
+            f"Explanation of {counted(sizes[MODEL], 'model')} on "
+            f"{counted(sizes[BENCHMARK], 'benchmark')}, {sizes[SAMPLE]} draws"
+        )
+        names = [str(name) for name in self.part_draws[BENCHMARK].values]
+        if sizes[MODEL] > 1 or sizes[BENCHMARK] > 1:
+            return head + units_note(self.forecast.units, names)
+        return f"{head}: {self._in_words(names[0])}"
+
+    def brief(self) -> pd.DataFrame:
+        """Return the table of the parts.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As `table` gives, without units where all scores are fractions.
+
+        Examples
+        --------
+        >>> explanation.brief()["model"].unique().tolist()
+        ['qwen2-30b']
+        """
+        return on_screen(self.table())
+
+    def _in_words(self, benchmark: str) -> str:
+        """Return in words what makes the single forecast."""
+        unit = self.forecast.units.get(benchmark)
+        median = float(self.forecast.draws.sel({BENCHMARK: benchmark}).median())
+        average = float(self.level_score_draws.mean())
+        texts = [
+            f"forecast {shown_score(median, unit, 1)}, average fitted model "
+            f"{shown_score(average, unit, 1)}"
+        ]
+        if self.part_draws.sizes[PART]:
+            change = self.change_draws.mean(SAMPLE).squeeze(_CASE, drop=True)
+            largest = change[int(np.argmax(abs(change.values)))]
+            texts.append(f"most by {largest[PART].item()} ({_moved(float(largest), unit)})")
+        share = self.shares.squeeze(_CASE, drop=True)
+        source = share[int(np.argmax(share.values))]
+        texts.append(f"variance mostly of {source[SOURCE].item()} ({float(source):.0%})")
+        if self.pulls is not None:
+            pull = float(self.pulls["pull"].sel({GIVEN: ALL}).squeeze())
+            texts.append(f"given scores move it by {_moved(pull, unit)}")
+        return "; ".join(texts)
+
+    def _predictor(self) -> xr.DataArray:
+        """Return the level and the parts as one array, dims (sample, model, benchmark, part)."""
+        level = self.level_draws.expand_dims({MODEL: self.part_draws[MODEL].values, PART: [LEVEL]})
+        return xr.concat([level, self.part_draws], dim=PART, coords="minimal", compat="override")
+
+
+def _moved(change: float, unit: str | None) -> str:
+    """Return a change of a score as text: of a fraction (no unit) in points."""
+    return f"{100 * change:+.1f} points" if unit is None else f"{change:+.4g} {unit}"
+
+
+def _means(draws: xr.DataArray, prob: float) -> pd.DataFrame:
+    """Return mean, lower and upper of draws, one row a model, benchmark and part."""
+    order = [*_CASE, PART]
+    table = summary(draws.transpose(SAMPLE, *order), prob).drop(columns="median")
+    means = draws.mean(SAMPLE).transpose(*order).to_series().rename("mean")
+    return table.join(means, on=order)[[*order, "mean", "lower", "upper"]]
+
+
+def _rows(values: xr.DataArray, name: str) -> pd.DataFrame:
+    """Return one row an element, in the order of the array's dims."""
+    return values.rename(name).to_dataframe().reset_index()[[*map(str, values.dims), name]]

@@ -1,0 +1,139 @@
+"""Parts of rows' linear predictors, each relative to the average fitted model, draw by draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+import xarray as xr
+
+from latentscale.analysis.forecasts.in_blocks import Block, Samples
+from latentscale.analysis.skills.variance import OTHER
+from latentscale.analysis.tools.blocks import block_size
+from latentscale.analysis.tools.blocks import parts as slices
+from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL, SAMPLE
+from latentscale.model.contributions import by_component, by_covariate, contribution
+from latentscale.model.evaluate import Evaluation
+from latentscale.model.terms.family_level import LINEAGE_LEVEL, FamilyLevel
+
+PART: Final = "part"
+LEVELS, PARTS = "level", "parts"
+"""What `Parts` gives of a block: dims (sample, benchmark), and (sample, model, benchmark, part)."""
+
+LINEAGES: Final = "skills: lineages"
+"""What a row's lineage adds to skills; the rest of its family's part is the family's own."""
+_FAMILIES: Final = str(FamilyLevel.component)
+_ETA: Final = "linear predictor"
+_NOTHING: Final = 1e-11
+"""Relative size of a part that is rounding: sums of some ten products of doubles."""
+
+Arrays = dict[str, xr.DataArray]
+
+
+class Parts:
+    """Works out the parts of each block of a forecast (`latentscale.analysis.forecasts.in_blocks`).
+
+    The level of a benchmark is the mean over the fitted models of their linear predictors, and a
+    part is what a component or a covariate adds for a row less the mean of what it adds for the
+    fitted models. So the level and the parts add up to the row's linear predictor.
+
+    Parameters
+    ----------
+    benchmarks
+        Which benchmarks are wanted.
+    """
+
+    def __init__(self, benchmarks: Sequence[str]) -> None:
+        self._benchmarks = list(benchmarks)
+        self._last: tuple[Samples, Arrays] | None = None
+
+    def __call__(self, block: Block) -> Arrays:
+        """Return the level of benchmarks and the parts of the block's rows."""
+        average = self._average(block.samples)
+        families, lineages = (block.rows[name].values.tolist() for name in (FAMILY, LINEAGE))
+        of_rows = dict(zip(families, lineages, strict=True))
+        own = self._absolute(block.at, _lineages_of(block.samples) | of_rows)
+        eta = (own.pop(_ETA) - average[_ETA]).transpose(SAMPLE, MODEL, BENCHMARK)
+        parts = {name: value - average[name] for name, value in own.items()}
+        if LINEAGES in parts:
+            known = block.rows[LINEAGE].isin(block.samples.draws[LINEAGE].values)
+            # Nothing was fitted of a new lineage apart from its family: their part is one.
+            of_lineage = parts[LINEAGES].where(known.reset_coords(drop=True), 0.0)
+            parts |= {LINEAGES: of_lineage, _FAMILIES: parts[_FAMILIES] - of_lineage}
+        parts[OTHER] = eta - sum(parts.values())
+        wide = [value.broadcast_like(eta).transpose(*eta.dims) for value in parts.values()]
+        joined = xr.concat(wide, dim=PART).transpose(..., PART)
+        return {
+            LEVELS: average[_ETA].transpose(SAMPLE, BENCHMARK),
+            PARTS: joined.assign_coords({PART: list(parts)}),
+        }
+
+    def _average(self, samples: Samples) -> Arrays:
+        """Return the means over the fitted models, once for all blocks of the same draws."""
+        if self._last is None or self._last[0] is not samples:
+            self._last = samples, self._average_of(samples)
+        return self._last[1]
+
+    def _average_of(self, samples: Samples) -> Arrays:
+        count = len(samples.fit.scores.models)
+        width = samples.draws.sizes[SAMPLE] * len(samples.fit.scores.benchmarks)
+        lineages = _lineages_of(samples)
+        total: Arrays = {}
+        for rows in slices(count, width, block_size(width)):
+            at = samples.of_fitted(rows)
+            share = (rows.stop - rows.start) / count
+            for name, value in self._absolute(at, lineages).items():
+                mean = value.mean(MODEL) if MODEL in value.dims else value
+                total[name] = share * mean + total.get(name, 0.0)
+        return total
+
+    def _absolute(self, at: Evaluation, lineages: Mapping[str, str]) -> Arrays:
+        """Return all parts of some rows as the equations have them, and the linear predictor."""
+        parts = by_covariate(at)
+        others = by_component(at, lambda term: not term.covariates_apart)
+        for name, value in others.items():
+            if name == _FAMILIES and LINEAGE_LEVEL in at.values:
+                parts[LINEAGES] = _of_lineages(at, lineages)
+            parts[name] = value
+        parts[_ETA] = at.eta
+        return {name: self._chosen(value) for name, value in parts.items()}
+
+    def _chosen(self, value: xr.DataArray) -> xr.DataArray:
+        kept = value.sel({BENCHMARK: self._benchmarks}) if BENCHMARK in value.dims else value
+        return kept.reset_coords(drop=True)
+
+
+def without_idle(parts: xr.DataArray, eta: xr.DataArray) -> xr.DataArray:
+    """Return parts without those that are 0, but for rounding, in all draws of all rows.
+
+    Parameters
+    ----------
+    parts
+        Dims with part.
+    eta
+        Linear predictors, whose size says what is rounding.
+    """
+    size = max(1.0, float(abs(eta).max()))
+    others = [dim for dim in parts.dims if dim != PART]
+    largest = abs(parts).max(others)
+    return parts.isel({PART: (largest > _NOTHING * size).values})
+
+
+def _lineages_of(samples: Samples) -> dict[str, str]:
+    """Return the lineage of each fitted family."""
+    pairs = samples.fit.scores.family_lineage().items()
+    return {str(family): str(lineage) for family, lineage in pairs}
+
+
+def _of_lineages(at: Evaluation, lineages: Mapping[str, str]) -> xr.DataArray:
+    """Return what the levels of the rows' lineages add; 0 for those that were not fitted."""
+    name = str(FamilyLevel.effect)
+    level = at.values[LINEAGE_LEVEL]
+    families = at.values[name][FAMILY].values
+    fitted = level.get_index(LINEAGE)
+    places = fitted.get_indexer([lineages.get(str(family)) for family in families])
+    of_family = level.isel({LINEAGE: xr.DataArray(places, dims=(FAMILY,))}).drop_vars(LINEAGE)
+    known = xr.DataArray(places >= 0, dims=(FAMILY,))
+    values = {**at.values, name: of_family.where(known, 0.0).assign_coords({FAMILY: families})}
+    return contribution(replace(at, values=values), lambda term: isinstance(term, FamilyLevel))
