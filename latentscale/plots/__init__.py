@@ -9,6 +9,7 @@ from latentscale.plots.calibration import (
     plot_pit,
     plot_reliability,
 )
+from latentscale.plots.capability_index import plot_capability_index
 from latentscale.plots.check import plot_outliers, plot_predictive, plot_residuals
 from latentscale.plots.choice import (
     plot_compute_needed,
@@ -23,6 +24,7 @@ from latentscale.plots.curve import plot_curve
 from latentscale.plots.forecast import plot_forecast
 from latentscale.plots.frontier import plot_frontier
 from latentscale.plots.joint import plot_joint_skills
+from latentscale.plots.probe_set import plot_probe_set
 from latentscale.plots.sensitivity import plot_influence, plot_sensitivity, plot_tornado
 from latentscale.plots.skills import (
     plot_aligned,
@@ -34,6 +36,7 @@ from latentscale.plots.skills import (
 __all__ = [
     "plot_aligned",
     "plot_allocation",
+    "plot_capability_index",
     "plot_compare",
     "plot_compute_needed",
     "plot_coverage",
@@ -52,6 +55,7 @@ __all__ = [
     "plot_passing",
     "plot_pit",
     "plot_predictive",
+    "plot_probe_set",
     "plot_regression",
     "plot_reliability",
     "plot_residuals",

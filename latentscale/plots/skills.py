@@ -17,9 +17,9 @@ from latentscale.dims import FAMILY, SKILL
 from latentscale.errors import DataError, listed, nearest
 from latentscale.expect import expect
 from latentscale.model.terms.base import components
+from latentscale.plots.intervals import NARROW, WIDE, interval_rows
 from latentscale.plots.style import (
     BLACK,
-    BLUE,
     FILLS,
     GREY,
     VERMILLION,
@@ -33,8 +33,6 @@ from latentscale.plots.style import (
     title,
 )
 
-_WIDE, _NARROW = 0.9, 0.5
-"""Probabilities of the wide and the narrow line, in all pictures alike."""
 _COLUMNS = 4
 """Panels in a row: their labels stay readable across a page."""
 _MOST_FAMILIES = 12
@@ -75,7 +73,7 @@ def plot_loadings(skills: Skills, *, ax: OnAxes = None) -> Sheet:
     >>> ls.plots.plot_loadings(skills).savefig("figure.png")
     """
     expect(skills, Skills, "skills")
-    wide, narrow = skills.loadings(_WIDE), skills.loadings(_NARROW)
+    wide, narrow = skills.loadings(WIDE), skills.loadings(NARROW)
     names = [str(name) for name in skills.loading[SKILL].values]
     rows = list(dict.fromkeys(wide["benchmark"]))
     figure, axes = _rows_of(names, len(rows), ax)
@@ -86,7 +84,7 @@ def plot_loadings(skills: Skills, *, ax: OnAxes = None) -> Sheet:
         panel.axvline(0, color=GREY, lw=0.9, zorder=1)
         name_rows(panel, rows)
         panel.set_xlabel("loading (link scale per unit of skill)", fontsize=8.5)
-    _caption(figure, "What each skill moves", "loadings", skills.is_posterior)
+    _caption(figure, skills, "What each skill moves", "loadings")
     legend(figure, axes)
     return figure
 
@@ -153,7 +151,7 @@ def plot_family_skills(skills: Skills, families: Sequence[str], *, ax: OnAxes = 
     >>> sheet.savefig("figure.png")
     """
     expect(skills, Skills, "skills")
-    wide, narrow = skills.families(_WIDE), skills.families(_NARROW)
+    wide, narrow = skills.families(WIDE), skills.families(NARROW)
     chosen = _checked(families, list(dict.fromkeys(wide[FAMILY])))
     names = [str(name) for name in skills.loading[SKILL].values]
     figure, axes = _rows_of(names, len(chosen), ax)
@@ -169,9 +167,9 @@ def plot_family_skills(skills: Skills, families: Sequence[str], *, ax: OnAxes = 
         panel.set_xlabel(f"family's skill, {zero_of(skills)} = 0", fontsize=8.5)
     _caption(
         figure,
+        skills,
         "Skills of families at equal size, tokens and other covariates",
         "family skills",
-        skills.is_posterior,
     )
     legend(figure, axes)
     return figure
@@ -218,7 +216,7 @@ def plot_variance_shares(shares: VarianceShares, *, ax: OnAxes = None) -> Sheet:
     >>> ls.plots.plot_variance_shares(shares).savefig("figure.png")
     """
     expect(shares, VarianceShares, "shares")
-    table = shares.table(_WIDE).pivot(index="benchmark", columns="component", values="mean")
+    table = shares.table(WIDE).pivot(index="benchmark", columns="component", values="mean")
     rows = [str(name) for name in shares.draws["benchmark"].values]
     table = table.loc[rows, [str(name) for name in shares.draws["component"].values]]
     height = max(1.6, 0.28 * len(rows) + 0.5)
@@ -257,6 +255,7 @@ def plot_variance_shares(shares: VarianceShares, *, ax: OnAxes = None) -> Sheet:
         "Posterior means; each bar sums to 100%.\n"
         "Noise: its share on the scale of scores; the rest is split on the link's scale."
         + (unvaried if shares.left_out else ""),
+        shares.notes,
     )
     legend(figure, axes)
     return figure
@@ -291,16 +290,7 @@ def _intervals(panel: Axes, wide: pd.DataFrame, narrow: pd.DataFrame, bands: boo
             label="fixed at 0",
         )
     if bands:
-        for table, prob, width in ((wide, _WIDE, 1.3), (narrow, _NARROW, 3.6)):
-            panel.hlines(
-                place,
-                table["lower"],
-                table["upper"],
-                color=BLUE,
-                lw=width,
-                zorder=3,
-                label=f"{prob:.0%} interval",
-            )
+        interval_rows(panel, wide, narrow)
     sure = (wide["lower"] > 0) | (wide["upper"] < 0) if bands else wide["median"].notna()
     for apart, fill, label in (
         (True, VERMILLION, "median; 90% interval away from 0" if bands else "estimate"),
@@ -325,9 +315,9 @@ def of_skill(name: str) -> str:
     return name if name.startswith("skill") else f"skill {name}"
 
 
-def _caption(figure: Sheet, headline: str, what: str, bands: bool) -> None:
-    caption = f"Bars: {_NARROW:.0%} and {_WIDE:.0%} intervals of {what}." if bands else ""
-    title(figure, headline, caption)
+def _caption(figure: Sheet, skills: Skills, headline: str, what: str) -> None:
+    bars = f"Bars: {NARROW:.0%} and {WIDE:.0%} intervals of {what}."
+    title(figure, headline, bars if skills.is_posterior else "", skills.notes)
 
 
 def _checked(families: Sequence[str], known: list[str]) -> list[str]:

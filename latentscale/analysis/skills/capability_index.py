@@ -16,7 +16,7 @@ from latentscale.errors import DataError, FitError, listed, nearest
 from latentscale.expect import expect, shown
 from latentscale.model.evaluate import FITTED_RESIDUALS
 from latentscale.posterior.fit import Fit
-from latentscale.result import Result
+from latentscale.result import Picture, Result
 from latentscale.validate import is_number
 
 _SAME = 1e-9
@@ -51,6 +51,8 @@ class CapabilityIndex(Result):
     anchors: Mapping[str, float]
     weights: xr.DataArray
     is_posterior: bool = True
+
+    plot = Picture("plot_capability_index")
 
     @property
     def headline(self) -> str:
@@ -301,6 +303,7 @@ def capability_index(fit: Fit, *, anchors: Mapping[str, float]) -> CapabilityInd
         anchors=values,
         weights=(slope * weights).rename("weight"),
         is_posterior=fit.is_posterior,
+        fit_status=fit.status.caveat,
     )
 
 
