@@ -278,6 +278,7 @@ def forecast_rows(
         conditioning=report,
         token_draws=None if tokens is None else origin(tokens),
         units=other_units(fit.scores),
+        fit_status=fit.status.caveat,
     )
 
 
