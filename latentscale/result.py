@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
 from functools import wraps
 from html import escape
 from importlib import import_module
@@ -27,7 +27,7 @@ from latentscale.markup import bullets, counted, data_table, on_screen, plain_te
 WIDTH = 100
 """Columns of text; terminals that are narrower wrap it."""
 _ROWS = 8
-"""Rows of a table in text, so that a result stays within some 20 lines."""
+"""Rows of a table in text, less a row for each line of notes: a result stays within 20 lines."""
 _ADVICE_LINES = 5
 """Lines of advice in text, for the same reason."""
 _HTML_ROWS = 12
@@ -48,6 +48,7 @@ class Drawing(Protocol):
         """Return it as SVG."""
 
 
+@dataclass(frozen=True, repr=False, kw_only=True)
 class Result(ABC):
     """A result: subclasses are frozen dataclasses with ``repr=False``, a headline and a table.
 
@@ -55,11 +56,19 @@ class Result(ABC):
     is for classes whose table was an attribute up to version 0.1: that use still works, with a
     DeprecationWarning.
 
+    Attributes
+    ----------
+    fit_status
+        ``Status.caveat`` of the fit that the numbers rest on, or of each of several; empty where it
+        converged, or where the numbers rest on no fit.
+
     Examples
     --------
     >>> isinstance(ls.skills(fit), ls.results.Result)
     True
     """
+
+    fit_status: str = field(default="", repr=False)
 
     def __init_subclass__(cls, *, table_was_attribute: bool = False) -> None:
         super().__init_subclass__()
@@ -122,19 +131,32 @@ class Result(ABC):
         """
         return on_screen(self.table())
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What has to be known beside the numbers: shown with its text and in its figure.
+
+        Examples
+        --------
+        >>> [note.partition(" (")[0] for note in ls.skills(fit).notes]
+        ['Fit: not converged']
+        """
+        return (f"Fit: {self.fit_status}",) if self.fit_status else ()
+
     def __repr__(self) -> str:
         lines = wrap(self.headline, WIDTH, subsequent_indent="  ")
-        lines += _advice(getattr(self, "advice", ()))
+        notes = _note_lines(self.notes)
+        lines += [*notes, *_advice(getattr(self, "advice", ()))]
         frame = self.brief()
         if frame is not None and len(frame):
-            lines += _table_lines(frame)
+            lines += _table_lines(frame, _ROWS - len(notes))
         return "\n".join([*lines, *wrap(self._see(), WIDTH, subsequent_indent="  ")[:2]])
 
     def _repr_html_(self) -> str:
         frame = self.brief()
         table = "" if frame is None else data_table(frame, limit=_HTML_ROWS)
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
         advice = bullets(getattr(self, "advice", ()))
-        return f"<p>{escape(self.headline)}</p>{advice}{table}<p>{escape(self._see())}</p>"
+        return f"<p>{escape(self.headline)}</p>{notes}{advice}{table}<p>{escape(self._see())}</p>"
 
     def _see(self) -> str:
         """Return the names under which more is to be had."""
@@ -144,7 +166,7 @@ class Result(ABC):
             if isfunction(value) or isinstance(value, property)
         }
         held = [f".{f.name}" for f in fields(self) if f.repr]  # type: ignore[arg-type]
-        hidden = {".rows", ".headline", ".brief()", ".table()"}
+        hidden = {".rows", ".headline", ".notes", ".brief()", ".table()"}
         shown = [name for name in (*members.values(), *held) if name not in hidden]
         picture = [".plot()"] if isinstance(vars(type(self)).get("plot"), Picture) else []
         public = [name for name in shown if not name.startswith("._")]
@@ -351,6 +373,15 @@ class FixedTable(Result, table_was_attribute=True):
         return self.rows.copy()
 
 
+def _note_lines(notes: tuple[str, ...]) -> list[str]:
+    """Return the notes, a long one cut at its second line."""
+    return [
+        line
+        for note in notes
+        for line in wrap(note, WIDTH, subsequent_indent="  ", max_lines=2, placeholder=" …")
+    ]
+
+
 def _advice(advice: tuple[str, ...]) -> list[str]:
     lines: list[str] = []
     for count, line in enumerate(advice):
@@ -361,9 +392,9 @@ def _advice(advice: tuple[str, ...]) -> list[str]:
     return lines
 
 
-def _table_lines(frame: pd.DataFrame) -> list[str]:
+def _table_lines(frame: pd.DataFrame, rows: int) -> list[str]:
     """Return the first rows, and as many columns as there is room for."""
-    shown = frame.head(_ROWS).copy()
+    shown = frame.head(rows).copy()
     for name in shown.columns:
         if not pd.api.types.is_numeric_dtype(shown[name]):
             shown[name] = [shortened(plain_text(value), _CELL) for value in shown[name]]
@@ -374,12 +405,8 @@ def _table_lines(frame: pd.DataFrame) -> list[str]:
         if count == 1 or max(map(len, lines)) <= WIDTH:
             break
         count -= 1
-    rows, columns = len(frame) - len(shown), len(shown.columns) - count
-    left = [
-        counted(count, f"more {what}")
-        for count, what in ((rows, "row"), (columns, "column"))
-        if count
-    ]
+    more = {"row": len(frame) - len(shown), "column": len(shown.columns) - count}
+    left = [counted(number, f"more {what}") for what, number in more.items() if number]
     return [*lines, *([f"and {', '.join(left)}"] if left else [])]
 
 

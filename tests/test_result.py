@@ -5,8 +5,10 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from html import escape
 from importlib import import_module
+from pathlib import Path
 from pkgutil import walk_packages
 from typing import Any
 
@@ -33,6 +35,17 @@ ROWS = pd.DataFrame(
 )
 
 
+CAVEAT = "not converged (max R-hat 1.050, min ESS 30, 0 divergences)"
+SILENT = {"Diagnosis": "is a verdict on the status itself"}
+"""Results of a fit that do not repeat its status, and why."""
+
+
+def unsure(fit: Fit) -> Fit:
+    """Return a fit as one that has not converged."""
+    message = f"{CAVEAT}; chains begin where the prior has them"
+    return replace(fit, status=replace(fit.status, converged=False, message=message))
+
+
 def every_result() -> list[type[Result]]:
     for module in walk_packages(analysis.__path__, f"{analysis.__name__}."):
         import_module(module.name)
@@ -51,8 +64,13 @@ def results(
     """Results of fits made of prior draws, by the name of their class."""
     small = {"skills": {"count": 0}, "benchmarks": {"slopes": ["log_flops"]}}
     spec = spec_from_dict({"name": "small", **small})
-    fit, other = (prior_fit(spec, small_scores, draws=120, seed=s) for s in (1, 2))
-    skilled = prior_fit(known_spec, small_scores, draws=60)
+    fit, other = (unsure(prior_fit(spec, small_scores, draws=120, seed=s)) for s in (1, 2))
+    skilled = unsure(prior_fit(known_spec, small_scores, draws=60))
+    sizes = ["log_params", "log_tokens"]
+    both = spec.with_({"covariates": sizes, "benchmarks.slopes": sizes})
+    sized = unsure(prior_fit(both, small_scores, draws=60))
+    skill = skilled.samples["model_skill"].mean(["sample", "skill"])
+    low, high = (str(skill["model"].values[k]) for k in (skill.argmin(), skill.argmax()))
     outcome = {model: float(i) for i, model in enumerate(small_scores.models[:12])}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # draws from the prior are no good fit, and said to be
@@ -77,6 +95,10 @@ def results(
             ls.studies.skill_agreement(skilled, skilled, pairs=20),
             ls.studies.regress_on_skills(skilled, outcome, name="rank"),
             ls.studies.regress_on_skills(skilled, outcome).predict(ROWS),
+            ls.capability_index(skilled, anchors={low: 100, high: 130}),
+            ls.optimal_allocation(sized, flops=1e23, target="alpha"),
+            ls.probe_set(fit, 2),
+            ls.studies.predict_each(fit, ROWS, progress=False),
         ]
     return {type(result).__name__: result for result in made}
 
@@ -211,3 +233,63 @@ def test_a_long_result_says_what_its_text_leaves_out() -> None:
     text = str(Long(wide, tuple("some advice " * 20 for _ in range(9))))
     assert len(text.splitlines()) <= 20
     assert "more in .advice" in text and "and 42 more rows, " in text and "more columns" in text
+
+
+def test_results_of_a_fit_that_has_not_converged_say_so(results: dict[str, Any]) -> None:
+    for name, result in results.items():
+        said = [note for note in result.notes if note.startswith("Fit: ")]
+        assert (CAVEAT in " ".join(said)) == (name not in SILENT), name
+        assert all(shown_in(note, str(result)) for note in said), name
+        assert all(escape(note) in result._repr_html_() for note in said), name
+    assert {"Forecast", "CapabilityIndex", "Allocation", "Comparison"} <= set(results) - set(SILENT)
+
+
+def shown_in(note: str, text: str) -> bool:
+    """Return whether a text has a note, perhaps on two lines, or its beginning."""
+    return note[:80] in " ".join(text.split())
+
+
+@pytest.mark.parametrize("name", ["CapabilityIndex", "Allocation", "Comparison", "Passing"])
+def test_figures_of_such_a_fit_say_so(results: dict[str, Any], name: str) -> None:
+    said = " ".join(results[name].plot().get_suptitle().split())
+    assert results[name].notes[0] in said
+
+
+def test_every_figure_has_the_notes_of_its_result(results: dict[str, Any]) -> None:
+    for name, result in results.items():
+        if "plot" in vars(type(result)):
+            said = " ".join(result.plot().get_suptitle().split())
+            assert all(note in said for note in result.notes), name
+
+
+def test_a_fit_that_is_fine_has_nothing_to_say(results: dict[str, Any], tmp_path: Path) -> None:
+    fit = results["LeaveOneOut"].fit
+    for converged, interrupted, said in (
+        (True, False, ""),
+        (None, False, ""),
+        (True, True, CAVEAT),
+        (False, False, CAVEAT),
+    ):
+        status = replace(fit.status, converged=converged, interrupted=interrupted)
+        own = replace(fit, status=status)
+        assert ls.predict(own, ROWS, seed=1).fit_status == said == status.caveat
+        assert ls.load(own.save(tmp_path / "fit.nc")).status.caveat == said
+
+
+def test_a_mixture_names_the_fits_that_are_not_fine(results: dict[str, Any]) -> None:
+    fit = results["LeaveOneOut"].fit
+    fine = replace(fit, status=replace(fit.status, converged=True))
+    mixture = ls.stack({"one": fit, "two": fine}, ROWS, {"one": 0.5, "two": 0.5}, seed=1)
+    assert mixture.fit_status == f'"one": {CAVEAT}'
+    comparison = ls.compare({"one": fit, "two": fine})
+    assert comparison.fit_status == f'"one": {CAVEAT}'
+
+
+def test_no_convergence_is_computed_for_it(
+    results: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def computed(*_: object) -> None:
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(Fit, "convergence", computed)
+    assert ls.predict(results["LeaveOneOut"].fit, ROWS, seed=1).fit_status == CAVEAT

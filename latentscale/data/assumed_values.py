@@ -5,6 +5,7 @@ An empty `tokens_t` is not among it: that says that the tokens are undisclosed.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,10 @@ from latentscale.data.known_features import INSTRUCT
 from latentscale.data.problems import Problem, at_cell
 from latentscale.data.similar_names import fitted_spelling
 from latentscale.dims import FAMILY, LINEAGE, MODEL
+from latentscale.markup import counted
 
+_ENDED: Final = re.compile(r"(?<=\)); ")
+"""Between two texts of a row, each of which ends with its source in brackets."""
 _RULE: Final = "Write 1 for an instruction-tuned model, 0 for a base model."
 
 
@@ -197,6 +201,27 @@ def as_text(value: object) -> str:
     if isinstance(value, pd.Timestamp):
         return str(value.date())
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def assumed_note(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return one line on what rows left out and was assumed, with counts; none if nothing was.
+
+    Parameters
+    ----------
+    texts
+        What was assumed of each row, as in `AssumedValues`, several joined by "; ".
+    """
+    kinds: dict[tuple[str, str], list[str]] = {}
+    for one in (one for text in texts for one in _ENDED.split(text) if one):
+        what, _, source = one.rpartition(" (")
+        kinds.setdefault((what.partition("=")[0], source), []).append(what)
+    total = counted(len(texts), "row")
+    said = [
+        # Values that differ between rows are in the table.
+        f"{whats[0] if len(set(whats)) == 1 else name} ({source} in {len(whats)} of {total}"
+        for (name, source), whats in kinds.items()
+    ]
+    return (f"Left out and assumed: {'; '.join(said)}",) if said else ()
 
 
 def assumed_lineages(

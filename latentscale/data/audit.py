@@ -25,9 +25,14 @@ EXAMPLES: Final = 3
 SCORES_READ: Final = "Scores were read (the whole list is in .audit)"
 """What a warning of what was found in a table of scores begins with."""
 
+OF_WHOLE: Final = "of-whole-table"
+"""Code of the finding that those before it are of a larger table than the one that has them."""
+
 SET_ASIDE: Final = "set-aside"
 """Code of findings on a file or a model that was left out, with the reason; `where` names it."""
 
+_LEFT: Final = "; this part of it has "
+"""Between the sizes of a table as read and of its part."""
 _COLUMNS: Final = ("level", "code", "where", "message")
 
 
@@ -117,6 +122,34 @@ class Audit:
         return data_table(Audit(folded(self.findings)).table())
 
 
+def with_whole(
+    findings: Sequence[Finding], whole: tuple[int, int], part: tuple[int, int]
+) -> tuple[Finding, ...]:
+    """Return what a reader found in a table, with a finding that says how much of it is left.
+
+    Parameters
+    ----------
+    findings
+        What is kept for the part; perhaps with such a finding, of an earlier part.
+    whole, part
+        Numbers of models and benchmarks, of the table that is divided and of the part.
+    """
+    kept = tuple(finding for finding in findings if finding.code != OF_WHOLE)
+    earlier = next((finding for finding in findings if finding.code == OF_WHOLE), None)
+    if not kept or (earlier is None and whole == part):
+        return kept
+    read = (
+        f"What is said above is of the table as read, with {_sizes(whole)}"
+        if earlier is None
+        else earlier.message.partition(_LEFT)[0]
+    )
+    return (*kept, Finding("info", OF_WHOLE, "table", f"{read}{_LEFT}{_sizes(part)}."))
+
+
+def _sizes(numbers: tuple[int, int]) -> str:
+    return f"{counted(numbers[0], 'model')} and {counted(numbers[1], 'benchmark')}"
+
+
 def folded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """Return findings with those of one kind said once: a count, the first, where the others are.
 
@@ -162,8 +195,8 @@ def emit(findings: Sequence[Finding], *, about: str, stacklevel: int = 3) -> Non
     if not every:
         return
     serious = folded(every)
-    count = f"{len(serious)} finding{'s' if len(serious) > 1 else ''} to check"
+    count = f"{counted(len(every), 'finding')} to check"  # as an audit counts them
     lines = [f"  - {finding.where}: {finding.message}" for finding in serious[:MAX_LINES]]
     if len(serious) > MAX_LINES:
-        lines.append(f"  - and {len(serious) - MAX_LINES} more")
+        lines.append(f"  - and {counted(len(serious) - MAX_LINES, 'more line')}")
     warnings.warn("\n".join([f"{about}: {count}.", *lines]), DataWarning, stacklevel=stacklevel)

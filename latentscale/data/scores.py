@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from latentscale.data.assembly import from_rows, from_wide
-from latentscale.data.audit import SCORES_READ, Audit, Finding, emit
+from latentscale.data.audit import SCORES_READ, Audit, Finding, emit, with_whole
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.checks import dataset_findings
 from latentscale.data.features.base import ESTIMATED, Feature
@@ -225,8 +225,8 @@ class Scores(ScoreTable):
         Returns
         -------
         Scores
-            With what the reader of the table found, and an audit of the part. A benchmark that is
-            left without a score is kept.
+            With what the reader of the table found, which is said to be of the whole table, and an
+            audit of the part. A benchmark that is left without a score is kept.
 
         Raises
         ------
@@ -357,17 +357,19 @@ def part_of(scores: Scores, dataset: xr.Dataset, more: Sequence[Finding] = ()) -
     -------
     Scores
         Whose audit has what the reader of the table found, as far as it is not about a model or
-        benchmark that was left out; then `more` and the checks of the part.
+        benchmark that was left out, and of how large a table; then `more` and the checks of the
+        part.
     """
     checked, found = scores._checked, scores.audit.findings
     gone = {*scores.models, *scores.benchmarks}
     gone -= {str(name) for dim in (MODEL, BENCHMARK) for name in dataset[dim].values}
     read = [f for f in found if f not in checked and f.where not in gone]
+    whole, part = ((d.sizes[MODEL], d.sizes[BENCHMARK]) for d in (scores.dataset, dataset))
     # What the reader said in other words, or expects of its source, is not said of the part.
     said = {(f.code, f.where) for f in found}
     passed = {(f.code, f.where) for f in checked} - said if found else set()
     anew = [f for f in dataset_findings(dataset) if (f.code, f.where) not in passed]
-    return Scores(dataset, Audit((*read, *more, *anew)))
+    return Scores(dataset, Audit((*with_whole(read, whole, part), *more, *anew)))
 
 
 def scores_from_frame(

@@ -9,6 +9,7 @@ from latentscale.plots.calibration import (
     plot_pit,
     plot_reliability,
 )
+from latentscale.plots.capability_index import plot_capability_index
 from latentscale.plots.check import plot_outliers, plot_predictive, plot_residuals
 from latentscale.plots.choice import (
     plot_compute_needed,
@@ -24,6 +25,7 @@ from latentscale.plots.explanation import plot_explanation
 from latentscale.plots.forecast import plot_forecast
 from latentscale.plots.frontier import plot_frontier
 from latentscale.plots.joint import plot_joint_skills
+from latentscale.plots.probe_set import plot_probe_set
 from latentscale.plots.sensitivity import plot_influence, plot_sensitivity, plot_tornado
 from latentscale.plots.skills import (
     plot_aligned,
@@ -35,6 +37,7 @@ from latentscale.plots.skills import (
 __all__ = [
     "plot_aligned",
     "plot_allocation",
+    "plot_capability_index",
     "plot_compare",
     "plot_compute_needed",
     "plot_coverage",
@@ -54,6 +57,7 @@ __all__ = [
     "plot_passing",
     "plot_pit",
     "plot_predictive",
+    "plot_probe_set",
     "plot_regression",
     "plot_reliability",
     "plot_residuals",

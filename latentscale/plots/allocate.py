@@ -11,6 +11,7 @@ from latentscale.analysis.choices.allocate import Allocation
 from latentscale.analysis.choices.published import PUBLISHED, SAME_BUDGET
 from latentscale.dims import FLOPS_PER_BILLION_TRILLION
 from latentscale.expect import expect
+from latentscale.plots.intervals import NARROW, WIDE
 from latentscale.plots.style import (
     BLACK,
     BLUE,
@@ -26,14 +27,15 @@ from latentscale.plots.style import (
     title,
 )
 
-_WIDE, _NARROW = 0.9, 0.5
-"""Probabilities of the pale and the dark band, in all pictures alike."""
 _COLUMNS = 4
 """Panels in a row: their labels stay readable across a page."""
 _RULE = 20.0
 """Tokens per parameter of Hoffmann et al. 2022 (arXiv:2203.15556), as a line to compare with."""
 _MARGIN = 1.6
 """Factor beyond the outermost budgets on log axes: a fifth of a decade."""
+_DOT, _CAP = 16, 110
+"""Areas of the median's dot and of the caps at the ends of intervals, square points: a cap is twice
+as wide as the dot."""
 _OFTEN = 0.005
 """Share of draws on a bound from which it is said: it rounds to 1%."""
 
@@ -72,7 +74,7 @@ def plot_allocation(allocation: Allocation, *, published: bool = True, ax: OnAxe
     >>> ls.plots.plot_allocation(plan).savefig("figure.png")
     """
     expect(allocation, Allocation, "allocation")
-    wide, narrow = allocation.table(_WIDE), allocation.table(_NARROW)
+    wide, narrow = allocation.table(WIDE), allocation.table(NARROW)
     names = [target.label for target in allocation.targets]
     columns = min(len(names), _COLUMNS)
     height = 2.1 if columns > 2 else 2.9
@@ -93,12 +95,13 @@ def plot_allocation(allocation: Allocation, *, published: bool = True, ax: OnAxe
     for panel in axes[::columns]:
         panel.set_ylabel("parameters (billions)")
     across_label(axes, columns, "training compute (FLOPs)")
-    bands = f"Bars: {_NARROW:.0%} and {_WIDE:.0%} intervals; " if allocation.is_posterior else ""
+    bands = f"Bars: {NARROW:.0%} and {WIDE:.0%} intervals; " if allocation.is_posterior else ""
     title(
         figure,
         f"Compute-optimal size for the {allocation.basis}",
         f"{bands}numbers: probability that the optimum sits on a bound\n"
         "of the allowed range. Tokens follow from the budget, FLOPs / (6 x parameters).",
+        allocation.notes,
     )
     legend(figure, axes)
     return figure
@@ -128,7 +131,7 @@ def _intervals(
     panel: Axes, wide: pd.DataFrame, narrow: pd.DataFrame, highs: np.ndarray, bands: bool
 ) -> None:
     if bands:
-        for table, prob, width in ((wide, _WIDE, 1.3), (narrow, _NARROW, 3.4)):
+        for table, prob, width in ((wide, WIDE, 1.3), (narrow, NARROW, 3.4)):
             panel.vlines(
                 table["flops"],
                 table["params_lower"],
@@ -138,13 +141,18 @@ def _intervals(
                 zorder=3,
                 label=f"{prob:.0%} interval",
             )
+        for end in ("params_lower", "params_upper"):
+            # Across the dot, so that an interval which it covers is seen to be so short.
+            panel.scatter(
+                wide["flops"], wide[end], s=_CAP, marker="_", color=BLUE, linewidths=1.3, zorder=5
+            )
     panel.scatter(
         wide["flops"],
         wide["params"],
-        s=26,
-        color=BLUE,
-        edgecolors="white",
-        linewidths=0.7,
+        s=_DOT,
+        color="white",
+        edgecolors=BLUE,
+        linewidths=1.1,
         zorder=4,
         label="median optimum",
     )

@@ -77,7 +77,18 @@ def plot_pit(
     --------
     >>> ls.plots.plot_pit(table).savefig("figure.png")  # table: from ls.backtest
     """
-    table = as_pandas(table, HELD_OUT)
+    return _pit_sheet(as_pandas(table, HELD_OUT), bins, prob, source, ax)
+
+
+def _pit_sheet(
+    table: pd.DataFrame,
+    bins: int,
+    prob: float,
+    source: str,
+    ax: OnAxes,
+    notes: Sequence[str] = (),
+) -> Sheet:
+    """Do what `plot_pit` does, with notes in the caption."""
     counted = pit_histogram(table, bins, prob=prob)
     figure, (panel,) = panels(1, columns=1, width=5.0, height=2.8, ax=ax)
     edges = np.append(counted["left"], 1.0)
@@ -103,6 +114,7 @@ def plot_pit(
         figure,
         f"Calibration of {len(table)} {source} scores",
         "Flat: calibrated. U: intervals too narrow. Hump: too wide. Slope: medians off.",
+        notes,
     )
     legend(figure, [panel])
     return figure
@@ -142,7 +154,7 @@ def plot_leave_one_out(
     >>> ls.plots.plot_leave_one_out(loo).savefig("figure.png")
     """
     expect(loo, LeaveOneOut, "loo")
-    return plot_pit(loo.rows, bins=bins, prob=prob, source="leave-one-out", ax=ax)
+    return _pit_sheet(loo.rows, bins, prob, "leave-one-out", ax, loo.notes)
 
 
 def plot_reliability(

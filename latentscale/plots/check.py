@@ -133,6 +133,7 @@ def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS, ax: OnAxes = None)
         figure,
         f"Leave-one-out residuals{_left_out(grid, shown)}",
         "Orange: better than the other scores say. Purple: worse. White: not measured.",
+        check.notes,
     )
     legend(figure, [panel])
     return figure
@@ -238,6 +239,7 @@ def plot_predictive(
         f"{check.kind.capitalize()} predictive check by {by}{cut}",
         f"Lines: {check.prob:.0%} interval over {check.draws.sizes['sample']} replicated tables."
         + (f"\nNot drawn, in units of their own: {listed(units)}." if units else ""),
+        check.notes,
     )
     legend(figure, axes)
     return figure
@@ -310,6 +312,7 @@ def plot_outliers(check: FitCheck, *, rows: int = 20, ax: OnAxes = None) -> Shee
         figure,
         f"Scores far from what the others say{part_shown(len(both), every)}",
         f"Outliers: residual beyond {check.threshold:.1f} predictive standard deviations.",
+        check.notes,
     )
     legend(figure, [panel])
     return figure

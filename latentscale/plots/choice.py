@@ -17,6 +17,7 @@ from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL
 from latentscale.errors import DataError, listed
 from latentscale.expect import expect
 from latentscale.markup import counted
+from latentscale.plots.forecast import given_scores, mark_given
 from latentscale.plots.labels import MOST_MODELS, MOST_PANELS, distinct, drawn
 from latentscale.plots.style import (
     BLACK,
@@ -40,6 +41,8 @@ from latentscale.plots.style import (
 
 _BARS = 15
 """Benchmarks shown; those beyond are hardly worth running."""
+_ROOM = 0.08
+"""Of the axis, right of the longest bar: what the number there takes."""
 _MAX_LABEL = 45
 """Letters of a set of benchmarks beside a bar: the bars keep half of the figure."""
 _ROW_INCHES = 0.24
@@ -79,10 +82,15 @@ def plot_next_benchmark(choice: NextBenchmark, *, ax: OnAxes = None) -> Sheet:
     rows = np.arange(len(table))
     by_variance = choice.ranked_by == "variance"
     values = table["variance_removed" if by_variance else "information"]
-    panel.barh(rows, values, color=BLUE, height=0.62)
-    labels = list(table["benchmarks"])
-    if table["cost"].nunique() > 1:
+    bars = panel.barh(rows, values, color=BLUE, height=0.62)
+    labels, order = list(table["benchmarks"]), "In order of gain."
+    if choice.rows["cost"].nunique() > 1:
         labels = [f"{n} (cost {c:g})" for n, c in zip(labels, table["cost"], strict=True)]
+        gains = [f"{100 * gain:.2g}%" if by_variance else f"{gain:.2g}" for gain in table["gain"]]
+        panel.bar_label(bars, gains, padding=3, fontsize=8)
+        panel.margins(x=_ROOM)
+        what = "share of the variance" if by_variance else "nats"
+        order = f"In order of the numbers at the bars: gain ({what}) per unit of cost."
     panel.set_yticks(rows, distinct(labels, _MAX_LABEL), parse_math=False)
     panel.invert_yaxis()
     panel.grid(visible=False, axis="y")
@@ -93,11 +101,11 @@ def plot_next_benchmark(choice: NextBenchmark, *, ax: OnAxes = None) -> Sheet:
     else:
         panel.set_xlabel("expected information (nats)")
     known = f"Measured so far: {_cut(choice.measured)}." if choice.measured else "Nothing measured."
-    order = "gain per unit cost" if table["cost"].nunique() > 1 else "gain"
     title(
         figure,
         f"{choice.model}: what to measure next{part_shown(len(table), len(choice.rows))}",
-        f"To learn about {_cut(choice.targets)}.\n{known} In order of {order}.",
+        f"To learn about {_cut(choice.targets)}.\n{known}\n{order}",
+        choice.notes,
     )
     return figure
 
@@ -174,8 +182,9 @@ def plot_compute_needed(
     title(
         figure,
         f"{needed.family}: compute for {needed.shown_target} on {needed.benchmark}",
-        f"Not reached below {at[-1]:.2g} FLOPs with probability "
+        f"Probability that {at[-1]:.2g} FLOPs do not suffice: "
         f"{needed.probability_unreachable:.0%}.",
+        needed.notes,
     )
     legend(figure, [panel])
     return figure
@@ -239,7 +248,8 @@ def plot_passing(passing: Passing, *, ax: OnAxes = None) -> Sheet:
         percent_axis(panel.xaxis)
     for panel in axes[-columns:]:
         panel.set_xlabel("probability (%)", fontsize=8.5)
-    title(figure, f"Chance of passing each threshold{cut}", _thresholds_in(passing))
+    headline = f"Chance of passing each threshold{cut}"
+    title(figure, headline, _thresholds_in(passing), passing.notes)
     legend(figure, axes)
     return figure
 
@@ -304,13 +314,14 @@ def plot_few_shot(
     figure, axes = panels(len(names), columns=columns, width=2.4, height=height, ax=ax)
     endings = [unit_ending(name, before.units) for name in names]
     headings(axes, names, endings, beside=models)
+    scores, place = given_scores(after), dict(zip(models, range(len(models)), strict=True))
     for name, panel in zip(names, axes, strict=True):
         for forecast, color, side, label in (
             (before, GREY, -_SIDE, "without scores"),
             (after, BLUE, _SIDE, "given the scores"),
         ):
             _interval_rows(panel, forecast, name, models, prob, (color, side, label))
-        _given_scores(panel, after, name, models)
+        mark_given(panel, scores[scores["benchmark"] == name], place)
         name_rows(panel, models)
         score_axis(panel.xaxis, name, before.units)
     for panel in axes[-columns:]:
@@ -321,6 +332,7 @@ def plot_few_shot(
         f"Forecasts without and with {counted(given.n_scores, 'score')}{cut}",
         f"Dots: median. Lines: {prob:.0%} interval of a new score. By {given.method}, effective "
         f"sample size {given.ess:.0f}.",
+        tuple(dict.fromkeys([*before.notes, *after.notes])),
     )
     legend(figure, axes)
     return figure
@@ -382,6 +394,7 @@ def plot_regression(
         f"{regression.name} on latent skills",
         f"{len(regression.outcome)} models. Share of variance explained: {explained['median']:.0%} "
         f"({explained['lower']:.0%} to {explained['upper']:.0%}).",
+        regression.notes,
     )
     legend(figure, [panel])
     return figure
@@ -401,25 +414,6 @@ def _interval_rows(
     rows = np.arange(len(models)) + side
     panel.hlines(rows, ends["lower"], ends["upper"], color=color, lw=2, label=label)
     panel.scatter(ends["median"], rows, color=color, s=16, zorder=3)
-
-
-def _given_scores(panel: Axes, after: Forecast, benchmark: str, models: list[str]) -> None:
-    if "score" not in after.models or benchmark not in after.models[BENCHMARK].values:
-        return
-    score = after.models["score"].sel({MODEL: models, BENCHMARK: benchmark}).values
-    known = np.isfinite(score)
-    if known.any():
-        panel.scatter(
-            score[known],
-            np.nonzero(known)[0],
-            marker="D",
-            s=26,
-            facecolors="none",
-            edgecolors=VERMILLION,
-            linewidths=1.4,
-            zorder=4,
-            label="score given",
-        )
 
 
 def _threshold(passing: Passing, name: str, value: float) -> str:

@@ -85,6 +85,6 @@ def plot_compare(comparison: Comparison, *, ax: OnAxes = None) -> Sheet:
     else:
         heavy = ", ".join(str(count) for count in table["high_k"])
         caption = f"{cells} scores, leave-one-out by weights; scores with high Pareto k: {heavy}."
-    title(figure, "Predictive accuracy", caption)
+    title(figure, "Predictive accuracy", caption, comparison.notes)
     legend(figure, [gap, weight])
     return figure

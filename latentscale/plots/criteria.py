@@ -77,6 +77,7 @@ def plot_criteria(criteria: Criteria, *, ax: OnAxes = None) -> Sheet:
         "Number of skills by information criteria",
         f"Smaller is better. BIC counts {criteria.families} families as units. "
         "Hollow: maximum not found.",
+        criteria.notes,
     )
     legend(figure, [panel])
     return figure

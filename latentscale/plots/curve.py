@@ -15,6 +15,7 @@ from latentscale.analysis.curves.curves import Curve
 from latentscale.data.frames import as_pandas
 from latentscale.errors import DataError, listed
 from latentscale.expect import expect
+from latentscale.plots.intervals import NARROW, WIDE
 from latentscale.plots.labels import MOST_PANELS, distinct
 from latentscale.plots.style import (
     BLACK,
@@ -35,8 +36,6 @@ from latentscale.plots.style import (
     unit_ending,
 )
 
-_WIDE, _NARROW = 0.9, 0.5
-"""Probabilities of the pale and the dark band, in all pictures alike."""
 _COLUMNS = 4
 """Panels in a row: their labels stay readable across a page."""
 _MAX_LABELS = 5
@@ -93,7 +92,7 @@ def plot_curve(
     >>> ls.plots.plot_curve(curve).savefig("figure.png")
     """
     expect(curve, Curve, "curve")
-    wide, narrow = curve.table(_WIDE), curve.table(_NARROW)
+    wide, narrow = curve.table(WIDE), curve.table(NARROW)
     every = list(dict.fromkeys(wide["benchmark"]))
     names = every[:MOST_PANELS]
     cut = part_shown(len(names), len(every), "benchmarks")
@@ -124,7 +123,7 @@ def plot_curve(
         panel.set_ylabel(score_label(names, curve.units))
     across_label(axes, columns, curve.label)
     kind = "new scores, noise included" if noise else "expected scores, without noise"
-    bands = f"Bands: {_NARROW:.0%} and {_WIDE:.0%} intervals of {kind}."
+    bands = f"Bands: {NARROW:.0%} and {WIDE:.0%} intervals of {kind}."
     if not curve.is_posterior:
         bands = "A point estimate" + (": bands are of the noise alone." if noise else ".")
     what = curve.label.partition(" (")[0]
@@ -133,6 +132,7 @@ def plot_curve(
         figure,
         f"{curve.family}: scores along {what}{cut}",
         f"{bands}\nAlong the curve: {curve.held}." + (left if curve.left_out else ""),
+        curve.notes,
     )
     legend(figure, axes)
     return figure
@@ -153,7 +153,7 @@ def _checked(hidden: pd.DataFrame | None) -> pd.DataFrame:
 def _bands(panel: Axes, wide: pd.DataFrame, narrow: pd.DataFrame, noise: bool, known: bool) -> None:
     """Draw the median and, but of expected scores of a point estimate, the bands."""
     low, high = ("score_lower", "score_upper") if noise else ("lower", "upper")
-    shown = ((wide, _WIDE, 0.18), (narrow, _NARROW, 0.34)) if known or noise else ()
+    shown = ((wide, WIDE, 0.18), (narrow, NARROW, 0.34)) if known or noise else ()
     for table, prob, alpha in shown:
         panel.fill_between(
             table["at"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from latentscale.errors import DataError, listed
 from latentscale.expect import expect
 from latentscale.plots.labels import MOST_MODELS, MOST_PANELS, drawn
 from latentscale.plots.style import (
+    BLACK,
     BLUE,
     VERMILLION,
     OnAxes,
@@ -59,7 +60,8 @@ def plot_forecast(
     observed
         Measured scores (in the units of the forecast) of some of the models: a wide table with
         ``model`` and benchmark columns, or a long one with ``model``, ``benchmark`` and
-        ``score``. Where it is given, forecasts without a measured score are drawn pale.
+        ``score``. Where it is given, forecasts without a measured score are drawn pale. Scores
+        that the forecast was given have their own mark and make no forecast pale.
     prob
         Probability of the equal-tailed interval of a new score.
     models, benchmarks
@@ -94,7 +96,8 @@ def plot_forecast(
     models = drawn(all_models, models, MOST_MODELS, "models")
     benchmarks = drawn(all_benchmarks, benchmarks, MOST_PANELS, "benchmarks")
     table = table[table["model"].isin(models)]
-    truth = None if observed is None else _measured(observed, models, benchmarks)
+    given = given_scores(forecast)
+    truth = None if observed is None else _measured(observed, models, benchmarks, given)
     height = 0.7 + _ROW_INCHES * len(models)
     columns = min(len(benchmarks), _COLUMNS)
     figure, axes = panels(len(benchmarks), columns=columns, width=2.4, height=height, ax=ax)
@@ -104,9 +107,10 @@ def plot_forecast(
     for name, panel in zip(benchmarks, axes, strict=True):
         mine = table[table["benchmark"] == name]
         known = None if truth is None else truth[truth["benchmark"] == name]
-        _intervals(panel, mine, place, known, prob)
+        _intervals(panel, mine, place, known, prob, given[given["benchmark"] == name])
         if known is not None:
             _truths(panel, known, place)
+        mark_given(panel, given[given["benchmark"] == name], place)
         score_axis(panel.xaxis, name, forecast.units)
         within(panel, name, forecast.units)
         name_rows(panel, models)
@@ -118,13 +122,46 @@ def plot_forecast(
         figure,
         f"Forecast scores{versus}{cut}",
         f"Dots: median. Lines: {prob:.0%} interval of a new score. Scales differ between panels.",
+        forecast.notes,
     )
     legend(figure, axes)
     return figure
 
 
-def _measured(observed: pd.DataFrame, models: list[str], benchmarks: list[str]) -> pd.DataFrame:
-    """Return measured scores as columns model, benchmark, score, of what is forecast."""
+def given_scores(forecast: Forecast | Forecasts) -> pd.DataFrame:
+    """Return the scores that a forecast was given: columns model, benchmark, score."""
+    parts = forecast.parts if isinstance(forecast, Forecasts) else (forecast,)
+    tables = [part.models["score"].to_series() for part in parts if "score" in part.models]
+    if not tables:
+        return pd.DataFrame({MODEL: [], BENCHMARK: [], "score": []})
+    return pd.concat(tables).dropna().rename("score").reset_index()
+
+
+def mark_given(panel: Axes, given: pd.DataFrame, place: Mapping[str, float]) -> None:
+    """Mark the given scores of one benchmark, in the rows that their models have."""
+    shown = given[given[MODEL].isin(place)]
+    if shown.empty:
+        return
+    panel.scatter(
+        shown["score"],
+        [place[model] for model in shown[MODEL]],
+        s=30,
+        marker="s",
+        facecolors="none",
+        edgecolors=BLACK,
+        linewidths=1.2,
+        zorder=4,
+        label="given score",
+    )
+
+
+def _measured(
+    observed: pd.DataFrame, models: list[str], benchmarks: list[str], given: pd.DataFrame
+) -> pd.DataFrame | None:
+    """Return measured scores as columns model, benchmark, score, of what is forecast.
+
+    Those that the forecast was given are left out; None where no others are left.
+    """
     observed = as_pandas(observed, "These measured scores cannot be drawn")
     if "model" not in observed:
         raise DataError(
@@ -142,7 +179,10 @@ def _measured(observed: pd.DataFrame, models: list[str], benchmarks: list[str]) 
             f"observed holds no score of the forecast's models ({listed(models)}) and benchmarks "
             f"({listed(benchmarks)})."
         )
-    return rows.astype({"score": float})
+    rows = rows.astype({"score": float})
+    keys = rows[[MODEL, BENCHMARK]].merge(given, how="left")["score"].to_numpy(dtype=float)
+    others = rows[~np.isclose(keys, rows["score"])]  # NaN, where none was given, is close to none
+    return None if others.empty else others
 
 
 def _intervals(
@@ -151,9 +191,12 @@ def _intervals(
     place: dict[str, int],
     known: pd.DataFrame | None,
     prob: float,
+    given: pd.DataFrame,
 ) -> None:
     rows = np.array([place[model] for model in table["model"]])
-    measured = np.ones(len(table), bool) if known is None else table["model"].isin(known["model"])
+    measured = np.ones(len(table), bool)
+    if known is not None:
+        measured = table["model"].isin([*known["model"], *given["model"]])
     for chosen, alpha, note in (
         (np.asarray(measured), 1.0, ""),
         (~np.asarray(measured), _PALE, ", no measured score"),

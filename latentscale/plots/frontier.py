@@ -91,6 +91,7 @@ def plot_frontier(frontier: Frontier, *, prob: float = DEFAULT_PROB, ax: OnAxes 
         figure,
         f"Best {'capability index' if name is None else name}{each} by date",
         f"{caption} Drawn: {of}." if of else caption,
+        frontier.notes,
     )
     legend(figure, [panel])
     return figure

@@ -125,6 +125,7 @@ def plot_joint_skills(
         "Skills of families, two at a time",
         "Contours hold 50% and 90% of the posterior draws, marks are medians; "
         f"{zero_of(skills)} = 0.",
+        skills.notes,
     )
     legend(figure, axes, _marks(chosen))
     return figure

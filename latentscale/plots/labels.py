@@ -13,6 +13,8 @@ from latentscale.expect import expect_names
 
 _HEAD: Final = 3
 """Of a name that is cut where it differs, a third is its beginning: the rest is what differs."""
+_PART: Final = re.compile(r"[^ _-]+[ _-]*|[ _-]+")
+"""Letters up to where a name may be broken."""
 _WORD_START: Final = re.compile(r"\w+\Z")
 """The unfinished word at the end of a common beginning: a short one is shown from its start."""
 
@@ -51,6 +53,21 @@ def drawn(names: Sequence[str], chosen: Sequence[str] | None, most: int, what: s
         if name not in names:
             raise DataError(f'{what}: "{name}" is not in the forecast.' + nearest(name, names))
     return list(dict.fromkeys(asked))
+
+
+def broken(name: str, width: int) -> str:
+    """Return a name in lines of at most `width` letters, broken after spaces, "_" and "-".
+
+    A part that is longer than a line is broken within.
+    """
+    lines = [""]
+    for part in _PART.findall(name):
+        if lines[-1] and len(lines[-1]) + len(part.rstrip()) > width:
+            lines.append("")
+        lines[-1] += part
+        while len(lines[-1].rstrip()) > width:
+            lines[-1:] = [lines[-1][:width], lines[-1][width:]]
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def distinct(names: Sequence[str], limit: int, *, keep_end: bool = False) -> list[str]:

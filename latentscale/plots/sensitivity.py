@@ -47,8 +47,8 @@ _LEAST = 0.005  # left end of the axis; a line that meets it goes on to 0
 def plot_sensitivity(sensitivity: Sensitivity, *, rows: int = _SHOWN, ax: OnAxes = None) -> Sheet:
     """Draw how far priors and scores move each quantity, the surest prior-sensitive first.
 
-    Each sensitivity comes with a line down to itself less its Monte Carlo noise, a bound on the
-    true one from below; it counts, and is filled, where that bound passes the limit.
+    A line extends left from each estimate by its Monte Carlo error. A mark is filled where the
+    whole line lies beyond the limit; a hollow one beyond it is within Monte Carlo noise of it.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def plot_sensitivity(sensitivity: Sensitivity, *, rows: int = _SHOWN, ax: OnAxes
         counts = (table[name] - table[f"{name}_noise"] >= sensitivity.limit).to_numpy()
         for chosen, fill, label in (
             (counts, color, name),
-            (~counts, "white", f"{name}, not past limit"),
+            (~counts, "white", f"{name}, below the limit or within noise of it"),
         ):
             if chosen.any():
                 panel.scatter(
@@ -123,8 +123,9 @@ def plot_sensitivity(sensitivity: Sensitivity, *, rows: int = _SHOWN, ax: OnAxes
         f"{counts.get(CONFLICT, 0)} with a {CONFLICT}, "
         f"{counts.get(STRONG_PRIOR, 0)} with a {STRONG_PRIOR}, "
         f"{counts.get(UNCLEAR, 0)} with the scores' part unclear.\n"
-        "Lines: from the sensitivity down by its Monte Carlo noise; what ends past the limit "
-        "counts.",
+        "Lines extend left from the estimate by its Monte Carlo error; marks are filled where the "
+        "whole line lies beyond the limit.",
+        sensitivity.notes,
     )
     legend(figure, [panel])
     return figure
@@ -204,6 +205,7 @@ def plot_tornado(
         figure,
         f"What {len(grid.variants)} variants change{cut}",
         f"Variants: {shortened(', '.join(grid.variants), 80)}.",
+        grid.notes,
     )
     legend(figure, axes)
     return figure
@@ -297,6 +299,7 @@ def plot_influence(influence: FamilyInfluence, *, rows: int = _SHOWN, ax: OnAxes
         figure,
         f"Influence of single families{cut}",
         "Largest change of any quantity's median when the family is left out.",
+        influence.notes,
     )
     legend(figure, [change, weight])
     return figure

@@ -81,7 +81,7 @@ def plot_loadings(skills: Skills, *, ax: OnAxes = None) -> Sheet:
         panel.axvline(0, color=GREY, lw=0.9, zorder=1)
         name_rows(panel, rows)
         panel.set_xlabel("loading (link scale per unit of skill)", fontsize=8.5)
-    _caption(figure, "What each skill moves", "loadings", skills.is_posterior)
+    _caption(figure, skills, "What each skill moves", "loadings")
     legend(figure, axes)
     return figure
 
@@ -164,9 +164,9 @@ def plot_family_skills(skills: Skills, families: Sequence[str], *, ax: OnAxes = 
         panel.set_xlabel(f"family's skill, {zero_of(skills)} = 0", fontsize=8.5)
     _caption(
         figure,
+        skills,
         "Skills of families at equal size, tokens and other covariates",
         "family skills",
-        skills.is_posterior,
     )
     legend(figure, axes)
     return figure
@@ -252,6 +252,7 @@ def plot_variance_shares(shares: VarianceShares, *, ax: OnAxes = None) -> Sheet:
         "Posterior means; each bar sums to 100%.\n"
         "Noise: its share on the scale of scores; the rest is split on the link's scale."
         + (unvaried if shares.left_out else ""),
+        shares.notes,
     )
     legend(figure, axes)
     return figure
@@ -276,9 +277,9 @@ def of_skill(name: str) -> str:
     return name if name.startswith("skill") else f"skill {name}"
 
 
-def _caption(figure: Sheet, headline: str, what: str, bands: bool) -> None:
-    caption = f"Bars: {NARROW:.0%} and {WIDE:.0%} intervals of {what}." if bands else ""
-    title(figure, headline, caption)
+def _caption(figure: Sheet, skills: Skills, headline: str, what: str) -> None:
+    bars = f"Bars: {NARROW:.0%} and {WIDE:.0%} intervals of {what}."
+    title(figure, headline, bars if skills.is_posterior else "", skills.notes)
 
 
 def _checked(families: Sequence[str], known: list[str]) -> list[str]:

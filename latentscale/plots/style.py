@@ -26,7 +26,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from latentscale.errors import LatentscaleError
 from latentscale.files import FIGURE_ENDINGS, checked_ending, is_stream, replacing, writable_path
 from latentscale.markup import counted
-from latentscale.plots.labels import distinct
+from latentscale.plots.labels import broken, distinct
 
 # Okabe and Ito 2008, "Color universal design": distinguishable with every kind of colour vision.
 BLACK: Final = "#000000"
@@ -314,26 +314,33 @@ def headings(
         fits = int((width - (_GAP_INCHES if beside else _AXIS_INCHES)) / _BOLD_INCHES)
         room = 2 * fits - max(map(len, endings))
         cut = distinct(names, max(room, fits), keep_end=True)
-        texts = [fill(f"{name}{end}", fits) for name, end in zip(cut, endings, strict=True)]
+        texts = [broken(f"{name}{end}", fits) for name, end in zip(cut, endings, strict=True)]
     else:
         texts = [f"{name}{end}" for name, end in zip(names, endings, strict=True)]
     for panel, text in zip(axes, texts, strict=True):
         panel.set_title(text, loc="left", fontsize=9.5, fontweight="bold", parse_math=False)
 
 
-def title(figure: Figure, headline: str, caption: str) -> None:
+def title(figure: Figure, headline: str, caption: str, notes: Sequence[str] = ()) -> None:
     """Write a headline over the figure, and its caption in the next lines.
 
     Over a caller's axes the headline alone is written, where there is one panel without a name.
+
+    Parameters
+    ----------
+    figure, headline, caption
+        The figure, and what is written; the caption may have several lines, or be empty.
+    notes
+        `Result.notes` of what is drawn: the last lines of the caption.
     """
     if host := hosted(figure):
         if len(host) == 1 and not host[0].get_title(loc="left"):
             heading(host[0], headline)
         return
     fits = int(figure.get_figwidth() / _LETTER_INCHES)
-    whole = f"{headline}\n{caption}"
-    text = "\n".join(fill(line, fits) for line in whole.split("\n"))
-    more = text.count("\n") - whole.count("\n")
+    lines = [line for part in (headline, caption, *notes) if part for line in part.split("\n")]
+    text = "\n".join(fill(line, fits) for line in lines)
+    more = text.count("\n") - f"{headline}\n{caption}".count("\n")  # of which the figure has room
     figure.set_figheight(figure.get_figheight() + _LINE_INCHES * more)  # panels keep their height
     # Names of models and families may hold a dollar sign, which is not mathematics here.
     figure.suptitle(text, x=0.01, ha="left", fontsize=10, linespacing=1.4, parse_math=False)

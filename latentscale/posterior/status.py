@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from math import isnan
 from typing import Any
@@ -61,6 +62,20 @@ class Status:
     good_for: str = ""
     pareto_k: float | None = None
 
+    @property
+    def caveat(self) -> str:
+        """What a number of this fit is published with: the first part of `message`.
+
+        Empty where the fit converged and was not stopped, and where its method cannot judge it.
+
+        Examples
+        --------
+        >>> fit.status.caveat.partition(" (")[0]
+        'not converged'
+        """
+        fine = self.converged is not False and not self.interrupted
+        return "" if fine else self.message.partition(";")[0]
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types.
 
@@ -96,6 +111,23 @@ class Status:
         True
         """
         return cls(**{**document, "advice": tuple(document["advice"])})
+
+
+def caveats(statuses: Mapping[str, Status]) -> str:
+    """Return `Status.caveat` of the fits that have one, each after its name; empty if none has.
+
+    Parameters
+    ----------
+    statuses
+        By name of the fit, of those that a result rests on together.
+
+    Examples
+    --------
+    >>> caveats({"skills": fit.status}).partition(" (")[0]
+    '"skills": not converged'
+    """
+    said = {name: status.caveat for name, status in statuses.items()}
+    return "; ".join(f'"{name}": {text}' for name, text in said.items() if text)
 
 
 def status_of_chains(

@@ -121,7 +121,7 @@ class ProbeSet(Verb):
 
     name = "probe-set"
     function = "latentscale.analysis.choices.probe_set:probe_set"
-    example = "latentscale probe-set fit.nc --n 5 --out probes.csv"
+    example = "latentscale probe-set fit.nc --n 5 --csv probes.csv"
 
 
 @VERBS.add

@@ -119,9 +119,10 @@ def test_findings_of_one_kind_are_printed_once_with_a_count():
     assert first.startswith("warning [rare] 29 findings: bench0: few models have it. Likewise")
     assert '"bench3"' in first and first.endswith("and 20 more.") and "[other]" in last
     assert len(audit.table()) == 30
-    with pytest.warns(DataWarning, match="1 finding to check") as caught:
+    with pytest.warns(DataWarning, match="29 findings to check") as caught:
         emit(audit.findings, about="A table was read")
     assert str(caught[0].message).count("\n") == 1
+    assert "29 to check" in repr(audit)  # the same count
 
 
 def test_three_findings_of_one_kind_are_all_printed():

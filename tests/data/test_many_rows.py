@@ -117,7 +117,7 @@ def test_a_warning_of_many_kinds_is_cut():
     with pytest.warns(DataWarning) as caught:
         emit(findings, about="A table was read")
     assert str(caught[0].message).count("\n") == 41
-    assert str(caught[0].message).endswith("and 20 more")
+    assert str(caught[0].message).endswith("and 20 more lines")
 
 
 def test_rows_of_many_models_that_disagree_are_all_named():

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from latentscale.data import Scores, planned_models
+from latentscale.data.assumed_values import assumed_note
 from latentscale.data.datasets import open_llm_leaderboard
 from latentscale.data.features import Feature
 from latentscale.errors import DataError, DataWarning
@@ -317,3 +318,14 @@ def test_rows_that_state_what_their_release_does_are_not_warned_of() -> None:
         warnings.simplefilter("error")
         read = planned_models(pd.concat([again, new]), ["mmlu"], fitted=fitted.dataset, uses=USES)
     assert "(release)" not in "".join(read["assumed"].values.tolist())
+
+
+def test_what_was_assumed_is_one_line_with_counts():
+    name, family = "reasoning=0 (name)", "lineage=bee (family)"
+    texts = [f"{name}; {family}", f"{name}; lineage=dog (family)", "released drawn (prior)", ""]
+    assert assumed_note(texts) == (
+        "Left out and assumed: reasoning=0 (name) in 2 of 4 rows; lineage (family) in 2 of 4 rows; "
+        "released drawn (prior) in 1 of 4 rows",
+    )
+    assert assumed_note([name]) == ("Left out and assumed: reasoning=0 (name) in 1 of 1 row",)
+    assert assumed_note(["", ""]) == ()

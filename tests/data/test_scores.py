@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from latentscale.data import Audit, Benchmark, Scores
+from latentscale.data.audit import Finding
 from latentscale.errors import DataError, DataWarning
 
 
@@ -143,6 +144,24 @@ def test_select_keeps_a_benchmark_that_lost_its_scores_and_says_so(table):
     part = Scores.from_frame(table).select(models=["bee-8b-chat", "cat-3b"]).without(["cat-3b"])
     assert part.benchmarks == ("mmlu", "gsm8k")
     assert [f.where for f in part.audit.filter("benchmark-without-score")] == ["gsm8k"]
+
+
+def test_the_audit_of_a_part_says_of_how_large_a_table_it_is(table):
+    read = Finding("info", "feature-missing", "flops", "empty for 5 of 6 models.")
+    whole = Scores(Scores.from_frame(table).dataset, Audit((read,)))
+    part = whole.select(models=["bee-8b-chat", "cat-3b", "ant-1b"])
+    (said,) = part.audit.filter("of-whole-table")
+    assert said.message == (
+        "What is said above is of the table as read, with 6 models and 2 benchmarks; this part of "
+        "it has 3 models and 2 benchmarks."
+    )
+    assert part.audit.codes.index("of-whole-table") == 1
+    again = part.without(["cat-3b"]).select(benchmarks=["mmlu"])
+    (said,) = again.audit.filter("of-whole-table")
+    assert "with 6 models and 2 benchmarks; this part of it has 2 models" in said.message
+    assert not whole.select().audit.filter("of-whole-table").findings
+    unsaid = Scores.from_frame(table).select(models=["cat-3b", "ant-1b"])
+    assert not unsaid.audit.filter("of-whole-table").findings  # nothing is said of the whole
 
 
 @pytest.mark.parametrize(

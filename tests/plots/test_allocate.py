@@ -57,6 +57,18 @@ def test_points_and_bars_are_the_numbers_of_the_table(allocation: Allocation) ->
         assert [text.get_text() for text in panel.texts] == shares
 
 
+def test_a_short_interval_is_seen_beside_the_dot(allocation: Allocation) -> None:
+    same = allocation.draws.assign(params=0 * allocation.draws["params"] + 3.0)
+    figure = plot_allocation(replace(allocation, draws=same), published=False)
+    panel = figure.axes[0]
+    dot = labelled(panel, "median optimum")
+    caps = [c for c in panel.collections if c.get_zorder() > dot.get_zorder()]
+    assert len(caps) == 2  # of both ends, over the dot and wider than it
+    for cap in caps:
+        np.testing.assert_allclose(cap.get_offsets(), dot.get_offsets())
+        assert cap.get_sizes()[0] > 2 * dot.get_sizes()[0]
+
+
 def test_the_published_optimum_stands_on_its_own_panel(allocation: Allocation) -> None:
     first, second = plot_allocation(allocation).axes
     marker = labelled(first, "Cai et al. 2025, Table 2")

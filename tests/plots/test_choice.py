@@ -74,6 +74,16 @@ def test_bars_are_the_shares_of_the_table() -> None:
     assert [bar.get_width() for bar in by_information.axes[0].patches] == [0.8, 1.15, 0.4, 0.1]
 
 
+def test_where_costs_differ_the_bars_have_the_gain_by_which_they_are_sorted() -> None:
+    figure = plot_next_benchmark(CHOICE)
+    assert [text.get_text() for text in figure.axes[0].texts] == ["80%", "45%", "55%", "20%"]
+    assert "gain (share of the variance) per unit of cost" in figure.get_suptitle()
+    nats = plot_next_benchmark(replace(CHOICE, ranked_by="information"))
+    assert [text.get_text() for text in nats.axes[0].texts] == ["0.8", "0.45", "0.55", "0.2"]
+    alike = plot_next_benchmark(replace(CHOICE, rows=CHOICE.rows.assign(cost=1.0)))
+    assert not alike.axes[0].texts and "In order of gain." in alike.get_suptitle()
+
+
 def test_benchmarks_for_which_there_is_no_room_are_counted() -> None:
     rows = pd.concat([CHOICE.rows] * 5, ignore_index=True)
     many = replace(CHOICE, rows=rows.assign(benchmarks=[f"b{k}" for k in range(len(rows))]))
@@ -104,6 +114,7 @@ def test_passing_shows_both_probabilities() -> None:
             "probability": [0.2, 0.4, 0.6, 0.9],
             "probability_expected": [0.1, 0.4, 0.7, 1.0],
             "basis": "known family",
+            "assumed": ["instruct=0 (family)"] * 2 + [""] * 2,
         }
     )
     figure = plot_passing(Passing(table, pd.Series({"a": 0.1, "b": 0.5})))
@@ -132,10 +143,10 @@ def test_few_shot_shows_both_forecasts_and_the_scores(forecast: Forecast) -> Non
     )  # fmt: skip
     figure = plot_few_shot(forecast, after)
     handles, labels = figure.axes[0].get_legend_handles_labels()
-    np.testing.assert_allclose(handles[labels.index("score given")].get_offsets(), [[0.4, 1]])
+    np.testing.assert_allclose(handles[labels.index("given score")].get_offsets(), [[0.4, 1]])
     wanted = after.draws.isel(model=2, benchmark=0).quantile([0.05, 0.95]).values
     line = handles[labels.index("given the scores")].get_segments()[2]
     np.testing.assert_allclose(line[:, 0], wanted)
-    assert "score given" not in figure.axes[1].get_legend_handles_labels()[1]
+    assert "given score" not in figure.axes[1].get_legend_handles_labels()[1]
     with pytest.raises(DataError, match="has no forecast of"):
         plot_few_shot(forecast, after.__class__(**{**vars(after), "draws": after.draws[:, :2]}))

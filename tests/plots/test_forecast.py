@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.image import imread
 
 from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.errors import DataError
 from latentscale.plots import plot_forecast
+from latentscale.plots.labels import broken
 from tests.plots.legend import labelled
 
 WIDE = pd.DataFrame(
@@ -151,3 +153,75 @@ def test_a_forecast_of_many_says_how_much_it_shows_and_draws_what_is_asked(
     assert _lines(panel, "90% interval")[0][0] == lower["m49", "b29"]
     with pytest.raises(DataError, match='models: "m50" is not in the forecast'):
         plot_forecast(many, models=["m50"])
+
+
+def _given(forecast: Forecast) -> Forecast:
+    """Return the forecast as one that was given the score of "h" on arc."""
+    score = xr.full_like(forecast.draws.isel(sample=0, benchmark=[0], drop=True), np.nan)
+    score.loc[{"model": "h"}] = 0.41
+    return replace(forecast, models=forecast.models.assign(score=score))
+
+
+def test_given_scores_have_a_mark_of_their_own(forecast: Forecast) -> None:
+    arc, other = plot_forecast(_given(forecast)).axes[:2]
+    np.testing.assert_allclose(labelled(arc, "given score").get_offsets(), [[0.41, 2]])
+    assert "given score" not in other.get_legend_handles_labels()[1]
+    plain = plot_forecast(forecast).axes[0]
+    assert "given score" not in plain.get_legend_handles_labels()[1]
+
+
+def test_a_given_score_is_not_drawn_as_measured_and_makes_no_forecast_pale(
+    forecast: Forecast,
+) -> None:
+    given = _given(forecast)
+    asked = pd.DataFrame({"model": ["h"], "arc": [0.41]})
+    alone = plot_forecast(given, asked)
+    for panel in alone.axes:
+        assert len(_lines(panel, "90% interval")) == 3
+        assert "measured score" not in panel.get_legend_handles_labels()[1]
+    assert "beside the measured scores" not in alone.get_suptitle()
+    arc = plot_forecast(given, pd.concat([WIDE, asked])).axes[0]
+    np.testing.assert_allclose(labelled(arc, "measured score").get_offsets(), [[0.5, 0]])
+    assert set(_lines(arc, "90% interval")) == {0, 2}
+    remeasured = plot_forecast(given, asked.assign(arc=0.6)).axes[0]
+    np.testing.assert_allclose(labelled(remeasured, "measured score").get_offsets(), [[0.6, 2]])
+
+
+def test_the_figure_says_what_was_assumed_and_that_the_fit_has_not_converged(
+    forecast: Forecast,
+) -> None:
+    texts = ["reasoning=0 (name)", "", "reasoning=0 (name)"]
+    about = forecast.models.assign(assumed=("model", texts))
+    unsure = replace(forecast, models=about, fit_status="not converged (max R-hat 1.05)")
+    said = plot_forecast(unsure).get_suptitle().splitlines()
+    assert said[-2:] == [
+        "Fit: not converged (max R-hat 1.05)",
+        "Left out and assumed: reasoning=0 (name) in 2 of 3 rows",
+    ]
+
+
+def test_long_names_of_panels_break_where_words_end(forecast: Forecast) -> None:
+    many = _many(forecast, 2, 4)
+    long = "otis_mock_aime_2024_2025_private"
+    names = [long, "b1", "b2", "b3"]
+    arrays = {
+        name: getattr(many, name).assign_coords(benchmark=names)
+        for name in ("draws", "mean_draws", "precision_draws")
+    }
+    heading = plot_forecast(replace(many, **arrays)).axes[0].get_title(loc="left")
+    assert "\n" in heading and heading.replace("\n", "") == long
+    assert all(line.endswith("_") for line in heading.splitlines()[:-1])
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("otis_mock_aime_2024_2025", "otis_mock_aime_2024_\n2025"),
+        ("frontiermath-2025-02-28-private", "frontiermath-2025-\n02-28-private"),
+        ("two words of it here at last", "two words of it here\nat last"),
+        ("abcdefghijklmnopqrstuvwxyz", "abcdefghijklmnopqrst\nuvwxyz"),
+        ("short", "short"),
+    ],
+)
+def test_a_name_is_broken_within_a_word_only_where_it_must(name: str, shown: str) -> None:
+    assert broken(name, 20) == shown

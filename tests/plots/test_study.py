@@ -197,7 +197,7 @@ def test_sensitivity(tmp_path: Path) -> None:
     figure = plot_sensitivity(sensitivity, rows=2)
     panel = figure.axes[0]
     np.testing.assert_allclose(labelled(panel, "prior").get_offsets()[:, 0], [0.2])
-    unsure = labelled(panel, "prior, not past limit")
+    unsure = labelled(panel, "prior, below the limit or within noise of it")
     np.testing.assert_allclose(unsure.get_offsets()[:, 0], [0.08])
     ends = [line[:, 0] for line in panel.collections[0].get_segments()]
     np.testing.assert_allclose(ends, [[0.15, 0.2], [0.02, 0.08]])

@@ -22,6 +22,8 @@ COVERAGES = (0.5, 0.8, 0.9, 0.95)
 """Probabilities of the intervals whose coverage is reported: half, and the usual wide ones."""
 _NEEDED = ("family", "benchmark", "score", "median", "lower", "upper", "crps", "log_score", "pit")
 _TEXT = ("family", "benchmark")
+_COVER: Final = "cover"
+"""With what names of coverages begin."""
 _MOST_BINS = 1000
 """Bars of a histogram at most: a page is about as many pixels wide."""
 _SOURCE = "from latentscale.backtest"
@@ -52,7 +54,9 @@ def summarise(
         median), crps, width, interval_score (of the table's own interval; Gneiting and Raftery
         2007, eq. 43) as fractions, log_score, cover (share inside the table's own interval), and
         cover_50, cover_80, cover_90, cover_95 (of central intervals, by the pit); each with its
-        bootstrap standard error in ``<name>_se`` (NaN with one family). A score of density 0
+        bootstrap standard error in ``<name>_se`` (NaN with one family). Where a coverage is 0 or
+        1, every resample has it too; the standard error is then that of the Jeffreys posterior of
+        a share that all n families have, Beta(n + 1/2, 1/2), and not 0. A score of density 0
         makes the mean log_score -inf, and its standard error NaN. Where the backtest holds
         scores that are not fractions, also unit: that of mae, crps, width and interval_score. A
         group with several units has them divided by the standard deviation of each benchmark's
@@ -62,6 +66,11 @@ def summarise(
     ------
     DataError
         If a column is missing or holds something else than it should, or the table is empty.
+
+    References
+    ----------
+    Brown, Cai and DasGupta 2001, "Interval estimation for a binomial proportion", section 3.1, for
+    the Jeffreys posterior.
 
     Examples
     --------
@@ -96,12 +105,12 @@ def cell_figures(table: pd.DataFrame) -> pd.DataFrame:
         **{name: table[name] for name in ("crps", "log_score") if name in table},
         "width": high - low,
         "interval_score": high - low + (2 / tail) * outside,
-        "cover": score.between(low, high).astype(float),
+        _COVER: score.between(low, high).astype(float),
     }
     if "pit" in table:
         central = _centrality(table)
         for prob in COVERAGES:
-            figures[f"cover_{round(100 * prob)}"] = (central <= prob).astype(float)
+            figures[f"{_COVER}_{round(100 * prob)}"] = (central <= prob).astype(float)
     return pd.DataFrame(figures)
 
 
@@ -369,5 +378,16 @@ def _row(
     row: dict[str, float] = {"cells": len(figures), "families": families.nunique()}
     errors = bootstrap_errors(figures, families, resamples, rng)
     for name, mean, error in zip(figures, figures.mean(), errors, strict=True):
-        row[str(name)], row[f"{name}_se"] = float(mean), float(error)
+        at_end = str(name).startswith(_COVER) and mean in (0, 1) and not np.isnan(error)
+        row[str(name)] = float(mean)
+        row[f"{name}_se"] = _error_at_end(int(row["families"])) if at_end else float(error)
     return row
+
+
+def _error_at_end(families: int) -> float:
+    """Return the standard error of a coverage of 0 or 1, of which a bootstrap gives 0.
+
+    That of the Jeffreys posterior, with as many trials as families: the cells of a family are not
+    independent, and cells that all agree do not show how far.
+    """
+    return float(stats.beta(families + 0.5, 0.5).std())

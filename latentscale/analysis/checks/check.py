@@ -259,6 +259,7 @@ def check(
         unsettled=_worst_first(unsettled),
         threshold=threshold,
         advice=_advice(loo, len(outliers), len(unsettled)),
+        fit_status=fit.status.caveat,
     )
 
 

@@ -22,6 +22,7 @@ from latentscale.errors import DataError, FitError, listed
 from latentscale.expect import expect_each
 from latentscale.markup import counted
 from latentscale.posterior.fit import Fit
+from latentscale.posterior.status import caveats
 from latentscale.result import FixedTable, Picture
 
 _CELL = [MODEL, BENCHMARK]
@@ -148,7 +149,8 @@ def compare(fits: Mapping[str, Fit], *, seed: int = 0) -> Comparison:
     table["high_k"] = [len(by_fit[name].unreliable) for name in table["name"]]
     columns = ["name", "model", "family", "benchmark", "elpd", "pareto_k"]
     advice = (*_not_converged(fits), *_advice(table, heavy=True))
-    return Comparison(table, cells[columns], False, advice)
+    status = caveats({name: fit.status for name, fit in fits.items()})
+    return Comparison(table, cells[columns], False, advice, fit_status=status)
 
 
 def compare_backtests(tables: Mapping[str, pd.DataFrame], *, seed: int = 0) -> Comparison:
@@ -278,8 +280,8 @@ def _of_ruled_out(table: pd.DataFrame, of_all: pd.DataFrame) -> list[str]:
 def _not_converged(fits: Mapping[str, Fit]) -> tuple[str, ...]:
     """Return a line for each fit whose draws are not those of its posterior."""
     return tuple(
-        f'"{name}" is {fit.status.message.partition(";")[0]}: its densities are those of its '
-        "draws, which may not be those of its posterior. Fit it longer before you choose."
+        f'The densities of "{name}" are those of its draws, which may not be those of its '
+        "posterior, as its status says. Fit it longer before you choose."
         for name, fit in fits.items()
         if fit.status.converged is False
     )

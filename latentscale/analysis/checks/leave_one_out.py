@@ -239,6 +239,7 @@ def with_replicated(fit: Fit, prob: float, seed: int) -> tuple[LeaveOneOut, xr.D
         prob=prob,
         fit=fit,
         seed=seed,
+        fit_status=fit.status.caveat,
     )
     return made, again.draws
 

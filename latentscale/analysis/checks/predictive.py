@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -285,7 +285,8 @@ def of_replicated(fit: Fit, drawn: xr.DataArray, prob: float) -> PredictiveCheck
         Probability of the intervals of the statistics.
     """
     observed = fit.scores.dataset["score"]
-    return _check(POSTERIOR_KIND, drawn.where(observed.notnull()), fit.scores, prob)
+    made = _check(POSTERIOR_KIND, drawn.where(observed.notnull()), fit.scores, prob)
+    return replace(made, fit_status=fit.status.caveat)
 
 
 def _check(kind: str, draws: xr.DataArray, scores: Scores, prob: float) -> PredictiveCheck:

@@ -332,6 +332,7 @@ def optimal_allocation(
         fitted_tokens=fitted["tokens"],
         is_posterior=fit.is_posterior,
         held="; ".join(held_features(fit, members_of(fit, family)).values()),
+        fit_status=fit.status.caveat,
     )
 
 

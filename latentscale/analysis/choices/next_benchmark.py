@@ -57,7 +57,9 @@ class NextBenchmark(FixedTable):
         One row a set of benchmarks: benchmarks (names joined by " + "), cost, sd_before and
         sd_after (root mean variance of the targets' expected scores, in `unit`),
         variance_removed (expected share of the targets' summed variance that goes),
-        information (nats about the targets), and gain (of the kind ranked by, per unit cost).
+        information (nats about the targets), and gain, by which rows are sorted: variance_removed
+        or information, as `ranked_by` says, divided by cost (a share of the variance, or nats, per
+        unit of cost).
     sets
         The sets of benchmarks, in the table's order.
     targets, measured
@@ -271,7 +273,7 @@ def next_of_forecast(
     draws = _joint(forecast, name, wanted, offered, divisor)
     sets, search = _sets(draws, offered, count, price, rank_by)
     ranked = _ranked(draws, sets, price, rank_by, search, name, (tuple(wanted), tuple(measured)))
-    return replace(ranked, unit=unit)
+    return replace(ranked, unit=unit, fit_status=forecast.fit_status)
 
 
 @dataclass(frozen=True)

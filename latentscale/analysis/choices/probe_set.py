@@ -30,7 +30,7 @@ from latentscale.errors import DataError, FitError, listed
 from latentscale.expect import expect, expect_names
 from latentscale.markup import FRACTION
 from latentscale.posterior.fit import Fit
-from latentscale.result import Result
+from latentscale.result import Picture, Result
 from latentscale.validate import is_whole, whole_number
 
 _USUAL = 5
@@ -77,6 +77,8 @@ class ProbeSet(Result):
     search: str
     unit: str = FRACTION
     note: str = ""
+
+    plot = Picture("plot_probe_set")
 
     @property
     def best(self) -> tuple[str, ...]:
@@ -226,7 +228,8 @@ def probe_set(
         chosen, search = joint.in_order(min(sets, key=joint.unknown)), "exact"
     else:
         chosen, search = _by_exchange(joint, offered, int(size), price), "greedy with exchanges"
-    return replace(_described(joint, chosen, price, search), note=note)
+    made = _described(joint, chosen, price, search)
+    return replace(made, note=note, fit_status=fit.status.caveat)
 
 
 def _usual_size(offered: Sequence[str], wanted: Sequence[str]) -> tuple[int, str]:

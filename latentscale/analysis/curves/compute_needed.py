@@ -199,8 +199,8 @@ class ComputeNeeded(Result):
         enough = f" {least:.2g} is enough with probability {self.probability_already:.2f};"
         return (
             f"{what} at {middle} FLOPs ({DEFAULT_PROB:.0%} interval {low} to "
-            f"{flops['upper']:.2g});{enough if open_below else ''} not below {most:.2g} with "
-            f"probability {self.probability_unreachable:.2f}{held}"
+            f"{flops['upper']:.2g});{enough if open_below else ''} probability that {most:.2g} "
+            f"FLOPs do not suffice: {self.probability_unreachable:.2f}{held}"
         )
 
     def brief(self) -> pd.DataFrame:
@@ -352,6 +352,7 @@ def flops_for_target(
         instruct=tuned,
         unit=other_units(fit.scores).get(benchmark, FRACTION),
         held="; ".join(held_features(fit, members_of(fit, family, rows)).values()),
+        fit_status=forecast.fit_status,
     )
 
 

@@ -270,6 +270,7 @@ def scaling_curve(
         falling=tuple(n for n in chosen if fit.scores.benchmark_info[n].lower_is_better),
         left_out=_left_out(members, own, chosen),
         is_posterior=fit.is_posterior,
+        fit_status=forecast.fit_status,
     )
 
 

@@ -337,6 +337,7 @@ def frontier(
         unit=other_units(fit.scores).get(benchmark or "", ""),
         by=by or "",
         is_posterior=fit.is_posterior,
+        fit_status=fit.status.caveat,
     )
 
 

@@ -17,6 +17,7 @@ from latentscale.analysis.curves.thresholds import (
 from latentscale.analysis.forecasts.few_shot import FewShot
 from latentscale.analysis.forecasts.predict import predict
 from latentscale.analysis.tools.units import other_units, units_note, with_units
+from latentscale.data.assumed_values import assumed_note
 from latentscale.dims import (
     BENCHMARK,
     MODEL,
@@ -78,6 +79,18 @@ class Passing(FixedTable):
             f"{likely} of {len(self.joint)} models pass {several}{lower} more likely than not"
             + units_note(self.units, dict.fromkeys(self.rows["benchmark"]))
         )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The fit's status where it is not fine, and what rows left out and was assumed.
+
+        Examples
+        --------
+        >>> passing.notes[-1].partition(";")[0]
+        'Left out and assumed: instruct=0 (family) in 1 of 1 row'
+        """
+        of_models = self.rows.drop_duplicates("model")["assumed"]
+        return (*super().notes, *assumed_note(of_models.tolist()))
 
 
 def probability_above(
@@ -157,7 +170,7 @@ def probability_above(
     table = with_units(table.join(about, on=MODEL), units)
     joint = passed.all(BENCHMARK).mean(SAMPLE).to_series().rename("probability")
     falling = tuple(str(name) for name in wanted if float(sign.sel({BENCHMARK: name})) < 0)
-    return Passing(table, joint, units, falling)
+    return Passing(table, joint, units, falling, fit_status=forecast.fit_status)
 
 
 def _refuse_several_units(fit: Fit, threshold: object) -> None:

@@ -13,7 +13,12 @@ import xarray as xr
 
 from latentscale.analysis.forecasts.few_shot import FewShot
 from latentscale.analysis.forecasts.fitted_scores import SharedFittedScores
-from latentscale.analysis.forecasts.forecast import BRIEF_MODELS, Forecast, brief_rows
+from latentscale.analysis.forecasts.forecast import (
+    BRIEF_MODELS,
+    Forecast,
+    brief_rows,
+    with_assumed,
+)
 from latentscale.analysis.forecasts.new_scores import new_scores
 from latentscale.analysis.forecasts.one_by_one import one_by_one
 from latentscale.analysis.forecasts.predict import forecast_rows, sized_rows
@@ -21,6 +26,7 @@ from latentscale.analysis.forecasts.rows import planned_rows
 from latentscale.analysis.forecasts.unused import new_models, warn_of_unused_features
 from latentscale.analysis.tools.refits import in_one_process
 from latentscale.analysis.tools.units import means_note
+from latentscale.data.assumed_values import assumed_note
 from latentscale.data.planned import ASSUMED
 from latentscale.data.releases import named_release_of_rows
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, FAMILY, MODEL
@@ -126,6 +132,23 @@ class Forecasts(Result):
             f"Forecasts of {counted(len(self.models), 'model')} on "
             f"{counted(benchmarks, 'benchmark')}, {how}{out}{means_note(self.without_mean)}"
         )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The fit's status where it is not fine, and what rows left out and was assumed.
+
+        Examples
+        --------
+        >>> each = ls.studies.predict_each(fit, planned, seed=1, progress=False)
+        >>> each.notes[-1].partition(";")[0]
+        'Left out and assumed: instruct=0 (family) in 1 of 1 row'
+        """
+        texts = [
+            text
+            for part in self.parts
+            for text in with_assumed(part.models)[ASSUMED].values.tolist()
+        ]
+        return (*super().notes, *assumed_note(texts))
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return one row a model and benchmark, as `Forecast.table` has them.
@@ -392,7 +415,7 @@ def predict_each(
         raise FitError(f'No model can be forecast. Model "{name}": {why}')
     _warn(left_out, warned)
     kept = [str(name) for name in planned[MODEL].values if name not in left_out]
-    return Forecasts(tuple(kept), by, tuple(parts), left_out)
+    return Forecasts(tuple(kept), by, tuple(parts), left_out, fit_status=fit.status.caveat)
 
 
 def _groups(fit: Fit, planned: xr.Dataset, by: By) -> tuple[list[list[str]], list[str]]:

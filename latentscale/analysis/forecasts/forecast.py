@@ -14,6 +14,7 @@ from latentscale.analysis.forecasts.few_shot import Conditioning
 from latentscale.analysis.tools.blocks import block_size, parts
 from latentscale.analysis.tools.summaries import quantiles
 from latentscale.analysis.tools.units import means_note, units_note, with_units
+from latentscale.data.assumed_values import assumed_note
 from latentscale.data.planned import ASSUMED
 from latentscale.declare.likelihood import Noise
 from latentscale.dims import (
@@ -314,6 +315,17 @@ class Forecast(Result):
         ()
         """
         return without_mean(self.noise)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The fit's status where it is not fine, and what rows left out and was assumed.
+
+        Examples
+        --------
+        >>> ls.predict(fit, planned, seed=1).notes[-1].partition(";")[0]
+        'Left out and assumed: instruct=0 (family) in 1 of 1 row'
+        """
+        return (*super().notes, *assumed_note(with_assumed(self.models)[ASSUMED].values.tolist()))
 
     def brief(self) -> pd.DataFrame:
         """Return the table of the first models, with what is not empty in it.

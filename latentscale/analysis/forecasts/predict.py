@@ -329,6 +329,7 @@ def _forecast(
         conditioning=report,
         token_draws=None if tokens is None else origin(tokens),
         units=other_units(fit.scores),
+        fit_status=fit.status.caveat,
     )
     return forecast, {name: origin(array) for name, array in expected.further.items()}
 

@@ -27,6 +27,7 @@ from latentscale.expect import expect_each, shown
 from latentscale.markup import FRACTION
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import with_origin
+from latentscale.posterior.status import caveats
 from latentscale.validate import is_number
 
 
@@ -107,6 +108,7 @@ def stack(
         token_draws=mixture.optional(lambda f: f.token_draws),
         no_skills=reason,
         units=forecasts[first].units,
+        fit_status=caveats({name: fits[name].status for name in counts}),
     )
 
 

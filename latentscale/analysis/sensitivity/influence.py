@@ -211,7 +211,8 @@ def family_influence(
             moved = both.assign(basis=REFIT).reset_index()[list(moved.columns)]
         tables.append(moved)
     table = pd.concat(tables, ignore_index=True)
-    return FamilyInfluence(_by_family(fit, table, names, khat, limit), table, limit)
+    families_of_fit = _by_family(fit, table, names, khat, limit)
+    return FamilyInfluence(families_of_fit, table, limit, fit_status=fit.status.caveat)
 
 
 def _variables(fit: Fit, variables: Sequence[str]) -> list[str]:

@@ -198,7 +198,8 @@ def sensitivity(
     table["diagnosis"] = _diagnoses(table, limit)
     table["driver"] = singles.idxmax(axis="columns").where(table["diagnosis"] != "", "")
     by_prior = _by_prior(singles, noises, table, limit)
-    return Sensitivity(table, by_prior, float(limit), _advice(table, by_prior, limit))
+    advice = _advice(table, by_prior, limit)
+    return Sensitivity(table, by_prior, float(limit), advice, fit_status=fit.status.caveat)
 
 
 def _figures(

@@ -13,6 +13,7 @@ from latentscale.dims import DEFAULT_PROB, MODEL, SAMPLE, SKILL, checked_seed
 from latentscale.errors import DataError, SpecError
 from latentscale.expect import expect
 from latentscale.posterior.fit import Fit
+from latentscale.posterior.status import caveats
 from latentscale.result import Result
 from latentscale.validate import MOST_REPEATS, whole_number
 
@@ -178,6 +179,7 @@ def skill_agreement(first: Fit, second: Fit, *, pairs: int = 400, seed: int = 0)
         ),
         models=tuple(shared),
         is_posterior=first.is_posterior and second.is_posterior,
+        fit_status=caveats({"first": first.status, "second": second.status}),
     )
 
 

@@ -346,7 +346,15 @@ def _report(
         warnings.warn(f"align: {message}.", FitWarning, stacklevel=3)
     aligned = _aligned_fit(fit, posterior, matrix, match, rotation)
     return Alignment(
-        aligned, matrix, match, rotation, agreement, modes, not (apart or disagree), message
+        aligned,
+        matrix,
+        match,
+        rotation,
+        agreement,
+        modes,
+        not (apart or disagree),
+        message,
+        fit_status=aligned.status.caveat,
     )
 
 

@@ -17,7 +17,7 @@ from latentscale.errors import DataError, FitError, listed, nearest
 from latentscale.expect import expect, shown
 from latentscale.model.evaluate import FITTED_RESIDUALS
 from latentscale.posterior.fit import Fit
-from latentscale.result import Result
+from latentscale.result import Picture, Result
 from latentscale.validate import is_number
 
 _SAME = 1e-9
@@ -54,6 +54,8 @@ class CapabilityIndex(Result):
     anchors: Mapping[str, float]
     weights: xr.DataArray
     is_posterior: bool = True
+
+    plot = Picture("plot_capability_index")
 
     @property
     def headline(self) -> str:
@@ -304,6 +306,7 @@ def capability_index(fit: Fit, *, anchors: Mapping[str, float]) -> CapabilityInd
         anchors=values,
         weights=(slope * weights).rename("weight"),
         is_posterior=fit.is_posterior,
+        fit_status=fit.status.caveat,
     )
 
 

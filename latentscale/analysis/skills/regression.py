@@ -294,7 +294,8 @@ class SkillRegression(Result):
         mean = mean.transpose(SAMPLE, MODEL)
         noise = np.random.default_rng([checked_seed(seed), 1]).standard_normal(mean.shape)
         spread = at_samples(self.sigma, skill)
-        return OutcomeForecast(mean + mean.copy(data=noise) * spread, mean)
+        scores = mean + mean.copy(data=noise) * spread
+        return OutcomeForecast(scores, mean, fit_status=forecast.fit_status)
 
 
 def regress_on_skills(
@@ -404,6 +405,7 @@ def regress_on_skills(
         r_squared=fitted / (fitted + noise**2),
         outcome=values,
         fit=fit,
+        fit_status=fit.status.caveat,
     )
 
 

@@ -421,6 +421,7 @@ def skills(fit: Fit) -> Skills:
             families, dims=(MODEL,), coords={MODEL: draws[MODEL].values}, name=FAMILY
         ),
         is_posterior=fit.is_posterior,
+        fit_status=fit.status.caveat,
     )
 
 

@@ -143,4 +143,5 @@ def undisclosed(fit: Fit) -> Undisclosed:
         about=about.reset_coords(drop=True),
         prior=fit.spec.prior(LOG_TOKENS),
         is_posterior=fit.is_posterior,
+        fit_status=fit.status.caveat,
     )

@@ -190,6 +190,7 @@ def variance_shares(fit: Fit, *, draws: int = 400, seed: int = 0) -> VarianceSha
         joined.transpose(SAMPLE, BENCHMARK, COMPONENT).isel({BENCHMARK: varies}),
         fit.is_posterior,
         tuple(str(name) for name in joined[BENCHMARK].values[~varies]),
+        fit_status=fit.status.caveat,
     )
 
 

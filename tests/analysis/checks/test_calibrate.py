@@ -70,6 +70,30 @@ def test_groups_have_their_own_rows() -> None:
     assert len(one) == 40 and one["mae_se"].isna().all()
 
 
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_coverage_of_all_or_none_has_the_error_of_the_jeffreys_posterior(inside: bool) -> None:
+    table = claimed(0.1).head(8).assign(family=list("aabbccdd"), pit=0.5 if inside else 0.001)
+    table["score"] = table["median"] if inside else table["upper"] + 0.1
+    row = ls.studies.summarise(table).iloc[0]
+    exact = stats.beta(4.5, 0.5).std()  # of four families, whose cells are not independent
+    for name in ("cover", "cover_50", "cover_95"):
+        assert row[name] == inside and row[f"{name}_se"] == pytest.approx(exact)
+    assert row["mae_se"] < 1e-9  # errors that are all the same have no such posterior
+    alone = ls.studies.summarise(table.assign(family="a")).iloc[0]
+    assert np.isnan(alone["cover_se"])
+
+
+def test_other_coverages_keep_the_bootstrap_s_error() -> None:
+    table = claimed(0.1)
+    row = ls.studies.summarise(table, seed=3).iloc[0]
+    inside = pd.DataFrame({"cover": table["score"].between(table["lower"], table["upper"])})
+    figures = cell_figures(table)
+    rng = np.random.default_rng(3)
+    errors = bootstrap_errors(figures, table["family"], 2000, rng)
+    assert 0 < row["cover"] == inside["cover"].mean() < 1
+    assert row["cover_se"] == errors[list(figures).index("cover")]
+
+
 def test_bootstrap_error_is_that_of_all_resamples() -> None:
     values = pd.DataFrame({"gap": [1.0, 3.0, 5.0, 2.0]})
     families = pd.Series(["a", "a", "b", "c"])

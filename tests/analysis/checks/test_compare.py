@@ -58,9 +58,11 @@ def test_a_comparison_says_which_fits_have_not_converged(pooled_fit: Fit, rival:
             rival.status, converged=False, message="not converged (max R-hat 1.8); other modes"
         ),
     )
-    advice = ls.compare({"well": well, "stuck": stuck}).advice
-    assert [line for line in advice if "not converged" in line] == [advice[0]]
-    assert advice[0].startswith('"stuck" is not converged (max R-hat 1.8): its densities')
+    comparison = ls.compare({"well": well, "stuck": stuck})
+    assert [line for line in comparison.advice if "its status" in line] == [comparison.advice[0]]
+    assert comparison.advice[0].startswith('The densities of "stuck" are those of its draws')
+    assert comparison.notes == ('Fit: "stuck": not converged (max R-hat 1.8)',)
+    assert comparison.notes[0] in str(comparison)
 
 
 def test_a_comparison_agrees_with_arviz(pooled_fit: Fit, rival: Fit) -> None:

@@ -131,7 +131,11 @@ def test_compute_at_the_lower_limit_is_that_or_less(held_fit: Fit) -> None:
     values = np.where(np.arange(compute.draws.size) % 3 == 0, least, 100 * least)
     some = replace(compute, draws=compute.draws.copy(data=values), probability_already=1 / 3)
     assert f"interval {least:.2g} or less to {100 * least:.2g})" in some.headline
-    assert f"; {least:.2g} is enough with probability 0.33; not below" in some.headline
+    assert f"; {least:.2g} is enough with probability 0.33; probability that" in some.headline
+    most = f"probability that {some.limits[1]:.2g} FLOPs do not suffice: "
+    assert f"{most}{some.probability_unreachable:.2f}" in some.headline
+    drawn = " ".join(some.plot().get_suptitle().split())
+    assert f"{most.capitalize()}{some.probability_unreachable:.0%}".lower() in drawn.lower()
     assert f"at {least:.2g} or less FLOPs" not in some.headline
     label = some.plot().axes[0].get_legend_handles_labels()[1]
     assert "90% interval, open below" in label and "median" in label
