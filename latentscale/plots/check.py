@@ -41,7 +41,7 @@ _ROW_INCHES = 0.17
 """Height of a row of small text."""
 _GROUP_INCHES = 0.24
 """Height of a row with its interval."""
-_MAX_ROWS = 40
+MAX_ROWS = 40
 """Rows that a page holds."""
 _MAX_COLUMNS = 40
 """Benchmarks side by side: at half an inch each they take 20 inches, some two screens."""
@@ -51,7 +51,7 @@ _REACH = 4.0
 """Standardised residuals at the ends of the colours: 1 in 16,000 is larger by chance."""
 
 
-def plot_residuals(check: FitCheck, *, rows: int = _MAX_ROWS, ax: OnAxes = None) -> Sheet:
+def plot_residuals(check: FitCheck, *, rows: int = MAX_ROWS, ax: OnAxes = None) -> Sheet:
     """Draw leave-one-out residuals as a map of models and benchmarks.
 
     Parameters
@@ -159,7 +159,7 @@ def plot_predictive(
     *,
     by: str = "benchmark",
     statistics: tuple[str, ...] = ("mean", "sd", "smallest", "largest"),
-    rows: int = _MAX_ROWS,
+    rows: int = MAX_ROWS,
     ax: OnAxes = None,
 ) -> Sheet:
     """Draw observed statistics of groups of scores beside those of replicated tables.

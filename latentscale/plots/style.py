@@ -26,6 +26,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from latentscale.errors import LatentscaleError
 from latentscale.files import FIGURE_ENDINGS, checked_ending, is_stream, replacing, writable_path
 from latentscale.markup import counted
+from latentscale.plots.fonts import Lettered
 from latentscale.plots.labels import broken, distinct
 
 # Okabe and Ito 2008, "Color universal design": distinguishable with every kind of colour vision.
@@ -123,7 +124,7 @@ def apart_from_pyplot() -> Iterator[None]:
         _apart.reset(token)
 
 
-class Sheet(Figure):
+class Sheet(Lettered):
     """A matplotlib figure that pyplot shows where it is imported, and a notebook only once."""
 
     def _repr_png_(self) -> bytes:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from latentscale.analysis.checks.check import FitCheck, check
+from latentscale.analysis.checks.check import FitCheck, check, mean_residuals
 from latentscale.analysis.checks.predictive import PredictiveCheck
 from latentscale.analysis.sensitivity.sensitivity import Sensitivity, sensitivity
 from latentscale.analysis.tools.units import in_words, other_units, shown_score
 from latentscale.errors import DataWarning
 from latentscale.plots import plot_outliers, plot_predictive, plot_residuals, plot_sensitivity
+from latentscale.plots.check import MAX_ROWS
 from latentscale.reporting.blocks import Block, Bullets, Facts, Paragraph, PictureBlock, TableBlock
 from latentscale.reporting.request import Request
 
@@ -45,6 +46,14 @@ def checks(request: Request) -> tuple[Block, ...]:
             f"Leave-one-out residuals, in predictive standard deviations{_on_scale(result)}.",
         ),
         *outliers(result),
+        TableBlock(
+            mean_residuals(result.loo.rows, "model")
+            .sort_values("rms_z", ascending=False)
+            .rename(columns=_SIZES),
+            "Leave-one-out residuals by model, the largest first (1: as large as expected)",
+            limit=MAX_ROWS,
+            folded="Residuals by model",
+        ),
         TableBlock(
             result.by_family.sort_values("rms_z", ascending=False).rename(columns=_SIZES),
             "Leave-one-out residuals by family, the largest first (1: as large as expected)",

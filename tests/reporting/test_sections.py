@@ -269,6 +269,8 @@ def test_checks_are_those_of_the_analysis(asked: Request, fit: Fit) -> None:
     assert any(c.startswith("Outliers") for c in captions) == bool(len(checked.outliers))
     by_family = next(t for t in _of(blocks, TableBlock) if "by family" in t.caption).frame
     assert by_family["root mean square residual"].dropna().is_monotonic_decreasing
+    by_model = next(t for t in _of(blocks, TableBlock) if "by model" in t.caption).frame
+    assert set(by_model["model"]) == set(fit.scores.models)  # pictures may have boxes for names
 
 
 @pytest.mark.parametrize(

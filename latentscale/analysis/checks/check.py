@@ -48,6 +48,8 @@ _NEAR_FLOOR = 0.03
 """Two standard errors of a share near one quarter over some 800 items."""
 _WHOLE_MODEL = 0.5
 """More than every other score of a model looks alike: the row, not the scores, is odd."""
+_FEWEST_PIT = 10
+"""Pit of fewer scores look uniform whatever they are."""
 _COLUMNS = (
     "model",
     "family",
@@ -77,7 +79,7 @@ class FitCheck(Result):
         Posterior predictive check.
     pit_p_value
         Of the hypothesis that leave-one-out pit are uniform, allowing for their dependence;
-        of the reliable scores alone.
+        of the reliable scores alone, NaN where these are fewer than 10.
     residuals
         Leave-one-out residuals z, dims (model, benchmark), on the logit scale in predictive
         standard deviations, positive where a score is better than predicted; NaN where nothing
@@ -124,10 +126,12 @@ class FitCheck(Result):
         >>> "leave-one-out pit uniform" in checked.headline
         True
         """
+        few = f"not tested with fewer than {_FEWEST_PIT} reliable scores"
+        uniform = few if np.isnan(self.pit_p_value) else f"p = {self.pit_p_value:.3f}"
         return (
             f"{counted(len(self.outliers), 'outlier')} among {len(self.loo.rows)} scores "
             f"(abs z above {self.threshold:.1f}), {len(self.unsettled)} unsettled; "
-            f"leave-one-out pit uniform: p = {self.pit_p_value:.3f}. {self.predictive.headline}"
+            f"leave-one-out pit uniform: {uniform}. {self.predictive.headline}"
         )
 
     def table(self, prob: float | None = None) -> pd.DataFrame:
@@ -253,8 +257,8 @@ def check(
         predictive=of_replicated(fit, replicated, prob),
         pit_p_value=uniform_p_value(table.loc[table["reliable"], "pit"]),
         residuals=_residual_map(fit, table),
-        by_family=_mean_residuals(table, "family"),
-        by_benchmark=_mean_residuals(table, "benchmark"),
+        by_family=mean_residuals(table, "family"),
+        by_benchmark=mean_residuals(table, "benchmark"),
         outliers=_worst_first(outliers),
         unsettled=_worst_first(unsettled),
         threshold=threshold,
@@ -269,7 +273,7 @@ def uniform_p_value(pit: pd.Series) -> float:
     ArviZ's test of pointwise order statistics, combined by truncated Cauchy (Tesso and Vehtari
     2025, "LOO-PIT predictive model checking"). NaN with fewer than 10 values.
     """
-    if len(pit) < 10:
+    if len(pit) < _FEWEST_PIT:
         return float("nan")
     values = xr.DataArray(pit.clip(1e-6, 1 - 1e-6).to_numpy(), dims=(CELL,))
     return float(values.azstats.uniformity_test(dim=CELL, method="pot_c")[0])
@@ -364,7 +368,16 @@ def _residual_map(fit: Fit, table: pd.DataFrame) -> xr.DataArray:
     )
 
 
-def _mean_residuals(table: pd.DataFrame, by: str) -> pd.DataFrame:
+def mean_residuals(table: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Return one row a model, family or benchmark: scores, mean_z and rms_z.
+
+    Parameters
+    ----------
+    table
+        Rows of `LeaveOneOut`.
+    by
+        Its column ``"model"``, ``"family"`` or ``"benchmark"``.
+    """
     grouped = table.groupby(by, sort=True)["z"]
     residuals = grouped.agg(scores="size", mean_z="mean")
     residuals["rms_z"] = np.sqrt(grouped.apply(lambda z: (z**2).mean()))

@@ -311,6 +311,8 @@ def _statistics(draws: xr.DataArray, scores: Scores, prob: float) -> pd.DataFram
         seen, made = data["score"].sel({MODEL: models}), draws.sel({MODEL: models})
         if BENCHMARK in dims:  # numbers of several units have no mean
             seen, made = seen.where(fractions), made.where(fractions)
+            if not bool(seen.notnull().any()):
+                continue
         for name, statistic in STATISTICS.items():
             ranks = _rows(statistic(seen, floor, dims), statistic(made, floor, dims), prob)
             rows.append(ranks.assign(by=by, group=group, statistic=name))

@@ -21,6 +21,12 @@ from latentscale.errors import DataError, SpecError, listed, nearest
 from latentscale.posterior.fit import Fit
 
 OVER: Final = ("log_flops", "log_params", "log_tokens")
+_MOVED: Final = {
+    "log_flops": set(OVER),
+    "log_params": {"log_params", "log_flops"},
+    "log_tokens": {"log_tokens", "log_flops"},
+}
+"""Covariates that change along size, tokens and compute."""
 LABELS: Final = {
     "log_flops": "training compute (FLOPs)",
     "log_params": "parameters (billions)",
@@ -54,25 +60,24 @@ def checked_over(fit: Fit, over: str | None) -> str:
     """
     factors = {factor for name in fit.transform.columns for factor in name.split(":")}
     others = steps_of(fit)
+    sized = [name for name in OVER if factors & _MOVED[name]]
+    if not sized and not others:
+        raise SpecError(
+            f'The spec "{fit.spec.name}" has no covariate along which a curve can run: a '
+            "number, a date, size, tokens or compute; it has "
+            f"{listed(fit.spec.covariates) or 'none'}."
+        )
     if over is None:
-        over = next((name for name in (*OVER, *others) if name in factors), None)
-        if over is None:
-            raise SpecError(
-                f'The spec "{fit.spec.name}" has no covariate along which a curve can run: a '
-                "number, a date, size, tokens or compute; it has "
-                f"{listed(fit.spec.covariates) or 'none'}."
-            )
-        return over
+        return next(name for name in (*OVER, *others) if name in factors)
     if over not in OVER and over not in others:
-        allowed = [*OVER, *others]
+        allowed = [*(name for name in sized if name != "log_flops" or not _is_active(fit)), *others]
         raise SpecError(
             f'over must be one of {listed(allowed, 20)}; got "{over}".{nearest(over, allowed)} '
             "Curves run along numbers and dates that the spec uses."
         )
     if over == "log_flops":
         refuse_active(fit)
-    moved = {over} if over in others else {over, "log_flops"}
-    if not factors & (set(OVER) if over == "log_flops" else moved):
+    if over in OVER and over not in sized:
         raise SpecError(
             f'The spec "{fit.spec.name}" does not use {over}: its covariates are '
             f"{listed(fit.spec.covariates)}, so its curves over {over} are flat."
@@ -88,13 +93,17 @@ def refuse_active(fit: Fit) -> None:
     SpecError
         Since a budget does not say how many of the parameters are active.
     """
-    if any("log_active_params" in name.split(":") for name in fit.transform.columns):
+    if _is_active(fit):
         raise SpecError(
             f'The spec "{fit.spec.name}" uses log_active_params, and compute alone does not say '
             "how many of a model's parameters are active: one token of a mixture of experts takes "
             "those alone. Forecast the models that you plan as rows of predict, or fit a spec with "
             "log_params in its place."
         )
+
+
+def _is_active(fit: Fit) -> bool:
+    return any("log_active_params" in name.split(":") for name in fit.transform.columns)
 
 
 def label_of(fit: Fit, over: str) -> str:

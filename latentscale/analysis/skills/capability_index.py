@@ -188,7 +188,8 @@ class CapabilityIndex(Result):
         pandas.Series
             models (in common), correlation, rank_correlation (Spearman), mean_abs_difference
             and covered_90 (share of published values inside the 90% interval here, NaN for a
-            point estimate). The last two are of use where both indices are on one scale.
+            point estimate). The last two are of use where both indices are on one scale. An index
+            that has one value for all models in common is refused: its correlations are undefined.
 
         Raises
         ------
@@ -215,6 +216,12 @@ class CapabilityIndex(Result):
         median = ours.median(SAMPLE).values
         low, high = interval_quantiles(DEFAULT_PROB)
         lower, upper = (ours.quantile(q, SAMPLE).values for q in (low, high))
+        for which, known in (("other index", theirs), ("index of this fit", median)):
+            if np.ptp(known) == 0:
+                raise DataError(
+                    f"The {which} is {known[0]:g} for all {len(common)} models in common, so its "
+                    "correlation with another is not defined. Give values that differ."
+                )
         return pd.Series(
             {
                 "models": len(common),

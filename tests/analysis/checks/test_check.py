@@ -46,6 +46,22 @@ def test_only_the_spoiled_score_is_an_outlier(
     assert said in row["advice"]
 
 
+def test_a_table_of_two_ratings_is_checked_without_warnings(prior_fit: Callable[..., Fit]) -> None:
+    """NumPy warned of statistics over all fractions, of which there are none, and p was nan."""
+    rows = {"model": ["a", "b"], "family": ["f", "f"], "released": ["2024-01-01", "2025-01-01"]}
+    scores = ls.Scores.from_frame(
+        pd.DataFrame(rows | {"elo": [1000.0, 1200.0]}),
+        benchmarks={"elo": ls.Benchmark(scale="real", unit="Elo")},
+    )
+    changes = {"covariates": ["released"], "benchmarks.slopes": ["released"]}
+    fit = prior_fit(ls.load_spec("pooled_flops").with_(changes), scores)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        checked = ls.check(fit)
+    assert checked.predictive.table()["by"].unique().tolist() == ["benchmark"]
+    assert "pit uniform: not tested with fewer than 10 reliable scores." in checked.headline
+
+
 def test_scores_are_replicated_once(pooled_fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
     """A check holds what its two parts give by themselves, from one set of replicated scores."""
     loo = ls.leave_one_out(pooled_fit, prob=0.8, seed=3)

@@ -98,7 +98,11 @@ def test_curves_over_dates_and_numbers_are_drawn(dated: Fit) -> None:
 @pytest.mark.parametrize(
     ("settings", "error", "said"),
     [
-        ({"over": "provider"}, SpecError, "numbers and dates"),
+        (
+            {"over": "provider"},
+            SpecError,
+            'over must be one of "(released|context_k)", "[a-z_]+"; g',
+        ),
         ({"over": "log_flops"}, SpecError, "does not use log_flops"),
         ({"limits": ("2026-01-01", "2025-01-01")}, DataError, "two increasing values of released"),
         ({"limits": ("2026-01-01", "soon")}, DataError, "two increasing values of released"),
@@ -116,6 +120,20 @@ def test_what_a_curve_cannot_run_along_is_refused(
 def test_a_fit_without_numbers_has_no_curve(make: Callable[..., Fit]) -> None:
     with pytest.raises(SpecError, match="no covariate along which"):
         ls.scaling_curve(make("provider"), family=FAMILY)
+    with pytest.raises(SpecError, match="no covariate along which"):
+        ls.scaling_curve(make("provider"), family=FAMILY, over="log_params")
+
+
+def test_names_that_are_allowed_are_those_that_a_curve_takes(make: Callable[..., Fit]) -> None:
+    """log_flops, log_params and log_tokens were named to fits that use none of them."""
+    fit = make("log_params", "released", sizes=True)
+    with pytest.raises(
+        SpecError, match='one of "log_flops", "log_params", "released"; got'
+    ) as said:
+        ls.scaling_curve(fit, family=FAMILY, over="provider")
+    for name in ("log_flops", "log_params", "released"):
+        assert f'"{name}"' in str(said.value)
+        assert ls.scaling_curve(fit, family=FAMILY, over=name, points=3).over == name
 
 
 def test_targets_and_allocation_hold_other_features_at_the_familys(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import latentscale as ls
 from latentscale.data.scores import Scores
@@ -171,3 +172,15 @@ def test_every_benchmark_weighs_alike(fit: Fit, anchors: dict[str, float]) -> No
     np.testing.assert_allclose(spread, float(spread[0]), rtol=1e-9)
     moved = (eta * index.weights).sum("benchmark") - index.draws
     assert float(moved.std()) < 1e-9 * float(index.draws.std())
+
+
+def test_an_index_with_one_value_for_all_models_is_refused(
+    fit: Fit, anchors: dict[str, float]
+) -> None:
+    """NumPy and SciPy warned of a division by 0, and correlations were NaN."""
+    index = ls.capability_index(fit, anchors=anchors)
+    with pytest.raises(DataError, match="other index is 140 for all 12 models in common"):
+        index.agreement(dict.fromkeys(fit.scores.models, 140))
+    flat = replace(index, draws=xr.full_like(index.draws, 0.1))
+    with pytest.raises(DataError, match=r"index of this fit is 0\.1 for all 12 models in common"):
+        flat.agreement(index.table().set_index("model")["median"])
