@@ -94,7 +94,8 @@ def explain(
     few_shot
         How given scores condition the forecast.
     draws
-        At most so many posterior draws are used, evenly spread; by default all.
+        At most so many posterior draws are used, evenly spread; by default all. All fitted models
+        are evaluated on each, which takes seconds for some hundreds of models on a thousand draws.
     given_scores
         Whether the pull of each given score is computed. Each takes a forecast of all rows
         without that score, about as long as `latentscale.predict` (a refit each, where weights

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from operator import mul
 from typing import Final
 
 import xarray as xr
 
 from latentscale.analysis.forecasts.in_blocks import Block, Samples
 from latentscale.analysis.skills.variance import OTHER
-from latentscale.analysis.tools.blocks import block_size
 from latentscale.analysis.tools.blocks import parts as slices
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL, SAMPLE
-from latentscale.model.contributions import by_component, by_covariate, contribution
+from latentscale.maths import on_draws
+from latentscale.model.attempts import FIRST
+from latentscale.model.contributions import (
+    Contribution,
+    by_component,
+    by_covariate,
+)
 from latentscale.model.evaluate import Evaluation
 from latentscale.model.terms.family_level import LINEAGE_LEVEL, FamilyLevel
 
@@ -24,11 +31,12 @@ LEVELS, PARTS = "level", "parts"
 LINEAGES: Final = "skills: lineages"
 """What a row's lineage adds to skills; the rest of its family's part is the family's own."""
 _FAMILIES: Final = str(FamilyLevel.component)
-_ETA: Final = "linear predictor"
+_BLOCK: Final = 2**21
+"""Numbers of fitted models that are evaluated at once, 16 MB: some ten such arrays are held."""
 _NOTHING: Final = 1e-11
 """Relative size of a part that is rounding: sums of some ten products of doubles."""
 
-Arrays = dict[str, xr.DataArray]
+Contributions = dict[str, Contribution]
 
 
 class Parts:
@@ -46,62 +54,76 @@ class Parts:
 
     def __init__(self, benchmarks: Sequence[str]) -> None:
         self._benchmarks = list(benchmarks)
-        self._last: tuple[Samples, Arrays] | None = None
+        self._last: tuple[Samples, Contributions, xr.DataArray] | None = None
 
-    def __call__(self, block: Block) -> Arrays:
+    def __call__(self, block: Block) -> dict[str, xr.DataArray]:
         """Return the level of benchmarks and the parts of the block's rows."""
-        average = self._average(block.samples)
+        average, level = self._average(block.samples)
+        at = self._chosen(block.at)
         families, lineages = (block.rows[name].values.tolist() for name in (FAMILY, LINEAGE))
         of_rows = dict(zip(families, lineages, strict=True))
-        own = self._absolute(block.at, _lineages_of(block.samples) | of_rows)
-        eta = (own.pop(_ETA) - average[_ETA]).transpose(SAMPLE, MODEL, BENCHMARK)
-        parts = {name: value - average[name] for name, value in own.items()}
+        own = _contributions(at, _lineages_of(block.samples) | of_rows)
+        parts = {
+            name: self._kept(added.predictor(at) - average[name].predictor(at))
+            for name, added in own.items()
+        }
         if LINEAGES in parts:
             known = block.rows[LINEAGE].isin(block.samples.draws[LINEAGE].values)
             # Nothing was fitted of a new lineage apart from its family: their part is one.
             of_lineage = parts[LINEAGES].where(known.reset_coords(drop=True), 0.0)
             parts |= {LINEAGES: of_lineage, _FAMILIES: parts[_FAMILIES] - of_lineage}
+        eta = (self._kept(at.eta) - level).transpose(SAMPLE, MODEL, BENCHMARK)
         parts[OTHER] = eta - sum(parts.values())
         wide = [value.broadcast_like(eta).transpose(*eta.dims) for value in parts.values()]
         joined = xr.concat(wide, dim=PART).transpose(..., PART)
-        return {
-            LEVELS: average[_ETA].transpose(SAMPLE, BENCHMARK),
-            PARTS: joined.assign_coords({PART: list(parts)}),
-        }
+        return {LEVELS: level, PARTS: joined.assign_coords({PART: list(parts)})}
 
-    def _average(self, samples: Samples) -> Arrays:
-        """Return the means over the fitted models, once for all blocks of the same draws."""
+    def _average(self, samples: Samples) -> tuple[Contributions, xr.DataArray]:
+        """Return means over the fitted models, once for all blocks of the same draws.
+
+        Those of contributions, which are linear in skills, and those of linear predictors.
+        """
         if self._last is None or self._last[0] is not samples:
-            self._last = samples, self._average_of(samples)
-        return self._last[1]
+            self._last = samples, *self._average_of(samples)
+        return self._last[1:]
 
-    def _average_of(self, samples: Samples) -> Arrays:
+    def _average_of(self, samples: Samples) -> tuple[Contributions, xr.DataArray]:
         count = len(samples.fit.scores.models)
         width = samples.draws.sizes[SAMPLE] * len(samples.fit.scores.benchmarks)
         lineages = _lineages_of(samples)
-        total: Arrays = {}
-        for rows in slices(count, width, block_size(width)):
-            at = samples.of_fitted(rows)
+        total: Contributions = {}
+        level = xr.DataArray(0.0)
+        for rows in slices(count, width, _BLOCK):
+            at = self._chosen(samples.of_fitted(rows))
             share = (rows.stop - rows.start) / count
-            for name, value in self._absolute(at, lineages).items():
-                mean = value.mean(MODEL) if MODEL in value.dims else value
-                total[name] = share * mean + total.get(name, 0.0)
-        return total
+            for name, added in _contributions(at, lineages).items():
+                mean = added.mean().mapped(partial(mul, share))
+                total[name] = total.get(name, Contribution()) + mean
+            level = level + share * self._kept(at.eta).mean(MODEL)
+        return total, level.transpose(SAMPLE, BENCHMARK)
 
-    def _absolute(self, at: Evaluation, lineages: Mapping[str, str]) -> Arrays:
-        """Return all parts of some rows as the equations have them, and the linear predictor."""
-        parts = by_covariate(at)
-        others = by_component(at, lambda term: not term.covariates_apart)
-        for name, value in others.items():
-            if name == _FAMILIES and LINEAGE_LEVEL in at.values:
-                parts[LINEAGES] = _of_lineages(at, lineages)
-            parts[name] = value
-        parts[_ETA] = at.eta
-        return {name: self._chosen(value) for name, value in parts.items()}
+    def _chosen(self, at: Evaluation) -> Evaluation:
+        """Return the evaluation on the benchmarks that are wanted, where each has its own curve."""
+        if FIRST in at.values:
+            return at
+        return replace(at, values={name: self._kept(value) for name, value in at.values.items()})
 
-    def _chosen(self, value: xr.DataArray) -> xr.DataArray:
+    def _kept(self, value: xr.DataArray) -> xr.DataArray:
         kept = value.sel({BENCHMARK: self._benchmarks}) if BENCHMARK in value.dims else value
         return kept.reset_coords(drop=True)
+
+
+def _contributions(at: Evaluation, lineages: Mapping[str, str]) -> Contributions:
+    """Return what covariates, components and lineages add for some rows.
+
+    `lineages` are those of the rows' families.
+    """
+    found = by_covariate(at)
+    for name, added in by_component(at, lambda term: not term.covariates_apart).items():
+        if name == _FAMILIES and LINEAGE_LEVEL in at.values:
+            found[LINEAGES] = _of_lineages(at, lineages)
+        found[name] = added
+    return found
 
 
 def without_idle(parts: xr.DataArray, eta: xr.DataArray) -> xr.DataArray:
@@ -126,7 +148,7 @@ def _lineages_of(samples: Samples) -> dict[str, str]:
     return {str(family): str(lineage) for family, lineage in pairs}
 
 
-def _of_lineages(at: Evaluation, lineages: Mapping[str, str]) -> xr.DataArray:
+def _of_lineages(at: Evaluation, lineages: Mapping[str, str]) -> Contribution:
     """Return what the levels of the rows' lineages add; 0 for those that were not fitted."""
     name = str(FamilyLevel.effect)
     level = at.values[LINEAGE_LEVEL]
@@ -136,4 +158,7 @@ def _of_lineages(at: Evaluation, lineages: Mapping[str, str]) -> xr.DataArray:
     of_family = level.isel({LINEAGE: xr.DataArray(places, dims=(FAMILY,))}).drop_vars(LINEAGE)
     known = xr.DataArray(places >= 0, dims=(FAMILY,))
     values = {**at.values, name: of_family.where(known, 0.0).assign_coords({FAMILY: families})}
-    return contribution(replace(at, values=values), lambda term: isinstance(term, FamilyLevel))
+    term = FamilyLevel.of(at.spec)
+    assert term is not None  # whose levels these are
+    skill = term.skill(values, at.rows)
+    return Contribution(None if skill is None else on_draws(skill))

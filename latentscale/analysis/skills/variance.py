@@ -172,7 +172,7 @@ def variance_shares(fit: Fit, *, draws: int = 400, seed: int = 0) -> VarianceSha
         raise DataError("No benchmark has scores of two models, so none varies over models.")
     around = at.noise(fit.scores.item_counts, sampling_of(fit.scores.dataset))
     signal, noise = _signal_and_noise(at, around, measured, rng)
-    components = by_component(at)
+    components = {name: added.predictor(at) for name, added in by_component(at).items()}
     rest = eta - sum(components.values())
     rest = rest - rest.mean(MODEL)  # without intercepts, and offsets of sources
     if float(abs(rest).max()) > _NOTHING * max(1.0, float(abs(eta).max())):
