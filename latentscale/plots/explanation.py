@@ -114,6 +114,7 @@ def plot_explanation(
         f"What the {'forecast is' if len(cases) == 1 else 'forecasts are'} made of"
         + part_shown(len(cases), len(every)),
         f"Parts: medians, {NARROW:.0%} and {WIDE:.0%} intervals, from the average fitted model.",
+        explanation.notes,
     )
     legend(figure, axes)
     return figure

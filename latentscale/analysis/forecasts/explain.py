@@ -177,6 +177,7 @@ def explain(
         pulls=pulls,
         forecast=forecast,
         advice=advice,
+        fit_status=forecast.fit_status,
     )
 
 

@@ -180,6 +180,17 @@ class Explanation(Result):
             return head + units_note(self.forecast.units, names)
         return f"{head}: {self._in_words(names[0])}"
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Those of the forecast: its fit's status, and what rows left out and was assumed.
+
+        Examples
+        --------
+        >>> explanation.notes == explanation.forecast.notes
+        True
+        """
+        return self.forecast.notes
+
     def brief(self) -> pd.DataFrame:
         """Return the table of the parts.
 
