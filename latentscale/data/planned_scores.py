@@ -21,9 +21,8 @@ from latentscale.errors import listed
 
 _PERCENT: Final = 100.0
 """Percent in a whole."""
-_REMEDY: Final = (
-    "Scores of rows to forecast are fractions, also where the fitted table printed percentages. "
-    'Write 90% as 0.9, or as "90%" in a table as hubs print it (latentscale.readers.read_planned).'
+_FRACTIONS: Final = (
+    "Scores of rows to forecast are fractions, also where the fitted table printed percentages."
 )
 
 
@@ -49,7 +48,8 @@ def percentages_without_sign(
         nearer to these after division by 100.
     """
     shares = [name for name in scores.columns if bool(is_bounded(fitted).sel({BENCHMARK: name}))]
-    above = [name for name in shares if scores[name].between(1, _PERCENT, inclusive="right").any()]
+    percent = scores.gt(1) & scores.le(_PERCENT)
+    above = [name for name in shares if percent[name].any()]
     findings = []
     for name in shares:
         given = scores[name].to_numpy(dtype=float)
@@ -61,20 +61,28 @@ def percentages_without_sign(
         shown = listed([f"{given[row]:g} of {models.iloc[row]}" for row in odd], limit=6)
         message = (
             f"{shown}: above all {len(known)} fitted scores, which end at {known.max():.3g}, and "
-            f"far nearer to them when divided by 100. {_REMEDY}"
+            f"far nearer to them when divided by 100. {_FRACTIONS} {_remedy(given[odd[0]])}"
         )
         findings.append(Finding("warning", "percent-sign", name, message))
     if not above:
         return [], findings
-    return [Problem(f"{listed(above)}: {_REMEDY}", above[0])], findings
+    first = float(scores.loc[percent[above[0]], above[0]].iloc[0])
+    return [Problem(f"{listed(above)}: {_FRACTIONS} {_remedy(first)}", above[0])], findings
+
+
+def _remedy(score: float) -> str:
+    """Return how a percentage without its sign is written."""
+    return (
+        f"If {score:g} is a percentage, write {score / _PERCENT:g}, or "
+        f'"{score:g}%" in a table as hubs print it (latentscale.readers.read_planned).'
+    )
 
 
 def _nearer_as_percentage(
     given: npt.NDArray[np.float64], known: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.bool_]:
-    """Return which scores lie above all known ones, and farther off than a hundredth of them."""
+    """Return which scores lie above all known ones, by a larger factor than a hundredth is off."""
     if not known.size:
         return np.zeros(given.shape, dtype=bool)
-    above = given / known.max()
-    below = known.min() / (given / _PERCENT)
-    return (above > 1) & (below < above)
+    middle = known.min() * known.max()  # the square of the geometric mean of their ends
+    return (given > known.max()) & (given**2 > _PERCENT * middle)

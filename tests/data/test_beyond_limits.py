@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from latentscale.errors import DataWarning
 CODES = ("beyond-ceiling", "above-floor", "fractions-as-percent")
 
 
-def audited(scores: list[float] | np.ndarray, **about: object) -> Audit:
+def audited(scores: list[float] | np.ndarray, **about: Any) -> Audit:
     """Return the audit of a table with one benchmark of these scores."""
     names = [f"a-{row}b" for row in range(len(scores))]
     frame = pd.DataFrame({"model": names, "family": "a", "quiz": scores})
@@ -52,7 +53,7 @@ def test_scores_beyond_an_end_of_the_curve_are_named(
     about: dict[str, float], code: str, text: str, scale: float
 ) -> None:
     scores = [0.1, 0.11, 0.45, 0.55, 0.93, 0.95]
-    stated = {
+    stated: dict[str, Any] = {
         name: value * (scale if name in ("ceiling", "floor") else 1)
         for name, value in about.items()
     }

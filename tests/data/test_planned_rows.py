@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import xarray as xr
 
 from latentscale.data.planned import planned_models
 from latentscale.data.readers import read_planned, read_published
@@ -28,7 +29,7 @@ def hub_of_bare_percentages() -> Scores:
     )
 
 
-def planned(rows: pd.DataFrame, scores: Scores):
+def planned(rows: pd.DataFrame, scores: Scores) -> xr.Dataset:
     return planned_models(rows, scores.benchmarks, fitted=scores.dataset)
 
 
@@ -58,11 +59,13 @@ def test_a_percentage_that_is_not_a_share_is_refused_as_it_is_written() -> None:
 def test_how_percentages_are_written_is_said_where_a_score_has_no_sign() -> None:
     scores = hub_of_bare_percentages()
     bare = read_planned(pd.DataFrame(ROWS | {"MMLU": [90.0, None], "HLE": [0.25, None]}))
-    with pytest.raises(DataError, match=r'"MMLU": Scores .* are fractions.* as "90%"'):
+    with pytest.raises(DataError, match=r'"MMLU": Scores .* are fractions.*write 0.9, or "90%"'):
         planned(bare, scores)
 
 
-@pytest.mark.parametrize(("cell", "warned"), [(0.9, True), ("0.9%", False), (0.3, False)])
+@pytest.mark.parametrize(
+    ("cell", "warned"), [(0.9, True), ("0.9%", False), (0.3, False), (0, False)]
+)
 def test_a_small_percentage_without_a_sign_is_warned_of(
     cell: object, warned: bool, recwarn: pytest.WarningsRecorder
 ) -> None:
@@ -70,8 +73,10 @@ def test_a_small_percentage_without_a_sign_is_warned_of(
     rows = read_planned(pd.DataFrame(ROWS | {"HLE": [cell, None]}))
     recwarn.clear()
     planned(rows, scores)
-    said = [str(one.message) for one in recwarn if one.category is DataWarning]
+    said = [str(one.message) for one in recwarn]
+    assert all("encountered" not in text for text in said)
     assert any('"0.9 of GPT-6": above all 5 fitted scores' in text for text in said) == warned
+    assert any('write 0.009, or "0.9%"' in text for text in said) == warned
 
 
 def test_scores_below_all_fitted_ones_and_of_unbounded_scales_are_not_warned_of(
