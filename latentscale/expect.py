@@ -35,6 +35,7 @@ _SOURCES: Final[Mapping[str, tuple[type[LatentscaleError], str]]] = {
     "DataFrame": (DataError, ""),
     "Alignment": (FitError, "from latentscale.align"),
     "Allocation": (FitError, "from latentscale.optimal_allocation"),
+    "CapabilityIndex": (FitError, "from latentscale.capability_index"),
     "Comparison": (FitError, "from latentscale.compare or latentscale.studies.compare_backtests"),
     "ComputeNeeded": (FitError, "from latentscale.flops_for_target"),
     "Criteria": (FitError, "from latentscale.studies.information_criteria"),
@@ -50,6 +51,7 @@ _SOURCES: Final[Mapping[str, tuple[type[LatentscaleError], str]]] = {
         FitError,
         "from latentscale.studies.prior_predictive or latentscale.studies.posterior_predictive",
     ),
+    "ProbeSet": (FitError, "from latentscale.probe_set"),
     "Sensitivity": (FitError, "from latentscale.sensitivity"),
     "SensitivityGrid": (
         FitError,
