@@ -119,11 +119,10 @@ def test_parts_given_scores_add_up_to_the_forecast(
     frame = small_scores.to_frame()
     frame.loc[frame["model"] == "fam00-m0", "alpha"] = np.nan
     scores = Scores.from_frame(frame, benchmarks=small_scores.benchmark_info)
-    fit = prior_fit(everything_spec, scores, draws=80)
+    fit = prior_fit(everything_spec, scores, draws=60)
     rows = rows_of(fit).assign(beta=np.nan)
     rows.loc[[2, 3], "beta"] = [0.6, 0.4]
-    few_shot = ls.FewShot(degenerate="warn")
-    adds_up(fit, rows, few_shot=few_shot)
+    few_shot = ls.FewShot(degenerate="warn", latents=2, steps=1)
     rows["alpha"] = [0.5, np.nan, np.nan, np.nan]
     explanation = adds_up(fit, rows, few_shot=few_shot)
     parts = explanation.part_draws["part"].values.tolist()
@@ -234,8 +233,8 @@ def test_blocks_do_not_matter(
     fit = prior_fit(everything_spec, small_scores, draws=60)
     rows = rows_of(fit)
     whole = quietly(fit, rows, seed=1)
-    monkeypatch.setattr(in_blocks, "block_size", lambda total: 7 * 2 * 4)  # draws, rows, scores
-    monkeypatch.setattr(parts_module, "_BLOCK", 7 * 4 * 5)  # draws, scores, fitted models
+    monkeypatch.setattr(in_blocks, "block_size", lambda total: 30 * 2 * 4)  # draws, rows, scores
+    monkeypatch.setattr(parts_module, "_BLOCK", 30 * 4 * 5)  # draws, scores, fitted models
     cut = quietly(fit, rows, seed=1)
     np.testing.assert_allclose(cut.part_draws, whole.part_draws, atol=1e-12)
     np.testing.assert_allclose(cut.level_draws, whole.level_draws, atol=1e-12)
