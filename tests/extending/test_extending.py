@@ -229,6 +229,19 @@ def test_variance_is_shared_out_by_the_terms_own_names(fits: Callable[[str], Fit
         assert "other terms" not in shares.draws["component"].values
 
 
+def test_forecasts_are_explained_by_the_terms_own_names(
+    fits: Callable[[str], Fit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("latentscale.analysis.forecasts.explain._FEWEST_DRAWS", 40)
+    for module, name, source in (
+        ("marker_shift_term", "marker in the name", "shared parameters"),
+        ("family_tuning_term", "tuning in single families", "family and lineage"),
+    ):
+        explanation = ls.studies.explain(fits(module), ROWS, "alpha", seed=1)
+        assert explanation.part_draws["part"].values.tolist() == ["log_flops", name]
+        assert source in explanation.shares["source"].values
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_a_saved_fit_answers_in_a_new_process(
     module: str, fits: Callable[[str], Fit], tmp_path: Path, seed_shift: int
