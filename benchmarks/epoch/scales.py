@@ -23,6 +23,7 @@ from benchmarks.common.provenance import provenance
 from benchmarks.epoch.report import SHIPPED
 from benchmarks.epoch.run import CHAINS, DRAWS, HERE, SHARED, TUNE, bounded, fitted, hub
 from latentscale.analysis.backtest import forecast_fold
+from latentscale.analysis.checks.separate_modes import chains_of, modes_of_fit, separate_modes
 from latentscale.data.scores import Scores
 
 SCALES = ("by-skill", "shared")
@@ -42,11 +43,12 @@ def fit_with(scales: str, cut: str, scores: Scores, fold: ls.folds.Fold) -> ls.F
     return fitted(own, scores, fold, folder / f"{cut}.nc", options)
 
 
-def row(scales: str, cut: str) -> dict[str, Any]:
+def row(scales: str, cut: str, scores: Scores, fold: ls.folds.Fold, fit: ls.Fit) -> dict[str, Any]:
     """Return how the chains of a fit agree, and how it forecasts later models."""
-    scores, fold = hub(cut)
-    fit = fit_with(scales, cut, scores, fold)
     judged = fit.convergence()
+    modes, _ = modes_of_fit(fit, judged.table)
+    chains = chains_of(modes.iloc[0])
+    alone = judged if len(modes) == 1 else fit.with_chains(chains).convergence()
     steps = float(fit.tree["sample_stats"].to_dataset()["n_steps"].sum())
     cells = forecast_fold(fit, scores, fold, seed=SEED)
     cells = cells[cells["benchmark"].isin(bounded(scores))]
@@ -60,6 +62,10 @@ def row(scales: str, cut: str) -> dict[str, Any]:
         f"above {AGREED}": f"{(judged.table['rhat'] > AGREED).mean():.1%}",
         "least ESS": f"{judged.min_ess:.0f}",
         "ESS, 5th centile": f"{judged.table['ess_bulk'].quantile(0.05):.0f}",
+        "chains in the largest mode": len(chains) if len(modes) > 1 else CHAINS,
+        "max R-hat of these": f"{alone.max_rhat:.3f}",
+        f"above {AGREED} of these": f"{(alone.table['rhat'] > AGREED).mean():.1%}",
+        "ESS, 5th centile, of these": f"{alone.table['ess_bulk'].quantile(0.05):.0f}",
         "divergences": judged.divergences,
         "gradients a draw": f"{steps / (CHAINS * DRAWS):.0f}",
         "cells": len(cells),
@@ -74,7 +80,14 @@ def main() -> None:
     options = parser.parse_args()
     if not SHARED.is_dir():
         raise SystemExit(f"{SHARED} is not there: the study reads the public hub in place.")
-    rows = [row(scales, cut) for cut in sorted(options.cuts) for scales in SCALES]
+    rows, modes = [], []
+    for cut in sorted(options.cuts):
+        scores, fold = hub(cut)
+        for scales in SCALES:
+            fit = fit_with(scales, cut, scores, fold)
+            rows.append(row(scales, cut, scores, fold, fit))
+            found = separate_modes(fit, fit.convergence().table)
+            modes += [f"- {cut}, {scales}: {line}" for line in found]
     parts = [
         "# Free skills with spreads of their own or in common",
         provenance(SEED),
@@ -84,6 +97,9 @@ def main() -> None:
         "among it. MAE in points, of later models of which nothing is given; standard errors "
         "between families.",
         markdown(pd.DataFrame(rows)),
+        "## Separate modes\n\nWhat `ls.diagnose` says of chains of these fits that lie in modes of "
+        "their own:",
+        "\n".join(modes) or "- None do.",
         (HERE / "scales_notes.md").read_text(encoding="utf-8").strip(),
     ]
     (HERE / "SCALES.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")

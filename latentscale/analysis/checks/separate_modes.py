@@ -40,25 +40,15 @@ def separate_modes(fit: Fit, judged: pd.DataFrame) -> tuple[str, ...]:
     tuple
         A line of advice, or none.
     """
-    if is_identified(fit):
-        if "loading" not in fit.posterior:
-            return ()
-        modes = find_modes(fit.posterior["loading"])
-        if len(modes) < 2:
-            return ()
+    modes, pairs = modes_of_fit(fit, judged)
+    if len(modes) < 2:
+        return ()
+    if pairs is None:
         return (
             f"{_groups(fit, modes, 'loadings')} Raise ModeStart.climbs, so that chains begin at "
             "the highest, keep the chains of one group (fit.with_chains), or use other anchors or "
             "fewer skills.",
         )
-    if not rotates(fit.spec):
-        return ()
-    rhats = judged.loc[judged["variable"] == PREDICTOR].set_index("where")["rhat"]
-    pairs = predictors(fit.spec, fit.design, fit.posterior)[PREDICTOR]
-    worst = rhats.nlargest(_WORST).index
-    modes = find_modes(pairs.sel({PLACE: worst.tolist()}))
-    if len(modes) < 2:
-        return ()
     return (
         f"{_groups(fit, modes, 'linear predictors')}{_differences(fit, modes, pairs)} Where the "
         "groups agree, forecasts can be relied on. To decide between them add scores of such "
@@ -67,14 +57,38 @@ def separate_modes(fit: Fit, judged: pd.DataFrame) -> tuple[str, ...]:
     )
 
 
+def modes_of_fit(fit: Fit, judged: pd.DataFrame) -> tuple[pd.DataFrame, xr.DataArray | None]:
+    """Return the groups into which draws fall, and the linear predictors that are compared.
+
+    Parameters
+    ----------
+    fit, judged
+        As for `separate_modes`.
+
+    Returns
+    -------
+    tuple
+        What `find_modes` returns, without rows where there is nothing to compare; and the linear
+        predictors of pairs of a model and a benchmark, None of anchored or aligned skills.
+    """
+    if is_identified(fit):
+        known = "loading" in fit.posterior
+        return (find_modes(fit.posterior["loading"]) if known else pd.DataFrame()), None
+    if not rotates(fit.spec):
+        return pd.DataFrame(), None
+    rhats = judged.loc[judged["variable"] == PREDICTOR].set_index("where")["rhat"]
+    pairs = predictors(fit.spec, fit.design, fit.posterior)[PREDICTOR]
+    return find_modes(pairs.sel({PLACE: rhats.nlargest(_WORST).index.tolist()})), pairs
+
+
 def _groups(fit: Fit, modes: pd.DataFrame, what: str) -> str:
     """Return how many groups there are, and which chains and log likelihoods each has."""
     by_chain = fit.tree[LOG_LIKELIHOOD]["score"].sum("cell").mean(DRAW)
     names = [str(name) for name in modes.columns if str(name).startswith(CHAIN)]
     groups = []
     for _, mode in modes.iterrows():
-        own = [float(by_chain.isel({CHAIN: place})) for place in _chains_of(mode)]
-        most = [names[place] for place in _chains_of(mode)]
+        own = [float(by_chain.isel({CHAIN: place})) for place in chains_of(mode)]
+        most = [names[place] for place in chains_of(mode)]
         where = f" ({', '.join(most)}; mean log likelihood {max(own):.0f})" if most else ""
         groups.append(f"{mode['share']:.0%}{where}")
     return (
@@ -84,15 +98,15 @@ def _groups(fit: Fit, modes: pd.DataFrame, what: str) -> str:
     )
 
 
-def _chains_of(mode: pd.Series) -> list[int]:
-    """Return the places of chains most of whose draws a mode has."""
+def chains_of(mode: pd.Series) -> list[int]:
+    """Return the places of chains most of whose draws a mode has, a row of `find_modes`."""
     shares = [mode[name] for name in mode.index if str(name).startswith(CHAIN)]
     return [place for place, share in enumerate(shares) if share > _MOST_OF_CHAIN]
 
 
 def _differences(fit: Fit, modes: pd.DataFrame, pairs: xr.DataArray) -> str:
     """Return where the first two groups that have chains differ; empty if there is but one."""
-    groups = [chains for _, mode in modes.iterrows() if (chains := _chains_of(mode))]
+    groups = [chains for _, mode in modes.iterrows() if (chains := chains_of(mode))]
     if len(groups) < 2:
         return ""
     first, second = (pairs.isel({CHAIN: g}).mean([CHAIN, DRAW]).to_series() for g in groups[:2])
