@@ -16,11 +16,7 @@ from latentscale.analysis.tools.blocks import parts as slices
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL, SAMPLE
 from latentscale.maths import on_draws
 from latentscale.model.attempts import FIRST
-from latentscale.model.contributions import (
-    Contribution,
-    by_component,
-    by_covariate,
-)
+from latentscale.model.contributions import Contribution, by_component, by_covariate
 from latentscale.model.evaluate import Evaluation
 from latentscale.model.terms.family_level import LINEAGE_LEVEL, FamilyLevel
 

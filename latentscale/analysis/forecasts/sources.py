@@ -24,7 +24,7 @@ from latentscale.analysis.tools.scatter import noise_variance
 from latentscale.declare.spec import ModelSpec
 from latentscale.dims import BENCHMARK, COVARIATE, FAMILY, LINEAGE, MODEL, SAMPLE, SKILL
 from latentscale.maths import on_draws
-from latentscale.model.contributions import covariate_of
+from latentscale.model.contributions import JOINT, covariate_of
 from latentscale.model.equations import expected_score
 from latentscale.model.scaled import CODE, without_bounds
 from latentscale.model.terms.base import components, terms_of
@@ -233,4 +233,5 @@ def _unstated(fit: Fit, planned: xr.Dataset, parts: Sequence[str]) -> npt.NDArra
         fitted = {"", *kind.feature.levels}
         pairs = zip(planned[MODEL].values, kind.levels(planned), strict=True)
         drawn |= {(str(m), kind.name) for m, level in pairs if str(level) not in fitted}
+    drawn |= {(model, JOINT) for model, _ in drawn}
     return np.array([[(str(m), part) in drawn for part in parts] for m in planned[MODEL].values])
