@@ -185,7 +185,8 @@ def _expect_one_fit(fit: object) -> None:
     """Refuse what is not a fit, such as the fits of a mixture."""
     if isinstance(fit, Mapping):
         raise FitError(
-            f"fit must be one Fit; got a mapping of {counted(len(fit), 'fit')}. A mixture of fits "
+            f"fit must be one Fit (from latentscale.fit, or from latentscale.load); got a mapping "
+            f"of {counted(len(fit), 'fit')}. A mixture of fits "
             "has no parts of its own: skills and terms differ between fits. Explain the forecast "
             "of each, as in {name: latentscale.studies.explain(fit, rows) for name, fit in "
             "fits.items()}."
