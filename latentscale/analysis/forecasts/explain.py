@@ -245,7 +245,7 @@ def _advice(cells: Sequence[tuple[str, str]], asked: bool | None) -> tuple[str, 
 
 
 def _of_degenerate(pulls: xr.Dataset) -> tuple[str, ...]:
-    """Return of which scores there is no pull."""
+    """Return advice that names the given scores whose pull is missing."""
     missing = pulls["pull"].isnull().all([MODEL, BENCHMARK])
     names = [str(name) for name in pulls[GIVEN].values[missing.values]]
     if not names:

@@ -74,7 +74,7 @@ def small(spec: ModelSpec) -> ModelSpec:
 
 
 def quietly(fit: Fit, rows: pd.DataFrame, **how: Any) -> ls.results.Explanation:
-    """Explain rows of a fit made of prior draws, which is no good fit, and said to be."""
+    """Explain rows of a fit made of prior draws, without its warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return ls.studies.explain(fit, rows, progress=False, **how)
