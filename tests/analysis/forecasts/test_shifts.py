@@ -119,7 +119,8 @@ def family_density(fit: Fit, draws: xr.Dataset, at: xr.Dataset) -> np.ndarray:
 
 def prior_change(fit: Fit, draws: xr.Dataset, there: xr.Dataset) -> np.ndarray:
     """By hand: differences of normal log densities of all effects that move."""
-    step = np.diff(draws["trend_knot"].values.astype(float)).mean()
+    known = fit.design.transform
+    step = (known.upper["log_params"] - known.lower["log_params"]) / known.scale["log_params"] / 4
     sd = {
         "slope": fit.spec.prior("slope").sigma,
         "intercept": fit.spec.prior("intercept").sigma,
