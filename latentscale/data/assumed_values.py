@@ -26,6 +26,8 @@ from latentscale.markup import counted
 
 _ENDED: Final = re.compile(r"(?<=\)); ")
 """Between two texts of a row, each of which ends with its source in brackets."""
+_SETTLED: Final = (LINEAGE, "family")
+"""A fitted family has one lineage, so that a note need not say that its models were given it."""
 _RULE: Final = "Write 1 for an instruction-tuned model, 0 for a base model."
 
 
@@ -214,11 +216,13 @@ def assumed_note(texts: Sequence[str]) -> tuple[str, ...]:
     kinds: dict[tuple[str, str], list[str]] = {}
     for one in (one for text in texts for one in _ENDED.split(text) if one):
         what, _, source = one.rpartition(" (")
-        kinds.setdefault((what.partition("=")[0], source), []).append(what)
+        kind = (what.partition("=")[0], source.removesuffix(")"))
+        if kind != _SETTLED:
+            kinds.setdefault(kind, []).append(what)
     total = counted(len(texts), "row")
     said = [
         # Values that differ between rows are in the table.
-        f"{whats[0] if len(set(whats)) == 1 else name} ({source} in {len(whats)} of {total}"
+        f"{whats[0] if len(set(whats)) == 1 else name} ({source}) in {len(whats)} of {total}"
         for (name, source), whats in kinds.items()
     ]
     return (f"Left out and assumed: {'; '.join(said)}",) if said else ()

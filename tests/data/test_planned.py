@@ -321,11 +321,12 @@ def test_rows_that_state_what_their_release_does_are_not_warned_of() -> None:
 
 
 def test_what_was_assumed_is_one_line_with_counts():
-    name, family = "reasoning=0 (name)", "lineage=bee (family)"
-    texts = [f"{name}; {family}", f"{name}; lineage=dog (family)", "released drawn (prior)", ""]
+    name, own = "reasoning=0 (name)", "lineage=bee (the family's own)"
+    texts = [f"{name}; {own}", f"{name}; {own.replace('bee', 'dog')}", "released drawn (prior)", ""]
     assert assumed_note(texts) == (
-        "Left out and assumed: reasoning=0 (name) in 2 of 4 rows; lineage (family) in 2 of 4 rows; "
-        "released drawn (prior) in 1 of 4 rows",
+        "Left out and assumed: reasoning=0 (name) in 2 of 4 rows; "
+        "lineage (the family's own) in 2 of 4 rows; released drawn (prior) in 1 of 4 rows",
     )
     assert assumed_note([name]) == ("Left out and assumed: reasoning=0 (name) in 1 of 1 row",)
     assert assumed_note(["", ""]) == ()
+    assert assumed_note(["lineage=bee (family)"]) == ()  # a fact of the fit, as the table says
