@@ -102,14 +102,15 @@ def report(table: pd.DataFrame, missing: list[str], options: argparse.Namespace)
         "# BenchPress: each new release from those before it",
         provenance(options.seed),
         f"Targets are the models of the BenchPress matrix released from {FIRST} to {LAST} with "
-        f"more than {MORE_THAN} scores, BenchPress's rule. Each is forecast from the models "
-        f"released before it, on benchmarks with at least {FEWEST} fitted scores: `capabilities`, "
-        f"NUTS with {CHAINS} chains of {options.tune} + {options.draws} draws for each release "
-        "date, max R-hat the largest over expected scores; with nothing given, and conditional "
-        f"on {GIVEN} of its scores at random, {REPEATS} times (weights of posterior draws that "
-        "are degenerate are borne with). Errors and widths in the table's units. `completion` is "
-        "rank-2 matrix completion as BenchPress describes it, given the same scores "
-        "(`benchmarks/benchpress/factorise.py`). Standard errors and 90% bootstrap intervals "
+        f"more than {MORE_THAN} scores (BenchPress's rule). Each is forecast from the models "
+        f"released before it, on benchmarks with at least {FEWEST} fitted scores. For each release "
+        f"date `capabilities` is fitted by NUTS with {CHAINS} chains of {options.tune} + "
+        f"{options.draws} draws; max R-hat is the largest among expected scores. Forecasts are "
+        f"made with no score of the target given, and conditional on {GIVEN} of its scores at random, "
+        f"{REPEATS} times (even where the importance weights of posterior draws are degenerate). "
+        "Errors and widths are in the table's units. `completion` is rank-2 matrix completion as "
+        "described by BenchPress, with the same scores given "
+        "(`benchmarks/benchpress/factorise.py`). Standard errors and 90% bootstrap intervals are "
         "between models.",
         markdown(pd.DataFrame(lines).fillna("")),
         f"Published: a median over {number} targets of {published} with {GIVEN} given, other "

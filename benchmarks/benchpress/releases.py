@@ -98,7 +98,7 @@ def fitted(scores: Scores, fold: ls.folds.Fold, path: Path, options: argparse.Na
 
 
 def completions(scores: Scores, fold: ls.folds.Fold, seed: int) -> pd.DataFrame:
-    """Return the baseline's forecasts of each new model beside the fitted ones."""
+    """Return the baseline's forecasts, each new model completed together with the fitted ones."""
     names = list(scores.benchmarks)
     raw = scores.to_frame().set_index("model")[names] * units().reindex(names)
     rows = []
@@ -164,21 +164,21 @@ def report(tables: dict[str, dict[int, pd.DataFrame]], options: argparse.Namespa
     parts = [
         "# BenchPress: new releases",
         provenance(options.seed),
-        f"Models of the BenchPress matrix that were released before a date are fitted by "
-        f"`capabilities` (NUTS, {CHAINS} chains of {options.tune} + {options.draws} draws; max "
-        "R-hat is the largest over expected scores), and scores of later models forecast on "
-        f"benchmarks with at least {FEWEST} fitted scores: with nothing given, and conditional on "
-        f"{GIVEN} of a model's scores at random, one model at a time, "
-        "also where the weights of the posterior draws are "
-        'degenerate (`FewShot(degenerate="warn")`). Median absolute errors and widths in the '
-        "table's units. `completion` is rank-2 matrix completion as BenchPress describes it, given "
-        "the same five scores (`benchmarks/benchpress/factorise.py`, which prints its errors on "
-        "the published folds beside the published ones). Differences with 90% bootstrap intervals "
-        "over models; a model counts once for each date that it comes after in the last rows.",
+        "Models of the BenchPress matrix released before a date are fitted by `capabilities` "
+        f"(NUTS, {CHAINS} chains of {options.tune} + {options.draws} draws; max R-hat is the "
+        "largest among expected scores). Scores of later models are forecast on benchmarks with at "
+        f"least {FEWEST} fitted scores: with no score of the model given, and conditional on "
+        f"{GIVEN} of its scores at random, one model at a time, even where the importance weights "
+        'of posterior draws are degenerate (`FewShot(degenerate="warn")`). Median absolute errors '
+        "and widths are in the table's units. `completion` is rank-2 matrix completion as "
+        "described by BenchPress, with the same five scores given "
+        "(`benchmarks/benchpress/factorise.py`, which prints its errors on the published folds "
+        "next to the published ones). Differences have 90% bootstrap intervals over models. In "
+        "the rows `all` a model counts once for each date that it follows.",
         markdown(pd.DataFrame(rows).fillna("")),
-        f"Median over the dates of the median absolute error: {', '.join(medians)}. On its own "
-        "dates and cells BenchPress states 6.1 with five given; a prototype had 5.05 and 10.5 "
-        "with none. These are other cells.",
+        f"The median over dates of the median absolute error is {', '.join(medians)}. On its own "
+        "dates and cells, which differ from these, BenchPress reports 6.1 with five given; a "
+        "prototype had 5.05, and 10.5 with none given.",
     ]
     return "\n\n".join(parts) + "\n"
 

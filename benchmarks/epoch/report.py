@@ -55,30 +55,32 @@ def write_report(folder: Path, hub: Path, seed: int) -> None:
     parts = [
         "# Epoch's hub: forecasts in time",
         provenance(seed),
-        "Models released before a cut are fitted (dated; benchmarks of at least 8 scores), and "
-        "every later score on those benchmarks is forecast by its median: with nothing given of a "
-        "model, and conditional on three of its scores, model by model. In rows of "
-        f"`{BY_FAMILY}` three scores of every later model of a family are given together, and "
+        "Dated models released before a cut are fitted on benchmarks with at least 8 scores, and "
+        "every later score on those benchmarks is forecast by its predictive median: with no score "
+        "of the model given, and conditional on three of its scores, model by model. In rows "
+        f"`{BY_FAMILY}`, three scores of every later model of a family are given together, and "
         'degenerate weights are tempered (`--by-family`, `FewShot(degenerate="temper")`). In rows '
-        f"of `{GIVEN_FITTED}` the three scores of every later model are fitted with those before "
-        "the cut, so that one new model's scores also bear on the others' (`--fitted`). Both were "
-        "thought of after forecasts given three scores had been seen at all cuts. Points are "
-        "percentage points; Elo and minutes are left out of them. Standard errors are between "
-        "families. `less trend` is the mean absolute error less that of the baseline on the same "
-        f"cells. Fits: the spec `{SHIPPED}`{_others(rows)}; NUTS, 4 chains of 400 + 400 draws, "
-        "else its defaults (`python -m benchmarks.epoch.run capabilities CUT --given`); max "
-        "R-hat is the largest over expected scores. "
-        "The table handed over ends before 2025-10-01, so that cut cannot be measured. The cut in "
-        "2024 is for choosing among specs; before it no reasoning model was released.",
+        f"`{GIVEN_FITTED}`, the three scores of every later model are fitted together with those "
+        "before the cut, so that the scores of one new model also inform forecasts of the others "
+        "(`--fitted`). Both variants were added after forecasts with three scores given had been "
+        "seen at all cuts. Errors and widths are in percentage points and leave out Elo and "
+        "minutes. Standard errors are between families. `less trend` is the mean absolute error "
+        f"minus that of the baseline on the same cells. Fits: the spec `{SHIPPED}`"
+        f"{_others(rows)}, by NUTS with 4 chains of 400 + 400 draws and otherwise default settings "
+        "(`python -m benchmarks.epoch.run capabilities CUT --given`); max R-hat is the largest "
+        "among expected scores. The copy of the hub ends before 2025-10-01, so that cut cannot be "
+        "measured. The cut in 2024 is for choosing among specs; no reasoning model had been "
+        "released before it.",
         markdown(pd.DataFrame(rows).sort_values(["cut", "given", "spec"])),
         *variants_less(runs),
-        "Baselines, the same cells: `trend` is a line in the date by benchmark with an offset by "
-        "provider, or by model where three of its scores are given; `mean` is the benchmark's "
-        "mean.",
+        "Baselines on the same cells: `trend` is a linear trend in the date for each benchmark, "
+        "with an offset for each provider, or for each model where three of its scores are given; "
+        "`mean` is the benchmark's mean.",
         markdown(pd.DataFrame([row for pair in baselines for row in pair])),
         *_asked(runs),
         "## Models with and without reasoning",
-        "The flag is read from names and settings. Before July 2024 no reasoning model was fitted.",
+        "The flag is read from names and settings. No reasoning model was released before July "
+        "2024, so the earliest fit has none.",
         markdown(pd.DataFrame(kinds).sort_values(["cut", "given", "spec", "reasoning"])),
         _earlier(),
         *_indices(runs, hub),
@@ -88,7 +90,7 @@ def write_report(folder: Path, hub: Path, seed: int) -> None:
 
 
 def _asked(runs: Path) -> list[str]:
-    """Return coverage of the shipped spec by the intervals that earlier cuts say to ask for."""
+    """Return coverage of the shipped spec at probabilities adjusted by earlier cuts."""
     rows = []
     for given in sorted({given for _, given in PROTOTYPE}):
         paths = sorted((runs / SHIPPED).glob(f"*-{given}.csv"))
@@ -100,10 +102,10 @@ def _asked(runs: Path) -> list[str]:
     if not rows:
         return []
     text = (
-        f"Forecasts by `{SHIPPED}`, with nothing or three scores of one model given, by the "
-        "intervals that forecasts after the earlier cuts say to ask for "
-        "(`ls.studies.nominal_for`; the factor is the root mean square of their normal scores, 1 "
-        "where forecasts are calibrated). These rows were thought of after coverage at all cuts "
+        f"Forecasts by `{SHIPPED}`, with no score or three scores of one model given, at the "
+        "nominal probability that coverage after earlier cuts suggests (`ls.studies.nominal_for`; "
+        "the factor is the root mean square of the normal scores of the probability integral "
+        "transform, 1 for calibrated forecasts). These rows were added after coverage at all cuts "
         "had been seen."
     )
     return ["## Intervals that earlier cuts ask for", text, markdown(pd.DataFrame(rows))]
@@ -116,7 +118,7 @@ def _bounded_cells(path: Path) -> pd.DataFrame:
 
 
 def _others(rows: list[dict[str, object]]) -> str:
-    """Return the variants that were run beside the shipped spec, as the report says them."""
+    """Return the variants that were run, as the report names them."""
     specs = dict.fromkeys(str(row["spec"]) for row in rows)
     others = [name for name in specs if name not in (SHIPPED, BY_FAMILY, GIVEN_FITTED)]
     return f", and variants of it: {', '.join(others)}" if others else ""
@@ -152,7 +154,7 @@ def compared_row(
 
 
 def variants_less(runs: Path, names: tuple[str, ...] = ()) -> list[str]:
-    """Return variants less the shipped spec, by pairs of cells; nothing where none was run.
+    """Return variants minus the shipped spec, paired by cell; nothing where none was run.
 
     `names` are the variants wanted; by default all.
     """
@@ -174,8 +176,9 @@ def variants_less(runs: Path, names: tuple[str, ...] = ()) -> list[str]:
     if not rows:
         return []
     text = (
-        f"Variants less `{SHIPPED}` on the same cells, in points: errors and CRPS below 0 are "
-        "better, coverage above 0 is more. Each row compares one fit with one."
+        f"Variants minus `{SHIPPED}` on the same cells, in percentage points: negative differences "
+        "in error and CRPS favour the variant, positive ones in coverage mean that more scores lie "
+        "inside. Each row compares one fit with one other."
     )
     return [text, markdown(pd.DataFrame(rows))]
 
@@ -208,12 +211,12 @@ def _baseline_row(cut: str, given: str, table: pd.DataFrame) -> list[dict[str, o
 
 def _earlier() -> str:
     said = [
-        f"{cut}, {given} given: {ours} against {theirs}"
+        f"{ours} against {theirs} ({cut}, {given} given)"
         for (cut, given), (ours, theirs) in PROTOTYPE.items()
     ]
     return (
-        "On a longer table of the hub (to April 2026), so on more later models, a prototype had a "
-        f"mean absolute error of, beside its best baseline: {'; '.join(said)}."
+        "A longer table of the hub, to April 2026, has more later models. There the mean absolute "
+        f"error of a prototype, against that of its best baseline, was {'; '.join(said)}."
     )
 
 
@@ -231,11 +234,11 @@ def _indices(runs: Path, hub: Path) -> list[str]:
     if not rows:
         return []
     return [
-        "## Capability index beside the hub's own",
-        "`ls.capability_index` of each fit, on the scale that by least squares comes closest to "
-        "the hub's index over all models in common, and `CapabilityIndex.agreement` with that "
-        "index on these models. (Two anchors alone, as the hub has, would carry their own errors "
-        "into every model's difference.)",
+        "## Capability index compared with the hub's own",
+        "`ls.capability_index` of each fit, scaled by least squares to the hub's index over all "
+        "models in common, and `CapabilityIndex.agreement` with that index on these models. "
+        "(Scaling by two anchors, as the hub does, would carry the anchors' own errors into every "
+        "model's difference.)",
         markdown(pd.DataFrame(rows)),
     ]
 
@@ -246,7 +249,7 @@ def _published(hub: Path) -> pd.DataFrame:
 
 
 def _frontiers(runs: Path, hub: Path, seed: int) -> list[str]:
-    """Return the frontier of each fit of the shipped spec, beside the hub's own index."""
+    """Return the frontier of each fit of the shipped spec, and the hub's own index."""
     published = _published(hub)
     rows = []
     for path in sorted(runs.glob(f"{SHIPPED}/*.nc")):
@@ -273,12 +276,12 @@ def _frontiers(runs: Path, hub: Path, seed: int) -> list[str]:
     if not rows:
         return []
     return [
-        "## Frontier beside the hub's own",
-        "`ls.frontier` of the index of each fit of `capabilities`, on the scale above, by dates "
-        "after the last fitted release, beside the highest index that the hub states of models "
-        "released by then (with all scores that it has since). The frontier is the highest index "
-        "of all releases, measured well or badly; the highest of many that are known in part lies "
-        "above the highest estimate, so the first date of a fit also has the index of the model "
-        "with the highest mean.",
+        "## Frontier compared with the hub's own",
+        "`ls.frontier` of each fit of `capabilities`, on the scale above, at dates after the last "
+        "fitted release, and the highest index that the hub gives to models released by then (from "
+        "all scores that it now has). The frontier is the highest index among all releases, "
+        "however well they are measured. The maximum over many uncertain indices exceeds the "
+        "largest estimate, so the first date of each fit also shows the index of the model with "
+        "the highest posterior mean.",
         markdown(pd.DataFrame(rows)),
     ]
