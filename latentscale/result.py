@@ -48,13 +48,13 @@ class Drawing(Protocol):
         """Return it as SVG."""
 
 
-@dataclass(frozen=True, repr=False, kw_only=True)
+@dataclass(frozen=True, repr=False, eq=False, kw_only=True)
 class Result(ABC):
     """A result: subclasses are frozen dataclasses with ``repr=False``, a headline and a table.
 
     A subclass may hold `advice`, a tuple of text, which is shown with it. ``table_was_attribute``
     is for classes whose table was an attribute up to version 0.1: that use still works, with a
-    DeprecationWarning.
+    DeprecationWarning. A result equals itself alone: its arrays have no single truth value.
 
     Attributes
     ----------
@@ -72,6 +72,9 @@ class Result(ABC):
 
     def __init_subclass__(cls, *, table_was_attribute: bool = False) -> None:
         super().__init_subclass__()
+        # Before `dataclass` compares fields, which for arrays is an error.
+        type.__setattr__(cls, "__eq__", object.__eq__)
+        type.__setattr__(cls, "__hash__", object.__hash__)
         own = vars(cls).get("table")
         if isfunction(own):
             method = _with_checked_prob(own)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+import latentscale as ls
 from latentscale.cli import main
 from latentscale.cli.wording import for_command
+from latentscale.declare import ModelSpec
+from latentscale.posterior.fit import Fit
 from latentscale.verb import VERBS
 
 
@@ -41,3 +46,17 @@ def test_options_that_share_a_paragraph_have_a_text_each(
     said = " ".join(capsys.readouterr().out.split())
     assert "--workers <int> How many refits run at once, each in its own process." in said
     assert "--cluster <str> Address of a dask.distributed scheduler" in said
+
+
+def test_numbers_by_name_are_refused_by_the_name_of_their_option(
+    prior_fit: Callable[..., Fit],
+    known_spec: ModelSpec,
+    small_scores: ls.Scores,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The message named --anchors, which is not an option."""
+    prior_fit(known_spec, small_scores, draws=20).save(tmp_path / "fit.nc")
+    for word, said in (("a", "--anchor takes NAME=NUMBER"), ("a=b", "--anchor takes a number")):
+        assert main(["capability-index", str(tmp_path / "fit.nc"), "--anchor", word]) == 2
+        assert said in capsys.readouterr().err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, replace
 from html import escape
 from importlib import import_module
@@ -293,3 +294,12 @@ def test_no_convergence_is_computed_for_it(
 
     monkeypatch.setattr(Fit, "convergence", computed)
     assert ls.predict(results["LeaveOneOut"].fit, ROWS, seed=1).fit_status == CAVEAT
+
+
+def test_results_and_fits_equal_themselves_alone(results: dict[str, Result]) -> None:
+    """Arrays made == an error of xarray's, so that `in` failed on a list of results."""
+    fit = results["LeaveOneOut"].fit
+    for one in (*results.values(), fit):
+        again = copy(one)
+        assert one == one and one != again and again in [one, again]
+        assert len({one, again}) == 2

@@ -267,8 +267,9 @@ def _option(name: str, bare: Any, default: Any, about: str) -> Argument | None:
     if mappings:
         alone = float in parts if origin in (Union, UnionType) else False
         form = "NUMBER or NAME=NUMBER" if alone else "NAME=NUMBER"
+        word = f"--{_dashed(_singular(name))}"
         option = typer.Option(
-            f"--{_dashed(_singular(name))}",
+            word,
             metavar=form,
             help=f"{about} May be given several times.".strip(),
         )

@@ -241,13 +241,14 @@ def read_switch(
 
 
 def read_score_column(
-    column: pd.Series, labels: Sequence[str], name: str, scale: Scale
+    column: pd.Series, labels: Sequence[str], name: str, scale: Scale, *, fitted: bool = False
 ) -> tuple[Floats, list[Problem]]:
     """Read one wide column of scores, judge its values, and return them as they are kept.
 
-    A column without a single number is reported once, as a column that is not a benchmark.
+    A column without a single number is reported once, as a column that is not a benchmark, unless
+    it is one that was `fitted`.
     """
-    if _plain_numbers(column) is None:
+    if not fitted and _plain_numbers(column) is None:
         cells = cells_of(column)
         filled = cells[~missing(cells)]
         if len(filled) > 1 and of_kind(filled, str).all():

@@ -130,7 +130,7 @@ def _missing(name: str, spare: Sequence[str], frame: pd.DataFrame) -> str:
     hint = (_turned(frame) or _indexed(frame)) if name == "model" else ""
     if name == "family" and not hint:
         hint = " Of rows to forecast, latentscale.readers.read_planned reads it from models' names."
-    return f"{start} The table has {listed(frame.columns)}.{hint}"
+    return f"{start} The table has {listed(frame.columns) or 'no columns'}.{hint}"
 
 
 def _indexed(frame: pd.DataFrame) -> str:

@@ -107,7 +107,7 @@ def planned_models(
     given = [name for name in clean.columns if name in known_benchmarks]
     features = () if fitted is None else features_of(fitted)
     scales = {} if fitted is None or BENCHMARK not in fitted.dims else scales_of(fitted)
-    table = read_wide(clean, given, scales, features)
+    table = read_wide(clean, given, scales, features, fitted=True)
     problems = [*_unknown_columns(clean, known_benchmarks, features), *table.problems]
     if fitted is not None and "score" in fitted:
         of_signs, odd_scores = percentages_without_sign(table.scores, table.models[MODEL], fitted)

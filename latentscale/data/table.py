@@ -117,6 +117,8 @@ def read_wide(
     benchmarks: Sequence[str],
     scales: Mapping[str, Scale] | None = None,
     features: Sequence[Feature] = (),
+    *,
+    fitted: bool = False,
 ) -> Table:
     """Read and judge a wide table: one row a model, one column a benchmark.
 
@@ -130,6 +132,8 @@ def read_wide(
         Their scales by name; fractions where none is stated.
     features
         Declared features.
+    fitted
+        Whether `benchmarks` are those of a fit, so that none of them can be a feature.
 
     Returns
     -------
@@ -143,7 +147,9 @@ def read_wide(
     problems = [*judged.problems, *repeated_models(read.models)]
     for name in benchmarks:
         scale = (scales or {}).get(name, FRACTION)
-        scores[name], new_problems = read_score_column(frame[name], labels, name, scale)
+        scores[name], new_problems = read_score_column(
+            frame[name], labels, name, scale, fitted=fitted
+        )
         problems += new_problems
     wide = pd.DataFrame(scores, index=judged.models.index, columns=list(benchmarks), dtype=float)
     return Table(judged.models, wide, tuple(problems), judged.findings, judged.features)

@@ -20,7 +20,7 @@ from latentscale.model.double import double_precision
 from latentscale.model.feasible import feasible
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Simulation:
     """A simulated table and the truth behind it.
 

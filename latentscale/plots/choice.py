@@ -13,6 +13,7 @@ from latentscale.analysis.curves.passing import Passing
 from latentscale.analysis.forecasts.forecast import Forecast
 from latentscale.analysis.skills.regression import SkillRegression
 from latentscale.analysis.tools.summaries import quantiles
+from latentscale.analysis.tools.units import stated_unit
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL
 from latentscale.errors import DataError, listed
 from latentscale.expect import expect
@@ -420,7 +421,9 @@ def _threshold(passing: Passing, name: str, value: float) -> str:
     """Return what follows a benchmark's name: its threshold, in points or in its unit."""
     side = "≤" if name in passing.falling else "≥"
     unit = passing.units.get(name)
-    return f" {side} {100 * value:g}" if unit is None else f" {side} {value:g} {unit}"
+    if unit is None:
+        return f" {side} {100 * value:g}"
+    return f" {side} {value:g} {stated_unit(unit)}".rstrip()
 
 
 def _thresholds_in(passing: Passing) -> str:

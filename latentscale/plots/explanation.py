@@ -12,6 +12,7 @@ from latentscale.analysis.forecasts.parts import PART
 from latentscale.analysis.forecasts.pulls import ALL, GIVEN
 from latentscale.analysis.forecasts.sources import SOURCE
 from latentscale.analysis.tools.summaries import summary
+from latentscale.analysis.tools.units import stated_unit
 from latentscale.dims import BENCHMARK, MODEL
 from latentscale.expect import expect
 from latentscale.plots.intervals import NARROW, WIDE, intervals
@@ -159,4 +160,6 @@ def _pulls(panel: Axes, explanation: Explanation, case: tuple[str, str]) -> None
     unit = explanation.forecast.units.get(case[1])
     if unit is None:
         percent_axis(panel.xaxis)
-    panel.set_xlabel(f"pull on the median ({unit or 'points'})", fontsize=8.5, parse_math=False)
+    said = "points" if unit is None else stated_unit(unit)
+    label = "pull on the median" + (f" ({said})" if said else "")
+    panel.set_xlabel(label, fontsize=8.5, parse_math=False)

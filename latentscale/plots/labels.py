@@ -51,7 +51,7 @@ def drawn(names: Sequence[str], chosen: Sequence[str] | None, most: int, what: s
         raise DataError(f"{what} is empty; name at least one of {listed(names)}.")
     for name in asked:
         if name not in names:
-            raise DataError(f'{what}: "{name}" is not in the forecast.' + nearest(name, names))
+            raise DataError(f'{what}: "{name}" is not in this result.' + nearest(name, names))
     return list(dict.fromkeys(asked))
 
 

@@ -23,6 +23,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from latentscale.analysis.tools.units import stated_unit
 from latentscale.errors import LatentscaleError
 from latentscale.files import FIGURE_ENDINGS, checked_ending, is_stream, replacing, writable_path
 from latentscale.markup import counted
@@ -409,10 +410,11 @@ def score_axis(axis: Any, name: str, units: Mapping[str, str]) -> None:
 def unit_ending(name: str, units: Mapping[str, str]) -> str:
     """Return what follows a benchmark's name: its unit in brackets unless it is percent.
 
-    Nothing follows a name that states its unit, such as "horizon (minutes)".
+    Nothing follows a name that states its unit, such as "horizon (minutes)", or where no unit is
+    stated.
     """
-    unit = f"({units[name]})" if name in units else ""
-    return "" if unit in name else f" {unit}"
+    unit = stated_unit(units.get(name, ""))
+    return f" ({unit})" if unit and f"({unit})" not in name else ""
 
 
 def with_unit(name: str, units: Mapping[str, str]) -> str:

@@ -35,7 +35,7 @@ from latentscale.posterior.saving import save_fit
 from latentscale.posterior.status import Status
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fit:
     """The result of every inference method.
 

@@ -37,6 +37,23 @@ def rotates(spec: ModelSpec) -> bool:
     return spec.skills.count > 0 and spec.skills.identify.kind == "free"
 
 
+def not_identified(spec: ModelSpec, posterior: xr.Dataset, *, aligned: bool) -> list[str]:
+    """Return the parameters that a rotation or a shift of free skills changes.
+
+    Parameters
+    ----------
+    spec, posterior
+        What was fitted, and its draws.
+    aligned
+        Whether the draws of free skills were aligned.
+    """
+    if aligned or not rotates(spec):
+        return []
+    return [
+        str(name) for name, draws in posterior.items() if SKILL in draws.dims or name == INTERCEPT
+    ]
+
+
 def convergence_of(
     spec: ModelSpec,
     design: Design,
@@ -63,9 +80,7 @@ def convergence_of(
     """
     if aligned or not rotates(spec):
         return convergence(posterior, sample_stats)
-    moving = [
-        str(name) for name, draws in posterior.items() if SKILL in draws.dims or name == INTERCEPT
-    ]
+    moving = not_identified(spec, posterior, aligned=aligned)
     judged = posterior.drop_vars(moving).merge(predictors(spec, design, posterior))
     return replace(convergence(judged, sample_stats), left_out=tuple(moving))
 

@@ -94,3 +94,21 @@ def test_scores_below_all_fitted_ones_and_of_unbounded_scales_are_not_warned_of(
     recwarn.clear()
     planned(rows, scores)
     assert not [one for one in recwarn if "percent" in str(one.message)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [(["90%", "92%"], "Write the fraction 0.9"), (["3h", "4h"], "Expected a number")],
+)
+def test_text_in_a_fitted_benchmark_is_no_undeclared_feature(cells: list[str], said: str) -> None:
+    """Advice was to declare the benchmark as a feature, which rows to forecast cannot."""
+    fitted = hub_of_bare_percentages()
+    rows = pd.DataFrame({"model": ["a", "b"], "family": ["a", "b"], "MMLU": cells})
+    with pytest.raises(DataError, match=said) as caught:
+        planned(rows, fitted)
+    assert "features=" not in str(caught.value) and 'row 1 (model "b")' in str(caught.value)
+
+
+def test_a_table_without_columns_is_said_to_have_none() -> None:
+    with pytest.raises(DataError, match=r"The table has no columns\."):
+        planned(pd.DataFrame(), hub_of_bare_percentages())

@@ -151,7 +151,7 @@ def test_a_forecast_of_many_says_how_much_it_shows_and_draws_what_is_asked(
     assert [text.get_text() for text in panel.get_yticklabels()] == ["m49", "m3"]
     lower = many.table(0.9).set_index(["model", "benchmark"])["lower"]
     assert _lines(panel, "90% interval")[0][0] == lower["m49", "b29"]
-    with pytest.raises(DataError, match='models: "m50" is not in the forecast'):
+    with pytest.raises(DataError, match='models: "m50" is not in this result'):
         plot_forecast(many, models=["m50"])
 
 

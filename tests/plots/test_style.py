@@ -230,7 +230,7 @@ def test_what_is_drawn_is_what_is_asked_for() -> None:
     names = [f"b{k}" for k in range(30)]
     assert drawn(names, None, 24, "benchmarks") == names[:24]
     assert drawn(names, ["b29", "b0", "b29"], 24, "benchmarks") == ["b29", "b0"]
-    with pytest.raises(DataError, match='benchmarks: "b30" is not in the forecast'):
+    with pytest.raises(DataError, match='benchmarks: "b30" is not in this result'):
         drawn(names, ["b30"], 24, "benchmarks")
     with pytest.raises(DataError, match="benchmarks is empty"):
         drawn(names, [], 24, "benchmarks")

@@ -169,32 +169,36 @@ def places(
         what = LABELS[over] + (", or its size and tokens" if over == "log_flops" else "")
         return np.geomspace(*_positive_limits(limits, own, what), points)
     kind = steps_of(fit)[over]
+    span = range_of(own)
     ends: npt.NDArray[np.float64]
     if limits is None:
-        span = range_of(own)
         if span is None:
             raise DataError(f"No model of the family gives {kind.name}: give limits for the curve.")
         ends = kind.transformed(np.array(span))
         reach = np.log(REACH) if is_log(fit, over) else fit.transform.scale[over]
         ends = ends + np.array([-reach, reach])
     else:
-        ends = kind.transformed(_stated(kind, limits))
+        stated = _stated(kind, limits)
+        ends = np.array([np.nan]) if stated is None else kind.transformed(stated)
     if not (np.isfinite(ends).all() and ends[0] < ends[1]):
+        ends_of_family = "" if span is None else " to ".join(map(place_text, span))
+        of_family = f" (the family's: {ends_of_family})" if ends_of_family else ""
         raise DataError(
             f"limits must be two increasing values of {kind.name}"
-            f"{' above 0' if is_log(fit, over) else ''}; got {limits!r}."
+            f"{' above 0' if is_log(fit, over) else ''}{of_family}; got {limits!r}."
         )
     return kind.stepped(np.linspace(float(ends[0]), float(ends[1]), points))
 
 
-def _stated(kind: FeatureKind, limits: tuple[Any, Any]) -> npt.NDArray[Any]:
+def _stated(kind: FeatureKind, limits: tuple[Any, Any]) -> npt.NDArray[Any] | None:
+    """Return the limits as a feature's values; None where they are not two of them."""
     try:
         pair = pd.Series(list(limits), dtype=object)
     except TypeError:
         pair = pd.Series([limits], dtype=object)
     values, problems = kind.read(pair, ["limits"] * len(pair))
     if problems or len(pair) != 2:
-        raise DataError(f"limits must be two increasing values of {kind.name}; got {limits!r}.")
+        return None
     return kind.kept(pd.Series(values), 2)
 
 

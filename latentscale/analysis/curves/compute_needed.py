@@ -32,7 +32,7 @@ from latentscale.analysis.forecasts.rows import (
     warn_of_new_family,
 )
 from latentscale.analysis.forecasts.unused import new_models, warn_of_unused_features
-from latentscale.analysis.tools.units import other_units
+from latentscale.analysis.tools.units import other_units, stated_unit
 from latentscale.data.scaling import best_of, is_bounded
 from latentscale.dims import (
     BENCHMARK,
@@ -123,7 +123,7 @@ class ComputeNeeded(Result):
         '70%'
         """
         if self.unit != FRACTION:
-            return f"{self.target:g} {self.unit}"
+            return f"{self.target:g} {stated_unit(self.unit)}".rstrip()
         return f"{100 * self.target:.6g}%"  # 0.999 is not 100%
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:

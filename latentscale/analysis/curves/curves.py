@@ -37,6 +37,7 @@ from latentscale.dims import (
 )
 from latentscale.errors import DataError, listed, nearest
 from latentscale.expect import expect, expect_names
+from latentscale.markup import counted
 from latentscale.posterior.fit import Fit
 from latentscale.result import Picture, Result
 from latentscale.validate import whole_number
@@ -177,7 +178,7 @@ class Curve(Result):
         points, (first, last) = self.draws.sizes[POINT], map(place_text, self.ends)
         return (
             f"Curve of {self.family} over {self.label} from {first} to {last}, {points} points, "
-            f"{self.draws.sizes[BENCHMARK]} benchmarks; {self.held}"
+            f"{counted(self.draws.sizes[BENCHMARK], 'benchmark')}; {self.held}"
             + ("" if self.is_posterior else " (a point estimate, without an interval)")
             + units_note(self.units, map(str, self.draws[BENCHMARK].values))
         )

@@ -22,10 +22,10 @@ from latentscale.analysis.curves.values_to_come import values_to_come
 from latentscale.analysis.skills.capability_index import capability_index
 from latentscale.analysis.tools.blocks import spread_draws
 from latentscale.analysis.tools.summaries import summary
-from latentscale.analysis.tools.units import other_units
+from latentscale.analysis.tools.units import other_units, stated_unit
 from latentscale.data.dates import as_day, why_not_a_day
 from latentscale.data.known_features import features_of, is_stated, kinds_among
-from latentscale.data.scales.base import SCALES, scale_of
+from latentscale.data.scales.base import scale_of
 from latentscale.data.scaling import lower_is_better, scales_of
 from latentscale.dims import (
     BENCHMARK,
@@ -115,7 +115,7 @@ class Frontier(Result):
         """
         table = self.table()
         last = table[table[DATE] == table[DATE].max()]
-        unit = "" if self.unit in SCALES or not self.unit else f" {self.unit}"
+        unit = f" {stated_unit(self.unit)}".rstrip()
         what = "capability index" if self.benchmark is None else f"score on {self.benchmark}"
         best = "Best (lowest)" if self.lower_is_better else "Best"
         form = ".1%" if self.benchmark is not None and not self.unit else ".4g"  # a fraction

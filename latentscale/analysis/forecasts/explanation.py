@@ -13,7 +13,7 @@ from latentscale.analysis.forecasts.parts import PART
 from latentscale.analysis.forecasts.pulls import ALL, GIVEN, GIVEN_SCORE
 from latentscale.analysis.forecasts.sources import SOURCE
 from latentscale.analysis.tools.summaries import summary
-from latentscale.analysis.tools.units import shown_score, units_note, with_units
+from latentscale.analysis.tools.units import shown_score, stated_unit, units_note, with_units
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL, SAMPLE
 from latentscale.errors import FitError
 from latentscale.markup import counted, on_screen
@@ -22,7 +22,7 @@ from latentscale.result import Picture, Result
 LEVEL = "benchmark level"
 """The row of `Explanation.table` with the average fitted model."""
 _CASE = [MODEL, BENCHMARK]
-_CHANGE = {"mean": "change", "lower": "change_lower", "upper": "change_upper"}
+_CHANGE = {"median": "change", "lower": "change_lower", "upper": "change_upper"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,8 +95,9 @@ class Explanation(Result):
         -------
         pandas.DataFrame
             Columns model, benchmark, part, mean, lower, upper (on the link's scale, from the
-            average fitted model), change, change_lower, change_upper (of the expected score by
-            that part, in its units; missing for the level), and unit.
+            average fitted model), change, change_lower, change_upper (median and interval of the
+            change of the expected score by that part, in its units; missing for the level), and
+            unit.
 
         Raises
         ------
@@ -109,8 +110,9 @@ class Explanation(Result):
         ['benchmark level', 'log_params', 'log_tokens']
         """
         columns = [*_CASE, PART]
+        changes = summary(self.change_draws.transpose(SAMPLE, *columns), prob)
         table = _means(self._predictor(), prob).merge(
-            _means(self.change_draws, prob).rename(columns=_CHANGE), on=columns, how="left"
+            changes.rename(columns=_CHANGE), on=columns, how="left"
         )
         return with_units(table, self.forecast.units)
 
@@ -120,8 +122,9 @@ class Explanation(Result):
         Returns
         -------
         pandas.DataFrame
-            Columns model, benchmark, source, share (they sum to 1), and sd: the standard deviation
-            of a new score, of all sources together.
+            Columns model, benchmark, source, share (they sum to 1; of scores' logarithms where
+            these are modelled), and sd: the standard deviation of a new score, of all sources
+            together, NaN for benchmarks in the forecast's `without_mean`.
 
         Examples
         --------
@@ -130,6 +133,7 @@ class Explanation(Result):
         """
         names = self.shares[BENCHMARK].values
         spread = self.forecast.draws.sel({BENCHMARK: names}).std(SAMPLE, ddof=1)
+        spread = spread.where(~spread[BENCHMARK].isin(self.forecast.without_mean))
         table = _rows(self.shares, "share")
         table = table.merge(_rows(spread, "sd"), on=_CASE)
         return with_units(table, self.forecast.units)
@@ -216,7 +220,7 @@ class Explanation(Result):
             f"{shown_score(average, unit, 1)}"
         ]
         if self.part_draws.sizes[PART]:
-            change = self.change_draws.mean(SAMPLE).squeeze(_CASE, drop=True)
+            change = self.change_draws.median(SAMPLE).squeeze(_CASE, drop=True)
             largest = change[int(np.argmax(abs(change.values)))]
             texts.append(f"most by {largest[PART].item()} ({_moved(float(largest), unit)})")
         share = self.shares.squeeze(_CASE, drop=True)
@@ -235,7 +239,9 @@ class Explanation(Result):
 
 def _moved(change: float, unit: str | None) -> str:
     """Return a change of a score as text: of a fraction (no unit) in points."""
-    return f"{100 * change:+.1f} points" if unit is None else f"{change:+.4g} {unit}"
+    if unit is None:
+        return f"{100 * change:+.1f} points"
+    return f"{change:+.4g} {stated_unit(unit)}".rstrip()
 
 
 def _means(draws: xr.DataArray, prob: float) -> pd.DataFrame:

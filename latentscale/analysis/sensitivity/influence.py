@@ -13,14 +13,19 @@ import xarray as xr
 
 from latentscale.analysis.checks.leave_one_out import refuse_few_draws, weighted_quantiles
 from latentscale.analysis.forecasts.rows import planned_rows
-from latentscale.analysis.sensitivity.sensitivity import flat, quantities_of
+from latentscale.analysis.sensitivity.sensitivity import (
+    flat,
+    identified_parameters,
+    quantities_of,
+)
 from latentscale.analysis.sensitivity.sensitivity_grid import leave_families_out
 from latentscale.data.frames import as_pandas
 from latentscale.data.planned import NOT_FORECAST
-from latentscale.dims import CELL, FAMILY, LOG_LIKELIHOOD, LOG_PRIOR, MODEL, SAMPLE, checked_seed
+from latentscale.dims import CELL, FAMILY, LOG_LIKELIHOOD, MODEL, SAMPLE, checked_seed
 from latentscale.errors import DataError, DataWarning, FitError, SpecError, listed, nearest
 from latentscale.expect import checked_cluster, checked_workers, expect, expect_names, expect_path
 from latentscale.inference.method import Method
+from latentscale.markup import counted
 from latentscale.numerics.psis import k_limit, pareto_smoothed
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import at_samples, by_sample
@@ -72,13 +77,15 @@ class FamilyInfluence(FixedTable):
         place = f"{top['variable']} [{top['where']}]" if top["where"] else str(top["variable"])
         bad = self.families[~self.families["reliable"]]
         note = (
-            f". For {len(bad)} families ({listed(bad['family'], 4)}) the weights are too heavy-"
-            f"tailed (Pareto k above {self.k_limit:.2f}) and these figures are rough: give refit"
+            f". For {counted(len(bad), 'family', 'families')} ({listed(bad['family'], 4)}) the "
+            f"weights are too heavy-tailed (Pareto k above {self.k_limit:.2f}) and these figures "
+            "are rough: give refit"
             if len(bad)
             else ""
         )
         return (
-            f'Most influential of {len(self.families)} families: "{top["family"]}" moves {place} '
+            f"Most influential of {counted(len(self.families), 'family', 'families')}: "
+            f'"{top["family"]}" moves {place} '
             f"by {top['largest_in_sd']:.2f} posterior standard deviations{note}"
         )
 
@@ -146,7 +153,8 @@ def family_influence(
     families
         Families to leave out; by default all.
     variables
-        Parameters to look at; by default all top-level ones.
+        Parameters to look at; by default all top-level ones, but those that free skills change
+        as they rotate.
     refit
         Method for exact refits where Pareto k is above the limit; None for none.
     workers
@@ -187,8 +195,7 @@ def family_influence(
         expect(refit, Method, "refit")
     run = _Running(workers, folder, cluster, checked_seed(seed), progress)
     names = _families(fit, families)
-    tops = [str(name) for name in fit.tree[LOG_PRIOR].data_vars]
-    shown = tops if variables is None else _variables(fit, variables)
+    shown = identified_parameters(fit) if variables is None else _variables(fit, variables)
     frame = None if frame is None else as_pandas(frame, NOT_FORECAST)
     quantities = quantities_of(fit, shown, frame, seed)
     weights, khat, limit = _weights(fit, names)

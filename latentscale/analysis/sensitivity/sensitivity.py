@@ -17,11 +17,21 @@ from latentscale.analysis.sensitivity.power_scaling import (
     index_noise,
     sensitivity_index,
 )
-from latentscale.dims import CELL, CHAIN, DRAW, LOG_LIKELIHOOD, LOG_PRIOR, SAMPLE, checked_seed
+from latentscale.dims import (
+    ALIGNMENT,
+    CELL,
+    CHAIN,
+    DRAW,
+    LOG_LIKELIHOOD,
+    LOG_PRIOR,
+    SAMPLE,
+    checked_seed,
+)
 from latentscale.errors import FitError, SpecError, listed, nearest
 from latentscale.expect import expect, expect_names
 from latentscale.markup import counted
 from latentscale.posterior.fit import Fit
+from latentscale.posterior.identified import not_identified
 from latentscale.posterior.pairing import at_samples, by_sample, in_chains, joined_chains
 from latentscale.result import FixedTable, Picture
 from latentscale.validate import real_number
@@ -145,7 +155,8 @@ def sensitivity(
         Scores in it condition those forecasts; the likelihood that is scaled is that of the
         fitted scores.
     variables
-        Parameters to look at; by default all top-level ones. Empty for forecasts alone.
+        Parameters to look at; by default all top-level ones, but those that free skills change
+        as they rotate. Empty for forecasts alone.
     priors
         Top-level parameters whose priors are scaled together; by default all.
     limit
@@ -179,7 +190,11 @@ def sensitivity(
     limit = real_number(limit, "limit", above=0)
     log_priors = _log_priors(fit)
     scaled = _named(priors, list(log_priors), "priors")
-    shown = _named(variables, list(log_priors), "variables")
+    if variables is None:
+        shown = identified_parameters(fit)
+    else:
+        known = [name for name in log_priors if name in fit.posterior]
+        shown = _named(variables, known, "variables")
     components: dict[str, xr.DataArray] = {
         "prior": sum((log_priors[name] for name in scaled[1:]), log_priors[scaled[0]]),
         "likelihood": by_sample(fit, fit.tree[LOG_LIKELIHOOD].to_dataset()["score"]).sum(CELL),
@@ -262,6 +277,17 @@ def _diagnoses(table: pd.DataFrame, limit: float) -> np.ndarray:
     weak = table["likelihood"] < limit
     conditions = [counts & scores_count, counts & weak, counts]
     return np.select(conditions, [CONFLICT, STRONG_PRIOR, UNCLEAR], "")
+
+
+def identified_parameters(fit: Fit) -> list[str]:
+    """Return the top-level parameters, but those that change as free skills rotate.
+
+    Draws of these differ where no expected score does, and so do their summaries, by seed.
+    """
+    moving = not_identified(fit.spec, fit.posterior, aligned=ALIGNMENT in fit.tree)
+    tops = [str(name) for name in fit.tree[LOG_PRIOR].data_vars]
+    # An aligned fit has log priors of parameters that no rotation of its draws has.
+    return [name for name in tops if name in fit.posterior and name not in moving]
 
 
 def quantities_of(

@@ -14,7 +14,12 @@ import xarray as xr
 from latentscale.analysis.forecasts.from_names import with_families_read
 from latentscale.analysis.forecasts.rows import stated_rows
 from latentscale.analysis.sensitivity.grid_result import BASE, KEY, SensitivityGrid
-from latentscale.analysis.sensitivity.sensitivity import FORECAST, flat, quantities_of
+from latentscale.analysis.sensitivity.sensitivity import (
+    FORECAST,
+    flat,
+    identified_parameters,
+    quantities_of,
+)
 from latentscale.analysis.tools.refit_files import checked_folder, run_key, summary_file
 from latentscale.analysis.tools.refits import (
     Refit,
@@ -32,7 +37,7 @@ from latentscale.data.scores import Scores
 from latentscale.declare.prior import Prior
 from latentscale.declare.skills import Anchored
 from latentscale.declare.spec import ModelSpec
-from latentscale.dims import DEFAULT_PROB, LOG_PRIOR, SAMPLE, checked_seed, interval_quantiles
+from latentscale.dims import DEFAULT_PROB, SAMPLE, checked_seed, interval_quantiles
 from latentscale.errors import (
     DataError,
     DataWarning,
@@ -118,8 +123,8 @@ def sensitivity_grid(
     frame
         Planned models, as for `latentscale.predict`, whose expected scores are compared too.
     variables
-        Parameters to compare; by default the top-level ones. Those that a variant does not have
-        are left out for it.
+        Parameters to compare; by default the top-level ones, but those that free skills change
+        as they rotate. Those that a variant does not have are left out for it.
     method
         How each variant is fitted. Changes smaller than a tenth of a standard deviation may be
         Monte Carlo error with few draws.
@@ -261,8 +266,10 @@ def summary_of(
     seed: int,
 ) -> pd.DataFrame:
     """Return median, sd and interval of parameters and forecasts, one row a quantity."""
-    known = [str(name) for name in result.tree[LOG_PRIOR].data_vars]
-    names = known if variables is None else [n for n in variables if n in result.posterior]
+    if variables is None:
+        names = identified_parameters(result)
+    else:
+        names = [name for name in variables if name in result.posterior]
     groups = [flat(group) for group in quantities_of(result, names, frame, seed)]
     rhat = result.convergence().max_rhat
     return pd.concat([_summary(group, prob, rhat) for group in groups], ignore_index=True)

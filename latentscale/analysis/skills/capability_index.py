@@ -15,6 +15,7 @@ from latentscale.data.frames import AnyFrame, as_pandas, is_frame
 from latentscale.dims import BENCHMARK, DEFAULT_PROB, MODEL, SAMPLE, interval_quantiles
 from latentscale.errors import DataError, FitError, listed, nearest
 from latentscale.expect import expect, shown
+from latentscale.markup import counted
 from latentscale.model.evaluate import FITTED_RESIDUALS
 from latentscale.posterior.fit import Fit
 from latentscale.result import Picture, Result
@@ -208,8 +209,9 @@ class CapabilityIndex(Result):
         common = [str(m) for m in self.draws[MODEL].values if str(m) in values]
         if len(common) < _FEWEST_COMMON:
             raise DataError(
-                f"Only {len(common)} models have both indices; {_FEWEST_COMMON} are needed. The "
-                f"fit has {listed(self.draws[MODEL].values)}, the other index {listed(values)}."
+                f"The two indices have {counted(len(common), 'model')} in common; at least "
+                f"{_FEWEST_COMMON} are needed, named alike. The fit has "
+                f"{listed(self.draws[MODEL].values)}, the other index {listed(values) or 'none'}."
             )
         theirs = np.array([values[name] for name in common])
         ours = self.draws.sel({MODEL: common})
@@ -337,7 +339,9 @@ def _checked_published(published: object) -> dict[str, float]:
     values: dict[str, float] = {}
     for name, value in published.items():
         if not is_number(value):
-            raise DataError(f'The published index of "{name}" is not a number: {value!r}.')
+            raise DataError(
+                f'The published index of "{name}" is not a number: {value!r}. Leave the model out.'
+            )
         if str(name) in values:
             raise DataError(
                 f'The published index has several values of "{name}". Keep one, or take their mean.'

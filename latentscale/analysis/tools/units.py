@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from latentscale.data.scales.base import SCALES
 from latentscale.data.scaling import is_bounded, scales_of, units_of
 from latentscale.data.scores import Scores
 from latentscale.dims import BENCHMARK, MODEL
@@ -20,6 +21,8 @@ SCALE_COLUMNS: Final = ("scale", "unit", "spread")
 """Columns of a backtest's table where some scores are not fractions."""
 _NAMED: Final = 6
 """Benchmarks whose units a headline names: it stays a sentence."""
+_OWN_UNIT: Final = "its own unit"
+"""What a sentence says of a unit that is not stated."""
 _IN_UNITS: Final = ("mae", "crps", "width", "interval_score")
 
 
@@ -32,6 +35,11 @@ def other_units(scores: Scores) -> dict[str, str]:
     return {
         name: units[name] or scale.kind for name, scale in scales.items() if scale.bounded is None
     }
+
+
+def stated_unit(unit: str) -> str:
+    """Return a unit as text names it: nothing where it only repeats the scale (`other_units`)."""
+    return "" if unit in SCALES else unit
 
 
 def in_words(units: Mapping[str, str], benchmarks: Iterable[str]) -> str:
@@ -47,9 +55,9 @@ def in_words(units: Mapping[str, str], benchmarks: Iterable[str]) -> str:
     names = list(dict.fromkeys(benchmarks))
     own = [name for name in names if name in units]
     if own and len(own) == len(names) and len({units[name] for name in own}) == 1:
-        return units[own[0]]
+        return stated_unit(units[own[0]]) or _OWN_UNIT
     fractions = ["fractions"] if len(own) < len(names) or not names else []
-    return "; ".join([*fractions, *(f"{name} in {units[name]}" for name in own)])
+    return "; ".join([*fractions, *_by_name(units, own)])
 
 
 def units_note(units: Mapping[str, str], benchmarks: Iterable[str]) -> str:
@@ -63,12 +71,17 @@ def units_note(units: Mapping[str, str], benchmarks: Iterable[str]) -> str:
         Those whose scores are shown; nothing is added where all of them are fractions.
     """
     names = list(benchmarks)
-    own = [f"{name} in {units[name]}" for name in names if name in units]
+    own = _by_name(units, names)
     if not own:
         return ""
     more = f" and {len(own) - _NAMED} more" if len(own) > _NAMED else ""
     rest = ", others in fractions" if len(own) < len(names) else ""
     return f"; {', '.join(own[:_NAMED])}{more}{rest}"
+
+
+def _by_name(units: Mapping[str, str], names: Sequence[str]) -> list[str]:
+    own = [name for name in names if name in units]
+    return [f"{name} in {stated_unit(units[name]) or _OWN_UNIT}" for name in own]
 
 
 def means_note(benchmarks: Sequence[str]) -> str:
@@ -91,13 +104,13 @@ def means_note(benchmarks: Sequence[str]) -> str:
 def spread_note(columns: str, unit: str) -> str:
     """Return what a headline adds of the unit of errors and spreads; nothing for fractions."""
     in_sd = {STANDARD: "standard deviations of each benchmark's scores", FRACTION: ""}
-    said = in_sd.get(unit, unit)
+    said = in_sd.get(unit, stated_unit(unit))
     return f"; {columns} in {said}" if said else ""
 
 
 def shown_score(value: float, unit: str | None, decimals: int = 0) -> str:
     """Return a score as text: a fraction (no unit) as a percentage, any other with its unit."""
-    return f"{value:.{decimals}%}" if unit is None else f"{value:.4g} {unit}"
+    return f"{value:.{decimals}%}" if unit is None else f"{value:.4g} {stated_unit(unit)}".rstrip()
 
 
 def spreads(scores: Scores) -> xr.DataArray:

@@ -106,6 +106,7 @@ def test_curves_over_dates_and_numbers_are_drawn(dated: Fit) -> None:
         ({"over": "log_flops"}, SpecError, "does not use log_flops"),
         ({"limits": ("2026-01-01", "2025-01-01")}, DataError, "two increasing values of released"),
         ({"limits": ("2026-01-01", "soon")}, DataError, "two increasing values of released"),
+        ({"limits": (2025, 2027)}, DataError, r"\(the family's: 20..-..-.. to 20..-..-..\); got"),
         ({"over": "context_k", "limits": (-1, 5)}, DataError, "two increasing values"),
         ({"limits": 3}, DataError, "two increasing values"),
     ],

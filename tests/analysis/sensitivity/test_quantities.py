@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import xarray as xr
 
 import latentscale as ls
 from latentscale.analysis.sensitivity import sensitivity as sensitivity_module
+from latentscale.errors import SpecError
 from latentscale.posterior.fit import Fit
 
 
@@ -34,3 +36,33 @@ def test_quantities_have_one_name_whatever_the_order_of_dims(
     xr.testing.assert_identical(other, usual)
     where = {place.rsplit(", ", 1)[0] for place in usual["where"].values}
     assert len(where) > 1 and where <= set(fit.scores.benchmarks)  # but anchors, which are fixed
+
+
+def test_parameters_that_rotate_with_free_skills_are_not_looked_at_by_default(
+    prior_fit: Callable[..., Fit], small_scores: ls.Scores
+) -> None:
+    """A family was said to move a slope of skill 3 most, which means another skill by draw."""
+    spec = ls.load_spec("latentscale").with_(
+        {"skills.identify": {"kind": "free"}, "skills.count": 2}
+    )
+    fit = prior_fit(spec, small_scores, draws=120)
+    shown = set(ls.sensitivity(fit).table()["variable"])
+    influence = ls.studies.family_influence(fit, progress=False)
+    assert shown and not shown & {"slope", "loading", "intercept"}
+    assert set(influence.table()["variable"]) <= shown
+    assert set(ls.sensitivity(fit, variables=["slope"]).table()["variable"]) == {"slope"}
+    one = ls.studies.family_influence(fit, families=fit.scores.families[:1], progress=False)
+    assert "of 1 family:" in one.headline and "For 1 family (" in one.headline
+
+
+def test_an_aligned_fit_has_no_means_of_loadings_to_look_at(
+    prior_fit: Callable[..., Fit], small_scores: ls.Scores
+) -> None:
+    """Its log priors are of all that was sampled, so that `ls.sensitivity` was a KeyError."""
+    spec = ls.load_spec("capabilities").with_({"skills.count": 2, "terms": []})
+    fit = ls.align(prior_fit(spec.with_({"covariates": ["log_flops"]}), small_scores)).fit
+    assert "signed_loading_mean" not in fit.posterior
+    shown = set(ls.sensitivity(fit).table()["variable"])
+    assert "slope" in shown and shown <= set(fit.posterior.data_vars)
+    with pytest.raises(SpecError, match='"signed_loading_mean" is not a top-level parameter'):
+        ls.sensitivity(fit, variables=["signed_loading_mean"])

@@ -74,8 +74,10 @@ def test_agreement_with_another_index(fit: Fit, anchors: dict[str, float]) -> No
     agreed = index.agreement(published)
     assert agreed["models"] == 12 and agreed["covered_90"] == 1
     assert agreed["rank_correlation"] == pytest.approx(1)
-    with pytest.raises(DataError, match="Only 1 models have both"):
+    with pytest.raises(DataError, match="have 1 model in common; at least 3"):
         index.agreement({"elsewhere": 3.0, next(iter(anchors)): 2.0})
+    with pytest.raises(DataError, match="the other index none"):
+        index.agreement({})
 
 
 def test_agreement_takes_what_epoch_index_returns(
@@ -99,7 +101,7 @@ def test_agreement_takes_what_epoch_index_returns(
         (pd.DataFrame({"model": ["a"], "eci": [1.0]}), '"index" are missing; it has "model"'),
         (pd.DataFrame({"model": ["a", "a"], "index": [1.0, 2.0]}), 'several values of "a"'),
         (pd.Series([1.0, 2.0], ["a", "a"]), 'several values of "a"'),
-        ({"a": "high"}, 'index of "a" is not a number'),
+        ({"a": "high"}, 'index of "a" is not a number.*Leave the model out'),
     ],
 )
 def test_an_index_that_is_not_values_by_model_is_refused(
