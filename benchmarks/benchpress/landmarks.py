@@ -106,9 +106,9 @@ def report(table: pd.DataFrame, missing: list[str], options: argparse.Namespace)
         f"released before it, on benchmarks with at least {FEWEST} fitted scores. For each release "
         f"date `capabilities` is fitted by NUTS with {CHAINS} chains of {options.tune} + "
         f"{options.draws} draws; max R-hat is the largest among expected scores. Forecasts are "
-        f"made with no score of the target given, and conditional on {GIVEN} of its scores at random, "
-        f"{REPEATS} times (even where the importance weights of posterior draws are degenerate). "
-        "Errors and widths are in the table's units. `completion` is rank-2 matrix completion as "
+        f"made with no score of the target given, and conditional on {GIVEN} of its scores at "
+        f"random, {REPEATS} times (even where the importance weights of posterior draws are "
+        "degenerate). Errors and widths are in the table's units. `completion` is rank-2 matrix completion as "
         "described by BenchPress, with the same scores given "
         "(`benchmarks/benchpress/factorise.py`). Standard errors and 90% bootstrap intervals are "
         "between models.",

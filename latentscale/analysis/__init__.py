@@ -1,4 +1,4 @@
-"""Analysis: the questions users ask a fit. The public names are those of `latentscale`."""
+"""Analysis: the questions that users ask a fit. `latentscale` has the public names."""
 
 from latentscale.analysis import folds
 

@@ -68,14 +68,14 @@ COLUMNS = (
     "max_rhat",
 )
 _DEFAULT_METHOD = NUTS(draws=500, tune=500)
-"""Half the usual draws: forecasts need no more, and every fold is a fit."""
+"""Half the usual draws: forecasts need no more, and every fold is refitted."""
 _FEW_SHOT = FewShot(degenerate="temper")
-"""Models of degenerate weights are forecast too: without them the table would flatter."""
+"""Models with degenerate weights are forecast too: leaving them out would flatter the results."""
 _TOKENS = "tokens_t"
 _OF_TOKENS = ', such as one with undisclosed = {kind = "estimated"}'
 _WARNED = "warned"
 _OF_CELLS = ("score", "stderr", "cell_items")
-"""Variables of single scores: an error or a count of a hidden score is hidden with it."""
+"""Variables of single scores: the error and count of a hidden score are hidden with it."""
 
 
 @dataclass(frozen=True)
@@ -132,18 +132,18 @@ def backtest(
     prob
         Probability of the interval ``lower`` to ``upper``.
     few_shot
-        How the scores that a fold gives of its test models condition their forecasts (see
-        `latentscale.analysis.folds.with_given`). Each such model is forecast by itself. By default
-        degenerate weights are tempered, and a warning names the models (of folds that this call
-        fits, and not of those that `folder` has).
+        How the scores that a fold gives for its test models condition their forecasts (see
+        `latentscale.analysis.folds.with_given`). Each of these models is forecast by itself. By
+        default degenerate weights are tempered, and a warning names the models (for folds that this
+        call fits, but not for those already in `folder`).
     workers
         Folds that run at once, each in its own process.
     folder
-        Where finished folds are kept; a run that was stopped goes on from there, with any number
-        of workers or cores. It holds runs of any spec, method, seed, interval and table side by
-        side, and several processes may share it: each fold is fitted by one of them. A file that
-        was cut or changed is recognised, and its fold fitted again with a warning. Files from
-        before they held a hash are not read.
+        Where finished folds are kept; a stopped run continues from there, with any number of
+        workers or cores. One folder can hold runs of any spec, method, seed, interval and table,
+        and several processes may share it: each fold is fitted by one of them. A truncated or
+        changed file is recognised, and its fold is fitted again with a warning. Files written
+        before hashes were added are not read.
     cluster
         Address of a dask.distributed scheduler, such as ``"tcp://10.0.0.1:8786"``, whose workers
         run the folds instead (needs the extra ``cluster``, and latentscale on every worker).
@@ -154,22 +154,21 @@ def backtest(
     Returns
     -------
     pandas.DataFrame
-        One row a hidden score: fold, model, family, benchmark, score, mean, median, lower, upper
-        (in the units of the scores; mean is NaN where `Forecast.without_mean` has the
-        benchmark), prob (of the interval lower to upper), log_score (log
-        predictive density per unit of score), crps, pit (share of draws below the score) and
-        max_rhat of its fit, and unit (of the scores); where some are not fractions also scale and
-        spread (standard deviation of the benchmark's scores). Folds that failed are named in a
-        `FitWarning`, with the reason, and in ``attrs["failed"]``; hidden scores on benchmarks of
-        which a fold's fit has no score, likewise, in ``attrs["not_forecast"]`` (by fold, pairs of
-        model and benchmark).
+        One row per hidden score: fold, model, family, benchmark, score, mean, median, lower, upper
+        (in the units of the scores; mean is NaN where `Forecast.without_mean` has the benchmark),
+        prob (of the interval lower to upper), log_score (log predictive density per unit of score),
+        crps, pit (share of draws below the score), max_rhat of its fit, and unit (of the scores);
+        if some are not fractions also scale and spread (standard deviation of the benchmark's
+        scores). Failed folds are named in a `FitWarning`, with the reason, and in
+        ``attrs["failed"]``; so are hidden scores on benchmarks without scores in a fold's fit, in
+        ``attrs["not_forecast"]`` (by fold, pairs of model and benchmark).
 
     Raises
     ------
     DataError
         If a fold names an unknown model or is malformed.
     LatentscaleError
-        If another argument is of the wrong type or out of range; before any fit.
+        If another argument is of the wrong type or out of range; raised before any fit.
     FitError
         If the folder cannot be used, every fold failed, no hidden score can be forecast, or the
         cluster cannot be reached.
@@ -177,7 +176,7 @@ def backtest(
     Warns
     -----
     DataWarning
-        If models of which all scores are hidden state features, other than size, tokens and
+        If models whose scores are all hidden state features, other than size, tokens and
         ``instruct``, that the spec does not use.
     FitWarning
         If a fold failed, hidden scores could not be forecast, or forecasts of models given scores
@@ -257,7 +256,7 @@ def _not_forecast(
 def _warn_of_missing(
     result: pd.DataFrame, spec: ModelSpec, scores: Scores, folds: Sequence[Fold]
 ) -> None:
-    """Warn of hidden scores that are not in the result, or refuse a result without any.
+    """Warn about hidden scores missing from the result, or refuse an empty result.
 
     Raises
     ------
@@ -276,7 +275,8 @@ def _warn_of_missing(
         columns = list(dict.fromkeys(column for model in models for column in empty_columns[model]))
         reasons.append(
             f'the spec "{spec.name}" needs {listed(columns)}, which {listed(models)} leave empty. '
-            f"Fill it, or take a spec that does without{_OF_TOKENS if _TOKENS in columns else ''}."
+            "Fill it in, or use a spec that does not need "
+            f"it{_OF_TOKENS if _TOKENS in columns else ''}."
         )
     fitted = {fold.name: _measured(training_scores(scores, fold)) for fold in folds}
     others = [cell for cell in cells if cell[1] not in empty_columns]
@@ -285,15 +285,15 @@ def _warn_of_missing(
     if levels:
         reasons.append(
             f"{listed(dict.fromkeys(model for _, model, _ in levels))} has a level of a category "
-            "that no model which the fold fits has, and its coding is by reference: "
-            'coding="pooled" draws its effect.'
+            'that no model fitted in the fold has, under reference coding; coding="pooled" draws '
+            "its effect."
         )
     if unfitted:
         fold = unfitted[0][0]
         benchmarks = listed(sorted({name for where, _, name in unfitted if where == fold}))
         reasons.append(
-            f"no model that the fold fits has a score on {benchmarks}. Choose folds that leave "
-            "some scores of every benchmark."
+            f"no fitted model of the fold has a score on {benchmarks}. Choose folds that leave "
+            "some scores on every benchmark."
         )
     fold, model, benchmark = (unstated or levels or unfitted)[0]
     said = (
@@ -337,7 +337,7 @@ def score_forecast(
     forecast
         The forecast.
     truth
-        Measured scores, dims (model, benchmark), NaN where there is none to compare.
+        Measured scores, dims (model, benchmark), NaN where there is nothing to compare.
     n_items
         Items of each benchmark or score, dims (benchmark,) or (model, benchmark), for scores of
         exactly 0 or 1.
@@ -401,8 +401,8 @@ def forecast_fold(
 ) -> pd.DataFrame:
     """Forecast a fold's hidden scores from a fit of its training scores, and compare.
 
-    Where the fold gives some of a model's scores, each model is forecast by itself, conditional
-    on its own given scores; one model's scores say nothing of another's.
+    Where the fold gives some of a model's scores, each model is forecast by itself, conditional on
+    its own given scores; one model's scores do not inform another's forecast.
 
     Parameters
     ----------
@@ -411,7 +411,7 @@ def forecast_fold(
     scores
         The whole table.
     fold
-        What is hidden, and what of it is given to the forecast.
+        What is hidden, and which of it is given to the forecast.
     seed, prob
         Seed of the forecast, and probability of its intervals.
     few_shot
@@ -419,8 +419,8 @@ def forecast_fold(
 
     Returns
     -------
-    The table of `backtest`, of this fold; ``attrs["warned"]`` has what was warned of the forecasts
-    of single models, by name.
+    The table of `backtest` for this fold; ``attrs["warned"]`` has the warnings about forecasts of
+    single models, by name.
     """
     given, hidden = _given_and_hidden(scores, fold)
     with_scores = {model for model, _ in fold.given}
@@ -464,9 +464,9 @@ def forecast_fold(
 
 
 def _forecastable(fit: Fit, scores: Scores, names: Sequence[str]) -> list[str]:
-    """Return the models that state all that a fit needs: the others it left out, or would.
+    """Return the models that state everything a fit needs; it leaves out the others.
 
-    Nor those of a level that the fit knows nothing of.
+    Models with a level unknown to the fit are left out as well.
     """
     table = scores.dataset.sel({MODEL: list(names)})
     levels = [of_unknown_level(kind, table) for kind in fit.transform.kinds]

@@ -1,6 +1,6 @@
-"""Folds by release date, and folds that give some scores of the models that they hide.
+"""Folds by release date, and folds that give some scores of their hidden models.
 
-Public by way of `folds.py`.
+Public through `folds.py`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Undated = Literal["leave-out", "train", "test"]
 def chronological(
     scores: Scores, cutoffs: Sequence[str], *, undated: Undated = "leave-out"
 ) -> tuple[Fold, ...]:
-    """Fit what was released before each cutoff date, and forecast what came from then on.
+    """Fit models released before each cutoff date, and forecast those released from then on.
 
     Parameters
     ----------
@@ -36,14 +36,14 @@ def chronological(
     cutoffs
         Days, such as ``["2024-01-01"]``, one fold each.
     undated
-        What becomes of models without a release date: ``"leave-out"`` (neither fitted nor
-        forecast, with a warning that names them), ``"train"`` (fitted in every fold, though they
-        may be newer than its cutoff), or ``"test"`` (forecast in every fold).
+        What to do with models without a release date: ``"leave-out"`` (neither fitted nor forecast,
+        with a warning that names them), ``"train"`` (fitted in every fold, though they may be newer
+        than its cutoff), or ``"test"`` (forecast in every fold).
 
     Returns
     -------
     tuple of Fold
-        One fold a cutoff, which hides whole models.
+        One fold per cutoff, which hides whole models.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def chronological(
     Warns
     -----
     DataWarning
-        If models are left out for want of a date.
+        If models are left out because they have no date.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def chronological(
     for date in _dates(cutoffs):
         before, after = (tuple(names[known]) for known in (released < date, released >= date))
         if not before or not after:
-            raise DataError(f"The cutoff {_day(date)} leaves no dated model on one side of it.")
+            raise DataError(f"The cutoff {_day(date)} leaves one side of it without dated models.")
         folds.append(Fold(f"before {_day(date)}", before + more["train"], after + more["test"]))
     return tuple(folds)
 
@@ -89,7 +89,7 @@ def chronological(
 def after(
     scores: Scores, *cutoffs: str, undated: Undated = "leave-out", given: int = 0, seed: int = 0
 ) -> tuple[Fold, ...]:
-    """Fit what was released before a date and forecast later models: `chronological`, by dates.
+    """Fit models released before a date and forecast later ones, with cutoffs as arguments.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def after(
     Returns
     -------
     tuple of Fold
-        One fold a cutoff.
+        One fold per cutoff.
 
     Raises
     ------
@@ -137,29 +137,29 @@ def with_given(
     """Return folds that give `count` random scores of each test model to its forecast.
 
     The fit sees none of them; forecasts are conditional on them as in `latentscale.predict`.
-    A test model with no other score is left out of its fold: nothing of it would be forecast.
-    Only scores on benchmarks that some train model has are given.
+    A test model with no other score is left out of its fold, since nothing would be left to
+    forecast. Only scores on benchmarks that some train model has are given.
 
     Parameters
     ----------
     folds
         Folds that hide whole models.
     scores
-        The table that they are of.
+        The table that the folds belong to.
     count
-        Scores given of each model, 1 or more.
+        Number of scores given for each model, 1 or more.
     seed
         Seed of their choice.
 
     Returns
     -------
     tuple of Fold
-        The folds that are left, with what is given in their names.
+        The remaining folds, with the number of given scores in their names.
 
     Raises
     ------
     DataError
-        If a fold hides no model of more than `count` scores; and as `backtest` for the folds.
+        If a fold hides no model with more than `count` scores; and as `backtest` for the folds.
 
     Examples
     --------
@@ -183,8 +183,8 @@ def with_given(
                 given += [(model, name) for name in rng.choice(names, count, replace=False)]
         if not test:
             raise DataError(
-                f'The fold "{fold.name}" hides no model of more than {count} scores on benchmarks '
-                "that it fits, so that nothing would be left to forecast. Give fewer."
+                f'The fold "{fold.name}" hides no model with more than {count} scores on its '
+                "fitted benchmarks, so nothing would be left to forecast. Give fewer."
             )
         cells = tuple((model, str(name)) for model, name in given)
         made.append(
@@ -207,7 +207,7 @@ def _dates(cutoffs: object) -> list[np.datetime64]:
     if not dates:
         raise DataError(f"{wanted}; got none.")
     if len(set(dates)) < len(dates):
-        raise DataError("A cutoff is given twice; name each date once.")
+        raise DataError("A cutoff is given twice; give each date once.")
     return dates
 
 

@@ -49,12 +49,12 @@ def __dir__() -> list[str]:
 
 
 def leave_one_family_out(scores: Scores, n_seen: int = 1) -> tuple[Fold, ...]:
-    """Hide all members of a family but its `n_seen` smallest, one family a fold.
+    """Hide all members of a family but its `n_seen` smallest, one family per fold.
 
     The scheme of Maia Polo et al. 2024 (arXiv:2412.06540), section 4. Only families with more
-    than `n_seen` members make a fold; with 0 whole families are hidden. Members of undisclosed
-    size count as the largest; where too few of a family state theirs, those that come first in the
-    table stay, with a warning.
+    than `n_seen` members make a fold; with 0 whole families are hidden. Members of undisclosed size
+    count as the largest; where too few members of a family state their size, the first in the table
+    stay, with a warning.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def leave_one_family_out(scores: Scores, n_seen: int = 1) -> tuple[Fold, ...]:
     Returns
     -------
     tuple of Fold
-        One fold a family, which hides whole models.
+        One fold per family, which hides whole models.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def leave_one_family_out(scores: Scores, n_seen: int = 1) -> tuple[Fold, ...]:
     Warns
     -----
     DataWarning
-        If fewer than `n_seen` members of a family that makes a fold state their size.
+        If fewer than `n_seen` members of a hidden family state their size.
 
     Examples
     --------
@@ -98,8 +98,8 @@ def leave_one_family_out(scores: Scores, n_seen: int = 1) -> tuple[Fold, ...]:
     if unsized:
         warnings.warn(
             f"{len(unsized)} families have fewer than {n_seen} members of known size "
-            f"({listed(unsized)}), so those that come first in the table stay in the fit, whether "
-            "or not they are the smallest. Fill in params_b, or hide whole families (n_seen=0).",
+            f"({listed(unsized)}), so the first in the table stay in the fit, even if they are "
+            "not the smallest. Fill in params_b, or hide whole families (n_seen=0).",
             DataWarning,
             stacklevel=2,
         )
@@ -109,10 +109,10 @@ def leave_one_family_out(scores: Scores, n_seen: int = 1) -> tuple[Fold, ...]:
 def largest_member_out(
     scores: Scores, n_folds: int = 5, min_members: int = 3, seed: int = 0
 ) -> tuple[Fold, ...]:
-    """Hide the largest member of every family with `min_members` or more, a group a fold.
+    """Hide the largest member of each family of `min_members` or more, a group of families a fold.
 
-    Families are dealt at random to `n_folds` groups. Members of undisclosed size are neither
-    counted nor hidden: nothing says whether they are the largest.
+    Families are assigned at random to `n_folds` groups. Members of undisclosed size are neither
+    counted nor hidden, since they may or may not be the largest.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def largest_member_out(
     n_folds
         Number of folds.
     min_members
-        Members of known size from which a family's largest is hidden.
+        Fewest members of known size for a family's largest to be hidden.
     seed
         Seed of the random numbers.
 
@@ -157,7 +157,7 @@ def largest_member_out(
 
 
 def k_fold_by_family(scores: Scores, n_folds: int = 5, seed: int = 0) -> tuple[Fold, ...]:
-    """Hide whole families, dealt at random to `n_folds` groups: nothing of them is seen.
+    """Hide whole families, assigned at random to `n_folds` groups.
 
     Parameters
     ----------
@@ -194,16 +194,16 @@ def k_fold_by_family(scores: Scores, n_folds: int = 5, seed: int = 0) -> tuple[F
 def random_cells_out(
     scores: Scores, share: float = 0.1, n_folds: int = 5, seed: int = 0
 ) -> tuple[Fold, ...]:
-    """Hide a random share of the measured cells, drawn anew for each fold.
+    """Hide a random share of the measured cells, drawn independently for each fold.
 
-    A model keeps at least one score, and a benchmark too.
+    Each model and each benchmark keeps at least one score.
 
     Parameters
     ----------
     scores
         A table.
     share
-        Share of the measured cells that is hidden, in (0, 1).
+        Share of the measured cells to hide, in (0, 1).
     n_folds
         Number of folds.
     seed
@@ -239,11 +239,11 @@ def random_cells_out(
 
 
 def k_fold_by_cell(scores: Scores, n_folds: int = 3, seed: int = 0) -> tuple[Fold, ...]:
-    """Hide each model's scores in turn, dealt at random to `n_folds` folds.
+    """Hide each model's scores in turn, assigned at random to `n_folds` folds.
 
     With 3 folds a third of every model's scores is hidden in each, and every score once, as in
-    BenchPress (arXiv:2606.24020). A score is left in all folds where else its fold would keep
-    none of its model's or of its benchmark's.
+    BenchPress (arXiv:2606.24020). A score is never hidden if its fold would otherwise keep no score
+    of its model or of its benchmark.
 
     Parameters
     ----------
@@ -292,7 +292,7 @@ def k_fold_by_cell(scores: Scores, n_folds: int = 3, seed: int = 0) -> tuple[Fol
     ]
     if not folds:
         raise DataError(
-            "No fold can be made: no score has another of its model and of its benchmark."
+            "No fold can be made: every score is the only one of its model or of its benchmark."
         )
     return tuple(folds)
 
@@ -300,7 +300,7 @@ def k_fold_by_cell(scores: Scores, n_folds: int = 3, seed: int = 0) -> tuple[Fol
 def benchmark_block_out(
     scores: Scores, benchmarks: Sequence[str], share: float = 0.3, n_folds: int = 3, seed: int = 0
 ) -> tuple[Fold, ...]:
-    """Hide a block of benchmarks for a random share of the models that have others too.
+    """Hide a block of benchmarks for a random share of the models that also have scores on others.
 
     Parameters
     ----------

@@ -31,11 +31,11 @@ Example, from a table to a forecast:
   latentscale diagnose fit.nc
   latentscale predict fit.nc planned.csv
 
-Files: an output that exists is replaced, as a whole and once all is done; standard error says so
-beforehand. What a command reads is never written to, and an answer never replaces a table of
-scores or of planned models. Tables are CSV, TSV or Parquet, by their ending. In CSV, names that
-begin with = + - or @ have an apostrophe before them, so that no spreadsheet computes them;
-latentscale reads them back without it.
+Files: an existing output file is replaced in one step at the end; standard error says so
+beforehand. A command never writes to a file that it reads, and results never replace a table of
+scores or of planned models. The file name's ending makes a table CSV, TSV or Parquet. In CSV, names
+that begin with = + - or @ are written with an apostrophe in front, so that spreadsheets do not
+evaluate them; latentscale reads them back without it.
 
 \b
 Exit codes:
@@ -129,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments
-        Words after the program's name; those of the process by default.
+        Words after the program's name; by default the process's arguments.
 
     Returns
     -------

@@ -58,7 +58,7 @@ _CONTROL: Final = {
 
 
 def guarded(run: Callable[[], int], *, verbose: bool) -> int:
-    """Run a command; turn what it raises into one message on standard error and an exit code.
+    """Run a command; turn exceptions into one message on standard error and an exit code.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def _unforeseen(error: Exception, verbose: bool) -> int:
     if isinstance(error, MemoryError):
         return _fail("There is not enough memory for this. Give fewer rows or draws.", verbose)
     return _fail(
-        f"latentscale failed in a way that it should not: {type(error).__name__}: {error}\n"
+        f"latentscale failed unexpectedly: {type(error).__name__}: {error}\n"
         "Run it again with --verbose and report the traceback.",
         verbose,
         BROKEN,
@@ -193,7 +193,7 @@ def _encodable() -> Iterator[None]:
 
 
 def _settle(stream: TextIO | None) -> None:
-    """Flush a stream; send what it still holds nowhere if nobody reads it.
+    """Flush a stream; discard its contents if nobody reads it.
 
     Python would otherwise complain, and change the exit code, when it ends.
     """

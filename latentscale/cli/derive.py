@@ -1,7 +1,7 @@
 """Commands that follow from a verb's function: its arguments become options, its result is shown.
 
-Each kind of argument is a rule below: what is typed, and how it becomes what the function takes.
-Arguments for which there is no rule keep their defaults.
+Each kind of argument has a rule below: what is typed, and how it becomes the function's argument.
+Arguments without a rule keep their defaults.
 """
 
 from __future__ import annotations
@@ -52,15 +52,15 @@ class Argument:
     Attributes
     ----------
     name
-        Of the command's parameter.
+        Name of the command's parameter.
     kind
         Annotation for typer.
     default
         ``Parameter.empty`` where it must be given.
     gives
-        Returns what the function takes, of everything that was typed.
+        Returns the function's argument, given everything that was typed.
     target
-        Name of the function's argument; empty for one that `gives` reads beside another.
+        Name of the function's argument; empty for one that `gives` reads together with another.
     reads
         Whether it is a file that is read.
     """
@@ -123,16 +123,16 @@ def described(
     heading: str = "Parameters",
     change: Callable[[str], str] = str,
 ) -> dict[str, str]:
-    """Return the first sentence on each name below a heading of a docstring in numpy's style.
+    """Return the first sentence on each name below a heading of a numpy-style docstring.
 
     Parameters
     ----------
     documented
-        What has the docstring.
+        The object with the docstring.
     heading
         The heading.
     change
-        Changes each text before its marks are taken away.
+        Changes each text before its markup is removed.
     """
     text = cleandoc(documented.__doc__ or "")
     _, _, rest = text.partition(f"{heading}\n{'-' * len(heading)}\n")
@@ -201,7 +201,7 @@ def _arguments(
         )
     if name == "refit" and optional:
         kind = Annotated[
-            bool, typer.Option("--refit", help="Judge by a refit where importance weights cannot.")
+            bool, typer.Option("--refit", help="Refit where importance weights are not reliable.")
         ]
         return (Argument(name, kind, False, _typed(name, _nuts), name),)
     if title == "FewShot":

@@ -1,4 +1,4 @@
-"""What commands fit to scores: the spec that suits a table, and a fit of the table."""
+"""Fits of the commands: the spec that suits a table, and a fit of the table."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AUTO: Final = "auto"
 """The choice by the table: of a spec by `latentscale.model.spec_for`; of a method NUTS, or ADVI for
 many models."""
 MANY_MODELS: Final = 500
-"""Above so many models "auto" is ADVI: NUTS takes about a minute for every hundred models."""
+"""Above this many models "auto" is ADVI: NUTS takes about a minute for every hundred models."""
 BATCH: Final = 500
 """Models that a step of ADVI looks at in such a table."""
 
@@ -59,15 +59,15 @@ def fit_of_scores(
     keep: Path | None,
     described: Callable[[], Scores] | None = None,
 ) -> Fit:
-    """Read scores, fit a spec to them, and save the fit where that is asked for.
+    """Read scores, fit a spec to them, and save the fit if requested.
 
     Parameters
     ----------
     path
         A table of scores, or a published source that `read_scores` knows.
     spec
-        A shipped spec, the path of a TOML file, or ``"auto"``. A shipped spec is used without
-        what the table cannot give, such as covariates of tokens; this is said.
+        A shipped spec, the path of a TOML file, or ``"auto"``. A shipped spec is used without parts
+        that the table has no data for, such as covariates of tokens; a message says so.
     method
         The name of a method, or `AUTO`.
     settings
@@ -110,7 +110,7 @@ def _method(name: str, scores: Scores, settings: Sequence[str] | None, draws: in
         name = "ADVI" if many else "NUTS"
         if many:
             say(
-                f"{len(scores.models)} models: ADVI (--method NUTS samples the posterior, and is "
+                f"{len(scores.models)} models: ADVI (--method NUTS samples the posterior, but is "
                 "slow)"
             )
     method = chosen_method(name, settings, {"draws": draws})

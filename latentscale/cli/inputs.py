@@ -58,17 +58,17 @@ def scores_of(
     path
         The file; None for the bundled table.
     published
-        Whether the bundled table is wanted as published.
+        Whether to use the bundled table as published.
     feature, features
-        Declarations of columns that describe models: words, and a file of them.
+        Declarations of columns that describe models: as words, and in a file.
     benchmarks
         A TOML file that describes the table's benchmarks.
 
     Raises
     ------
     DataError
-        If `published` is asked of another table than the bundled one, or features or `benchmarks`
-        of that.
+        If `published` is given for a table other than the bundled one, or features or `benchmarks`
+        for the bundled one.
     """
     import latentscale as ls
     from latentscale.data.feature_declarations import stated_features
@@ -106,7 +106,7 @@ def outcome_of(path: Path) -> dict[str, float]:
         )
     twice = table["model"][table["model"].duplicated()]
     if len(twice):
-        raise DataError(f'{path}: the model "{twice.iloc[0]}" has two outcomes; leave one out.')
+        raise DataError(f'{path}: the model "{twice.iloc[0]}" has two outcomes; remove one.')
     values: dict[str, float] = {}
     for model, value in zip(table["model"], table[others[0]], strict=True):
         try:
@@ -151,7 +151,7 @@ def _number(text: str, word: str, option: str) -> float:
 
 
 def few_shot_of(refit: bool) -> FewShot:
-    """Return how scores of rows condition forecasts: fitted where weights are degenerate, if asked.
+    """Return how rows' scores condition forecasts: by a refit, if asked, of degenerate weights.
 
     Parameters
     ----------

@@ -37,13 +37,13 @@ _NUMBERS = (int, float)
 
 def methods(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="A method, in capitals or small letters.")
+        str | None, typer.Argument(metavar="NAME", help="A method, in upper or lower case.")
     ] = None,
     verbose: Verbose = False,
 ) -> None:
     """List the inference methods, or show the settings of one.
 
-    Those of other packages are listed too. A setting is given as --set SETTING=VALUE.
+    Methods of other packages are listed too. Settings are given as --set SETTING=VALUE.
     """
     import pandas as pd
 
@@ -73,7 +73,7 @@ def chosen_method(
     Parameters
     ----------
     name
-        Of the method; capitals and small letters are one.
+        Name of the method, in upper or lower case.
     words
         ``SETTING=VALUE``, with numbers, truth values, lists and tables as JSON has them, and none
         for None.

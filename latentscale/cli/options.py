@@ -34,14 +34,14 @@ def fit_or_source(path: Path) -> Path:
     Raises
     ------
     LatentscaleError
-        If it is a fit and a pipe.
+        If it is a fit in a pipe.
     """
     path = expanded(path, DataError)
     return existing_fit(path) if is_fit(path) else path
 
 
 def probability(prob: float) -> float:
-    """Return a probability, refusing what is not strictly between 0 and 1."""
+    """Return a probability, refusing values that are not strictly between 0 and 1."""
     try:
         interval_quantiles(prob)
     except ValueError as error:
@@ -58,7 +58,7 @@ def existing_fit(path: Path) -> Path:
     """Return the path of a fit to read, refusing a pipe or a device."""
     path = expanded(path, FitError)
     if is_stream(path):
-        raise FitError(f"{path}: a pipe or device; a fit is read from a file. Give its path.")
+        raise FitError(f"{path} is a pipe or device; a fit is read from a file. Give its path.")
     return path
 
 
@@ -68,7 +68,7 @@ def fit_output(path: Path | None) -> Path | None:
         return None
     path = writable_path(path, FitError)
     if is_stream(path):
-        raise FitError(f"Cannot write {path}: a pipe or device; a fit is written to a file.")
+        raise FitError(f"Cannot write {path}: it is a pipe or device; a fit is written to a file.")
     return path
 
 
@@ -123,8 +123,8 @@ def _written(option: str, metavar: str, about: str, callback: Callable[..., Any]
     return typer.Option(option, metavar=metavar, help=about, callback=callback, readable=False)
 
 
-_PLANNED: Final = "Models to forecast, one a row (CSV or Parquet)."
-_SCORES: Final = "Table of scores (CSV or Parquet); the bundled one if none."
+_PLANNED: Final = "Models to forecast, one per row (CSV or Parquet)."
+_SCORES: Final = "Table of scores (CSV or Parquet); by default the bundled one."
 _TABLE: Final = "Table to write: .csv, .tsv or .parquet."
 
 Verbose = Annotated[
@@ -139,7 +139,7 @@ FitFile = Annotated[
 Fits = Annotated[
     list[str],
     typer.Argument(
-        metavar="[NAME=]FIT.nc", help="Two fits or more; the name is the file's if none is given."
+        metavar="[NAME=]FIT.nc", help="Two fits or more; by default each is named after its file."
     ),
 ]
 FitOrSource = Annotated[
@@ -151,7 +151,7 @@ FitOrSource = Annotated[
     ),
 ]
 KeptFit = Annotated[
-    Path | None, _written("--keep", "FIT.nc", "Of scores: file to write the fit to.", fit_output)
+    Path | None, _written("--keep", "FIT.nc", "For scores: file to write the fit to.", fit_output)
 ]
 FitOut = Annotated[Path, _written("--out", "FIT.nc", "File to write.", fit_output)]
 Rows = Annotated[Path, _read_first("ROWS.csv", _PLANNED)]
@@ -164,7 +164,7 @@ BenchmarksFile = Annotated[
     _read(
         "--benchmarks",
         "BENCHMARKS.toml",
-        "Scale, floor, items and more of the table's benchmarks, one TOML table each.",
+        "Scale, floor, items and other properties of the table's benchmarks, one TOML table each.",
     ),
 ]
 Features = Annotated[
@@ -217,13 +217,13 @@ Published = Annotated[
     bool,
     typer.Option(
         "--published",
-        help="Take the bundled table as published, without the corrections of sizes and tokens.",
+        help="Use the bundled table as published, without corrections to sizes and tokens.",
     ),
 ]
 Refit = Annotated[
     bool,
     typer.Option(
         "--refit",
-        help="Fit the given scores as well, with NUTS, where importance weights are degenerate.",
+        help="Where importance weights are degenerate, fit the given scores as well, with NUTS.",
     ),
 ]

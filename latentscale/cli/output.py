@@ -1,4 +1,4 @@
-"""What commands print and write: tables, figures, and a word about files that are replaced."""
+"""Output of commands: tables, figures, and notes about files that are replaced."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def announce(
 ) -> None:
     """Check the files to write against each other and against what is read.
 
-    Says on standard error which files are there already and will be replaced.
+    Says on standard error which files exist and will be replaced.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def _holds_models(path: Path) -> bool:
 
 
 def print_table(table: pd.DataFrame, form: Callable[[float], str], empty: str = "NaN") -> None:
-    """Print a table, one line a row whatever the width of the terminal; nothing is cut."""
+    """Print a table, one line per row at any width of the terminal; nothing is cut."""
     import pandas as pd
 
     # Chinese and Japanese characters are two columns wide, in terminals too.
@@ -101,7 +101,7 @@ def save_table(table: pd.DataFrame, path: Path, what: str = "rows") -> None:
 
 
 def save_scores(scores: Scores, path: Path) -> None:
-    """Write a table of scores, with what belongs beside it, and say so."""
+    """Write a table of scores, with the file that belongs to it, and say so."""
     from latentscale.data.saving import is_wide
 
     if path == SCREEN:
@@ -149,7 +149,7 @@ def finish(
     result
         What the verb returned.
     prob
-        Probability of the table's intervals; None for those of the result.
+        Probability of the table's intervals; None for the result's own.
     table, figure
         Files to write; without `table` the rows that matter most are printed.
     """

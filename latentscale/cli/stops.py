@@ -1,6 +1,6 @@
-"""Stop signals (Ctrl-C, a scheduler's): they end a command at once, but not in mid-save.
+"""Stop signals (Ctrl-C, a scheduler's): they end a command at once, but not during a save.
 
-How a stopped command reports itself is `latentscale.cli.console`'s.
+`latentscale.cli.console` reports a stopped command.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Stops:
         return 128 + (signal.SIGINT if self.received is None else self.received)
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """Stop the command, or remember to do so after a save."""
+        """Stop the command, or mark it to stop after a save."""
         if os.getpid() != self._process and number != signal.SIGINT:
             # A sampler's child process has our handlers; a signal must end it as it did before.
             signal.signal(number, signal.SIG_DFL)
@@ -65,7 +65,7 @@ _current = Stops()
 
 @contextmanager
 def catching() -> Iterator[Stops]:
-    """Catch stop signals while a command runs. Signals that are ignored stay so (``nohup``)."""
+    """Catch stop signals while a command runs. Ignored signals stay ignored (``nohup``)."""
     global _current
     _current = stops = Stops()
     earlier = {}

@@ -16,11 +16,11 @@ _ARGUMENT: Final = re.compile(r"(?<!`)`(\w+)`(?!`)")
 _NUMBERS: Final = re.compile(r"``\{(\"[^\"]+\": [\d.]+(?:, \"[^\"]+\": [\d.]+)*)\}``")
 """Numbers by name as Python has them: ``{"a": 1, "b": 2}``."""
 MARK: Final = "\0"
-"""Backticks that stay when those of docstrings are taken away."""
+"""Placeholder for backticks that stay when docstrings lose theirs."""
 
 
 def for_command(text: str, options: Mapping[str, str]) -> str:
-    """Return a text of a docstring with options and commands in place of arguments and calls.
+    """Return a docstring's text with options and commands instead of arguments and calls.
 
     Parameters
     ----------

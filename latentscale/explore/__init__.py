@@ -1,7 +1,6 @@
-"""The planner: a page on which a planned model is described, and what a fit says of it.
+"""The planner: a page to describe a planned model on, with what a fit says about it.
 
-`answers` has no page and `page` no numbers. Not for questions that are asked of many models at
-once: these are verbs.
+`answers` has no page and `page` no numbers. Questions about many models at once are verbs.
 """
 
 from __future__ import annotations

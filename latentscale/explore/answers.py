@@ -1,6 +1,6 @@
-"""What a fit says of one planned model: everything that the planner's page shows.
+"""What a fit says about one planned model: everything that the planner's page shows.
 
-Nothing here knows the page. An answer is kept, so that going back to an earlier state is quick.
+Nothing here depends on the page. Answers are kept, so that going back to an earlier state is quick.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from latentscale.model.evaluate import FITTED_RESIDUALS
 from latentscale.posterior.fit import Fit
 
 _DRAWS: Final = 500
-"""Posterior draws used: intervals of 90% are then right to about 2% of their width, in a second."""
+"""Posterior draws used: 90% intervals are then accurate to about 2% of their width, in a second."""
 _KEPT: Final = 64
-"""Answers that are kept: more than a person goes back to."""
+"""Answers kept: more than a person goes back to."""
 _POINTS: Final = 25
 """Points of a curve: smooth at the width of a panel."""
 
@@ -50,7 +50,7 @@ class Planned:
     scores
         Its scores so far, by benchmark, in the benchmark's units.
     lineage
-        Of a new family; where it is empty, as `latentscale.predict` has it.
+        Lineage of a new family; if empty, as in `latentscale.predict`.
     """
 
     model: str
@@ -68,7 +68,7 @@ class Planned:
 
     @property
     def key(self) -> str:
-        """A text that is the same for the same model."""
+        """A text that identifies the model."""
         return json.dumps(
             [self.model, self.family, self.lineage, dict(self.features), dict(self.scores)],
             default=str,
@@ -78,7 +78,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the fit says of a planned model.
+    """What the fit says about a planned model.
 
     Attributes
     ----------
@@ -88,16 +88,16 @@ class Answer:
         Its scores.
     index
         Draws of its standing, dims (sample,): the mean over benchmarks of its expected score,
-        standardised on the fitted models, with its sign turned where lower is better. 0 is the
+        standardised over the fitted models, with the sign reversed where lower is better. 0 is the
         average fitted model, 1 a standard deviation above.
     rank
-        Draws of its rank among the fitted models by that, 1 for the best.
+        Draws of its rank among the fitted models by this index, 1 for the best.
     fitted
-        How many fitted models it is ranked among.
+        Number of fitted models in the ranking.
     following
         Which benchmark to run next; None where none is left, or the fit has too few draws.
     why_none
-        Why there is no `following`.
+        Why `following` is None.
     falling
         Benchmarks on which lower is better.
     """
@@ -151,7 +151,7 @@ class Answer:
 
 
 class Planner:
-    """A fit that is asked of one planned model after another.
+    """Answers of a fit about one planned model after another.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ class Planner:
         self._fitted: xr.DataArray | None = None
 
     def answer(self, planned: Planned) -> Answer:
-        """Return what the fit says of a model.
+        """Return what the fit says about a model.
 
         Raises
         ------

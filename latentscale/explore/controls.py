@@ -1,4 +1,4 @@
-"""What of a model can be set: one control a feature of the fit, with its range or its levels."""
+"""Settings of a model: one control per feature of the fit, with its range or levels."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from latentscale.posterior.fit import Fit
 Sort = Literal["number", "date", "flag", "choice"]
 
 _BEYOND: Final = 4.0
-"""Sliders of sizes and the like end so many times beyond the fitted models: a usual next step."""
+"""Sliders of sizes and the like end this many times beyond the fitted models: a usual next step."""
 _DECADE: Final = 10.0
-"""Ratio of the largest to the smallest value from which a slider has even steps of the log."""
+"""Ratio of the largest to the smallest value above which a slider moves in equal steps of the
+log."""
 _YEARS: Final = 365 * 2
-"""Days by which sliders of dates go on beyond the fitted models."""
+"""Days by which date sliders extend beyond the fitted models."""
 _INSTRUCT: Final = "instruct"
 _HALF: Final = 0.5
-"""Share of instruction-tuned models from which a family is taken to be of these."""
+"""Share of instruction-tuned models above which a family counts as instruction-tuned."""
 _UNITS: Final = {"params_b": "billion parameters", "tokens_t": "trillion training tokens"}
 
 
@@ -40,7 +41,7 @@ class Control:
     label
         Name with its unit.
     sort
-        Which kind of control it needs.
+        Kind of control that it needs.
     log
         Whether steps are even on the log scale.
     ends
@@ -48,7 +49,7 @@ class Control:
     levels
         Values of a choice.
     blank
-        The value of a choice that stands for an empty cell; an empty text where none does.
+        The value of a choice that stands for an empty cell; empty if none does.
     """
 
     name: str
@@ -96,7 +97,7 @@ def _control(name: str, label: str, cells: list[Any], blank: str) -> Control:
 
 
 def usual_values(fit: Fit, family: str | None) -> dict[str, Any]:
-    """Return what a family's models are like, by control; of all models for a new family."""
+    """Return typical values of a family's models, by control; of all models for a new family."""
     members = members_of(fit, family)
     values = {}
     for kind in fit.transform.kinds:

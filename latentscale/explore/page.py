@@ -1,6 +1,6 @@
-"""The planner's page: controls on the left, what the fit says on the right; no numbers of its own.
+"""The planner's page: controls on the left, the fit's answer on the right; no numbers of its own.
 
-Every name is escaped: it may come from a table of a stranger's.
+Every name is escaped: it may come from a stranger's table.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ pn: Any = lazy_loader.load("panel")  # an extra, which this module must load wit
 
 NEW_FAMILY: Final = "a new family"
 _STEPS: Final = 240
-"""Steps of a slider: one a pixel of its width."""
+"""Steps of a slider: one per pixel of its width."""
 _DIGITS: Final = 3
 """Significant digits of a slider's values."""
 _FIGURE: Final = 900
@@ -135,7 +135,7 @@ class Page:
         )
 
     def update(self) -> None:
-        """Ask the fit again, and show what it says; a fault is said in its place."""
+        """Ask the fit again, and show its answer, or the error."""
         if self._quiet:
             return
         try:
@@ -156,7 +156,7 @@ class Page:
         caption = f"lower, upper: {self.prob:.0%} interval of a new score"
         lower = [name for name in thresholds if name in answer.falling]
         if thresholds:
-            caption += "; probability of at least the threshold"
+            caption += "; probability of reaching the threshold"
             caption += f" (at most, on {listed(lower)})" if lower else ""
         beyond = str(answer.forecast.models["extrapolates"].values[0])
         note = f"<p>Outside the range of the fitted models: {escape(beyond)}.</p>" if beyond else ""
@@ -188,7 +188,7 @@ class Page:
         self.curve.objects = [pn.pane.HTML(image)]
 
     def row_csv(self) -> StringIO:
-        """Return the row that is forecast, as CSV that `latentscale predict` reads."""
+        """Return the forecast row, as CSV that `latentscale predict` reads."""
         return StringIO(quoted(self.planned.row).to_csv(index=False))
 
     def table_csv(self) -> StringIO:

@@ -1,4 +1,4 @@
-"""The planner in a notebook and as a page of its own, on the loopback interface alone."""
+"""The planner in a notebook and as a page of its own, only on the loopback interface."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from latentscale.expect import expect
 from latentscale.posterior.fit import Fit
 
 _LOOPBACK: Final = "127.0.0.1"
-"""The one address that the page is served on: what a fit holds is not for the network."""
+"""The only address that the page is served on: a fit's data stay off the network."""
 
 
 def explore(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Any:
-    """Return the planner of a fit: describe a model, and see what the fit says of it.
+    """Return the planner of a fit: describe a model, and see what the fit says about it.
 
-    In a notebook the page is shown as it is; `latentscale explore fit.nc` serves it. Pick a family
-    or a new one, set features, type scores that are known, and see forecasts with intervals, the
-    standing among the fitted models, the scaling curve, the next benchmark to run and the
-    probability of passing thresholds. The row and the table can be saved.
+    In a notebook the page is displayed; `latentscale explore fit.nc` serves it. Choose a family or
+    a new one, set features, enter known scores, and see forecasts with intervals, the standing
+    among the fitted models, the scaling curve, the next benchmark to run and the probability of
+    passing thresholds. The row and the table can be saved.
 
     Parameters
     ----------
@@ -63,14 +63,14 @@ def explore(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Any:
 def serve(
     fit: Fit, *, port: int, prob: float = DEFAULT_PROB, seed: int = 0, show: bool = False
 ) -> Any:
-    """Serve the planner on the loopback interface, and return the server, not started.
+    """Serve the planner on the loopback interface, and return the server without starting it.
 
     Parameters
     ----------
     fit, prob, seed
         As for `explore`.
     port
-        Port; 0 for any that is free.
+        Port; 0 for any free one.
     show
         Whether to open a browser.
 

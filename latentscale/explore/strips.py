@@ -1,4 +1,4 @@
-"""Forecasts as strips: one line a benchmark with its interval, quick enough to follow a slider."""
+"""Forecasts as strips: a line per benchmark with its interval, quick enough to follow a slider."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ _WIDTH: Final = 360
 _HEIGHT: Final = 18
 """Pixels of a strip: a line of text."""
 _MARGIN: Final = 0.05
-"""Share of the range by which the strip of an unbounded benchmark goes on beyond the scores."""
+"""Share of the range by which the strip of an unbounded benchmark extends beyond the scores."""
 
 
 def strips(table: pd.DataFrame, ranges: Mapping[str, tuple[float, float]], caption: str) -> str:
-    """Return forecasts as a table with a strip a benchmark.
+    """Return forecasts as a table with one strip per benchmark.
 
     Parameters
     ----------
     table
-        Columns benchmark, median, lower, upper, measured, threshold and probability, NaN where
-        there is none.
+        Columns benchmark, median, lower, upper, measured, threshold and probability, NaN if
+        missing.
     ranges
         Ends of the strips, by benchmark.
     caption
-        What the interval is.
+        Description of the interval.
     """
     empty = [name for name in ("measured", "threshold", "probability") if table[name].isna().all()]
     columns = [name for name in table if name not in empty]
@@ -47,7 +47,7 @@ def strips(table: pd.DataFrame, ranges: Mapping[str, tuple[float, float]], capti
 
 
 def strip_range(scores: pd.Series, bounds: tuple[float, float] | None) -> tuple[float, float]:
-    """Return the ends of a benchmark's strip: of its scale, else of the fitted scores and more."""
+    """Return the ends of a benchmark's strip: those of its scale, or beyond the fitted scores."""
     if bounds is not None:
         return bounds
     low, high = float(scores.min()), float(scores.max())

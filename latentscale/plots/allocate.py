@@ -1,4 +1,4 @@
-"""The plot of an allocation: the optimal size against the budget, one panel a target."""
+"""The plot of an allocation: the optimal size against the budget, one panel per target."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from latentscale.plots.style import (
 )
 
 _COLUMNS = 4
-"""Panels in a row: their labels stay readable across a page."""
+"""Panels per row: their labels stay readable across a page."""
 _RULE = 20.0
 """Tokens per parameter of Hoffmann et al. 2022 (arXiv:2203.15556), as a line to compare with."""
 _MARGIN = 1.6
@@ -37,7 +37,7 @@ _DOT, _CAP = 16, 110
 """Areas of the median's dot and of the caps at the ends of intervals, square points: a cap is twice
 as wide as the dot."""
 _OFTEN = 0.005
-"""Share of draws on a bound from which it is said: it rounds to 1%."""
+"""Share of draws on a bound above which the figure states it: it rounds to 1%."""
 
 
 def plot_allocation(allocation: Allocation, *, published: bool = True, ax: OnAxes = None) -> Sheet:
@@ -55,7 +55,7 @@ def plot_allocation(allocation: Allocation, *, published: bool = True, ax: OnAxe
     published
         Whether optima of Cai et al. 2025, Table 2, are drawn where they are known.
     ax
-        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+        Axes to draw on instead of a new figure, one per panel; their figure is then returned.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def plot_allocation(allocation: Allocation, *, published: bool = True, ax: OnAxe
     title(
         figure,
         f"Compute-optimal size for the {allocation.basis}",
-        f"{bands}numbers: probability that the optimum sits on a bound\n"
+        f"{bands}numbers: probability that the optimum is on a bound\n"
         "of the allowed range. Tokens follow from the budget, FLOPs / (6 x parameters).",
         allocation.notes,
     )
@@ -124,7 +124,7 @@ def _allowed_sizes(panel: Axes, budgets: np.ndarray, lows: np.ndarray, highs: np
 def _rule(panel: Axes, budgets: np.ndarray) -> None:
     ends = np.array([budgets.min() / _MARGIN**2, budgets.max() * _MARGIN**2])
     size = np.sqrt(ends / FLOPS_PER_BILLION_TRILLION * 1000 / _RULE)
-    panel.plot(ends, size, color=BLACK, lw=0.9, ls="--", zorder=2, label="20 tokens a parameter")
+    panel.plot(ends, size, color=BLACK, lw=0.9, ls="--", zorder=2, label="20 tokens per parameter")
 
 
 def _intervals(

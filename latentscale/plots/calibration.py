@@ -32,9 +32,9 @@ from latentscale.plots.style import (
 )
 
 _ROW_INCHES = 0.28
-"""Height of a line of text with a bar beside it."""
+"""Height of a line of text with a bar next to it."""
 _FINE = tuple(np.round(np.arange(0.02, 1.0, 0.02), 2))
-"""Every fiftieth: the curve looks smooth."""
+"""Steps of a fiftieth: the curve looks smooth."""
 
 
 def plot_pit(
@@ -47,8 +47,8 @@ def plot_pit(
 ) -> Sheet:
     """Draw the histogram of probability integral transforms with its binomial band.
 
-    Calibrated forecasts give a flat histogram; intervals that are too narrow a U, too wide a
-    hump, and medians that are too low a slope up.
+    Calibrated forecasts give a flat histogram; intervals that are too narrow give a U, too wide a
+    hump, and medians that are too low an upward slope.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def plot_pit(
     source
         What the scores are, for the headline: ``"held-out"`` or ``"leave-one-out"``.
     ax
-        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+        Axes to draw on instead of a new figure, one per panel; their figure is then returned.
 
     Returns
     -------
@@ -134,7 +134,7 @@ def plot_leave_one_out(
     prob
         Probability of the band.
     ax
-        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+        Axes to draw on instead of a new figure, one per panel; their figure is then returned.
 
     Returns
     -------
@@ -179,7 +179,7 @@ def plot_reliability(
     source
         As in `plot_pit`.
     ax
-        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+        Axes to draw on instead of a new figure, one per panel; their figure is then returned.
 
     Returns
     -------
@@ -213,8 +213,8 @@ def plot_reliability(
     panel.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
     percent_axis(panel.xaxis)
     percent_axis(panel.yaxis)
-    panel.set_xlabel("probability that the interval claims (%)")
-    panel.set_ylabel("scores inside it (%)")
+    panel.set_xlabel("nominal probability of the interval (%)")
+    panel.set_ylabel("scores inside the interval (%)")
     title(
         figure,
         f"Coverage of {len(table)} {source} scores",
@@ -234,7 +234,7 @@ def plot_coverage(
     source: str = "held-out",
     ax: OnAxes = None,
 ) -> Sheet:
-    """Draw actual coverage of each benchmark, one panel a nominal level.
+    """Draw actual coverage of each benchmark, one panel per nominal level.
 
     Parameters
     ----------
@@ -249,7 +249,7 @@ def plot_coverage(
     source
         As in `plot_pit`.
     ax
-        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+        Axes to draw on instead of a new figure, one per panel; their figure is then returned.
 
     Returns
     -------
@@ -284,7 +284,9 @@ def plot_coverage(
     labels = [f"{short} ({cells[name]})" for short, name in shown]
     for panel in axes:
         name_rows(panel, labels, limit=None)
-    title(figure, "Coverage by benchmark", f"In brackets: {source} scores of the benchmark.")
+    title(
+        figure, "Coverage by benchmark", f"In brackets: number of {source} scores on the benchmark."
+    )
     legend(figure, axes)
     return figure
 

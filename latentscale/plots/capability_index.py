@@ -1,4 +1,4 @@
-"""The plot of the capability index: one row a model, the best at the top."""
+"""The plot of the capability index: one row per model, the best at the top."""
 
 from __future__ import annotations
 

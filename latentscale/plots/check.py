@@ -42,13 +42,13 @@ _ROW_INCHES = 0.17
 _GROUP_INCHES = 0.24
 """Height of a row with its interval."""
 MAX_ROWS = 40
-"""Rows that a page holds."""
+"""Rows that fit on a page."""
 _MAX_COLUMNS = 40
 """Benchmarks side by side: at half an inch each they take 20 inches, some two screens."""
 _SLANTED_INCHES = 0.045
 """Height of a letter of a name at 45 degrees, at 8 points."""
 _REACH = 4.0
-"""Standardised residuals at the ends of the colours: 1 in 16,000 is larger by chance."""
+"""Standardised residuals at the ends of the colour scale: 1 in 16,000 is larger by chance."""
 
 
 def plot_residuals(check: FitCheck, *, rows: int = MAX_ROWS, ax: OnAxes = None) -> Sheet:
@@ -62,7 +62,7 @@ def plot_residuals(check: FitCheck, *, rows: int = MAX_ROWS, ax: OnAxes = None) 
         Largest number of models; those with the largest residuals are shown, family by family. Of
         more than 40 benchmarks, those with the largest residuals of these models are shown.
     ax
-        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+        Axes to draw on instead of a new figure, one per panel; their figure is then returned.
 
     Returns
     -------
@@ -132,7 +132,7 @@ def plot_residuals(check: FitCheck, *, rows: int = MAX_ROWS, ax: OnAxes = None) 
     title(
         figure,
         f"Leave-one-out residuals{_left_out(grid, shown)}",
-        "Orange: better than the other scores say. Purple: worse. White: not measured.",
+        "Orange: better than the other scores predict. Purple: worse. White: not measured.",
         check.notes,
     )
     legend(figure, [panel])
@@ -162,7 +162,7 @@ def plot_predictive(
     rows: int = MAX_ROWS,
     ax: OnAxes = None,
 ) -> Sheet:
-    """Draw observed statistics of groups of scores beside those of replicated tables.
+    """Draw observed statistics of groups of scores with those of replicated tables.
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ def plot_predictive(
     rows
         Largest number of groups; those with the smallest p-values are shown.
     ax
-        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+        Axes to draw on instead of a new figure, one per panel; their figure is then returned.
 
     Returns
     -------
@@ -202,17 +202,18 @@ def plot_predictive(
     table = table[~table["group"].isin(list(units))]
     if table.empty:
         raise DataError(
-            f"The scores of {listed(units)} have units of their own and share no axis; look at "
-            "check.table()."
+            f"The scores of {listed(units)} have units of their own and cannot share an axis; look "
+            "at check.table()."
         )
     known = list(dict.fromkeys(table["statistic"]))
     for name in statistics:
         if name not in known:
             raise DataError(
-                f'There is no statistic "{name}"; known are {listed(known)}.' + nearest(name, known)
+                f'There is no statistic "{name}"; allowed are {listed(known)}.'
+                + nearest(name, known)
             )
     if not statistics:
-        raise DataError(f"Name at least one statistic; known are {listed(known)}.")
+        raise DataError(f"Name at least one statistic; allowed are {listed(known)}.")
     lowest = (
         table[table["statistic"].isin(statistics)].groupby("group", sort=False)["p_value"].min()
     )
@@ -238,7 +239,7 @@ def plot_predictive(
         figure,
         f"{check.kind.capitalize()} predictive check by {by}{cut}",
         f"Lines: {check.prob:.0%} interval over {check.draws.sizes['sample']} replicated tables."
-        + (f"\nNot drawn, in units of their own: {listed(units)}." if units else ""),
+        + (f"\nNot drawn, as they have units of their own: {listed(units)}." if units else ""),
         check.notes,
     )
     legend(figure, axes)
@@ -246,7 +247,7 @@ def plot_predictive(
 
 
 def plot_outliers(check: FitCheck, *, rows: int = 20, ax: OnAxes = None) -> Sheet:
-    """Draw the outliers, and what looks odd but is unsettled, with their expected intervals.
+    """Draw the outliers and the unsettled scores with their expected intervals.
 
     Parameters
     ----------
@@ -255,7 +256,7 @@ def plot_outliers(check: FitCheck, *, rows: int = 20, ax: OnAxes = None) -> Shee
     rows
         Largest number of scores shown, the worst first.
     ax
-        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+        Axes to draw on instead of a new figure, one per panel; their figure is then returned.
 
     Returns
     -------
@@ -278,7 +279,7 @@ def plot_outliers(check: FitCheck, *, rows: int = 20, ax: OnAxes = None) -> Shee
     both = pd.concat([settled, check.unsettled.assign(kind="unsettled")], ignore_index=True)
     every, both = len(both), both.head(rows)
     if both.empty:
-        raise DataError("No score is an outlier or unsettled; there is nothing to draw.")
+        raise DataError("No score is an outlier or unsettled, so there is nothing to draw.")
     both, label = _on_one_axis(both, check.predictive.scores)
     figure, (panel,) = panels(1, columns=1, width=5.4, height=0.6 + 0.28 * len(both), ax=ax)
     places = np.arange(len(both))
@@ -310,8 +311,8 @@ def plot_outliers(check: FitCheck, *, rows: int = 20, ax: OnAxes = None) -> Shee
     panel.set_xlabel(label)
     title(
         figure,
-        f"Scores far from what the others say{part_shown(len(both), every)}",
-        f"Outliers: residual beyond {check.threshold:.1f} predictive standard deviations.",
+        f"Scores far from what the others predict{part_shown(len(both), every)}",
+        f"Outliers: residuals beyond {check.threshold:.1f} predictive standard deviations.",
         check.notes,
     )
     legend(figure, [panel])
@@ -321,8 +322,7 @@ def plot_outliers(check: FitCheck, *, rows: int = 20, ax: OnAxes = None) -> Shee
 def _on_one_axis(table: pd.DataFrame, scores: Scores | None) -> tuple[pd.DataFrame, str]:
     """Return scores and their intervals on one axis, and its label.
 
-    Where they have several units they are taken from the benchmark's mean, in its standard
-    deviations.
+    If there are several units, they are in standard deviations from the benchmark's mean.
     """
     units = {} if scores is None else other_units(scores)
     if scores is None or not set(table["benchmark"]) & set(units):
@@ -331,7 +331,7 @@ def _on_one_axis(table: pd.DataFrame, scores: Scores | None) -> tuple[pd.DataFra
     mean = table["benchmark"].map(scores.dataset["score"].mean(MODEL).to_series()).to_numpy()
     columns = ("score", "median", "lower", "upper")
     changed = {name: (table[name] - mean) / spread for name in columns}
-    return table.assign(**changed), "score, from the benchmark's mean in its standard deviations"
+    return table.assign(**changed), "score, in standard deviations from the benchmark's mean"
 
 
 def _statistic(panel: Axes, table: pd.DataFrame, groups: list[str], check: PredictiveCheck) -> None:

@@ -41,26 +41,26 @@ from latentscale.plots.style import (
 )
 
 _BARS = 15
-"""Benchmarks shown; those beyond are hardly worth running."""
+"""Benchmarks shown; the rest are hardly worth running."""
 _ROOM = 0.08
-"""Of the axis, right of the longest bar: what the number there takes."""
+"""Share of the axis right of the longest bar, for the number there."""
 _MAX_LABEL = 45
-"""Letters of a set of benchmarks beside a bar: the bars keep half of the figure."""
+"""Letters of a set of benchmarks next to a bar: the bars keep half of the figure."""
 _ROW_INCHES = 0.24
 """Height of a row with its interval."""
 _SIDE = 0.17
-"""Of a row: how far two intervals of one row are apart from its middle."""
+"""Share of a row by which its two intervals are offset from its middle."""
 
 
 def plot_next_benchmark(choice: NextBenchmark, *, ax: OnAxes = None) -> Sheet:
-    """Draw what each candidate measurement is expected to teach; the best at the top.
+    """Draw the expected gain of each candidate measurement, the best at the top.
 
     Parameters
     ----------
     choice
         From `latentscale.next_benchmark`; its first 15 rows are drawn.
     ax
-        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+        Axes to draw on instead of a new figure, one per panel; their figure is then returned.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def plot_next_benchmark(choice: NextBenchmark, *, ax: OnAxes = None) -> Sheet:
 def plot_compute_needed(
     needed: ComputeNeeded, *, prob: float = DEFAULT_PROB, ax: OnAxes = None
 ) -> Sheet:
-    """Draw the chance that the target is reached by training compute, with the interval.
+    """Draw the probability of reaching the target by training compute, with the interval.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def plot_compute_needed(
     prob
         Probability of the interval that is drawn.
     ax
-        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+        Axes to draw on instead of a new figure, one per panel; their figure is then returned.
 
     Returns
     -------
@@ -146,7 +146,9 @@ def plot_compute_needed(
     table = needed.table(prob)["flops"]
     figure, (panel,) = panels(1, columns=1, width=6.6, height=2.9, ax=ax)
     at = needed.reached["at"].values
-    panel.plot(at, needed.reached.values, color=BLUE, lw=1.8, label="chance that it is reached")
+    panel.plot(
+        at, needed.reached.values, color=BLUE, lw=1.8, label="probability that it is reached"
+    )
     for end in needed.fitted_range:
         if at[0] < end < at[-1]:
             panel.axvline(end, color=BLACK, lw=1, ls="--", label="range of all fitted models")
@@ -170,7 +172,7 @@ def plot_compute_needed(
             color=GREY,
             ls=":",
             lw=1.2,
-            label="chance that the ceiling allows it",
+            label="probability that the ceiling allows it",
         )
     panel.set_xscale("log")
     panel.set_xlim(at[0], at[-1])
@@ -192,7 +194,7 @@ def plot_compute_needed(
 
 
 def plot_passing(passing: Passing, *, ax: OnAxes = None) -> Sheet:
-    """Draw the chance that each model passes each threshold, one panel a benchmark.
+    """Draw the probability that each model passes each threshold, one panel per benchmark.
 
     Parameters
     ----------
@@ -200,7 +202,7 @@ def plot_passing(passing: Passing, *, ax: OnAxes = None) -> Sheet:
         From `latentscale.probability_above`; of its models the first 40 are drawn, and of its
         benchmarks the first 24.
     ax
-        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+        Axes to draw on instead of a new figure, one per panel; their figure is then returned.
 
     Returns
     -------
@@ -249,7 +251,7 @@ def plot_passing(passing: Passing, *, ax: OnAxes = None) -> Sheet:
         percent_axis(panel.xaxis)
     for panel in axes[-columns:]:
         panel.set_xlabel("probability (%)", fontsize=8.5)
-    headline = f"Chance of passing each threshold{cut}"
+    headline = f"Probability of passing each threshold{cut}"
     title(figure, headline, _thresholds_in(passing), passing.notes)
     legend(figure, axes)
     return figure
@@ -264,7 +266,7 @@ def plot_few_shot(
     benchmarks: Sequence[str] | None = None,
     ax: OnAxes = None,
 ) -> Sheet:
-    """Draw forecasts without and with the scores given, one panel a benchmark.
+    """Draw forecasts without and with the scores given, one panel per benchmark.
 
     Parameters
     ----------
@@ -276,7 +278,7 @@ def plot_few_shot(
         Which are drawn, in this order; by default the first 40 models and the first 24 benchmarks
         of `before`, and the headline says if there are more.
     ax
-        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+        Axes to draw on instead of a new figure, one per panel; their figure is then returned.
 
     Returns
     -------
@@ -286,8 +288,8 @@ def plot_few_shot(
     Raises
     ------
     DataError
-        If `after` was given no scores, or is without a model of `before`; if `models` or
-        `benchmarks` names one that `before` does not hold.
+        If `after` was given no scores or lacks a model of `before`, or if `models` or `benchmarks`
+        names one that is not in `before`.
 
     Examples
     --------
@@ -298,12 +300,14 @@ def plot_few_shot(
     expect(before, Forecast, "before")
     expect(after, Forecast, "after")
     if after.conditioning is None:
-        raise DataError("after was forecast without new scores; give scores in predict's table.")
+        raise DataError(
+            "after was forecast without new scores; give the scores in predict's table."
+        )
     every = [str(name) for name in before.draws[MODEL].values]
     missing = [name for name in every if name not in after.draws[MODEL].values]
     if missing:
         raise DataError(
-            f"after has no forecast of {listed(missing)}; forecast the same models in both."
+            f"after has no forecast of {listed(missing)}; forecast the same models both times."
         )
     known = [str(name) for name in before.draws[BENCHMARK].values]
     models = drawn(every, models, MOST_MODELS, "models")
@@ -351,7 +355,7 @@ def plot_regression(
     prob
         Probability of the equal-tailed interval.
     ax
-        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+        Axes to draw on instead of a new figure, one per panel; their figure is then returned.
 
     Returns
     -------
@@ -388,7 +392,7 @@ def plot_regression(
     panel.scatter(coefficients["median"], rows, color=BLUE, s=26, zorder=3, label="median")
     name_rows(panel, skills)
     (outcome,) = distinct([regression.name], ROW_LETTERS)
-    panel.set_xlabel(f"change of {outcome} with one unit of the skill", parse_math=False)
+    panel.set_xlabel(f"change of {outcome} per unit of the skill", parse_math=False)
     explained = table.loc["r_squared"]
     title(
         figure,
@@ -428,7 +432,7 @@ def _threshold(passing: Passing, name: str, value: float) -> str:
 
 def _thresholds_in(passing: Passing) -> str:
     own = " or their units" if set(passing.rows["benchmark"]) & set(passing.units) else ""
-    return f"Thresholds in points{own}, over each panel."
+    return f"Thresholds in points{own}, above each panel."
 
 
 def _cut(names: tuple[str, ...], limit: int = 5) -> str:

@@ -31,7 +31,7 @@ def plot_compare(comparison: Comparison, *, ax: OnAxes = None) -> Sheet:
     comparison
         From `latentscale.compare` or `latentscale.studies.compare_backtests`.
     ax
-        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+        Axes to draw on instead of a new figure, one per panel; their figure is then returned.
 
     Returns
     -------
@@ -84,7 +84,10 @@ def plot_compare(comparison: Comparison, *, ax: OnAxes = None) -> Sheet:
         caption = f"{cells} held-out scores, exact."
     else:
         heavy = ", ".join(str(count) for count in table["high_k"])
-        caption = f"{cells} scores, leave-one-out by weights; scores with high Pareto k: {heavy}."
+        caption = (
+            f"{cells} scores, leave-one-out by importance weights; scores with high Pareto k: "
+            f"{heavy}."
+        )
     title(figure, "Predictive accuracy", caption, comparison.notes)
     legend(figure, [gap, weight])
     return figure

@@ -21,7 +21,7 @@ def plot_criteria(criteria: Criteria, *, ax: OnAxes = None) -> Sheet:
     criteria
         From `latentscale.studies.information_criteria`.
     ax
-        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+        Axes to draw on instead of a new figure, one per panel; their figure is then returned.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def plot_criteria(criteria: Criteria, *, ax: OnAxes = None) -> Sheet:
         )
     panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     panel.set_xlabel("number of skills")
-    panel.set_ylabel("criterion above its smallest")
+    panel.set_ylabel("criterion minus its minimum")
     panel.margins(y=0.14)
     title(
         figure,

@@ -1,4 +1,4 @@
-"""The plot of a scaling curve: one panel a benchmark."""
+"""The plot of a scaling curve: one panel per benchmark."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from latentscale.plots.style import (
 )
 
 _COLUMNS = 4
-"""Panels in a row: their labels stay readable across a page."""
+"""Panels per row: their labels stay readable across a page."""
 _MAX_LABELS = 5
 """Models that are named in a panel: more names would cover each other."""
 _LETTERS = 14
@@ -55,25 +55,25 @@ def plot_curve(
     floors: Mapping[str, float] | None = None,
     ax: OnAxes = None,
 ) -> Sheet:
-    """Draw a scaling curve: median, 50% and 90% bands, and the scores that were measured.
+    """Draw a scaling curve: median, 50% and 90% bands, and the measured scores.
 
-    Panels of fractions reach from 0 to 100%, those of which lower is better from 0 to the largest
-    that is drawn, and others as far as what is drawn.
+    Panels of fractions span 0 to 100%, or, where lower is better, 0 to the largest value drawn;
+    other panels span what is drawn.
 
     Parameters
     ----------
     curve
         From `latentscale.scaling_curve`; of its benchmarks the first 24 are drawn.
     noise
-        Whether the bands are of new scores, noise included, or of expected scores. The
-        caption says which. The line is the median expected score in both.
+        Whether the bands are for new scores, noise included, or for expected scores. The caption
+        says which. The line is the median expected score in both cases.
     hidden
         Measured scores that the fit did not see, drawn apart from those it saw: columns
         model, benchmark, at (natural units) and score (fraction), like ``curve.observed``.
     floors
-        What guessing reaches by benchmark (fractions): a dotted line, where it is within the panel.
+        Guessing floor by benchmark (fractions): a dotted line, if it is within the panel.
     ax
-        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+        Axes to draw on instead of a new figure, one per panel; their figure is then returned.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def plot_curve(
     Raises
     ------
     DataError
-        If `hidden` is not a table or without a column.
+        If `hidden` is not a table or lacks a column.
 
     Examples
     --------
@@ -125,9 +125,9 @@ def plot_curve(
     kind = "new scores, noise included" if noise else "expected scores, without noise"
     bands = f"Bands: {NARROW:.0%} and {WIDE:.0%} intervals of {kind}."
     if not curve.is_posterior:
-        bands = "A point estimate" + (": bands are of the noise alone." if noise else ".")
+        bands = "A point estimate" + (": bands show the noise only." if noise else ".")
     what = curve.label.partition(" (")[0]
-    left = f"\nNot drawn, without a known place along {what}: {listed(curve.left_out)}."
+    left = f"\nNot drawn, as their place is unknown along {what}: {listed(curve.left_out)}."
     title(
         figure,
         f"{curve.family}: scores along {what}{cut}",
@@ -235,7 +235,7 @@ def _points(
 
 
 def _short(model: str, family: str) -> str:
-    """Return what a model is called beside its family: "qwen2-7b" of "qwen2" is "7b"."""
+    """Return a model's name next to its family's: "qwen2-7b" of "qwen2" is "7b"."""
     rest = model.removeprefix(family).lstrip("-_ ")
     return rest or model
 

@@ -33,11 +33,11 @@ from latentscale.plots.style import (
 )
 
 _MOST_CASES = 6
-"""Forecasts in one picture, a line of panels each: what a page holds."""
+"""Forecasts in one picture, one row of panels each: as many as fit on a page."""
 _ROW_INCHES, _PANEL_INCHES = 0.22, 0.7
-"""Height of a row of small text, and of what is over and under the rows of a panel."""
+"""Height of a row of small text, and of the space above and below the rows of a panel."""
 _ERRORS = 2
-"""Standard errors that are drawn: some 95% of a normal distribution."""
+"""Standard errors drawn: they cover some 95% of a normal distribution."""
 _WIDTH = 3.3
 """Inches of a panel: rows have names of some twenty letters."""
 
@@ -49,10 +49,10 @@ def plot_explanation(
     benchmarks: Sequence[str] | None = None,
     ax: OnAxes = None,
 ) -> Sheet:
-    """Draw what forecasts are made of: a line of panels for each model and benchmark.
+    """Draw what makes up forecasts: one row of panels for each model and benchmark.
 
-    The first panel has the parts of the linear predictor with 50% and 90% intervals, from the
-    average fitted model; the second the shares of the variance of a new score; the third, where
+    The first panel shows the parts of the linear predictor, relative to the average fitted model,
+    with 50% and 90% intervals; the second the shares of the variance of a new score; the third, if
     scores were given, how far each moves the forecast's median.
 
     Parameters
@@ -63,7 +63,7 @@ def plot_explanation(
         Which are drawn, in this order; by default the first six forecasts, and the headline says
         if there are more.
     ax
-        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+        Axes to draw on instead of a new figure, one per panel; their figure is then returned.
 
     Returns
     -------

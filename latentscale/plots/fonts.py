@@ -37,7 +37,7 @@ _OTHERS: Final = (
 )
 """Fonts of Chinese, Japanese and Korean that come with Linux, macOS and Windows, best first."""
 _MISSING: Final = r"Glyph (\d+) \(.*\) missing from"
-"""How matplotlib's warning of a letter begins that no font of a text has."""
+"""How matplotlib's warning of a letter that no font has begins."""
 _named: set[str] = set()
 """Scripts, such as "CJK", that a warning has named."""
 
@@ -45,8 +45,8 @@ _named: set[str] = set()
 class Lettered(Figure):
     """A figure that is drawn with whatever installed font has its letters.
 
-    matplotlib warns of letters that no font has, of every text anew and dozens of times a figure;
-    here one `DataWarning` names them, once a script.
+    matplotlib warns of letters that no font has, for every text again and dozens of times per
+    figure; here one `DataWarning` names them, once a script.
     """
 
     def draw(self, renderer: RendererBase) -> None:
@@ -86,10 +86,11 @@ def _warn(absent: list[str]) -> None:
         return
     _named.update(new)
     warnings.warn(
-        f"Figures show boxes in place of letters such as {listed(new.values())}, which none of the "
-        "fonts that matplotlib uses has; tables and texts show them. Install a font that has them "
-        "(Noto Sans CJK for Chinese, Japanese and Korean) and remove the file fontlist-*.json in "
-        'matplotlib.get_cachedir(), or add an installed one to matplotlib.rcParams["font.family"].',
+        f"Figures show boxes in place of letters such as {listed(new.values())}, which no font "
+        "that matplotlib uses contains; tables and texts show them. Install a font that contains "
+        "them (Noto Sans CJK for Chinese, Japanese and Korean) and remove the file "
+        "fontlist-*.json in matplotlib.get_cachedir(), or add an installed one to "
+        'matplotlib.rcParams["font.family"].',
         DataWarning,
         stacklevel=2,
     )

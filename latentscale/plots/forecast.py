@@ -1,4 +1,4 @@
-"""The plot of a forecast: one panel a benchmark, one line a model."""
+"""The plot of a forecast: one panel per benchmark, one line per model."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ from latentscale.plots.style import (
 )
 
 _COLUMNS = 4
-"""Panels in a row: their labels stay readable across a page."""
+"""Panels per row: their labels stay readable across a page."""
 _ROW_INCHES = 0.19
 """Height of a row of small text."""
 _PALE = 0.35
-"""Opacity of rows without a measured score beside those with one."""
+"""Opacity of rows without a measured score, compared with rows that have one."""
 
 
 def plot_forecast(
@@ -51,7 +51,7 @@ def plot_forecast(
     benchmarks: Sequence[str] | None = None,
     ax: OnAxes = None,
 ) -> Sheet:
-    """Draw forecast medians and intervals, with the measured scores where they are known.
+    """Draw forecast medians and intervals, with measured scores where they are known.
 
     Parameters
     ----------
@@ -60,15 +60,15 @@ def plot_forecast(
     observed
         Measured scores (in the units of the forecast) of some of the models: a wide table with
         ``model`` and benchmark columns, or a long one with ``model``, ``benchmark`` and
-        ``score``. Where it is given, forecasts without a measured score are drawn pale. Scores
-        that the forecast was given have their own mark and make no forecast pale.
+        ``score``. If it is given, forecasts without a measured score are drawn pale. Scores that
+        the forecast was given have their own marker and do not make forecasts pale.
     prob
         Probability of the equal-tailed interval of a new score.
     models, benchmarks
         Which are drawn, in this order; by default the first 40 models and the first 24 benchmarks
         of the forecast, and the headline says if there are more.
     ax
-        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+        Axes to draw on instead of a new figure, one per panel; their figure is then returned.
 
     Returns
     -------
@@ -79,8 +79,8 @@ def plot_forecast(
     Raises
     ------
     DataError
-        If `observed` is not a table, has no ``model`` column, or none of the models and benchmarks
-        that are drawn; if `models` or `benchmarks` names one that the forecast does not hold.
+        If `observed` is not a table, has no ``model`` column, or has none of the drawn models and
+        benchmarks; or if `models` or `benchmarks` names one that is not in the forecast.
     LatentscaleError
         If `prob` is not strictly between 0 and 1.
 
@@ -117,7 +117,7 @@ def plot_forecast(
     across_label(axes, columns, score_label(benchmarks, forecast.units))
     cut = part_shown(len(models), len(all_models), "models")
     cut += part_shown(len(benchmarks), len(all_benchmarks), "benchmarks")
-    versus = "" if truth is None else ", beside the measured scores"
+    versus = "" if truth is None else ", with the measured scores"
     title(
         figure,
         f"Forecast scores{versus}{cut}",
@@ -158,15 +158,15 @@ def mark_given(panel: Axes, given: pd.DataFrame, place: Mapping[str, float]) -> 
 def _measured(
     observed: pd.DataFrame, models: list[str], benchmarks: list[str], given: pd.DataFrame
 ) -> pd.DataFrame | None:
-    """Return measured scores as columns model, benchmark, score, of what is forecast.
+    """Return measured scores of the forecast as columns model, benchmark, score.
 
-    Those that the forecast was given are left out; None where no others are left.
+    Scores that the forecast was given are left out; None if no others remain.
     """
     observed = as_pandas(observed, "These measured scores cannot be drawn")
     if "model" not in observed:
         raise DataError(
-            f'observed needs a column "model"; it has {listed(observed.columns)}. Give model and '
-            "benchmark columns, or model, benchmark and score."
+            f'observed needs a column "model"; it has {listed(observed.columns)}. Give a '
+            "column model and one per benchmark, or columns model, benchmark and score."
         )
     if {"benchmark", "score"} <= set(observed.columns):
         rows = observed[["model", "benchmark", "score"]]

@@ -22,19 +22,19 @@ from latentscale.plots.style import (
 # Blue, vermillion, orange, black, pink and pale blue: lines need hues that differ.
 _LINES = tuple(FILLS[place][0] for place in (0, 3, 4, 7, 6, 1))
 _MARKERS = ("o", "s", "^", "D", "v", "P")
-"""Of the lines: a colour-blind reader knows the levels by them."""
+"""Line styles: a colour-blind reader tells the levels apart by them."""
 _PALE = 0.18
-"""Opacity of bands: three over one another still differ from one."""
+"""Opacity of bands: three overlapping bands still look different from one."""
 _PALER = 0.09
-"""Half of that: seen to differ from it where the two meet."""
+"""Half of that: visibly different where the two meet."""
 _SLANT = 20
-"""Degrees by which dates are turned, so that they do not overlap."""
+"""Degrees by which dates are rotated, so that they do not overlap."""
 
 
 def plot_frontier(frontier: Frontier, *, prob: float = DEFAULT_PROB, ax: OnAxes = None) -> Sheet:
-    """Draw the best score, or index, by date, with its interval; one line a level.
+    """Draw the best score, or index, by date, with its interval; one line per level.
 
-    Dates after the last fitted release, which rest on simulated releases, are dashed and paler.
+    After the last fitted release, where simulated releases enter, lines are dashed and paler.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def plot_frontier(frontier: Frontier, *, prob: float = DEFAULT_PROB, ax: OnAxes 
     prob
         Probability of the equal-tailed interval.
     ax
-        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+        Axes to draw on instead of a new figure, one per panel; their figure is then returned.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def plot_frontier(frontier: Frontier, *, prob: float = DEFAULT_PROB, ax: OnAxes 
     title(
         figure,
         f"Best {'capability index' if name is None else name}{each} by date",
-        f"{caption} Drawn: {of}." if of else caption,
+        f"{caption} Shown: {of}." if of else caption,
         frontier.notes,
     )
     legend(figure, [panel])
@@ -108,9 +108,9 @@ def _label(frontier: Frontier) -> str:
 def _draw_level(
     panel: Axes, rows: pd.DataFrame, look: tuple[str, str], labels: tuple[str, str | None]
 ) -> None:
-    """Draw median and band: what models to come decide is dashed, its band paler.
+    """Draw median and band: dashed, with a paler band, where future models enter.
 
-    `look` are colour and marker; `labels` are those of line and band, in the legend once.
+    `look` gives colour and marker; `labels` are the labels of line and band, once in the legend.
     """
     color, marker = look
     beyond = rows["beyond_fitted"].to_numpy(dtype=bool)

@@ -39,7 +39,7 @@ def interval_rows(panel: Axes, wide: pd.DataFrame, narrow: pd.DataFrame) -> None
 
 
 def intervals(panel: Axes, wide: pd.DataFrame, narrow: pd.DataFrame, bands: bool) -> None:
-    """Draw medians with two intervals, one row a quantity, from the top down.
+    """Draw medians with two intervals, one row per quantity, from the top down.
 
     Parameters
     ----------
@@ -67,8 +67,8 @@ def intervals(panel: Axes, wide: pd.DataFrame, narrow: pd.DataFrame, bands: bool
         interval_rows(panel, wide, narrow)
     sure = (wide["lower"] > 0) | (wide["upper"] < 0) if bands else wide["median"].notna()
     for apart, fill, label in (
-        (True, VERMILLION, "median; 90% interval away from 0" if bands else "estimate"),
-        (False, "white", "median; 90% interval covers 0"),
+        (True, VERMILLION, "median; 90% interval excludes 0" if bands else "estimate"),
+        (False, "white", "median; 90% interval includes 0"),
     ):
         here = (sure == apart).to_numpy() & ~fixed
         if here.any():

@@ -32,20 +32,20 @@ from latentscale.plots.style import (
 
 _COLOURS: Final = (BLUE, VERMILLION, "#009E73", BLACK)  # Okabe and Ito 2008
 _MARKERS: Final = ("o", "s", "^", "D")
-"""Of the medians: a colour-blind reader knows the families by them."""
+"""Markers of the medians: a colour-blind reader tells families apart by them."""
 _MOST_FAMILIES: Final = len(_COLOURS)
 _PROBS: Final = (0.9, 0.5)
-"""Probabilities inside the outer and the inner contour, as in the other pictures."""
+"""Probabilities inside the outer and inner contours, as in the other figures."""
 _GRID: Final = 90
-"""Points a side of the grid: contours look smooth on a panel of 3 inches."""
+"""Grid points per side: contours look smooth on a panel of 3 inches."""
 _FEWEST: Final = 50
-"""Draws of which 5 lie beyond a contour of 90%; of fewer its place is noise."""
+"""With this many draws 5 lie outside a 90% contour; with fewer its position is noise."""
 _MARGIN: Final = 0.35
-"""Room around the draws, in their range: tails of the kernels end inside."""
+"""Margin around the draws, as a share of their range: the kernels' tails end inside."""
 _LETTERS: Final = 24
-"""Of a skill's name beside an axis: at 9 points they fit the height of a panel."""
+"""Letters of a skill's name next to an axis: at 9 points they fit the height of a panel."""
 _MOST_PANELS: Final = 6
-"""Pairs of four skills: more are not read as one figure."""
+"""Pairs of four skills: more cannot be read as one figure."""
 
 
 def plot_joint_skills(
@@ -55,10 +55,10 @@ def plot_joint_skills(
     *,
     ax: OnAxes = None,
 ) -> Sheet:
-    """Draw the joint posterior density of families' skills: contours that hold 50% and 90%.
+    """Draw the joint posterior density of families' skills, with 50% and 90% contours.
 
-    Kernel density estimates of the draws; where two families' contours lie apart, the fit tells
-    the families apart on the two skills together.
+    Contours come from kernel density estimates of the draws; where two families' contours are
+    separate, the fit distinguishes the families on the two skills jointly.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def plot_joint_skills(
     pair
         Two skills; by default every pair of the fit's skills, at most six panels.
     ax
-        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+        Axes to draw on instead of a new figure, one per panel; their figure is then returned.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def plot_joint_skills(
     SpecError
         If the spec gives families no level, or has one skill, or the fit is a point estimate.
     FitError
-        If the fit has fewer than 50 draws, or a skill of a family is the same in all of them.
+        If the fit has fewer than 50 draws, or a skill of a family is the same in all draws.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def plot_joint_skills(
     if count < _FEWEST:
         raise FitError(
             f"A density of families' skills needs at least {_FEWEST} draws; this fit has {count}. "
-            "Fit with more draws, or take plot_family_skills."
+            "Fit with more draws, or use plot_family_skills."
         )
     known = [str(name) for name in skills.family[FAMILY].values]
     chosen = _checked(families, known, "families", _MOST_FAMILIES)
@@ -123,7 +123,7 @@ def plot_joint_skills(
     title(
         figure,
         "Skills of families, two at a time",
-        "Contours hold 50% and 90% of the posterior draws, marks are medians; "
+        "Contours hold 50% and 90% of the posterior draws; markers are medians; "
         f"{zero_of(skills)} = 0.",
         skills.notes,
     )
@@ -137,12 +137,12 @@ def _refuse_flat(points: np.ndarray, pair: tuple[str, str], family: str) -> None
         if np.ptp(values) == 0:
             raise FitError(
                 f'Skill "{name}" of family "{family}" is the same in all draws, so it has no '
-                "density; take plot_family_skills."
+                "density; use plot_family_skills."
             )
     if np.linalg.matrix_rank(np.cov(points)) < len(pair):
         raise FitError(
             f'Skills "{pair[0]}" and "{pair[1]}" of family "{family}" lie on one line in all '
-            "draws, so they have no joint density; take plot_family_skills."
+            "draws, so they have no joint density; use plot_family_skills."
         )
 
 
@@ -177,12 +177,12 @@ def _pairs(pair: tuple[str, str] | None, names: list[str]) -> list[tuple[str, st
         if len(every) > _MOST_PANELS:
             raise DataError(
                 f"{len(names)} skills have {len(every)} pairs, more than {_MOST_PANELS} panels: "
-                f"name a pair of {listed(names)}."
+                f"give pair= two of {listed(names)}."
             )
         return every
     two = _checked(pair, names, "pair", 2)
     if len(two) != 2:
-        raise DataError(f"pair must be two skills of {listed(names)}; got {listed(two)}.")
+        raise DataError(f"pair must be two of the skills {listed(names)}; got {listed(two)}.")
     return [(two[0], two[1])]
 
 
@@ -194,5 +194,5 @@ def _checked(given: object, known: list[str], what: str, most: int) -> list[str]
         if name not in known:
             raise DataError(f'{what}: "{name}" is not in the fit.' + nearest(name, known))
     if len(set(names)) < len(names):
-        raise DataError(f"{what} names one twice: {listed(names)}.")
+        raise DataError(f"{what} has a repeated name: {listed(names)}.")
     return names

@@ -12,17 +12,17 @@ from latentscale.errors import DataError, listed, nearest
 from latentscale.expect import expect_names
 
 _HEAD: Final = 3
-"""Of a name that is cut where it differs, a third is its beginning: the rest is what differs."""
+"""Of a name that is shortened, a third is its beginning; the rest is the part that differs."""
 _PART: Final = re.compile(r"[^ _-]+[ _-]*|[ _-]+")
-"""Letters up to where a name may be broken."""
+"""Letters up to a place where a name may be broken."""
 _WORD_START: Final = re.compile(r"\w+\Z")
-"""The unfinished word at the end of a common beginning: a short one is shown from its start."""
+"""An unfinished word at the end of a common prefix: a short one is shown from its start."""
 
 
 MOST_PANELS: Final = 24
-"""Benchmarks of which a figure has a panel each, six rows of four: more are not read as one."""
+"""Benchmarks in one figure, one panel each in six rows of four: more cannot be read as one."""
 MOST_MODELS: Final = 40
-"""Models with a row in every panel: what a page holds."""
+"""Models with a row in every panel: as many as fit on a page."""
 
 
 def drawn(names: Sequence[str], chosen: Sequence[str] | None, most: int, what: str) -> list[str]:

@@ -27,7 +27,7 @@ from latentscale.plots.style import (
 _ROW_INCHES = 0.24
 """Height of a row with its interval."""
 _MAX_NAME = 30
-"""Letters of a benchmark beside a row; longer ones are cut."""
+"""Letters of a benchmark next to a row; longer names are cut."""
 
 
 def plot_probe_set(probes: ProbeSet, *, ax: OnAxes = None) -> Sheet:
@@ -72,9 +72,13 @@ def plot_probe_set(probes: ProbeSet, *, ax: OnAxes = None) -> Sheet:
         figure,
         f"Run first: {', '.join(probes.best)}"
         + part_shown(shown, len(probes.left), "other benchmarks"),
-        f"Expected over models to come. {side} of variance left unknown, mean over targets, by all "
-        "benchmarks down to the row."
-        + (" Right: spread that the whole set leaves of each other benchmark." if shown else ""),
+        f"Expected over future models. {side} of variance left unexplained, mean over targets, by "
+        "all benchmarks down to the row."
+        + (
+            " Right: standard deviation of each other benchmark once the whole set is run."
+            if shown
+            else ""
+        ),
         probes.notes,
     )
     legend(figure, axes)

@@ -36,19 +36,20 @@ from latentscale.validate import whole_number
 _ROW_INCHES = 0.24
 """Height of a row with its interval."""
 _MAX_NAME = 40
-"""Letters of a quantity beside a row; longer ones are cut."""
+"""Letters of a quantity next to a row; longer names are cut."""
 _SHOWN = 20
-"""Rows: the largest first, and those beyond are small."""
+"""Rows: the largest come first, so the rest are small."""
 _APART = 0.16
-"""Of a row: how far two markers of one row are apart from its middle."""
+"""Share of a row by which its two markers are offset from its middle."""
 _LEAST = 0.005  # left end of the axis; a line that meets it goes on to 0
 
 
 def plot_sensitivity(sensitivity: Sensitivity, *, rows: int = _SHOWN, ax: OnAxes = None) -> Sheet:
-    """Draw how far priors and scores move each quantity, the surest prior-sensitive first.
+    """Draw how far priors and scores move each quantity, the most clearly prior-sensitive first.
 
-    A line extends left from each estimate by its Monte Carlo error. A mark is filled where the
-    whole line lies beyond the limit; a hollow one beyond it is within Monte Carlo noise of it.
+    A line extends left from each estimate by its Monte Carlo error. A marker is filled where the
+    whole line is beyond the limit; a hollow marker beyond the limit is within Monte Carlo noise of
+    it.
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ def plot_sensitivity(sensitivity: Sensitivity, *, rows: int = _SHOWN, ax: OnAxes
     rows
         Largest number of quantities shown.
     ax
-        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+        Axes to draw on instead of a new figure, one per panel; their figure is then returned.
 
     Returns
     -------
@@ -124,7 +125,7 @@ def plot_sensitivity(sensitivity: Sensitivity, *, rows: int = _SHOWN, ax: OnAxes
         f"{counts.get(STRONG_PRIOR, 0)} with a {STRONG_PRIOR}, "
         f"{counts.get(UNCLEAR, 0)} with the scores' part unclear.\n"
         "Lines extend left from the estimate by its Monte Carlo error; marks are filled where the "
-        "whole line lies beyond the limit.",
+        "whole line is beyond the limit.",
         sensitivity.notes,
     )
     legend(figure, [panel])
@@ -141,12 +142,12 @@ def plot_tornado(
     grid
         From `latentscale.studies.sensitivity_grid` or `latentscale.studies.leave_families_out`.
     variable
-        One variable alone, such as ``"expected score"``, in its own units, a panel for each
-        unit; by default all, in posterior standard deviations of the base.
+        A single variable, such as ``"expected score"``, in its own units, one panel per unit; by
+        default all, in posterior standard deviations under the base spec.
     rows
         Largest number of quantities shown in a panel.
     ax
-        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+        Axes to draw on instead of a new figure, one per panel; their figure is then returned.
 
     Returns
     -------
@@ -172,7 +173,7 @@ def plot_tornado(
     known = list(dict.fromkeys(moved["variable"]))
     if variable is not None and variable not in known:
         raise DataError(
-            f'The grid holds no variable "{variable}"; it has {listed(known, 20)}.'
+            f'The grid has no variable "{variable}"; it has {listed(known, 20)}.'
             + nearest(variable, known)
         )
     value = "change_in_sd" if variable is None else "change"
@@ -193,7 +194,7 @@ def plot_tornado(
         _draw_changes(panel, part, value, size)
         unit = part["unit"].iloc[0] if variable is not None else ""
         panel.set_xlabel(
-            "change of the median (posterior standard deviations of the base)"
+            "change of the median (posterior standard deviations under the base spec)"
             if variable is None
             else f"change of the median of {variable}" + (f" ({unit})" if unit else ""),
             parse_math=False,
@@ -238,7 +239,7 @@ def _draw_changes(panel: Axes, moved: pd.DataFrame, value: str, size: pd.Series)
 
 
 def plot_influence(influence: FamilyInfluence, *, rows: int = _SHOWN, ax: OnAxes = None) -> Sheet:
-    """Draw the largest change that leaving each family out makes, and Pareto k.
+    """Draw the largest change from leaving each family out, and Pareto k.
 
     Parameters
     ----------
@@ -247,7 +248,7 @@ def plot_influence(influence: FamilyInfluence, *, rows: int = _SHOWN, ax: OnAxes
     rows
         Largest number of families shown, the most influential first.
     ax
-        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+        Axes to draw on instead of a new figure, one per panel; their figure is then returned.
 
     Returns
     -------
@@ -282,7 +283,7 @@ def plot_influence(influence: FamilyInfluence, *, rows: int = _SHOWN, ax: OnAxes
             size = table["largest_in_sd"][chosen]
             change.barh(places[chosen], size, height=0.62, color=color, label=label)
     change.set_xlabel("posterior standard deviations")
-    heading(weight, "Pareto k of its weights")
+    heading(weight, "Pareto k of the importance weights")
     weight.scatter(table["pareto_k"], places, s=24, color=VERMILLION)
     weight.axvline(
         influence.k_limit, color=BLACK, lw=1, ls="--", label=f"limit {influence.k_limit:.2f}"

@@ -31,11 +31,11 @@ from latentscale.plots.style import (
 )
 
 _COLUMNS = 4
-"""Panels in a row: their labels stay readable across a page."""
+"""Panels per row: their labels stay readable across a page."""
 _MOST_FAMILIES = 12
-"""Families in one picture: there are no more colours and markers to distinguish."""
+"""Families in one figure: there are no more distinct colours and markers."""
 _ROUNDING = 1e-8
-"""Of the largest level: a mean of zero to within the rounding of sums of doubles."""
+"""Share of the largest level: a mean is zero to within rounding of sums of doubles."""
 # What is not a term's: apart from every colour and hatch of the terms.
 _FILLS_OF_RESTS: dict[str, tuple[str, str | None]] = {
     OTHER: ("#009E73", "xx"),
@@ -51,7 +51,7 @@ def plot_loadings(skills: Skills, *, ax: OnAxes = None) -> Sheet:
     skills
         From `latentscale.skills`.
     ax
-        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+        Axes to draw on instead of a new figure, one per panel; their figure is then returned.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def plot_aligned(alignment: Alignment, *, ax: OnAxes = None) -> Sheet:
     alignment
         From `latentscale.align`.
     ax
-        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+        Axes to draw on instead of a new figure, one per panel; their figure is then returned.
 
     Returns
     -------
@@ -128,7 +128,7 @@ def plot_family_skills(skills: Skills, families: Sequence[str], *, ax: OnAxes = 
     families
         Fitted families, at most 12.
     ax
-        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+        Axes to draw on instead of a new figure, one per panel; their figure is then returned.
 
     Returns
     -------
@@ -173,7 +173,7 @@ def plot_family_skills(skills: Skills, families: Sequence[str], *, ax: OnAxes = 
 
 
 def zero_of(skills: Skills) -> str:
-    """Return what a family's skill of 0 is, in words.
+    """Return what a family's skill of 0 means, in words.
 
     Levels are centred on the fitted families, or on the lineages where there are lineages; levels
     that are not pooled are not centred.
@@ -186,16 +186,16 @@ def zero_of(skills: Skills) -> str:
 
 
 def plot_variance_shares(shares: VarianceShares, *, ax: OnAxes = None) -> Sheet:
-    """Draw what makes scores vary over models: stacked posterior means, one bar a benchmark.
+    """Draw what makes scores vary over models: stacked posterior means, one bar per benchmark.
 
-    A share below 0 (a term that goes against the others) is drawn left of 0.
+    A negative share (a term that offsets the others) is drawn left of 0.
 
     Parameters
     ----------
     shares
         From `latentscale.studies.variance_shares`.
     ax
-        Axes to draw on in place of a new figure, one a panel; the result is then their figure.
+        Axes to draw on instead of a new figure, one per panel; their figure is then returned.
 
     Returns
     -------
@@ -245,12 +245,12 @@ def plot_variance_shares(shares: VarianceShares, *, ax: OnAxes = None) -> Sheet:
     percent_axis(panel.xaxis)
     panel.set_xlim(min(0.0, float(left.min()) * 1.05), float(right.max()))
     panel.set_xlabel("share of the variance of scores over models (%)", fontsize=8.5)
-    unvaried = f"\nNot drawn, with scores of fewer than two models: {listed(shares.left_out)}."
+    unvaried = f"\nNot drawn, as fewer than two models have scores: {listed(shares.left_out)}."
     title(
         figure,
         "What makes models differ",
         "Posterior means; each bar sums to 100%.\n"
-        "Noise: its share on the scale of scores; the rest is split on the link's scale."
+        "Noise is a share on the scale of scores; the rest is divided on the link's scale."
         + (unvaried if shares.left_out else ""),
         shares.notes,
     )
@@ -273,7 +273,7 @@ def _rows_of(names: Sequence[str], rows: int, ax: OnAxes) -> tuple[Sheet, list[A
 
 
 def of_skill(name: str) -> str:
-    """Return a skill's name after the word, unless the name begins with it."""
+    """Return a skill's name after the word "skill", unless the name begins with it."""
     return name if name.startswith("skill") else f"skill {name}"
 
 

@@ -53,14 +53,15 @@ FILLS: Final[tuple[tuple[str, str | None], ...]] = (
 SCORE_LABEL: Final = "score (%)"
 
 ROW_LETTERS: Final = 30
-"""Letters of a name beside a row; longer ones are cut: panels keep most of the figure."""
+"""Letters of a name next to a row; longer names are cut: panels keep most of the figure."""
 
 _WIDE_SPAN: Final = 100.0
-"""Largest over smallest value from which an axis is logarithmic: on a linear one the smallest lies
-within a hundredth of its end, and most scores in minutes or dollars with it."""
+"""Ratio of largest to smallest value above which an axis is logarithmic: on a linear one the
+smallest value, and with it most scores in minutes or dollars, would be within a hundredth of its
+end."""
 
 _FULL_DECADES: Final = 1.5
-"""Below so many decades an axis shows more ticks than the powers of ten."""
+"""Below this many decades an axis shows more ticks than the powers of ten."""
 
 # Any: matplotlib types the keys of its settings as a list of literals.
 _STYLE: Final[Any] = {
@@ -87,37 +88,37 @@ _LETTER_INCHES: Final = 0.08
 _LINE_INCHES: Final = 0.2
 """Height of a line of captions, at 10 points and 1.4 lines."""
 _BOLD_INCHES: Final = 0.095
-"""Mean width of a letter over a panel, bold at 9.5 points."""
+"""Mean width of a letter above a panel, bold at 9.5 points."""
 _LEGEND_INCHES: Final = 0.07
 """Mean width of a letter of the legend, at 8.5 points."""
 _LEGEND_LINES: Final = 2
-"""Lines of the legend for which a figure's height has room; more add to it."""
+"""Legend lines for which a figure's height has room; more lines make it taller."""
 _HANDLE_INCHES: Final = 0.6
-"""Width of what is beside a letter in a column of the legend: the line or mark, and the gaps."""
+"""Width of the line or mark, and of the gaps, in a column of the legend."""
 _ROW_LETTER_INCHES: Final = 0.06
 """Mean width of a letter of a row's name, at 8 points."""
 _GAP_INCHES: Final = 0.15
-"""Of a panel's width: the gap to the next panel."""
+"""Gap to the next panel, as a share of a panel's width."""
 _AXIS_INCHES: Final = 0.5
-"""Of a panel's width: numbers of its vertical axis and the gap to the next panel."""
+"""Numbers of the vertical axis and gap to the next panel, as a share of a panel's width."""
 
 
 _MOST_OPEN: Final = 10
-"""Figures that pyplot holds for `plt.show()`: it warns of more than 20 of all that are open."""
+"""Figures that pyplot holds for `plt.show()`: it warns when more than 20 are open."""
 _BELOW_LABELS: Final = -0.22
-"""Where a legend begins under a caller's axes, in heights of it: below ticks and label."""
+"""Top of a legend below a caller's axes, in heights of the legend: under ticks and label."""
 _open: deque[ref[Sheet]] = deque()
 _apart: ContextVar[bool] = ContextVar("apart", default=False)
 _guests: WeakKeyDictionary[Figure, list[Axes]] = WeakKeyDictionary()
-"""Figures of others that are drawn on, and the axes that were given."""
+"""Callers' figures that are drawn on, and the axes that were given."""
 
 type OnAxes = Axes | Sequence[Axes] | np.ndarray | None
-"""Where a plot is drawn: axes of the caller's, one a panel, or a new figure."""
+"""Where a plot is drawn: the caller's axes, one per panel, or a new figure."""
 
 
 @contextmanager
 def apart_from_pyplot() -> Iterator[None]:
-    """Keep figures from `plt.show()` and from notebooks: those that go into a page or a file."""
+    """Keep figures for pages and files out of `plt.show()` and notebooks."""
     token = _apart.set(True)
     try:
         yield
@@ -126,7 +127,7 @@ def apart_from_pyplot() -> Iterator[None]:
 
 
 class Sheet(Lettered):
-    """A matplotlib figure that pyplot shows where it is imported, and a notebook only once."""
+    """A matplotlib figure that pyplot shows if it is imported, and a notebook only once."""
 
     def _repr_png_(self) -> bytes:
         stream = BytesIO()
@@ -145,13 +146,13 @@ class Sheet(Lettered):
             pyplot.close(self)
 
     def savefig(self, fname: str | PathLike[str] | IO[bytes], **settings: Any) -> None:
-        """Save the figure as matplotlib does; a file is replaced as a whole or not at all.
+        """Save the figure as matplotlib does; a file is replaced completely or not at all.
 
         Parameters
         ----------
         fname
-            A path or an open file. The path's ending says how the figure is written; without
-            one it is PNG, and ``.png`` is added. ``~`` is expanded.
+            A path or an open file. The path's ending sets the format; without one it is PNG, and
+            ``.png`` is added. ``~`` is expanded.
         settings
             Settings of `matplotlib.figure.Figure.savefig`.
 
@@ -189,9 +190,9 @@ class Sheet(Lettered):
 
 
 def _new_sheet(**settings: Any) -> Sheet:
-    """Return a figure; where the user has imported pyplot, `plt.show()` shows it.
+    """Return a figure; if the user has imported pyplot, `plt.show()` shows it.
 
-    Of a program's many figures pyplot keeps the last ones; the others stay with whoever has them.
+    pyplot keeps the last of a program's many figures; the others stay with their owners.
     """
     pyplot = sys.modules.get("matplotlib.pyplot")
     main = threading.current_thread() is threading.main_thread()
@@ -209,12 +210,12 @@ def _new_sheet(**settings: Any) -> Sheet:
 
 
 def _given_axes(ax: Axes | Sequence[Axes] | np.ndarray, count: int) -> list[Axes]:
-    """Return the caller's axes, one a panel.
+    """Return the caller's axes, one per panel.
 
     Raises
     ------
     LatentscaleError
-        If they are not axes, of several figures, or not as many as the panels.
+        If they are not axes, belong to several figures, or differ in number from the panels.
     """
     given = list(np.ravel(np.asarray(ax, dtype=object)))
     if not all(isinstance(one, Axes) for one in given):
@@ -223,11 +224,11 @@ def _given_axes(ax: Axes | Sequence[Axes] | np.ndarray, count: int) -> list[Axes
         )
     if len(given) != count:
         raise LatentscaleError(
-            f"This plot has {counted(count, 'panel')} and ax {len(given)}: give as "
-            f"many axes, such as plt.subplots(1, {count})[1]."
+            f"This plot has {counted(count, 'panel')}, but ax has {len(given)}: give as many axes, "
+            f"such as plt.subplots(1, {count})[1]."
         )
     if len({id(one.figure) for one in given}) > 1:
-        raise LatentscaleError("The axes given are of several figures; give those of one.")
+        raise LatentscaleError("The axes in ax belong to several figures; give axes of one figure.")
     return given
 
 
@@ -240,7 +241,7 @@ def panels(
     share_y: bool = True,
     ax: OnAxes = None,
 ) -> tuple[Sheet, list[Axes]]:
-    """Return a figure with `count` panels in rows of `columns`: a new one, or that of `ax`.
+    """Return a figure with `count` panels in rows of `columns`: a new one, or the figure of `ax`.
 
     Parameters
     ----------
@@ -251,7 +252,7 @@ def panels(
     share_y
         Whether all panels have the same vertical axis.
     ax
-        Axes of the caller's, one a panel; None for a new figure.
+        The caller's axes, one per panel; None for a new figure.
     """
     if ax is not None:
         given = _given_axes(ax, count)
@@ -277,12 +278,12 @@ def panels(
 
 
 def hosted(figure: Figure) -> list[Axes]:
-    """Return the caller's axes that a plot is drawn on; none of a figure of ours."""
+    """Return the caller's axes that a plot is drawn on; none for a figure of ours."""
     return _guests.get(figure, [])
 
 
 def heading(panel: Axes, name: str) -> None:
-    """Write the name of a panel over it (see `headings`)."""
+    """Write the name of a panel above it (see `headings`)."""
     headings([panel], [name])
 
 
@@ -293,7 +294,7 @@ def headings(
     *,
     beside: Sequence[str] = (),
 ) -> None:
-    """Write the names of panels over them, in a few lines or cut where they are long.
+    """Write the names of panels above them; long names take a few lines or are cut.
 
     Names that are cut stay different from one another, and keep their units in brackets.
 
@@ -304,7 +305,7 @@ def headings(
     endings
         What follows each name and is never cut, such as its unit or threshold.
     beside
-        Names of rows, left of the first panel of a line, which narrow all.
+        Names of rows, left of the first panel in a row, which narrow all panels.
     """
     endings = endings or [""] * len(names)
     figure: Any = axes[0].get_figure()
@@ -324,9 +325,9 @@ def headings(
 
 
 def title(figure: Figure, headline: str, caption: str, notes: Sequence[str] = ()) -> None:
-    """Write a headline over the figure, and its caption in the next lines.
+    """Write a headline above the figure, and its caption on the next lines.
 
-    Over a caller's axes the headline alone is written, where there is one panel without a name.
+    Above a caller's axes only the headline is written, if there is one panel without a name.
 
     Parameters
     ----------
@@ -349,7 +350,7 @@ def title(figure: Figure, headline: str, caption: str, notes: Sequence[str] = ()
 
 
 def part_shown(shown: int, of: int, what: str = "") -> str:
-    """Return what a headline adds where a figure has no room for all rows; else nothing."""
+    """Return the headline's addition where a figure has no room for all rows; otherwise nothing."""
     return f", {shown} of {of}{f' {what}' if what else ''} shown" if shown < of else ""
 
 
@@ -366,12 +367,12 @@ def percent_axis(axis: Any) -> None:
 
 
 def log_axis(axis: Any, first: float, last: float) -> None:
-    """Label a logarithmic axis: 0.5, 20 and 700 as they are, compute as powers of ten.
+    """Label a logarithmic axis: plain numbers such as 0.5, 20 and 700, compute as powers of ten.
 
     Parameters
     ----------
     axis
-        ``panel.xaxis`` or ``panel.yaxis``, in the logarithm already.
+        ``panel.xaxis`` or ``panel.yaxis``, already logarithmic.
     first, last
         Its ends.
     """
@@ -392,10 +393,10 @@ def _natural(value: float, _position: int | None = None) -> str:
 
 
 def score_axis(axis: Any, name: str, units: Mapping[str, str]) -> None:
-    """Show a benchmark's scores on one axis: fractions as percentages, others as they are.
+    """Show a benchmark's scores on one axis: fractions as percentages, others unchanged.
 
-    The axis of others, such as minutes, is logarithmic where all that is drawn is above 0 and
-    spans two decades or more; call it when all is drawn.
+    The axis of other scores, such as minutes, is logarithmic if everything drawn is above 0 and
+    spans two decades or more; call this once everything is drawn.
     """
     if name not in units:
         percent_axis(axis)
@@ -418,7 +419,7 @@ def unit_ending(name: str, units: Mapping[str, str]) -> str:
 
 
 def with_unit(name: str, units: Mapping[str, str]) -> str:
-    """Return what an axis of a benchmark's scores is called (see `unit_ending`)."""
+    """Return the name of an axis of a benchmark's scores (see `unit_ending`)."""
     return f"{name}{unit_ending(name, units)}"
 
 
@@ -436,11 +437,11 @@ def name_rows(panel: Axes, names: Sequence[str], *, limit: int | None = ROW_LETT
     Parameters
     ----------
     panel
-        Its rows lie at whole numbers.
+        Its rows are at whole numbers.
     names
         One a row.
     limit
-        Letters that a name may have (see `distinct`); None for all of them.
+        Most letters of a name (see `distinct`); None for no limit.
     """
     shown = list(names) if limit is None else distinct(names, limit)
     panel.set_yticks(range(len(shown)), shown, parse_math=False)
@@ -455,14 +456,14 @@ def within(panel: Axes, name: str, units: Mapping[str, str]) -> None:
 
 
 def legend(figure: Figure, axes: list[Axes], extra: Mapping[str, Any] | None = None) -> None:
-    """Put one legend under all panels; each label once, cut where it is wider than the figure.
+    """Put one legend below all panels; each label once, cut if wider than the figure.
 
     Parameters
     ----------
     figure, axes
         The figure, and its panels.
     extra
-        Further handles by label, before those of the panels.
+        Further handles by label, placed before the panels' handles.
     """
     handles = dict(extra or {})
     for panel in axes:

@@ -1,4 +1,4 @@
-"""The section of a verb that writes none of its own: headline, advice, picture and table."""
+"""The section of a verb without its own: headline, advice, picture and table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ROWS = 20
 
 
 def answered(verb: type[Verb], request: Request) -> tuple[Block, ...]:
-    """Return what a verb's function says of the fit.
+    """Return what a verb's function says about the fit.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a section of the report is made of: paragraphs, facts, tables, pictures."""
+"""Parts of a section of the report: paragraphs, facts, tables, pictures."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Bullets:
 
 @dataclass(frozen=True)
 class Facts:
-    """Names and what is said of them."""
+    """Names and facts about them."""
 
     facts: Mapping[str, str]
 
@@ -46,15 +46,15 @@ class TableBlock:
     Attributes
     ----------
     frame
-        What is shown; the index is not.
+        What is shown, without the index.
     caption
         What it is, with the units.
     decimals
         Decimals of numbers that are not whole.
     limit
-        Rows shown at most; None for all.
+        Most rows shown; None for all.
     folded
-        What the reader opens to see it; always in sight if empty, and on paper.
+        Label that the reader opens to see the table; always shown if empty, and on paper.
     """
 
     frame: pd.DataFrame
@@ -101,9 +101,9 @@ class Section:
     title
         Its heading.
     blocks
-        What it holds; empty where `absent` says why.
+        Its contents; empty where `absent` says why.
     absent
-        Why it holds nothing, for example that the spec cannot answer its question.
+        Why it is empty, for example that the spec cannot answer its question.
     """
 
     key: str

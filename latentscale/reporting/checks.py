@@ -1,4 +1,4 @@
-"""Sections on trust: whether the model describes the scores, and how much priors decide."""
+"""Sections on trust: whether the model describes the scores, and how much the priors matter."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from latentscale.reporting.blocks import Block, Bullets, Facts, Paragraph, Pictu
 from latentscale.reporting.request import Request
 
 _ROWS = 20
-"""Rows of a table or picture: a screen."""
+"""Rows of a table or figure: one screen."""
 _P_LIMIT = 0.05
 """The conventional level of a test."""
 
 
 def checks(request: Request) -> tuple[Block, ...]:
-    """Return whether the model describes the scores, and which scores do not belong."""
+    """Return whether the model describes the scores, and which scores are outliers."""
     result = check(request.fit, prob=request.prob, seed=request.seed)
     scores, surprising = len(result.loo.rows), result.predictive.surprising
     heavy = len(result.loo.unreliable)
@@ -83,9 +83,9 @@ def ranks_in_words(p_value: float) -> str:
 
 
 def outliers(result: FitCheck) -> tuple[Block, ...]:
-    """Return the scores that do not belong, and those that only look odd."""
+    """Return the outliers, and the scores that only look odd."""
     if result.outliers.empty and result.unsettled.empty:
-        return (Paragraph("No score lies far outside what the others say of it."),)
+        return (Paragraph("No score is far from what the others predict."),)
     shown = ["model", "benchmark", "score", "median", "lower", "upper", "z", "pareto_k"]
     names = {"pareto_k": "Pareto k", "z": "residual"}
     judged = result.predictive.scores
@@ -94,7 +94,7 @@ def outliers(result: FitCheck) -> tuple[Block, ...]:
         PictureBlock(
             plot_outliers(result, rows=_ROWS).to_svg(),
             _outliers_in_words(result),
-            "Scores far outside what the others say, and what was expected.",
+            "Scores far from what the others predict, and what was expected.",
         )
     ]
     if len(result.outliers):
@@ -102,7 +102,7 @@ def outliers(result: FitCheck) -> tuple[Block, ...]:
             TableBlock(
                 result.outliers[[*shown, "advice"]].rename(columns=names),
                 f"Outliers, worst first ({units}; residual in predictive standard deviations, "
-                "above 0 where the score is better than expected)",
+                "positive where the score is better than expected)",
                 limit=_ROWS,
             )
         )
@@ -110,7 +110,7 @@ def outliers(result: FitCheck) -> tuple[Block, ...]:
         blocks.append(
             TableBlock(
                 result.unsettled[shown].rename(columns=names),
-                "Scores that look odd, but whose Pareto k is too high to judge them without a "
+                "Scores that look odd, but whose Pareto k is too high for a judgement without a "
                 f"refit ({units})",
                 limit=_ROWS,
                 folded="Scores that look odd",
@@ -127,8 +127,8 @@ def _predictive_picture(result: FitCheck) -> tuple[PictureBlock, ...]:
         PictureBlock(
             plot_predictive(result.predictive).to_svg(),
             _predictive_in_words(result),
-            "Posterior predictive check: what the fitted model would have measured in as many "
-            "replicated tables, and what was measured.",
+            "Posterior predictive check: statistics of replicated tables from the fitted model, "
+            "and of the measured table.",
         ),
     )
 
@@ -144,7 +144,7 @@ def _on_scale(result: FitCheck) -> str:
     units = _units(result.predictive)
     if not units:
         return " on the logit scale"
-    own = "scores as they are, or their logarithms where they are positive"
+    own = "raw scores, or their logarithms where they are positive"
     return f" (of logits of fractions; else of {own})" if _fractions(result) else f" (of {own})"
 
 
@@ -168,14 +168,17 @@ def _predictive_in_words(result: FitCheck) -> str:
         )
         for row in rows.itertuples()
     ]
-    return f"Measured mean of each benchmark, and its replicated interval. {'; '.join(parts)}."
+    return (
+        "Measured mean of each benchmark, and interval of the replicated means. "
+        f"{'; '.join(parts)}."
+    )
 
 
 def _residuals_in_words(result: FitCheck) -> str:
     parts = [f"{row.benchmark} {row.rms_z:.2f}" for row in result.by_benchmark.itertuples()]
     return (
-        "Map of residuals, models by benchmarks. Root mean square by benchmark, 1 where noise is "
-        f"as expected: {', '.join(parts)}."
+        "Map of residuals, models by benchmarks. Root mean square by benchmark (1 if noise is as "
+        f"expected): {', '.join(parts)}."
     )
 
 
@@ -190,7 +193,7 @@ def _outliers_in_words(result: FitCheck) -> str:
 
 
 def prior_sensitivity(request: Request) -> tuple[Block, ...]:
-    """Return how much the priors decide, of parameters and of forecasts."""
+    """Return how much the priors affect parameters and forecasts."""
     with warnings.catch_warnings():
         # What is odd about the rows was said when they were forecast.
         warnings.simplefilter("ignore", DataWarning)
@@ -210,27 +213,27 @@ def prior_sensitivity(request: Request) -> tuple[Block, ...]:
     }
     return (
         Paragraph(
-            "How far the posterior moves when the priors, or the scores, are made to count a "
-            "little more or less; forecasts are of the models forecast above."
+            "How far the posterior moves when the priors, or the scores, count a little more or "
+            "less. Forecasts are those of the models above."
         ),
         Paragraph(verdict, strong=True),
         Bullets(result.advice),
         PictureBlock(
             plot_sensitivity(result).to_svg(),
             _sensitivity_in_words(result),
-            f"Sensitivity to priors and scores; it counts where it exceeds {result.limit:g} by "
+            f"Sensitivity to priors and scores; it matters where it exceeds {result.limit:g} by "
             "more than the Monte Carlo noise.",
         ),
         TableBlock(
             table.rename(columns=names),
-            "Sensitivity, the most to the priors first; noise: what Monte Carlo error alone would "
-            "reach; shifts: of the mean per doubling, in posterior standard deviations",
+            "Sensitivity, largest to the priors first. Noise: what Monte Carlo error alone would "
+            "reach. Shift: of the mean, per doubling, in posterior standard deviations",
             limit=_ROWS,
-            folded="Numbers of the sensitivity",
+            folded="Table of sensitivities",
         ),
         TableBlock(
             result.by_prior,
-            "Sensitivity by prior: the largest of any quantity, and the number of quantities moved",
+            "Sensitivity by prior: largest over quantities, and number of quantities moved",
             folded="Sensitivity by prior",
         ),
     )
@@ -243,4 +246,4 @@ def _sensitivity_in_words(result: Sensitivity) -> str:
         f"{row.likelihood:.2f} to scores"
         for row in rows.itertuples()
     ]
-    return f"Sensitivity of the quantities that priors move most. {'; '.join(parts)}."
+    return f"Quantities most sensitive to the priors. {'; '.join(parts)}."

@@ -101,7 +101,7 @@ def render(
     foot
         The last line.
     facts
-        What the page is of (date, source), below the title.
+        Facts about the page (date, source), below the title.
     summary
         A paragraph before everything else.
     """

@@ -41,7 +41,7 @@ def report(
     fit
         A fit.
     path
-        File to write, replaced as a whole if it exists; its folder must exist. ``~`` is expanded.
+        File to write, replaced in one step if it exists; its folder must exist. ``~`` is expanded.
     planned
         Models to forecast, as for `latentscale.predict`; by default, for each family drawn, a
         model four times its largest or, where no size is disclosed or the fit uses none, one like

@@ -22,11 +22,11 @@ from latentscale.expect import expect_names
 from latentscale.posterior.fit import Fit
 
 _FAMILIES = 3
-"""Families whose curves are drawn unless others are named: a page's worth."""
+"""Families whose curves are drawn unless others are named: as many as fit on a page."""
 _LARGER = 4.0
-"""Example models are so many times the largest of their family: a usual next step."""
+"""Example models are this many times the largest of their family: a usual next step."""
 _WITH_SIZE = (ACTIVE, FLOPS)
-"""Columns that grow with the number of parameters, at as many tokens."""
+"""Columns that grow with the number of parameters when tokens are fixed."""
 _SIZES = ("params_b", "tokens_t", *_WITH_SIZE)
 _USABLE = "usable"
 
@@ -202,7 +202,7 @@ def _usual_compute(fit: Fit, members: xr.Dataset) -> dict[str, float]:
 
 
 def _models(fit: Fit) -> pd.DataFrame:
-    """Return what the table says of sizes, and which models say all that the fit uses of them."""
+    """Return the sizes that the table states, and which models state all that the fit uses."""
     table = fit.scores.dataset
     names = [FAMILY, "lineage", "instruct", "params", "tokens"]
     names += [name for name in _WITH_SIZE if name in table]

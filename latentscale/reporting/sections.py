@@ -38,7 +38,7 @@ from latentscale.reporting.request import Request, why_unsized
 from latentscale.verb import imported, sections
 
 _WORST = 15
-"""Parameters in the table: a screen."""
+"""Parameters in the table: one screen."""
 FORECASTS: Final = "forecasts"
 """Key of the section on planned models."""
 
@@ -67,29 +67,29 @@ def data_audit(request: Request) -> tuple[Block, ...]:
             f"({in_words(other_units(scores), scores.benchmarks)})",
         ),
         TableBlock(
-            scores.feature_table(), "Features of models: on how many they are given, and range"
+            scores.feature_table(), "Features of models: number of models with a value, and range"
         ),
     ]
     if findings.empty:
-        return (*blocks, Paragraph("The audit found nothing odd in the rows that were fitted."))
+        return (*blocks, Paragraph("The audit found nothing odd in the fitted rows."))
     warned = len(scores.audit.warnings)
     verdict = f"{counted(warned, 'finding')} to check." if warned else ""
     shown = findings[["where", "level", "message"]]
     return (
         *blocks,
         *([Paragraph(verdict, strong=True)] if verdict else []),
-        TableBlock(shown, "What the audit of the table found"),
+        TableBlock(shown, "Findings of the table's audit"),
     )
 
 
 def diagnostics(request: Request) -> tuple[Block, ...]:
-    """Return whether the draws can be believed."""
+    """Return whether the draws can be trusted."""
     fit = request.fit
     if not fit.is_posterior:
         return (
             Paragraph(
-                "A point estimate: there are no draws to diagnose, and intervals leave out the "
-                "uncertainty of the parameters.",
+                "This is a point estimate: there are no draws to diagnose, and intervals leave "
+                "out the uncertainty of the parameters.",
                 strong=True,
             ),
             Paragraph(fit.status.message),
@@ -100,7 +100,7 @@ def diagnostics(request: Request) -> tuple[Block, ...]:
         return _by_status(
             diagnosis,
             fit.status.message,
-            "The maximum was found, and the draws are independent ones around it.",
+            "The maximum was found, and the draws around it are independent.",
             "The maximum was NOT confirmed: do not rely on the draws around it yet.",
         )
     if diagnosis.approximation_k is not None:
@@ -109,7 +109,7 @@ def diagnostics(request: Request) -> tuple[Block, ...]:
         return _by_status(
             diagnosis,
             fit.status.message,
-            "The chains that the draws were kept of passed.",
+            "The chains that the draws come from passed.",
             "The draws were NOT confirmed: do not rely on them yet.",
         )
     verdict = (
@@ -143,7 +143,7 @@ def diagnostics(request: Request) -> tuple[Block, ...]:
 
 
 def _by_status(diagnosis: Diagnosis, message: str, found: str, not_found: str) -> tuple[Block, ...]:
-    """Return what the status says of draws whose own R-hat and ESS decide nothing."""
+    """Return the status of draws whose own R-hat and ESS are not informative."""
     return (
         Paragraph(found if diagnosis.passed else not_found, strong=True),
         Paragraph(message),
@@ -187,8 +187,8 @@ def curves(request: Request) -> tuple[Block, ...]:
         curve = scaling_curve(request.fit, family=family, seed=request.seed)
         sheet = plot_curve(curve, floors=floors)
         caption = (
-            f"{family}: expected and new scores along {curve.label}; {curve.held}. Dots are "
-            "the fitted models."
+            f"{family}: expected and new scores along {curve.label}; {curve.held}. Dots are fitted "
+            "models."
         )
         blocks.append(Heading(family))
         blocks.append(PictureBlock(sheet.to_svg(), _curve_in_words(curve, request.prob), caption))
@@ -205,9 +205,9 @@ def _curve_table(curve: Curve, prob: float) -> TableBlock:
     columns = {"at": unit, "score_lower": "new score lower", "score_upper": "new score upper"}
     return TableBlock(
         kept.drop(columns=["mean", "beyond_fitted"]).rename(columns=columns),
-        f"{curve.family}: ends and middle of the curve; lower and upper bound the {prob:.0%} "
-        f"intervals of the expected score and of a new one ({scores})",
-        folded=f"Numbers of the curves of {curve.family}",
+        f"{curve.family}: ends and middle of the curve; lower and upper are {prob:.0%} intervals "
+        f"of the expected score and of a new score ({scores})",
+        folded=f"Table of the curves of {curve.family}",
     )
 
 
@@ -234,19 +234,20 @@ def forecasts(request: Request) -> tuple[Block, ...]:
     table = forecast.table(request.prob)
     unsized = why_unsized(request.fit)
     tokens = request.planned.get("tokens_t")
-    alike = ", trained on as many tokens" if tokens is not None and tokens.notna().any() else ""
+    has_tokens = tokens is not None and tokens.notna().any()
+    alike = ", trained on equally many tokens" if has_tokens else ""
     example = (
-        f"a model with the features of its models, since {unsized}"
+        f"a model with the features of its fitted models, since {unsized}"
         if unsized
-        else f"a model four times its largest in parameters{alike}"
+        else f"a model with four times the parameters of its largest{alike}"
     )
     if any(isinstance(kind, Date) for kind in request.fit.transform.kinds):
-        example += ", released on its latest date and else like its models of that date"
+        example += ", released on its latest date and otherwise like its models of that date"
     lead = (
-        f"No models were named, so each family below is taken further as an example: {example}."
+        f"No models were named, so each family below is extended by an example: {example}."
         f"{_stated_features(request)}"
         if request.is_example
-        else "The models that were asked for."
+        else "The requested models."
     )
     beyond = sorted({str(m) for m in table.loc[table["extrapolates"] != "", "model"]})
     blocks: list[Block] = [Paragraph(lead)]
@@ -254,7 +255,7 @@ def forecasts(request: Request) -> tuple[Block, ...]:
         blocks.append(
             Paragraph(
                 f"Outside the range of the fitted models: {listed(beyond)}. These forecasts "
-                "extrapolate, and rest on the shape of the model."
+                "extrapolate and depend on the functional form of the model."
             )
         )
     blocks += _misspelt(request.fit, forecast)
@@ -278,7 +279,7 @@ def forecasts(request: Request) -> tuple[Block, ...]:
             table[shown],
             f"Forecasts ({in_words(forecast.units, table['benchmark'])}); {interval}"
             + means_note(forecast.without_mean),
-            folded="Numbers of the forecasts",
+            folded="Table of the forecasts",
         ),
     )
 
@@ -316,8 +317,8 @@ def _misspelt(fit: Fit, forecast: Forecast) -> list[Block]:
         return []
     return [
         Paragraph(
-            f"Forecast as new families, though a fitted name differs in spelling alone: "
-            f"{', '.join(alike)}. If they are the same, write the fitted names.",
+            "Forecast as new families, though a fitted name differs only in spelling: "
+            f"{', '.join(alike)}. If they are the same, use the fitted names.",
             strong=True,
         )
     ]
@@ -344,7 +345,7 @@ def declaration(request: Request) -> tuple[Block, ...]:
     ]
     priors = TableBlock(
         spec.priors_table(),
-        "Priors: those that the spec gives, and the defaults of all other parameters",
+        "Priors: those given by the spec, and defaults for all other parameters",
     )
     blocks.append(priors)
     return tuple(blocks)

@@ -17,9 +17,9 @@ from latentscale.reporting.blocks import Block, Bullets, Paragraph, PictureBlock
 from latentscale.reporting.request import Request
 
 _TOP = 3
-"""Benchmarks named a skill."""
+"""Benchmarks named per skill."""
 _BUDGETS = 3
-"""Budgets in the section, evenly spread over those of the fitted models."""
+"""Budgets in the section, evenly spread over the budgets of the fitted models."""
 _NO_BOUND: Final = "–"
 
 
@@ -32,18 +32,20 @@ def latent_skills(request: Request) -> tuple[Block, ...]:
         for name, rows in top.groupby("skill", sort=False)
     )
     blocks: list[Block] = [
-        Paragraph("A skill is known by the benchmarks that it moves, for each skill the most:"),
+        Paragraph(
+            "A skill is known by the benchmarks that it moves. For each skill, those it moves most:"
+        ),
         Bullets(lines),
         PictureBlock(
             plot_loadings(result).to_svg(),
             _loadings_in_words(result, request.prob),
-            "Loadings: the change of a benchmark, on the scale of the link, with each skill.",
+            "Loadings: the change of a benchmark, on the link's scale, per unit of each skill.",
         ),
         TableBlock(
             result.loadings(request.prob),
-            f"Loadings, with the {request.prob:.0%} interval; standardised: in standard deviations "
+            f"Loadings, with {request.prob:.0%} intervals; standardised: in standard deviations "
             "of the benchmark per standard deviation of the skill, over the fitted models",
-            folded="Numbers of the loadings",
+            folded="Table of the loadings",
         ),
     ]
     correlations = result.correlations(request.prob)
@@ -51,8 +53,8 @@ def latent_skills(request: Request) -> tuple[Block, ...]:
         blocks.append(
             TableBlock(
                 correlations.rename(columns={"other_skill": "other skill"}),
-                "Correlation of skills, between families (at equal covariates) and over the "
-                f"fitted models (covariates included), with the {request.prob:.0%} interval",
+                "Correlations of skills, between families (at equal covariates) and over the "
+                f"fitted models (covariates included), with {request.prob:.0%} intervals",
                 folded="Correlations of the skills",
             )
         )
@@ -61,7 +63,7 @@ def latent_skills(request: Request) -> tuple[Block, ...]:
             TableBlock(
                 result.families(request.prob),
                 "What a family adds to the skills of its members at equal size, tokens and other "
-                f"covariates, with the {request.prob:.0%} interval",
+                f"covariates, with {request.prob:.0%} intervals",
                 folded="Skills of the families",
             )
         )
@@ -78,7 +80,7 @@ def _loadings_in_words(result: Skills, prob: float) -> str:
             for row in largest.itertuples()
         )
         parts.append(f"skill {name}: {each}")
-    return f"Loadings of benchmarks on skills, the largest of each. {'. '.join(parts)}."
+    return f"Largest loadings of benchmarks on each skill. {'. '.join(parts)}."
 
 
 def variance(request: Request) -> tuple[Block, ...]:
@@ -88,15 +90,15 @@ def variance(request: Request) -> tuple[Block, ...]:
         PictureBlock(
             plot_variance_shares(shares).to_svg(),
             _shares_in_words(shares),
-            "Shares of the variance of scores over the models measured on each benchmark, "
-            "posterior means. Noise is what would change in a new measurement; the rest is split "
-            "on the scale of the link.",
+            "Posterior mean shares of the variance of scores over the models measured on each "
+            "benchmark. Noise is what would change in a new measurement; the rest is divided on "
+            "the link's scale.",
         ),
         TableBlock(
             shares.table(request.prob),
-            f"Shares of variance (fractions), with the {request.prob:.0%} interval; those of one "
-            "benchmark sum to 1",
-            folded="Numbers of the shares",
+            f"Shares of variance (fractions), with {request.prob:.0%} intervals; the shares of "
+            "one benchmark sum to 1",
+            folded="Table of the shares",
         ),
     )
 
@@ -108,8 +110,8 @@ def _shares_in_words(shares: VarianceShares) -> str:
         noise = rows.loc[rows["component"] == NOISE, "mean"].sum()
         parts.append(f"{name}: {largest['component']} {largest['mean']:.0%}, {NOISE} {noise:.0%}")
     return (
-        "What makes models differ: of each benchmark the largest share of variance, and that of "
-        f"noise. {'; '.join(parts)}."
+        "What makes models differ: the largest share of variance on each benchmark, and the share "
+        f"of noise. {'; '.join(parts)}."
     )
 
 
@@ -121,7 +123,7 @@ def allocation(request: Request) -> tuple[Block, ...]:
     units = {
         "params": "parameters (billion)",
         "tokens": "tokens (trillion)",
-        "tokens_per_param": "tokens a parameter",
+        "tokens_per_param": "tokens per parameter",
         "value": "score or skill",
     }
     names = {
@@ -129,34 +131,36 @@ def allocation(request: Request) -> tuple[Block, ...]:
         for name, unit in units.items()
         for end in ("", "_lower", "_upper")
     }
-    names |= {"on_bound": "probability on a bound", "beyond_fitted": "beyond fitted models"}
+    names |= {
+        "on_bound": "probability on a bound",
+        "beyond_fitted": "beyond fitted models",
+    }
     return (
         Paragraph(
-            f"For the {result.basis}, inside the sizes and token counts of the fitted models"
+            f"For the {result.basis}, within the sizes and token counts of the fitted models"
             f"{f' ({result.held})' if result.held else ''}. "
-            "Where the optimum mostly sits on a bound of that range, the scores do not "
-            "determine it."
+            "Where the optimum is mostly on a bound of that range, the scores do not determine it."
         ),
         PictureBlock(
             plot_allocation(result).to_svg(),
             _allocation_in_words(result, request.prob),
-            "Compute-optimal size by budget: median optimum and its intervals, in the range of the "
-            "fitted models.",
+            "Compute-optimal size by budget: median optimum and its intervals, within the range "
+            "of the fitted models.",
         ),
         TableBlock(
             table.rename(columns=names),
-            f"Optimal split of a budget of FLOPs (6 x parameters x tokens): medians and the "
-            f"{request.prob:.0%} interval",
-            folded="Numbers of the allocations",
+            "Optimal split of a budget of FLOPs (6 x parameters x tokens): medians and "
+            f"{request.prob:.0%} intervals",
+            folded="Table of the allocations",
         ),
     )
 
 
 def _allocation_in_words(result: Allocation, prob: float) -> str:
     parts = [
-        f"{row.target} at {row.flops:.1g} FLOPs: {row.params:.3g} billion parameters"
-        f"{_between(row.params_lower, row.params_upper, '.3g')}, on a bound with probability "
-        f"{row.on_bound:.0%}"
+        f"{row.target} at {row.flops:.1g} FLOPs: {row.params:.3g} billion "
+        f"parameters{_between(row.params_lower, row.params_upper, '.3g')}, on a bound with "
+        f"probability {row.on_bound:.0%}"
         for row in result.table(prob).itertuples()
     ]
     return f"Median optimal number of parameters. {'; '.join(parts)}."
@@ -167,7 +171,7 @@ def budgets(fit: Fit) -> list[float]:
 
     Returns
     -------
-    FLOPs, increasing; the geometric middle of the fitted models if no power of ten lies inside.
+    FLOPs, increasing; the geometric middle of the fitted models if no power of ten is inside.
     """
     table = fit.scores.dataset
     flops = (FLOPS_PER_BILLION_TRILLION * table["params"] * table["tokens"]).dropna("model")

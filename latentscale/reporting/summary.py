@@ -1,4 +1,4 @@
-"""The first paragraph of the report: what a fit says, in words, with the numbers that matter."""
+"""The first paragraph of the report: a fit's main results, in words and numbers."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from latentscale.reporting.request import Request
 
 
 def summary(request: Request) -> str:
-    """Return a paragraph: the foremost forecast, how wide intervals are, whether draws passed.
+    """Return a paragraph: the main forecast, how wide intervals are, whether draws passed.
 
-    The foremost forecast is that of the first model that was asked for, on the benchmark with the
-    most scores.
+    The main forecast is for the first requested model, on the benchmark with the most scores.
     """
     scores = request.fit.scores
     parts = [
-        f"{len(scores.models)} models of {len(scores.families)} families were fitted with "
+        f"{len(scores.models)} models of {len(scores.families)} families were fitted to "
         f"{scores.n_observed} scores on {len(scores.benchmarks)} benchmarks."
     ]
     try:
@@ -46,7 +45,7 @@ def _forecast(request: Request) -> list[str]:
     plain = table[~table["benchmark"].isin(list(units))]
     if len(plain):
         half = 100 * float((plain["upper"] - plain["lower"]).median()) / 2
-        which = "all forecasts" if len(plain) == len(table) else "the forecasts that are fractions"
+        which = "all forecasts" if len(plain) == len(table) else "the forecasts of fractions"
         sentences.append(
             f"Half of {which} have {request.prob:.0%} intervals of ±{half:.1f} points or less."
         )
@@ -54,8 +53,8 @@ def _forecast(request: Request) -> list[str]:
     if beyond:
         of = table["model"].nunique()
         sentences.append(
-            f"{beyond} of {of} planned models lie outside the range of the fitted ones, and their "
-            "forecasts rest on the shape of the model."
+            f"{beyond} of {of} planned models are outside the range of the fitted ones, and their "
+            "forecasts depend on the functional form of the model."
         )
     return sentences
 
@@ -67,21 +66,21 @@ def _trust(request: Request) -> str:
     diagnosis = diagnose(fit)
     if diagnosis.of_estimator:
         return (
-            "The draws are independent ones around a maximum of the likelihood."
+            "The draws are independent, around a maximum of the likelihood."
             if diagnosis.passed
-            else "The maximum of the likelihood that the draws lie around was NOT confirmed: do "
-            "not rely on these numbers yet."
+            else "The maximum of the likelihood, around which the draws were made, was NOT "
+            "confirmed: do not rely on these numbers yet."
         )
     if diagnosis.approximation_k is not None:
         known = "is close" if diagnosis.passed else "was NOT confirmed as close"
         return (
-            f"The draws are of an approximation that {known} to the posterior (Pareto k "
+            f"The draws come from an approximation that {known} to the posterior (Pareto k "
             f"{diagnosis.approximation_k:.2f}, at most {diagnosis.approximation_limit:.2f})"
             + ("." if diagnosis.passed else ": intervals may be too narrow or off centre.")
         )
     if diagnosis.thinned:
         return (
-            "The chains that the draws were kept of passed their diagnostics."
+            "The chains that the draws come from passed their diagnostics."
             if diagnosis.passed
             else "The draws were NOT confirmed by their fit's status: do not rely on these "
             "numbers yet."

@@ -40,7 +40,7 @@ class Skills(Verb):
 
 @VERBS.add
 class Elicit(Verb):
-    """Which prior says what is believed of scores?"""
+    """Which prior matches what is believed about scores?"""
 
     name = "elicit"
     function = "latentscale.analysis.sensitivity.elicit:elicit"
@@ -72,7 +72,7 @@ class Align(Verb):
 
 @VERBS.add
 class Agreement(Verb):
-    """Do two fits mean the same by their skills?"""
+    """Do the skills of two fits mean the same?"""
 
     name = "agreement"
     function = "latentscale.analysis.skills.agreement:skill_agreement"
@@ -81,7 +81,7 @@ class Agreement(Verb):
 
 @VERBS.add
 class Undisclosed(Verb):
-    """How many tokens were models trained on that do not say?"""
+    """How many training tokens did models use that do not disclose them?"""
 
     name = "undisclosed"
     function = "latentscale.analysis.skills.undisclosed:undisclosed"
@@ -117,7 +117,7 @@ class Frontier(Verb):
 
 @VERBS.add
 class ProbeSet(Verb):
-    """Which few benchmarks say most of models to come?"""
+    """Which few benchmarks say most about future models?"""
 
     name = "probe-set"
     function = "latentscale.analysis.choices.probe_set:probe_set"

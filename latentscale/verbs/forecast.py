@@ -7,7 +7,7 @@ from latentscale.verb import VERBS, ReportSection, Verb
 
 @VERBS.add
 class Predict(Verb):
-    """Which scores will models have?"""
+    """What will models score?"""
 
     name = "predict"
     function = "latentscale.analysis.forecasts.predict:predict"
@@ -18,7 +18,7 @@ class Predict(Verb):
 
 @VERBS.add
 class PredictEach(Verb):
-    """Which scores will many models have, each given its own scores alone?"""
+    """What will many models score, each given only its own scores?"""
 
     name = "predict-each"
     function = "latentscale.analysis.forecasts.each:predict_each"
@@ -28,7 +28,7 @@ class PredictEach(Verb):
 
 @VERBS.add
 class Explain(Verb):
-    """Why is a forecast what it is, and how sure?"""
+    """Why is a forecast what it is, and how certain is it?"""
 
     name = "explain"
     function = "latentscale.analysis.forecasts.explain:explain"
@@ -38,7 +38,7 @@ class Explain(Verb):
 
 @VERBS.add
 class Stack(Verb):
-    """Which scores will models have, by several fits together?"""
+    """What will models score, according to several fits combined?"""
 
     name = "stack"
     function = "latentscale.analysis.forecasts.stack:stack"
@@ -59,7 +59,7 @@ class Curve(Verb):
 
 @VERBS.add
 class Passing(Verb):
-    """How likely do models pass a threshold?"""
+    """How likely are models to pass a threshold?"""
 
     name = "passing"
     function = "latentscale.analysis.curves.passing:probability_above"

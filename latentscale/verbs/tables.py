@@ -18,7 +18,7 @@ class Data(Verb):
 
 @VERBS.add
 class Gather(Verb):
-    """Which table do result files or a leaderboard make?"""
+    """What table of scores do result files or a leaderboard give?"""
 
     name = "gather"
     function = "latentscale.data.readers:read_scores"
@@ -28,7 +28,7 @@ class Gather(Verb):
 
 @VERBS.add
 class Specs(Verb):
-    """Which models are there, and what does one declare?"""
+    """Which model specs are there, and what does each declare?"""
 
     name = "specs"
     function = "latentscale.declare.io:load_spec"
@@ -41,7 +41,7 @@ class Specs(Verb):
 
 @VERBS.add
 class SpecFor(Verb):
-    """Which model can a table be fitted with, and why?"""
+    """Which model spec suits a table, and why?"""
 
     name = "spec-for"
     function = "latentscale.model.spec_for:spec_for"
@@ -61,7 +61,7 @@ class Methods(Verb):
 
 @VERBS.add
 class Fit(Verb):
-    """What do scores say of a model's parameters?"""
+    """What do scores say about a model's parameters?"""
 
     name = "fit"
     function = "latentscale.inference.run:fit"
@@ -71,7 +71,7 @@ class Fit(Verb):
 
 @VERBS.add
 class Resume(Verb):
-    """How does a run go on that was stopped?"""
+    """How does a stopped run continue?"""
 
     name = "resume"
     function = "latentscale.inference.nuts.resume:resume"

@@ -20,7 +20,7 @@ class Diagnose(Verb):
 
 @VERBS.add
 class Check(Verb):
-    """Does the model describe the scores, and which do not belong?"""
+    """Does the model describe the scores, and which are outliers?"""
 
     name = "check"
     function = "latentscale.analysis.checks.check:check"
@@ -41,7 +41,7 @@ class Loo(Verb):
 
 @VERBS.add
 class Predictive(Verb):
-    """Would the fitted model have measured such scores?"""
+    """Could the fitted model have produced these scores?"""
 
     name = "predictive"
     function = "latentscale.analysis.checks.predictive:posterior_predictive"
@@ -60,7 +60,7 @@ class Compare(Verb):
 
 @VERBS.add
 class Backtest(Verb):
-    """How good are forecasts of scores that are hidden?"""
+    """How good are forecasts of held-out scores?"""
 
     name = "backtest"
     function = "latentscale.analysis.backtest:backtest"
@@ -91,7 +91,7 @@ class Influence(Verb):
 
 @VERBS.add
 class Criteria(Verb):
-    """How many skills do AIC and BIC ask for?"""
+    """How many skills do AIC and BIC favour?"""
 
     name = "criteria"
     function = "latentscale.analysis.skills.criteria:information_criteria"

@@ -167,7 +167,7 @@ def test_a_spoiled_fold_is_fitted_again_and_the_others_are_not(
     file = sorted(tmp_path.glob("*/*.csv"))[1]
     lines = file.read_bytes().splitlines(keepends=True)
     file.write_bytes(b"".join(lines[:-2]))
-    with pytest.warns(ls.FitWarning, match=f"1 files .* cut or changed .*{file.name}"):
+    with pytest.warns(ls.FitWarning, match=f"1 files .* truncated or changed .*{file.name}"):
         mended = ls.backtest(quick_spec, scores, folds, folder=tmp_path, progress=False)
     assert len(by_prior_draws) == 4
     pd.testing.assert_frame_equal(mended, whole, check_exact=True)
@@ -271,7 +271,7 @@ def test_hidden_scores_that_no_fit_can_forecast_are_named(
     table = ls.Scores(data.assign(score=data["score"].where(~lone)))
     hidden = data["score"].sel(model=own).notnull()
     fold = Fold("lone", tuple(m for m in table.models if m not in own), tuple(own))
-    with pytest.warns(ls.FitWarning, match=r'"lone": no model .* has a score on "gamma"'):
+    with pytest.warns(ls.FitWarning, match=r'"lone": no fitted model .* has a score on "gamma"'):
         result = ls.backtest(ls.load_spec("pooled_flops"), table, [fold], progress=False)
     cells = [(m, "gamma") for m in own if bool(hidden.sel(model=m, benchmark="gamma"))]
     assert result.attrs["not_forecast"] == {"lone": cells} and cells

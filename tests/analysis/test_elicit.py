@@ -97,7 +97,7 @@ def test_the_table_says_what_the_prior_is_in_scores(preliz) -> None:
         ("slope", (0, 1), {}, "not a prior of pooled_flops"),
         ("intercept", (0.8, 0.2), {}, "lower must be below upper"),
         ("intercept", (0.1, 1.2), {}, "outside the curve, which runs from 0 to 1"),
-        ("intercept", (0.3, 0.9), {"floor": 0.6}, "floor, at and ceiling must rise"),
+        ("intercept", (0.3, 0.9), {"floor": 0.6}, "floor, at and ceiling must increase"),
         ("precision", (0.1, 0.7), {}, "standard deviations above 0 and below 0.5"),
         ("precision", (-1, 5), {"units": "parameter"}, "is positive; got the bound -1"),
         ("intercept", (0.1, 0.9), {"units": "points"}, "units"),
@@ -113,7 +113,7 @@ def test_bounds_that_mean_nothing_are_refused(preliz, slot, bounds, settings, sa
 
 def test_a_slot_that_says_nothing_of_scores_takes_bounds_on_itself(preliz) -> None:
     spec = ls.load_spec("latentscale")
-    with pytest.raises(SpecError, match=r"says nothing of scores.*units="):
+    with pytest.raises(SpecError, match=r"says nothing about scores.*units="):
         ls.elicit(spec, "link_power", 0.5, 2)
     assert ls.elicit(spec, "link_power", 0.5, 2, units="parameter").mass == pytest.approx(
         0.9, abs=0.01

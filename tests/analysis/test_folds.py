@@ -161,7 +161,7 @@ def test_a_model_without_a_score_beside_the_given_ones_is_left_out(
     hidden = ([*table.models[4:]], [*table.models[:4]])
     (fold,) = ls.folds.with_given([hidden], table, 2)
     assert fold.test == tuple(table.models[1:4])
-    with pytest.raises(ls.DataError, match='"fold 0" hides no model of more than 4 scores'):
+    with pytest.raises(ls.DataError, match='"fold 0" hides no model with more than 4 scores'):
         ls.folds.with_given([hidden], table, 4)
     with pytest.raises(ls.DataError, match="count must be"):
         ls.folds.with_given([hidden], table, 0)
@@ -216,7 +216,7 @@ def test_scores_given_are_on_benchmarks_that_the_fold_fits(small_scores: ls.Scor
     (fold,) = ls.folds.with_given([hidden], table, 1, seed=5)
     assert len(fold.given) == 3
     assert {benchmark for _, benchmark in fold.given} <= {"alpha", "beta"}
-    with pytest.raises(ls.DataError, match="more than 2 scores on benchmarks that it fits"):
+    with pytest.raises(ls.DataError, match="more than 2 scores on its fitted benchmarks"):
         ls.folds.with_given([hidden], table, 2)
 
 

@@ -179,7 +179,7 @@ def test_a_given_score_is_not_drawn_as_measured_and_makes_no_forecast_pale(
     for panel in alone.axes:
         assert len(_lines(panel, "90% interval")) == 3
         assert "measured score" not in panel.get_legend_handles_labels()[1]
-    assert "beside the measured scores" not in alone.get_suptitle()
+    assert "with the measured scores" not in alone.get_suptitle()
     arc = plot_forecast(given, pd.concat([WIDE, asked])).axes[0]
     np.testing.assert_allclose(labelled(arc, "measured score").get_offsets(), [[0.5, 0]])
     assert set(_lines(arc, "90% interval")) == {0, 2}

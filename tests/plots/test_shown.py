@@ -110,7 +110,7 @@ def test_a_plot_of_one_panel_writes_its_headline_over_the_axes(plt, fit: Fit) ->
 
 def test_axes_that_do_not_fit_are_refused(plt, forecast: Forecast) -> None:
     one, other = plt.subplots()[1], plt.subplots()[1]
-    with pytest.raises(LatentscaleError, match="4 panels and ax 1"):
+    with pytest.raises(LatentscaleError, match="4 panels, but ax has 1"):
         forecast.plot(ax=one)
     with pytest.raises(LatentscaleError, match="several figures"):
         forecast.plot(ax=[one, other, one, other])

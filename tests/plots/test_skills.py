@@ -75,7 +75,7 @@ def test_a_median_is_full_where_its_interval_leaves_zero(skills: Skills) -> None
     panel = plot_loadings(skills).axes[0]
     mine = skills.loadings(0.9).query("skill == 'mmlu'").reset_index()
     covers = (mine["lower"] <= 0) & (mine["upper"] >= 0)
-    medians = labelled(panel, "median; 90% interval covers 0").get_offsets()
+    medians = labelled(panel, "median; 90% interval includes 0").get_offsets()
     np.testing.assert_allclose(medians[:, 0], mine["median"][covers])
 
 
@@ -190,7 +190,7 @@ def test_families_differ_in_colour_and_in_marker(skills: Skills) -> None:
 def test_benchmarks_without_a_variance_are_named(shares: VarianceShares) -> None:
     assert "Not drawn" not in plot_variance_shares(shares).get_suptitle()
     some = plot_variance_shares(replace(shares, left_out=("quiz", "code"))).get_suptitle()
-    assert 'fewer than two models: "quiz", "code"' in " ".join(some.split())
+    assert 'fewer than two models have scores: "quiz", "code"' in " ".join(some.split())
 
 
 def test_long_names_of_skills_and_families_stay_inside_the_figure(skills: Skills) -> None:

@@ -126,11 +126,9 @@ def test_an_example_has_a_size_that_is_known_and_used(
     assert not any("nan" in name for name in sized.planned["model"])
     assert len(sized.forecast.table(0.8)["model"].unique()) == 2
     shown = _of(forecasts(sized), Paragraph)[0].text
-    assert "four times its largest in parameters, trained on as many tokens:" in shown.replace(
-        ".", ":"
-    )
+    assert "four times the parameters of its largest, trained on equally many tokens" in shown
     undisclosed = replace(sized, planned=sized.planned.assign(tokens_t=np.nan))
-    assert "as many tokens" not in _of(forecasts(undisclosed), Paragraph)[0].text
+    assert "equally many tokens" not in _of(forecasts(undisclosed), Paragraph)[0].text
     assert "params_b" not in unsized.planned
     said = _of(forecasts(unsized), Paragraph)[0].text
     assert "since the fit does not use sizes" in said
@@ -306,7 +304,7 @@ def test_outliers_are_named_with_advice(fit: Fit) -> None:
     row = bare.loo.table().iloc[[0]].assign(basis="refit", advice=f"look at {EVIL}", z=9.0)
     none = bare.outliers.iloc[:0]
     (said,) = outliers(replace(bare, outliers=none, unsettled=none))
-    assert said == Paragraph("No score lies far outside what the others say of it.")
+    assert said == Paragraph("No score is far from what the others predict.")
     columns = list(bare.outliers)
     picture, table = outliers(replace(bare, outliers=row[columns], unsettled=none))
     assert list(table.frame["advice"]) == [f"look at {EVIL}"]

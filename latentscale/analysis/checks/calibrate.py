@@ -1,4 +1,4 @@
-"""Calibrate: how large forecast errors are, and whether intervals cover what they claim."""
+"""Calibrate: how large forecast errors are, and whether intervals have nominal coverage."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from latentscale.validate import MOST_REPEATS, is_number, whole_number
 HELD_OUT: Final = "table must be a table from latentscale.backtest"
 
 COVERAGES = (0.5, 0.8, 0.9, 0.95)
-"""Probabilities of the intervals whose coverage is reported: half, and the usual wide ones."""
+"""Probabilities of the intervals whose coverage is reported: one half, and the usual wide ones."""
 _NEEDED = ("family", "benchmark", "score", "median", "lower", "upper", "crps", "log_score", "pit")
 _TEXT = ("family", "benchmark")
 _COVER: Final = "cover"
-"""With what names of coverages begin."""
+"""Prefix of the names of coverages."""
 _MOST_BINS = 1000
-"""Bars of a histogram at most: a page is about as many pixels wide."""
+"""Most bars of a histogram: a page is about this many pixels wide."""
 _SOURCE = "from latentscale.backtest"
 _LEVELS = tuple(np.round(np.arange(0.05, 1.0, 0.05), 2))
-"""Every twentieth: a curve of 19 points, each of which many hidden scores fall between."""
+"""Steps of a twentieth: a curve of 19 points, with many hidden scores between each two."""
 
 
 def summarise(
@@ -50,7 +50,7 @@ def summarise(
     Returns
     -------
     pandas.DataFrame
-        One row a group: cells, families, and the mean over cells of mae (absolute error of the
+        One row per group: cells, families, and the mean over cells of mae (absolute error of the
         median), crps, width, interval_score (of the table's own interval; Gneiting and Raftery
         2007, eq. 43) as fractions, log_score, cover (share inside the table's own interval), and
         cover_50, cover_80, cover_90, cover_95 (of central intervals, by the pit); each with its
@@ -122,7 +122,7 @@ def bootstrap_means(
     Parameters
     ----------
     values
-        One row a cell, one column a figure.
+        One row per cell, one column per figure.
     families
         Family of each row; the cells of a family are drawn together.
     resamples, rng
@@ -182,8 +182,8 @@ def reliability(
     Returns
     -------
     pandas.DataFrame
-        One row a group and level: nominal, actual, lower, upper, cells, families. The band lower to
-        upper is that of actual; NaN with one family.
+        One row per group and level: nominal, actual, lower, upper, cells, families. lower and
+        upper bound the band of actual; NaN with one family.
 
     Raises
     ------
@@ -219,7 +219,7 @@ def reliability(
 def pit_histogram(
     table: pd.DataFrame, bins: int = 10, *, prob: float = DEFAULT_PROB
 ) -> pd.DataFrame:
-    """Count probability integral transforms in equal bins, beside what uniform ones give.
+    """Count probability integral transforms in equal bins, with the counts expected if uniform.
 
     Gneiting, Balabdaoui and Raftery 2007, section 3.1: calibrated forecasts have uniform pit.
 
@@ -235,7 +235,7 @@ def pit_histogram(
     Returns
     -------
     pandas.DataFrame
-        One row a bin: left, right, count, expected, lower, upper.
+        One row per bin: left, right, count, expected, lower, upper.
 
     Raises
     ------

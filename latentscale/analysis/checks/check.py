@@ -1,4 +1,4 @@
-"""Check: whether a fit describes the scores, and which scores do not belong."""
+"""Check: whether a fit describes the scores, and which scores are outliers."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ from latentscale.validate import is_number
 
 _FALSE_ALARMS = 0.1
 _SUSPECT_Z = 2.0
-"""As many standard deviations as 5% of sound scores exceed."""
+"""Standard deviations that 5% of sound scores exceed."""
 _NEAR_FLOOR = 0.03
 """Two standard errors of a share near one quarter over some 800 items."""
 _WHOLE_MODEL = 0.5
-"""More than every other score of a model looks alike: the row, not the scores, is odd."""
+"""If more than half of a model's scores look alike, the row is odd rather than the scores."""
 _FEWEST_PIT = 10
-"""Pit of fewer scores look uniform whatever they are."""
+"""With fewer scores, PIT values look uniform whatever they are."""
 _COLUMNS = (
     "model",
     "family",
@@ -78,8 +78,8 @@ class FitCheck(Result):
     predictive
         Posterior predictive check.
     pit_p_value
-        Of the hypothesis that leave-one-out pit are uniform, allowing for their dependence;
-        of the reliable scores alone, NaN where these are fewer than 10.
+        p-value of the hypothesis that leave-one-out PIT values are uniform, allowing for their
+        dependence; computed from the reliable scores only, NaN if there are fewer than 10.
     residuals
         Leave-one-out residuals z, dims (model, benchmark), on the logit scale in predictive
         standard deviations, positive where a score is better than predicted; NaN where nothing
@@ -91,11 +91,11 @@ class FitCheck(Result):
         score, median, lower, upper, z, pareto_k, basis (importance weights, or a refit without
         the score), and advice.
     unsettled
-        Scores that look odd but whose Pareto k is too high to judge them by weights.
+        Scores that look odd, but whose Pareto k is too high to judge by importance weights.
     threshold
-        Size of z from which a score is an outlier.
+        Absolute z above which a score is an outlier.
     advice
-        What to do, one step an entry.
+        What to do, one step per entry.
 
     Examples
     --------
@@ -135,7 +135,7 @@ class FitCheck(Result):
         )
 
     def table(self, prob: float | None = None) -> pd.DataFrame:
-        """Return one row a score: the leave-one-out table, and a verdict.
+        """Return one row per score: the leave-one-out table, and a verdict.
 
         Parameters
         ----------
@@ -174,7 +174,7 @@ class FitCheck(Result):
         Returns
         -------
         pandas.DataFrame
-            One row an outlier: model, benchmark, score and its leave-one-out figures.
+            One row per outlier: model, benchmark, score and its leave-one-out figures.
 
         Examples
         --------
@@ -192,20 +192,20 @@ def check(
     prob: float = DEFAULT_PROB,
     seed: int = 0,
 ) -> FitCheck:
-    """Check a fit against the scores: calibration, residuals, and scores that do not belong.
+    """Check a fit against the scores: calibration, residuals and outliers.
 
-    A score is an outlier where its leave-one-out residual is larger than what `false_alarms`
-    scores of a sound table would reach.
+    A score is an outlier if its leave-one-out residual exceeds a threshold that, on average,
+    `false_alarms` scores of a sound table exceed.
 
     Parameters
     ----------
     fit
         A fit with posterior draws.
     refit
-        Method for one more fit, without the outliers and the unsettled scores, that judges
-        them exactly; None to rely on importance weights where they can be trusted.
+        Method for one more fit without the outliers and the unsettled scores, which judges them
+        exactly; None to use importance weights where they are reliable.
     false_alarms
-        Expected number of outliers in a table without any, above 0.
+        Expected number of false outliers in a sound table, above 0.
     prob
         Probability of the leave-one-out interval.
     seed
@@ -268,7 +268,7 @@ def check(
 
 
 def uniform_p_value(pit: pd.Series) -> float:
-    """Return the p-value of the hypothesis that pit are uniform, allowing for dependence.
+    """Return the p-value of the hypothesis that PIT values are uniform, allowing for dependence.
 
     ArviZ's test of pointwise order statistics, combined by truncated Cauchy (Tesso and Vehtari
     2025, "LOO-PIT predictive model checking"). NaN with fewer than 10 values.
@@ -345,14 +345,15 @@ def _advice_for(fit: Fit, outliers: pd.DataFrame, table: pd.DataFrame) -> list[s
         elif row.z < 0:
             how = "Lower" if sign[row.benchmark] > 0 else "Worse"
             lines.append(
-                f"{how} than the model's other scores say: check the harness settings (shots, "
+                f"{how} than the model's other scores predict: check the harness settings (shots, "
                 "prompt, truncation) and the unit of the column."
             )
         else:
             how = "Higher" if sign[row.benchmark] > 0 else "Better"
             lines.append(
-                f"{how} than the model's other scores say: check for contamination with the "
-                "benchmark's items, for other settings than the rest, and the unit of the column."
+                f"{how} than the model's other scores predict: check for contamination with the "
+                "benchmark's items, for settings that differ from the rest, and the unit of the "
+                "column."
             )
     return lines
 
@@ -369,7 +370,7 @@ def _residual_map(fit: Fit, table: pd.DataFrame) -> xr.DataArray:
 
 
 def mean_residuals(table: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Return one row a model, family or benchmark: scores, mean_z and rms_z.
+    """Return one row per model, family or benchmark: scores, mean_z and rms_z.
 
     Parameters
     ----------
@@ -399,11 +400,11 @@ def _advice(loo: LeaveOneOut, outliers: int, unsettled: int) -> tuple[str, ...]:
     if heavy:
         lines.append(
             f"{heavy} of {len(loo.rows)} scores have a Pareto k above {loo.k_limit:.2f}: their "
-            "residuals are too small, since the weights do not leave them out fully."
+            "residuals are too small, since the weights leave them out only in part."
         )
     if unsettled:
         lines.append(
-            f"{unsettled} of these look odd: check(fit, refit=latentscale.NUTS()) settles them by "
-            "one fit without them."
+            f"{unsettled} of these look odd: check(fit, refit=latentscale.NUTS()) settles them "
+            "with one fit without them."
         )
     return tuple(lines)

@@ -36,22 +36,22 @@ class Comparison(FixedTable):
     Attributes
     ----------
     rows
-        One row a model, best first: name, elpd (sum of log predictive densities; higher is
-        better), difference (elpd less that of the best) with its difference_se, weight (in the
+        One row per model, best first: name, elpd (sum of log predictive densities; higher is
+        better), difference (elpd minus the best elpd) with its difference_se, weight (in the
         stacked forecast), cells; and p_loo and high_k (scores whose Pareto k is too high) for
         leave-one-out, or mae, mae_difference, mae_difference_se, crps and ruled_out for backtests.
-        Standard errors are of a bootstrap over families, NaN with one family; scores that share a
-        family in any of the compared tables are drawn together.
-        ``ruled_out`` counts scores of log score -inf, to which the forecast gives the density 0.
-        Those that all models rule out are left out of elpd, difference, weight and cells; any
-        other makes elpd -inf. Where it is -inf for all models, the differences are NaN.
+        Standard errors come from a bootstrap over families, and are NaN with one family; scores
+        that share a family in any of the compared tables are drawn together. ``ruled_out`` counts
+        scores with log score -inf, to which the forecast gives density 0. Scores that all models
+        rule out are left out of elpd, difference, weight and cells; any other makes elpd -inf.
+        Where elpd is -inf for all models, the differences are NaN.
     cells
-        One row a model and score: name, model, family, benchmark, elpd, and pareto_k for
+        One row per model and score: name, model, family, benchmark, elpd, and pareto_k for
         leave-one-out or fold for backtests.
     held_out
         True for backtests (exact); False for importance sampling.
     advice
-        What to be careful of, one step an entry.
+        What to be careful about, one step per entry.
 
     Examples
     --------
@@ -83,7 +83,7 @@ class Comparison(FixedTable):
 
     @property
     def headline(self) -> str:
-        """Which model predicts best, and how.
+        """Which model predicts best, and by what criterion.
 
         Examples
         --------
@@ -95,7 +95,7 @@ class Comparison(FixedTable):
         best = self.rows.loc[self.rows["elpd"] == top, "name"]
         verdict = f"{listed(best, 5)} {'is highest' if len(best) == 1 else 'are equally high'}"
         if top == -np.inf:
-            verdict = "none is highest, as each rules out a score that another does not"
+            verdict = "none is highest, as each rules out a score that another allows"
         given = len(self.cells) // len(self.rows)
         of = f" of {counted_in} of {given} scores" if counted_in < given else ""
         rest = f"; {given - counted_in} ruled out by all" if of else ""
@@ -105,8 +105,8 @@ class Comparison(FixedTable):
 def compare(fits: Mapping[str, Fit], *, seed: int = 0) -> Comparison:
     """Compare fits by PSIS leave-one-out on each score.
 
-    Leave-one-out is of the curves that were sampled: specs that differ in
-    ``benchmarks.ceiling_open`` alone are equal here, and a backtest says which forecasts better.
+    Leave-one-out uses the sampled curves: specs that differ only in ``benchmarks.ceiling_open`` are
+    equal here, and a backtest shows which forecasts better.
 
     Parameters
     ----------
@@ -118,14 +118,14 @@ def compare(fits: Mapping[str, Fit], *, seed: int = 0) -> Comparison:
     Returns
     -------
     Comparison
-        The comparison. Where ``high_k`` is more than a few scores, leave-one-out flatters that
-        model: compare `latentscale.backtest` runs by `compare_backtests` instead, which is exact.
+        The comparison. Where ``high_k`` counts more than a few scores, leave-one-out flatters that
+        model: compare `latentscale.backtest` runs with `compare_backtests` instead, which is exact.
 
     Raises
     ------
     FitError
-        If there are fewer than two fits, they hold different scores, exact 0 and 1 were moved
-        inside by other items, or one is a point estimate.
+        If there are fewer than two fits, they hold different scores, exact 0 and 1 were clamped
+        with different numbers of items, or one is a point estimate.
 
     References
     ----------
@@ -169,7 +169,7 @@ def compare_backtests(tables: Mapping[str, pd.DataFrame], *, seed: int = 0) -> C
     Returns
     -------
     Comparison
-        One row a backtest, the best first. Scores that all backtests rule out (log score -inf)
+        One row per backtest, the best first. Scores that all backtests rule out (log score -inf)
         are left out of the log densities, and the headline and the advice count them.
 
     Raises
@@ -197,7 +197,7 @@ def compare_backtests(tables: Mapping[str, pd.DataFrame], *, seed: int = 0) -> C
     if len(of_all) == len(cells):
         raise DataError(
             f"Every score has the log score -inf in {listed(names, 5)}: no forecast gives any of "
-            "them a density above 0, so log scores do not compare them. Look at the column crps."
+            "them a density above 0, so log scores cannot compare them. Look at the column crps."
         )
     table = ranking(*_wide(cells.drop(of_all.index), _HELD_OUT, "elpd", names), seed)
     errors, families = _wide(cells, _HELD_OUT, "mae", names)
@@ -219,7 +219,7 @@ def compare_backtests(tables: Mapping[str, pd.DataFrame], *, seed: int = 0) -> C
 def _wide(
     cells: pd.DataFrame, key: list[str], value: str, names: list[str]
 ) -> tuple[pd.DataFrame, pd.Series]:
-    """Return one row a score and one column a model, and the family of each row."""
+    """Return one row per score and one column per model, and the family of each row."""
     wide = cells.pivot(index=key, columns="name", values=[value, "family"])
     families = joint_families(wide["family"][names])
     return wide[value][names].astype(float).rename_axis(columns=None).reset_index(
@@ -239,19 +239,19 @@ def _advice(table: pd.DataFrame, *, heavy: bool) -> tuple[str, ...]:
         counts = ", ".join(f'"{r["name"]}" {r["high_k"]}' for _, r in table.iterrows())
         lines.append(
             f"Scores with too high a Pareto k: {counts}. Their leave-one-out densities are too "
-            "favourable, most of all for models with many local effects. Run latentscale.backtest "
+            "favourable, especially for models with many local effects. Run latentscale.backtest "
             "on the same folds for each spec and use compare_backtests."
         )
     if table["difference_se"].isna().all() and table["difference"].notna().any():
         lines.append(
-            "All scores are of one family, whose models are not independent, so the differences "
-            "have no standard errors. Compare on scores of several families."
+            "All scores belong to one family, whose models are not independent, so the "
+            "differences have no standard errors. Compare on scores of several families."
         )
     for row in table.iloc[1:].itertuples():
         if abs(row.difference) < 2 * row.difference_se:
             lines.append(
                 f'"{row.name}" is within two standard errors of "{table["name"].iloc[0]}": these '
-                "scores do not separate them."
+                "scores do not tell them apart."
             )
     return tuple(lines)
 
@@ -271,17 +271,17 @@ def _of_ruled_out(table: pd.DataFrame, of_all: pd.DataFrame) -> list[str]:
     counts = ", ".join(f'"{name}" {count}' for name, count in own.items() if count)
     if counts:
         lines.append(
-            f"Scores ruled out (log score -inf) that another does not rule out: {counts}. One of "
-            "them makes elpd -inf, whatever the other scores; compare by mae and crps too."
+            f"Scores ruled out (log score -inf) that another model allows: {counts}. A single one "
+            "makes elpd -inf, whatever the other scores; compare by mae and crps too."
         )
     return lines
 
 
 def _not_converged(fits: Mapping[str, Fit]) -> tuple[str, ...]:
-    """Return a line for each fit whose draws are not those of its posterior."""
+    """Return a line for each fit whose draws may not represent its posterior."""
     return tuple(
-        f'The densities of "{name}" are those of its draws, which may not be those of its '
-        "posterior, as its status says. Fit it longer before you choose."
+        f'The densities of "{name}" come from draws that may not represent its posterior, as its '
+        "status says. Fit it longer before you choose."
         for name, fit in fits.items()
         if fit.status.converged is False
     )
@@ -302,9 +302,9 @@ def _check_fits(fits: Mapping[str, Fit]) -> None:
         if len(apart):
             examples = listed([_cell_text(wide, at) for at in apart[:3]])
             raise FitError(
-                f'"{first}" and "{name}" are not fits of the same scores: {len(apart)} are in one '
-                f"of them only, such as {examples}. Fit both to the same table; rows without "
-                "tokens are left out by specs that need tokens."
+                f'"{first}" and "{name}" are not fits of the same scores: {len(apart)} are in only '
+                f"one of them, such as {examples}. Fit both to the same table; specs that need "
+                "tokens leave out rows without them."
             )
         changed = np.argwhere(unlike(wide, other, is_bounded(reference.scores.dataset)).values)
         if len(changed):
@@ -323,8 +323,9 @@ def _check_exact(first: str, reference: Fit, name: str, fit: Fit) -> None:
         if not np.isclose([one[cell], 1 - one[cell]], [two[cell], 1 - two[cell]], atol=0).all():
             raise FitError(
                 f'"{first}" and "{name}" were fitted with {cell[0]} on {cell[1]} at {one[cell]:g} '
-                f"and {two[cell]:g}: exact 0 and 1 are moved inside by half an item, and the items "
-                "differ. Fit both to one table with the same n_items."
+                f"and {two[cell]:g}: exact 0 and 1 are clamped to the open interval by half an "
+                "item, and the numbers of items differ. Fit both to one table with the same "
+                "n_items."
             )
 
 
@@ -355,7 +356,7 @@ def _with_figures(table: pd.DataFrame, name: str) -> pd.DataFrame:
 def _with_scales_of_the_first(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """Return the tables with one scale, unit and spread of each benchmark's scores.
 
-    The scores are the same, but spreads are those of whole tables, which may hold other models.
+    The scores are the same, but spreads come from whole tables, which may hold other models.
     """
     first = next(iter(tables.values()))
     scales = [name for name in SCALE_COLUMNS if name in first]
@@ -405,9 +406,9 @@ def _checked_tables(given: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
         if len(apart):
             fold, model, benchmark = apart[0]
             raise DataError(
-                f'"{first}" and "{name}" forecast different scores: {len(apart)} are in one of '
-                f'them only, such as {model} on {benchmark} in the fold "{fold}". Use the same '
-                "folds, and look at failed ones."
+                f'"{first}" and "{name}" forecast different scores: {len(apart)} are in only one '
+                f'of them, such as {model} on {benchmark} in the fold "{fold}". Use the same '
+                "folds, and check for failed ones."
             )
         if not np.allclose(key.to_numpy(), mine.loc[key.index].to_numpy()):
             raise DataError(f'"{first}" and "{name}" were measured against different scores.')

@@ -1,4 +1,4 @@
-"""Diagnose: whether draws can be believed."""
+"""Diagnose: whether draws can be trusted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from latentscale.posterior.status import problems
 from latentscale.result import FixedTable
 
 _DISAGREE = 1.1
-"""R-hat from which chains are plainly not alike, with draws of any length."""
+"""R-hat above which chains plainly disagree, whatever their length."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -30,38 +30,38 @@ class Diagnosis(FixedTable):
     Attributes
     ----------
     passed
-        Whether R-hat, ESS, divergences and E-BFMI all pass; of draws without chains, whether
-        the method's own status says that it converged.
+        Whether R-hat, ESS, divergences and E-BFMI all pass; for draws without chains, whether the
+        method's own status says that it converged.
     rows
-        One row a variable: its number of elements, largest R-hat, smallest bulk and tail
-        ESS, and where the largest R-hat is.
+        One row per variable: its number of elements, largest R-hat, smallest bulk and tail ESS, and
+        where the largest R-hat is.
     divergences, ebfmi
         Divergent transitions, and the smallest energy fraction over chains.
     max_rhat, min_ess
         Worst figures over all parameters.
     high_pareto_k
         Scores whose leave-one-out weight is too heavy-tailed (Pareto k above `k_limit`, or not
-        a number), the same as in `latentscale.leave_one_out`: each one alone moves the
+        a number), the same as in `latentscale.leave_one_out`: each of them alone moves the
         posterior. They do not make a fit fail.
     k_limit
-        Largest Pareto k that these weights bear: min(1 - 1 / log10(draws), 0.7).
+        Largest Pareto k at which these weights are reliable: min(1 - 1 / log10(draws), 0.7).
     advice
-        What to do, one step an entry; empty where all is well.
+        What to do, one step per entry; empty where all is well.
     left_out
-        Variables that are not judged, since scores leave free skills' rotation and level open;
-        linear predictors are judged in their place.
+        Variables that are not judged, since the rotation and level of free skills are not
+        identified; linear predictors are judged instead.
     approximation_k
         Pareto k of the importance weights of an approximation, which has no chains to judge;
         None for other draws.
     approximation_limit
-        Largest such k of an approximation that is close: `k_limit`, or 0.5 at most where its draws
-        are used without weights; None for other draws.
+        Largest such k of a close approximation: `k_limit`, but at most 0.5 where its draws are used
+        without weights; None for other draws.
     of_estimator
-        Whether the draws are independent ones around a maximum, such as MarginalML's, which
-        have no chains to judge either.
+        Whether the draws are independent and around a maximum, such as MarginalML's, which have no
+        chains to judge either.
     thinned
-        Whether the fit keeps only some of the draws of its chains, as with `Subsampled`: its
-        status judged all of them, and `rows` have the figures of those that were kept.
+        Whether the fit keeps only some of the draws of its chains, as with `Subsampled`: its status
+        judged all of them, and `rows` has the figures for those that were kept.
 
     Examples
     --------
@@ -106,7 +106,7 @@ class Diagnosis(FixedTable):
         if self.of_estimator:
             return "independent draws around a maximum"
         if self.thinned:
-            return "draws kept of longer chains, which the fit's status judges"
+            return "draws kept from longer chains, which the fit's status judges"
         if self.approximation_k is not None:
             return f"an approximation with Pareto k {self.approximation_k:.2f}"
         return (
@@ -121,7 +121,7 @@ class Diagnosis(FixedTable):
         Returns
         -------
         pandas.DataFrame
-            One row a scalar parameter.
+            One row per scalar parameter.
 
         Examples
         --------
@@ -135,13 +135,13 @@ def diagnose(fit: Fit) -> Diagnosis:
     """Check R-hat, effective sample size, divergences, energy and Pareto k.
 
     R-hat must be at most 1.01 and bulk and tail ESS at least 400 for every parameter
-    (Vehtari et al. 2021), with no divergence, no chain that was stuck and E-BFMI of at least 0.3.
-    Skills that are free to rotate, their loadings, and intercepts, which a level of all skills
+    (Vehtari et al. 2021), with no divergences, no stuck chain and E-BFMI of at least 0.3. Skills
+    that are free to rotate, their loadings, and the intercepts, which a common level of the skills
     shifts, are judged by the linear predictors that they give. An approximation, such as ADVI's, is
     judged by its own status: whether its optimiser ended, and Pareto k of its importance weights.
     Draws around a maximum, such as MarginalML's, are independent: their status says whether the
-    maximum was found. A method that keeps only some of its draws, as `Subsampled` does, has its
-    chains judged whole, by the status.
+    maximum was found. For a method that keeps only some of its draws, such as `Subsampled`, the
+    status judges the full chains.
 
     Parameters
     ----------
@@ -226,17 +226,17 @@ def _not_close(fit: Fit, limit: float | None) -> tuple[str, ...]:
     if limit is None or pareto_k is None or pareto_k <= limit or fit.status.converged is False:
         return ()
     return (
-        f"Pareto k is {pareto_k:.2f}, above {limit:.2f}, the largest of a close approximation, "
-        "although the fit's status has it as close (earlier versions had a higher limit). Use NUTS "
-        "for numbers that matter.",
+        f"Pareto k is {pareto_k:.2f}, above {limit:.2f}, the limit for a close approximation, "
+        "although the fit's status calls it close (earlier versions had a higher limit). Use "
+        "NUTS for numbers that matter.",
     )
 
 
 def _high_pareto_k(fit: Fit, convergence: Convergence) -> int:
     """Count scores whose PSIS leave-one-out weights are unreliable (Vehtari et al. 2024).
 
-    One whose k is not a number (a density that is 0 at some draw, a tail too short) counts as
-    unreliable; one whose density is the same at every draw has equal weights, which are fine.
+    A score whose k is not a number (its density is 0 at some draw, or the tail is too short) counts
+    as unreliable; a score with the same density at every draw has equal weights, which are fine.
     """
     draws = fit.samples.sizes[SAMPLE]
     if not fit.is_posterior or draws < MIN_DRAWS:

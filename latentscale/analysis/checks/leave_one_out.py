@@ -1,4 +1,4 @@
-"""Leave one out: each score against what the others say of it, by importance weights."""
+"""Leave one out: each score against its prediction from the others, by importance weights."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from latentscale.result import Picture, Result, rows_of_prob
 
 # Smaller predictive standard deviations on the logit scale are rounding: one draw has all weight.
 _NO_SPREAD = 1e-6
-"""Logits: less is rounding, where one draw alone has all the weight."""
+"""Logits: smaller spreads are rounding, where one draw has all the weight."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,19 +45,19 @@ class LeaveOneOut(Result, table_was_attribute=True):
     Attributes
     ----------
     rows
-        One row a score: model, family, benchmark, score, elpd (log predictive density of the
+        One row per score: model, family, benchmark, score, elpd (log predictive density of the
         score given all others), pareto_k, reliable (k at most `k_limit`), mean, median, lower,
         upper (of a new score, fractions or in the benchmark's unit; mean is NaN where
         `Forecast.without_mean` has the benchmark), pit (predictive probability
         below the score) and z (distance from the predictive mean in its standard deviations, on
-        the logit scale for fractions, positive where the score is better; NaN where one draw alone
+        the logit scale for fractions, positive where the score is better; NaN where a single draw
         has all the weight).
     elpd, se
         Sum of elpd, and its standard error.
     p_loo
         Effective number of parameters.
     k_limit
-        Largest Pareto k that these weights bear: min(1 - 1 / log10(draws), 0.7).
+        Largest Pareto k at which these weights are reliable: min(1 - 1 / log10(draws), 0.7).
     prob
         Probability of the interval lower to upper.
     fit, seed
@@ -114,7 +114,7 @@ class LeaveOneOut(Result, table_was_attribute=True):
         Returns
         -------
         pandas.DataFrame
-            One row a score: a copy of `rows`, with lower and upper of that probability.
+            One row per score: a copy of `rows`, with lower and upper of that probability.
 
         Raises
         ------
@@ -148,7 +148,7 @@ class LeaveOneOut(Result, table_was_attribute=True):
         Returns
         -------
         pandas.DataFrame
-            One row a score.
+            One row per score.
 
         Examples
         --------
@@ -162,9 +162,9 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
     """Predict each score from all others, by Pareto-smoothed importance sampling.
 
     Vehtari, Gelman and Gabry 2017; Vehtari et al. 2024 for the smoothing and the limit on
-    Pareto k. Draws are weighted by 1 / p(score | draw). Where k is above the limit the draws do
-    not reach what the posterior would be without the score: typically a score that alone informs
-    an effect of its own (the only member of a family on a benchmark, a model with few scores).
+    Pareto k. Draws are weighted by 1 / p(score | draw). Where k is above the limit, the draws do
+    not cover the posterior without the score: typically a score that alone informs an effect (the
+    only member of a family on a benchmark, a model with few scores).
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ def leave_one_out(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Lea
     Returns
     -------
     LeaveOneOut
-        One row a score, and the summed log density with its standard error.
+        One row per score, and the summed log density with its standard error.
 
     Raises
     ------
@@ -210,7 +210,7 @@ def with_replicated(fit: Fit, prob: float, seed: int) -> tuple[LeaveOneOut, xr.D
     weights, elpd, khat = at_samples(smoothed.weights, drawn), smoothed.elpd, smoothed.pareto_k
     ends = weighted_quantiles(drawn, weights, (low, 0.5, high))
     below = (drawn < score) + 0.5 * (drawn == score)
-    finest = 0.5 / drawn.sizes[SAMPLE]  # so many draws resolve no smaller probability
+    finest = 0.5 / drawn.sizes[SAMPLE]  # the smallest probability that this many draws resolve
     data = fit.scores.dataset
     families = data[FAMILY].sel({MODEL: score["cell_model"]})
     table = pd.DataFrame(
@@ -283,8 +283,8 @@ def psis(fit: Fit) -> CellWeights:
     draws = logs.sizes[SAMPLE]
     if bool((logs.max(SAMPLE) == logs.min(SAMPLE)).all()):
         raise FitError(
-            "The draws cannot be weighted: every score has the same density at all of them. They "
-            "hardly vary; fit again with more tuning, and look at latentscale.diagnose."
+            "The draws cannot be weighted: each score has the same density at every draw. The "
+            "draws hardly vary; fit again with more tuning, and look at latentscale.diagnose."
         )
     smooth = pareto_smoothed(-logs.values, efficiency=fit.convergence().efficiency(draws))
     mass = logs.copy(data=smooth.log_weights)

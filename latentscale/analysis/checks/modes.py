@@ -10,18 +10,19 @@ from scipy.cluster.vq import kmeans2
 from latentscale.dims import CHAIN, DRAW
 
 APART = 5.0
-"""Distance of two groups' means, in standard deviations within groups, that calls them apart.
+"""Distance of two groups' means, in standard deviations within groups, above which they are
+separate.
 
-Halves of one Gaussian lie 2.6 apart, halves of a uniform 3.5.
+Halves of one Gaussian are 2.6 apart, halves of a uniform distribution 3.5.
 """
 _LEAST = 0.02
-"""Least share of the draws in a group: a smaller one counts for little in any interval."""
+"""Smallest share of the draws in a group: a smaller one hardly affects any interval."""
 _FEWEST_DRAWS = 20
-"""With fewer draws the spread within a group is not known well enough to compare means with."""
+"""With fewer draws the spread within a group is too uncertain for comparing means."""
 _TRIES = 5
 """Random starts of the two means: the best split of five is hardly ever missed."""
 _MOST = 6
-"""Groups that are looked for; with more the fit has failed whatever their number."""
+"""Most groups looked for; with more the fit has failed, whatever their number."""
 
 
 def find_modes(values: xr.DataArray) -> pd.DataFrame:
@@ -38,7 +39,7 @@ def find_modes(values: xr.DataArray) -> pd.DataFrame:
 
     Returns
     -------
-    One row a group, largest first: mode (from 1), share of all draws, and a column
+    One row per group, largest first: mode (from 1), share of all draws, and a column
     ``chain <k>`` for each chain with the share of its draws; k as the draws label their chains,
     which is what `Fit.with_chains` takes, or counted from 0 where they have no labels.
     """

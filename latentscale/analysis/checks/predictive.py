@@ -39,7 +39,7 @@ from latentscale.validate import MOST_REPEATS, whole_number
 PRIOR = "prior"
 POSTERIOR_KIND = "posterior"
 _MIN_FAMILY = 4
-"""Fewer scores have no smallest, largest and spread to speak of."""
+"""With fewer scores, the smallest, the largest and the spread mean little."""
 
 
 def _by_floor(scores: xr.DataArray, floor: xr.DataArray, dims: list[str]) -> xr.DataArray:
@@ -58,7 +58,7 @@ STATISTICS: dict[str, Callable[[xr.DataArray, xr.DataArray, list[str]], xr.DataA
 
 @dataclass(frozen=True, repr=False)
 class PredictiveCheck(Result, table_was_attribute=True):
-    """Replicated scores beside the measured ones.
+    """Replicated scores compared with the measured ones.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class PredictiveCheck(Result, table_was_attribute=True):
     observed
         Measured scores, dims (model, benchmark).
     rows
-        One row a group and test statistic: by (``all``, ``benchmark`` or ``family``; the first
+        One row per group and test statistic: by (``all``, ``benchmark`` or ``family``; the first
         and the last are of fractions alone, for numbers of several units have no mean), group,
         statistic, observed, median, lower, upper (of the replicates) and p_value, the
         two-sided tail probability of the observed statistic among the replicates.
@@ -123,7 +123,7 @@ class PredictiveCheck(Result, table_was_attribute=True):
         Returns
         -------
         pandas.DataFrame
-            One row a group and statistic: by, group, statistic, observed, then median, lower and
+            One row per group and statistic: by, group, statistic, observed, then median, lower and
             upper of the replicates, and p_value.
 
         Raises
@@ -142,7 +142,7 @@ class PredictiveCheck(Result, table_was_attribute=True):
 
     @property
     def surprising(self) -> pd.DataFrame:
-        """Rows whose observed statistic lies outside the interval of the replicates.
+        """Rows whose observed statistic is outside the interval of the replicates.
 
         Examples
         --------
@@ -197,7 +197,7 @@ def prior_predictive(
     Returns
     -------
     PredictiveCheck
-        Observed statistics beside those of scores simulated from the prior.
+        Observed statistics compared with those of scores simulated from the prior.
 
     Raises
     ------
@@ -253,7 +253,7 @@ def posterior_predictive(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0)
     Returns
     -------
     PredictiveCheck
-        Observed statistics beside those of replicated scores.
+        Observed statistics compared with those of replicated scores.
 
     Raises
     ------
@@ -301,7 +301,7 @@ def _measured(scores: Scores) -> xr.Dataset:
 
 
 def _statistics(draws: xr.DataArray, scores: Scores, prob: float) -> pd.DataFrame:
-    """Return one row a group and test statistic."""
+    """Return one row per group and test statistic."""
     data = _measured(scores)
     fractions = is_bounded(scores.dataset)
     # Guessing shows in low scores only where higher is better.
@@ -339,7 +339,7 @@ def _spans(scores: Scores) -> list[tuple[str, str, list[str], list[str]]]:
 
 
 def _rows(seen: xr.DataArray, made: xr.DataArray, prob: float) -> pd.DataFrame:
-    """Return one row a benchmark, or one in all, of the observed statistic and its replicates."""
+    """Return one row per benchmark, or one in all, of the observed statistic and its replicates."""
     ends = quantiles(made, prob)
     above = (made > seen).mean(SAMPLE) + 0.5 * (made == seen).mean(SAMPLE)
     columns = xr.Dataset(

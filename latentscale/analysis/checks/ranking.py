@@ -1,6 +1,6 @@
 """Models ranked by log density: differences with standard errors, and stacking weights.
 
-Not for how log densities of scores are found: `compare` has those of fits and of backtests.
+`compare` finds the log densities of scores, for fits and for backtests.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def stacking_weights(elpd: pd.DataFrame) -> np.ndarray:
     Parameters
     ----------
     elpd
-        Log predictive densities, one row a score, one column a model.
+        Log predictive densities, one row per score, one column per model.
     """
     values = elpd.to_numpy()
     values = values[np.isfinite(values.max(1))]  # a score that all rule out favours none
@@ -57,7 +57,7 @@ def ranking(values: pd.DataFrame, families: pd.Series, seed: int) -> pd.DataFram
     Parameters
     ----------
     values
-        Log predictive densities, one row a score, one column a model.
+        Log predictive densities, one row per score, one column per model.
     families
         The family of each row.
     seed
@@ -89,7 +89,7 @@ def joint_families(own: pd.DataFrame) -> pd.Series:
     Parameters
     ----------
     own
-        Families as each table states them, one row a score, one column a table.
+        Families as each table states them, one row per score, one column per table.
     """
     nodes, count = [], 0
     for name in own:

@@ -18,9 +18,10 @@ from latentscale.analysis.checks.calibrate import (
 from latentscale.dims import DEFAULT_PROB, checked_seed, interval_quantiles
 
 _FINEST = 0.0005
-"""A pit is not known more finely: half of one of a thousand draws. Normal scores end at 3.3."""
+"""A PIT value is known no more finely than half of one in a thousand draws. Normal scores end at
+3.3."""
 _WANTED = (0.5, 0.9)
-"""The interval that half of the scores should lie in, and the usual one."""
+"""The interval that should contain half of the scores, and the usual one."""
 
 
 def nominal_for(
@@ -59,8 +60,8 @@ def nominal_for(
     Returns
     -------
     pandas.DataFrame
-        One row a group and coverage: wanted, nominal, lower, upper, factor (s), cells, families.
-        The band lower to upper is that of nominal; NaN with one family.
+        One row per group and coverage: wanted, nominal, lower, upper, factor (s), cells, families.
+        lower and upper bound the band of nominal; NaN with one family.
 
     Raises
     ------

@@ -62,7 +62,7 @@ def with_posterior_predictive(fit: Fit, *, seed: int = 0) -> Fit:
     if not fit.is_posterior:
         raise FitError(
             f"The fit ({fit.provenance.method}) is a point estimate, which has no posterior "
-            "predictive distribution. Fit with NUTS or another method that draws."
+            "predictive distribution. Fit with NUTS or another method that gives draws."
         )
     cells = {
         MODEL: xr.DataArray(fit.design.model_of_cell, dims=CELL),

@@ -16,8 +16,8 @@ from latentscale.posterior.identified import PLACE, predictors, rotates
 _MOST_OF_CHAIN = 0.5
 """A chain belongs to the mode of more than half of its draws."""
 _WORST = 20
-"""Linear predictors that are split into groups, those of the largest R-hat: among all 2,000 of a
-table, noise would separate a few hundred draws."""
+"""Linear predictors that are split into groups, those with the largest R-hat: among all 2,000 of a
+table, noise alone would separate a few hundred draws."""
 _SHOWN = 3
 """Pairs of a model and a benchmark that a message shows."""
 
@@ -45,15 +45,15 @@ def separate_modes(fit: Fit, judged: pd.DataFrame) -> tuple[str, ...]:
         return ()
     if pairs is None:
         return (
-            f"{_groups(fit, modes, 'loadings')} Raise ModeStart.climbs, so that chains begin at "
-            "the highest, keep the chains of one group (fit.with_chains), or use other anchors or "
-            "fewer skills.",
+            f"{_groups(fit, modes, 'loadings')} Raise ModeStart.climbs, so that chains start at "
+            "the highest mode, keep the chains of one group (fit.with_chains), or use other "
+            "anchors or fewer skills.",
         )
     return (
         f"{_groups(fit, modes, 'linear predictors')}{_differences(fit, modes, pairs)} Where the "
-        "groups agree, forecasts can be relied on. To decide between them add scores of such "
-        "models on such benchmarks, or take fewer skills; fit.with_chains keeps the chains of one "
-        "group.",
+        "groups agree, forecasts can be relied on. To decide between them, add scores of these "
+        "models on these benchmarks, or use fewer skills; fit.with_chains keeps the chains of "
+        "one group.",
     )
 
 
@@ -93,8 +93,8 @@ def _groups(fit: Fit, modes: pd.DataFrame, what: str) -> str:
         groups.append(f"{mode['share']:.0%}{where}")
     return (
         f"The draws of the {what} fall into {len(modes)} separate groups: {'; '.join(groups)}. "
-        "They are different modes, shares of chains are not their masses, and averages over them "
-        "describe none."
+        "These are different modes; the shares of chains are not their probabilities, and "
+        "averages over them describe none of them."
     )
 
 

@@ -48,24 +48,24 @@ class Allocation(Result):
     Attributes
     ----------
     draws
-        One optimum a posterior draw: ``params`` (billions), ``tokens`` (trillions), ``value``
-        (an expected score, or a skill) and ``bound`` (-1 at the small end of the budget's
-        range, 1 at its large end, 0 between), dims (sample, target, flops).
+        One optimum per posterior draw: ``params`` (billions), ``tokens`` (trillions), ``value`` (an
+        expected score, or a skill) and ``bound`` (-1 at the small end of the budget's range, 1 at
+        its large end, 0 between), dims (sample, target, flops).
     choice
-        The one allocation with the highest posterior mean of the target: ``params``,
-        ``tokens`` and ``value``, dims (target, flops).
+        The single allocation with the highest posterior mean of the target: ``params``, ``tokens``
+        and ``value``, dims (target, flops).
     segments
-        The range of sizes that each budget was allowed, and what bounds it.
+        The allowed range of sizes for each budget, and what bounds it.
     targets
         What was maximised.
     basis
-        For which family and kind of model, in words.
+        The family and kind of model, in words.
     fitted_params, fitted_tokens
         Ranges of the fitted models (billions, trillions).
     is_posterior
         False if the fit is a point estimate; tables then hold no intervals.
     held
-        At what other features are held, in words; empty where there are none.
+        Values at which other features are held, in words; empty where there are none.
 
     Examples
     --------
@@ -85,7 +85,7 @@ class Allocation(Result):
     held: str = ""
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return one row a target and budget.
+        """Return one row per target and budget.
 
         Parameters
         ----------
@@ -97,7 +97,7 @@ class Allocation(Result):
         pandas.DataFrame
             Columns target, kind, flops; params (billions), tokens (trillions), tokens_per_param and
             value (posterior medians), each with _lower and _upper (NaN for a point estimate);
-            on_bound (probability that the optimum sits on a bound) and bound (the likelier one);
+            on_bound (probability that the optimum is on a bound) and bound (the likelier one);
             choice_params and choice_tokens (see `choice`); beyond_fitted (whether the medians lie
             outside the range of the fitted models).
 
@@ -150,9 +150,9 @@ class Allocation(Result):
         return names
 
     def beside_published(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return our optima beside those of Cai et al. 2025, Table 2.
+        """Return our optima next to those of Cai et al. 2025, Table 2.
 
-        Theirs are for math_lvl5, ifeval, hellaswag and bbh at ten budgets; ours are set beside them
+        Theirs are for math_lvl5, ifeval, hellaswag and bbh at ten budgets; ours are matched to them
         where budgets differ by less than 1%.
 
         Parameters
@@ -164,13 +164,13 @@ class Allocation(Result):
         -------
         pandas.DataFrame
             Columns target, flops, published_params, published_tokens, then ours as in `table`,
-            params_agrees (whether the published size lies in our interval, to its rounding;
-            missing for a point estimate, which has none) and source.
+            params_agrees (whether the published size is in our interval, to within its rounding;
+            missing for a point estimate, which has no interval) and source.
 
         Raises
         ------
         DataError
-            If no published benchmark and budget is among those asked for.
+            If no published benchmark and budget was requested.
 
         Examples
         --------
@@ -188,7 +188,7 @@ class Allocation(Result):
             raise DataError(
                 "Published optima are known for the benchmarks "
                 f"{listed(sorted(set(PUBLISHED['target'])))} at {budgets} FLOPs; call "
-                "optimal_allocation with some of these to set them side by side."
+                "optimal_allocation with some of these to compare them."
             )
         joined = shared.drop(columns="flops_published").merge(ours, on=["target", "flops"])
         inside = joined["published_params"].between(
@@ -202,7 +202,7 @@ class Allocation(Result):
 
     @property
     def headline(self) -> str:
-        """For how many budgets and targets, and for which models.
+        """Number of budgets and targets, and the kind of model.
 
         Examples
         --------
@@ -245,11 +245,11 @@ def optimal_allocation(
 ) -> Allocation:
     """Return the parameters and tokens that make the most of training budgets.
 
-    On log N + log D = log(C / 6) every covariate is at most quadratic in log N, so a skill or
-    a linear predictor is a parabola along it, and its highest point is known in closed form:
-    the translog case. A benchmark's expected score rises with its linear predictor, so its
-    optimum is the same. A weighted mean of scores is maximised by a search. Each
-    posterior draw has an optimum of its own; together they are its posterior distribution.
+    On log N + log D = log(C / 6) every covariate is at most quadratic in log N, so a skill or a
+    linear predictor is a parabola along it, with its maximum in closed form: the translog case. A
+    benchmark's expected score rises with its linear predictor, so its optimum is the same. A
+    weighted mean of scores is maximised by a search. Each posterior draw has its own optimum;
+    together these are draws from the optimum's posterior distribution.
 
     Parameters
     ----------
@@ -259,13 +259,13 @@ def optimal_allocation(
         Budgets, FLOPs (6 x parameters x tokens).
     target
         What to maximise: a benchmark's name, a `Target`, or a list of these. By default every
-        benchmark on which higher is better, and every skill where skills have a meaning of their
-        own. Other features are held at the family's mean, or its commonest level.
+        benchmark on which higher is better, and every skill if skills are identified. Other
+        features are held at the family's mean, or its most common level.
     family
-        A fitted family, whose own slopes then count; by default the mean of all of them.
+        A fitted family, whose own slopes are then used; by default the mean over families.
     instruct
-        Whether the model is to be instruction-tuned; by default as all fitted models of the
-        family (or all fitted models) are, and a base model where they differ.
+        Whether the model is to be instruction-tuned; by default like all fitted models of the
+        family (or all fitted models), and a base model where they differ.
     params, tokens
         Limits of the search, billions and trillions; by default the ranges of the fitted
         models. Wider limits extrapolate.
@@ -273,16 +273,16 @@ def optimal_allocation(
     Returns
     -------
     Allocation
-        The allocations: print ``.table()``, plot with `latentscale.plots.plot_allocation`, or set
-        them beside published ones with ``.beside_published()``.
+        The allocations: print ``.table()``, plot with `latentscale.plots.plot_allocation`, or
+        compare them with published ones by ``.beside_published()``.
 
     Raises
     ------
     SpecError
         If the spec has no separate terms for size and tokens, uses active parameters, or a target
-        is a skill that nothing identifies.
+        is a skill that is not identified.
     DataError
-        If a name is not in the fit, or a budget or a limit makes no sense.
+        If a name is not in the fit, or a budget or limit is not valid.
 
     References
     ----------
@@ -424,11 +424,10 @@ def _require_size_and_tokens(fit: Fit) -> None:
     used = {factor for name in fit.spec.covariates for factor in name.split(":")}
     if len(used & {"log_params", "log_tokens", "log_flops"}) < 2:
         raise SpecError(
-            f'The spec "{fit.spec.name}" has no separate terms for size and tokens: its '
-            f"covariates are {listed(fit.spec.covariates) or 'none'}, so it "
-            "cannot weigh the one against the other. Fit a table with sizes and tokens (params_b, "
-            "tokens_t) under a spec with log_params and log_tokens, such as the recommended "
-            'load_spec("latentscale").'
+            f'The spec "{fit.spec.name}" has no separate terms for size and tokens: its covariates '
+            f"are {listed(fit.spec.covariates) or 'none'}, so it cannot trade one against the "
+            "other. Fit a table with sizes and tokens (params_b, tokens_t) under a spec with "
+            'log_params and log_tokens, such as the recommended load_spec("latentscale").'
         )
 
 

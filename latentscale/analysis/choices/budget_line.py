@@ -20,11 +20,11 @@ from latentscale.posterior.fit import Fit
 FEWEST_PARAMS, MOST_TOKENS = "fewest parameters", "most tokens"
 MOST_PARAMS, FEWEST_TOKENS = "most parameters", "fewest tokens"
 _NODES = (-1.0, 0.0, 1.0)
-"""A parabola is known from three places."""
+"""Three places determine a parabola."""
 _PROBES = (-0.5, 0.5)
-"""Places between the nodes, where a curve that is not a parabola shows it."""
+"""Places between the nodes, where a curve that is not a parabola departs from one."""
 _ROUNDING = 1e-6
-"""Far above what doubles lose, far below any effect of a covariate."""
+"""Far above rounding of doubles, far below any effect of a covariate."""
 _MEAN_FAMILY = "mean of the fitted families"
 
 
@@ -78,8 +78,8 @@ def segment(flops: float, params: tuple[float, float], tokens: tuple[float, floa
         raise DataError(
             f"No model costs {flops:.3g} FLOPs inside the limits, {params[0]:g} to {params[1]:g} "
             f"billion parameters and {tokens[0]:g} to {tokens[1]:g} trillion tokens: they span "
-            f"{least:.3g} to {most:.3g} FLOPs (6 x parameters x tokens). Ask for a budget in "
-            "between, or widen params= and tokens=, which extrapolates."
+            f"{least:.3g} to {most:.3g} FLOPs (6 x parameters x tokens). Give a budget in between, "
+            "or widen params= and tokens=, which extrapolates."
         )
     return Segment(
         flops=flops,
@@ -170,7 +170,7 @@ def line(fit: Fit, segment: Segment, *, family: str | None, instruct: bool) -> L
 def _parabola(values: xr.DataArray) -> xr.Dataset:
     along = values.drop_vars([MODEL, FAMILY], errors="ignore").rename({MODEL: PLACE})
     if SAMPLE not in along.dims:
-        raise FitError("The fit holds no draws of what changes with size and tokens.")
+        raise FitError("The fit has no draws of the effects of size and tokens.")
     curve = quadratic(along.isel({PLACE: slice(len(_NODES))}))
     probes = xr.DataArray(np.array(_PROBES), dims=(PLACE,))
     miss = abs(value_at(curve, probes) - along.isel({PLACE: slice(len(_NODES), None)}))

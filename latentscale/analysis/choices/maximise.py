@@ -9,11 +9,12 @@ import xarray as xr
 
 PLACE = "place"
 _GRID = 65
-"""Places of the first look; a budget's line has few humps."""
+"""Places in the first pass; a budget's line has few local maxima."""
 _ZOOM = 17
-"""Places of each closer look."""
+"""Places in each closer pass."""
 _FINE = 1e-9
-"""Width, of a line of length 2, at which the search ends: doubles resolve no more of a maximum."""
+"""Width, on a line of length 2, at which the search ends: doubles cannot resolve a maximum
+further."""
 
 
 def quadratic(values: xr.DataArray) -> xr.Dataset:

@@ -28,10 +28,10 @@ from latentscale.result import FixedTable, Picture
 from latentscale.validate import is_number, is_whole
 
 MOST_SETS = 3000
-"""Sets are all compared up to so many: about a second's work."""
+"""All sets are compared up to this many: about a second's work."""
 _NO_VARIANCE = 1e-9
 FEWEST_DRAWS = 50
-"""A covariance of a dozen variables from fewer draws is mostly noise."""
+"""From fewer draws, a covariance of a dozen variables is mostly noise."""
 _FEW_SHOT = FewShot()
 _RANKINGS = ("variance", "information")
 _COLUMNS = (
@@ -54,7 +54,7 @@ class NextBenchmark(FixedTable):
     model
         The model.
     rows
-        One row a set of benchmarks: benchmarks (names joined by " + "), cost, sd_before and
+        One row per set of benchmarks: benchmarks (names joined by " + "), cost, sd_before and
         sd_after (root mean variance of the targets' expected scores, in `unit`),
         variance_removed (expected share of the targets' summed variance that goes),
         information (nats about the targets), and gain, by which rows are sorted: variance_removed
@@ -91,7 +91,7 @@ class NextBenchmark(FixedTable):
 
     @property
     def best(self) -> tuple[str, ...]:
-        """The set that teaches most per unit cost.
+        """The most informative set per unit of cost.
 
         Examples
         --------
@@ -104,7 +104,7 @@ class NextBenchmark(FixedTable):
 
     @property
     def headline(self) -> str:
-        """What to measure next, and what it is expected to teach.
+        """What to measure next, and its expected gain.
 
         Examples
         --------
@@ -132,7 +132,7 @@ def next_benchmark(
     seed: int = 0,
     few_shot: FewShot = _FEW_SHOT,
 ) -> NextBenchmark:
-    """Say which benchmark, or which n of them, to run next on a model.
+    """Return which benchmark, or which n benchmarks, to run next on a model.
 
     The forecast given the scores so far holds joint draws of the targets' expected scores t
     and of the candidates' new scores y (noise included). Measuring the set A is expected to
@@ -173,7 +173,7 @@ def next_benchmark(
     Returns
     -------
     NextBenchmark
-        One row a set of candidates, the one that teaches most a unit of cost first.
+        One row per set of candidates, the most informative per unit of cost first.
 
     Raises
     ------
@@ -239,16 +239,16 @@ def next_of_forecast(
     n: int = 1,
     rank_by: Literal["variance", "information"] = "variance",
 ) -> NextBenchmark:
-    """Say which benchmark to run next, of a forecast given the scores so far.
+    """Return which benchmark to run next, from a forecast given the scores so far.
 
-    As `next_benchmark`, whose arguments these are, for one who has the forecast already.
+    As `next_benchmark`, with the same arguments, where the forecast already exists.
 
     Raises
     ------
     DataError
         As `next_benchmark`.
     FitError
-        If the forecast is of a point estimate or has fewer than 50 draws.
+        If the forecast comes from a point estimate or has fewer than 50 draws.
     """
     if not fit.is_posterior or forecast.draws.sizes[SAMPLE] < FEWEST_DRAWS:
         raise FitError(
@@ -278,15 +278,15 @@ def next_of_forecast(
 
 @dataclass(frozen=True)
 class Joint:
-    """Covariances between what is wanted and what could be measured, of one model.
+    """Covariances of the targets and of the benchmarks that could be measured, for one model.
 
     Attributes
     ----------
     plain, of_ranks
-        Covariance of the targets' expected scores, as they are or as normal scores, and the
-        normal scores of the candidates' new scores; the targets come first.
+        Covariance of the targets' expected scores (raw, or as normal scores) and the normal scores
+        of the candidates' new scores; the targets come first.
     targets
-        How many targets there are.
+        Number of targets.
     candidates
         Names of the candidates.
     """
@@ -340,7 +340,7 @@ def _the_model(forecast: Forecast, model: str | None) -> str:
     names = [str(m) for m in forecast.draws[MODEL].values]
     if model is None:
         if len(names) > 1:
-            raise DataError(f"The table has {len(names)} rows: say which with model=.")
+            raise DataError(f"The table has {len(names)} rows; choose one with model=.")
         return names[0]
     if model not in names:
         raise DataError(f'Model "{model}" is not a row of the table.' + nearest(model, names))
@@ -359,7 +359,7 @@ def _measured(fit: Fit, forecast: Forecast, model: str) -> list[str]:
 
 
 def checked_names(names: Sequence[str] | None, known: Sequence[str], what: str) -> list[str] | None:
-    """Return names of fitted benchmarks, each once; None for None. Others raise DataError."""
+    """Return names of fitted benchmarks without repeats, or None; other names raise DataError."""
     if names is None:
         return None
     names = expect_names(names, what, f'["{known[0]}"]')
@@ -383,7 +383,7 @@ def _checked_count(n: int, offered: Sequence[str]) -> int:
 
 
 def checked_costs(costs: Mapping[str, float] | None, offered: Sequence[str]) -> dict[str, float]:
-    """Return the cost of each candidate, 1 by default. Any but positive numbers raise DataError."""
+    """Return the cost of each candidate, 1 by default. Costs must be positive (DataError)."""
     if costs is None:
         return dict.fromkeys(offered, 1.0)
     if not isinstance(costs, Mapping):
@@ -426,7 +426,7 @@ def _joint(
 def _sets(
     joint: Joint, offered: Sequence[str], n: int, price: Mapping[str, float], rank_by: str
 ) -> tuple[list[tuple[str, ...]], str]:
-    """Return the sets to compare: all of them, or those of the last greedy step."""
+    """Return the sets to compare: all sets, or the sets of the last greedy step."""
     if comb(len(offered), n) <= MOST_SETS:
         return list(combinations(offered, n)), "exact"
     chosen: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Probe set: the few benchmarks that say most about all others, for models to come."""
+"""Probe set: the few benchmarks that say most about all others, for future models."""
 
 from __future__ import annotations
 
@@ -34,28 +34,28 @@ from latentscale.result import Picture, Result
 from latentscale.validate import is_whole, whole_number
 
 _USUAL = 5
-"""Benchmarks of a set by default: what a run of an afternoon covers, and few beside the dozens of a
-hub."""
+"""Default size of a set: benchmarks that can be run in an afternoon, and few compared with the
+dozens of a hub."""
 _MOST_ROWS = 60
-"""Rows taken for models to come: the mean over more of them changes in the third digit."""
+"""Rows that represent future models: with more of them the mean changes in the third digit."""
 _NOTHING = 1e-12
 """Variance of a benchmark that does not vary at all, relative to the largest."""
 
 
 @dataclass(frozen=True, repr=False)
 class ProbeSet(Result):
-    """The benchmarks to run first on new models, and what they leave unknown of the others.
+    """The benchmarks to run first on new models, and what they leave unexplained of the others.
 
     Attributes
     ----------
     steps
-        One row a benchmark in the order in which it was added: benchmark, cost, total_cost;
-        share_left: share of variance that the set so far leaves, mean over all targets, 0 for one
-        in the set, which falls from step to step; and rmse_left: expected root mean square error
-        of the expected scores of the targets that are not in the set so far (in `unit`), over
-        models to come. These are fewer at each step, so that it may rise.
+        One row per benchmark in the order in which it was added: benchmark, cost, total_cost;
+        share_left: share of variance that the set so far leaves, mean over all targets (0 for a
+        target in the set), which falls from step to step; and rmse_left: expected root mean square
+        error, over future models, of the expected scores of the targets outside the set so far (in
+        `unit`). Fewer targets remain at each step, so it may rise.
     left
-        One row a benchmark outside the set: benchmark, sd_before, sd_after (standard deviation of
+        One row per benchmark outside the set: benchmark, sd_before, sd_after (standard deviation of
         its expected score before and after the set is measured), share_explained.
     search
         ``"exact"`` (every set was compared) or ``"greedy with exchanges"``.
@@ -63,7 +63,7 @@ class ProbeSet(Result):
         Unit of errors and standard deviations: fractions, the benchmarks' own unit, or, for
         benchmarks of several units, the standard deviation of each one's scores.
     note
-        What was settled by itself, such as the size of the set; empty where nothing was.
+        What was chosen automatically, such as the size of the set; empty where nothing was.
 
     Examples
     --------
@@ -102,13 +102,13 @@ class ProbeSet(Result):
         """
         first = f"Run {listed(self.best, len(self.best))} first"
         if not len(self.left):
-            return f"{first}: the set holds every target, so nothing is left to explain"
+            return f"{first}: the set contains every target, so nothing is left to explain"
         share = float(self.left["share_explained"].mean())
         verb = "they explain" if len(self.best) > 1 else "it explains"
         others = "benchmark" if len(self.left) == 1 else f"{len(self.left)} benchmarks"
         return (
-            f"{first}: {verb} {share:.0%} of the variance of the other {others} between models "
-            f"to come ({self.search} search)"
+            f"{first}: {verb} {share:.0%} of the variance of the other {others} between future "
+            f"models ({self.search} search)"
             + (f"; {self.note}" if self.note else "")
             + spread_note("rmse_left", self.unit)
         )
@@ -124,7 +124,7 @@ class ProbeSet(Result):
         Returns
         -------
         pandas.DataFrame
-            One row a step: the benchmark added, and what the set explains with it.
+            One row per step: the benchmark added, and what the set then explains.
 
         Raises
         ------
@@ -150,32 +150,32 @@ def probe_set(
     draws: int = 1000,
     seed: int = 0,
 ) -> ProbeSet:
-    """Choose n benchmarks that leave the least unknown of all others, for models to come.
+    """Choose n benchmarks that leave the least variance in all others, for future models.
 
-    Models to come are drawn from the posterior as new families. Measuring the set A is expected to
-    leave the covariance S_tt - S_tA S_AA^-1 S_At of the other benchmarks' expected scores t, with
-    normal scores of what would be measured (noise included), as in `next_benchmark`; averaged
-    over the rows of `frame`. A set is judged by the share of variance that it leaves, averaged over
-    targets, so that benchmarks of any unit weigh alike; a target in the set has nothing left. With
-    costs, each step takes the benchmark that gains most for its cost, and an exchange may not
-    cost more.
+    Future models are drawn from the posterior as new families. Measuring the set A is expected to
+    leave the covariance S_tt - S_tA S_AA^-1 S_At of the other benchmarks' expected scores t, using
+    normal scores of the measurements (noise included), as in `next_benchmark`, averaged over the
+    rows of `frame`. The criterion is the share of variance that a set leaves, averaged over
+    targets, so that benchmarks in any unit have equal weight; a target in the set has no variance
+    left. With costs, each step adds the benchmark with the largest gain per cost, and an exchange
+    must not cost more.
 
     Parameters
     ----------
     fit
         A fit.
     n
-        How many benchmarks; by default 5, or where that many would leave no target outside the
-        set, as many as leave one. The headline says so.
+        Number of benchmarks; by default 5, or, if that would leave no target outside the set, as
+        many as leave one. The headline says so.
     costs
         Cost of each candidate, in any unit; 1 each by default.
     candidates
         Benchmarks that could be in the set; by default all.
     targets
-        Benchmarks that are to be known; by default all.
+        Benchmarks to learn about; by default all.
     frame
-        Rows as for `latentscale.predict`, without scores: the models to come. By default the
-        fitted models' features, as members of families not seen.
+        Rows as for `latentscale.predict`, without scores: the future models. By default the fitted
+        models' features, as members of new families.
     draws
         Posterior draws to use at most, evenly spaced; 50 or more.
     seed
@@ -184,8 +184,8 @@ def probe_set(
     Returns
     -------
     ProbeSet
-        The set, and what it leaves. All sets are compared where there are at most 3,000 and
-        no costs; else benchmarks are added one at a time, and then exchanged while that helps.
+        The set, and what it leaves. All sets are compared if there are at most 3,000 and no costs;
+        otherwise benchmarks are added one at a time, and then exchanged while that helps.
 
     Raises
     ------
@@ -251,7 +251,7 @@ class _Joint:
     unit: str
 
     def variance(self, measured: frozenset[str] | Sequence[str]) -> Floats:
-        """Return the mean variance of each target's expected score when a set is measured."""
+        """Return the mean variance of each target's expected score once a set is measured."""
         at = [len(self.targets) + self.candidates.index(name) for name in sorted(measured)]
         places = list(range(len(self.targets)))
         left = [np.diag(covariance_after(s, places, at)) for s in self.covariances]
@@ -266,7 +266,7 @@ class _Joint:
         return float(np.where(inside, 0.0, share).mean())
 
     def in_order(self, chosen: frozenset[str]) -> list[str]:
-        """Return a set so that each next benchmark leaves the least unknown."""
+        """Return a set ordered so that each next benchmark leaves the least variance."""
         order: list[str] = []
         while len(order) < len(chosen):
             rest = sorted(chosen - set(order))
@@ -308,7 +308,8 @@ def _rows_to_come(fit: Fit, frame: AnyFrame | None) -> pd.DataFrame:
         if scored:
             raise DataError(
                 f"frame holds scores on {listed(scored)}. A probe set is chosen before anything is "
-                "measured: leave these columns out, or use next_benchmark for a model with scores."
+                "measured: leave these columns out, or use next_benchmark for a model that has "
+                "scores."
             )
         return rows
     rows = fit.scores.to_frame().drop(columns=list(fit.scores.benchmarks))

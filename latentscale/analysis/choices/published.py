@@ -1,4 +1,4 @@
-"""Published optima, to set beside those of a fit."""
+"""Published optima, to compare with a fit's."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ PUBLISHED = pd.DataFrame(
         for budget, *optima in _ROWS
     ]
 )
-"""Published optima: one row a target and budget, FLOPs, billions and trillions."""
+"""Published optima: one row per target and budget, in FLOPs, billions and trillions."""
 
 SAME_BUDGET = 0.01
-"""Relative difference of budgets that are one: the published 1.0037e21 is called 1e21."""
+"""Relative difference within which budgets count as equal: the published 1.0037e21 is called
+1e21."""
 ROUNDING = 0.02
 """Relative slack for the rounding of the published optima, which have two decimals."""

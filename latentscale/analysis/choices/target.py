@@ -52,7 +52,7 @@ class Target:
     def __post_init__(self) -> None:
         if self.kind not in (SKILL_KIND, SCORE_KIND):
             raise DataError(
-                f'kind of a Target is "{SKILL_KIND}" or "{SCORE_KIND}"; got {self.kind!r}.'
+                f'kind of a Target must be "{SKILL_KIND}" or "{SCORE_KIND}"; got {self.kind!r}.'
             )
         if not self.weights:
             raise DataError("A Target needs at least one name with a weight.")
@@ -202,7 +202,7 @@ def checked_targets(
         _check_units(fit, target_or_name)
     labels = [target_or_name.label for target_or_name in targets]
     if len(set(labels)) < len(labels):
-        raise DataError(f"target: a label is repeated in {listed(labels, 20)}.")
+        raise DataError(f"target has a repeated label: {listed(labels, 20)}.")
     return tuple(targets)
 
 
@@ -226,14 +226,14 @@ def _check_units(fit: Fit, target: Target) -> None:
     falling = lower_is_better(fit.scores.dataset).to_series()
     names = [name for name, _ in target.weights]
     lower = [name for name in names if falling[name]]
-    instead = "Take a skill, or benchmarks of one unit on which higher is better, as the target."
+    instead = "Use a skill, or benchmarks in one unit on which higher is better, as the target."
     if lower:
         raise DataError(f"A target is maximised, but on {listed(lower)} lower is better. {instead}")
     units = other_units(fit.scores)
     distinct = list(dict.fromkeys(units.get(name, FRACTION) for name in names))
     if len(distinct) > 1:
         raise DataError(
-            f"The target {target.label} adds up scores of several units, {listed(distinct)}. "
+            f"The target {target.label} adds up scores in several units, {listed(distinct)}. "
             f"{instead}"
         )
 
@@ -245,7 +245,7 @@ def _skills(fit: Fit) -> list[str]:
 def _pairs(weights: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
     if not isinstance(weights, Mapping):
         raise DataError(
-            f'Weights are a mapping such as {{"mmlu": 1, "gsm8k": 2}}; got {weights!r}.'
+            f'Weights must be a mapping such as {{"mmlu": 1, "gsm8k": 2}}; got {weights!r}.'
         )
     return tuple((str(name), weight) for name, weight in weights.items())
 

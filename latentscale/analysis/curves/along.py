@@ -33,14 +33,14 @@ LABELS: Final = {
     "log_tokens": "training tokens (trillions)",
 }
 MOST_POINTS: Final = 100_000
-"""Points of a curve at most: far more than a figure has pixels, and still quick to lay out."""
+"""Most points of a curve: far more than a figure has pixels, and still quick to compute."""
 REACH: Final = 3.0
-"""Without limits a curve goes on to a third and to three times a family's range: about one step of
+"""Without limits a curve runs from a third of a family's range to three times it: about one step in
 size between the models of a family."""
 
 
 def steps_of(fit: Fit) -> dict[str, FeatureKind]:
-    """Return the features beside size, tokens and compute along which a fit's curves can run."""
+    """Return the features along which curves can run, besides size, tokens and compute."""
     kinds = {kind.covariate: kind for kind in fit.transform.kinds}
     factors = {factor for name in fit.transform.columns for factor in name.split(":")}
     return {
@@ -95,10 +95,10 @@ def refuse_active(fit: Fit) -> None:
     """
     if _is_active(fit):
         raise SpecError(
-            f'The spec "{fit.spec.name}" uses log_active_params, and compute alone does not say '
-            "how many of a model's parameters are active: one token of a mixture of experts takes "
-            "those alone. Forecast the models that you plan as rows of predict, or fit a spec with "
-            "log_params in its place."
+            f'The spec "{fit.spec.name}" uses log_active_params, but compute alone does not '
+            "determine how many of a model's parameters are active: a token of a mixture of "
+            "experts uses only those. Forecast planned models as rows of predict, or fit a spec "
+            "with log_params instead."
         )
 
 
@@ -173,7 +173,9 @@ def places(
     ends: npt.NDArray[np.float64]
     if limits is None:
         if span is None:
-            raise DataError(f"No model of the family gives {kind.name}: give limits for the curve.")
+            raise DataError(
+                f"No model of the family states {kind.name}; give limits for the curve."
+            )
         ends = kind.transformed(np.array(span))
         reach = np.log(REACH) if is_log(fit, over) else fit.transform.scale[over]
         ends = ends + np.array([-reach, reach])
@@ -207,7 +209,7 @@ def _positive_limits(
 ) -> tuple[float, float]:
     if limits is None:
         if not np.isfinite(own).any():
-            raise DataError(f"No model of the family discloses its {what}: give limits.")
+            raise DataError(f"No model of the family discloses its {what}; give limits.")
         return float(np.nanmin(own)) / REACH, float(np.nanmax(own)) * REACH
     return increasing_positive(limits, "numbers")
 

@@ -24,8 +24,8 @@ from latentscale.posterior.fit import Fit
 from latentscale.validate import real_number
 
 _BELOW, _ABOVE = 10.0, 1e4
-"""A tenth of the least to 10,000 times the most fitted compute: a target that four decades more do
-not reach is reported as out of reach."""
+"""From a tenth of the smallest to 10,000 times the largest fitted compute: a target that four more
+decades do not reach is reported as out of reach."""
 
 
 def token_ratio(
@@ -45,7 +45,7 @@ def token_ratio(
         mine |= {model: at for model, (own, at) in known.items() if own == family}
     chosen = list((mine or every).values())
     if not chosen:
-        raise DataError("No model discloses its tokens: give tokens_per_parameter.")
+        raise DataError("No model discloses its tokens; give tokens_per_parameter.")
     return float(np.exp(np.mean(chosen)))
 
 
@@ -64,7 +64,7 @@ def compute_limits(
     """Return the FLOPs between which to look: as given, else by the range of the fitted models."""
     if limits is None:
         if np.isnan(fitted[0]):
-            raise DataError("No fitted model discloses its tokens: give limits in FLOPs.")
+            raise DataError("No fitted model discloses its tokens; give limits in FLOPs.")
         return fitted[0] / _BELOW, fitted[1] * _ABOVE
     return increasing_positive(limits, "FLOPs")
 

@@ -57,38 +57,38 @@ _SIZES = ("log_flops", "log_params", "log_tokens")
 
 @dataclass(frozen=True, repr=False)
 class ComputeNeeded(Result):
-    """Training compute that a target score takes, as a posterior distribution.
+    """Posterior distribution of the training compute needed for a target score.
 
     Attributes
     ----------
     benchmark, target, family
         The question; target is in the units of the scores.
     draws
-        FLOPs by posterior draw, dims (sample,): infinite where the target is not reached below
-        the upper limit, and the lower limit where that is enough already.
+        FLOPs by posterior draw, dims (sample,): infinite where the target is not reached below the
+        upper limit, and the lower limit where that already suffices.
     limits
-        Ends of the range that was searched, FLOPs.
+        Ends of the searched range, FLOPs.
     fitted_range
         Smallest and largest FLOPs among all fitted models.
     tokens_per_parameter
         Held fixed: size and tokens grow together.
     probability_unreachable
-        Chance that the target is not reached below the upper limit.
+        Probability that the target is not reached below the upper limit.
     probability_above_ceiling
-        Chance that it is not reached at any compute, since the benchmark's ceiling is lower.
+        Probability that it is not reached at any compute, since the benchmark's ceiling is lower.
     probability_already
-        Chance that the lower limit is enough.
+        Probability that the lower limit suffices.
     reached
-        Chance that a model reaches the target, by compute: dims (point,), coordinate ``at``
+        Probability that a model reaches the target, by compute: dims (point,), coordinate ``at``
         (FLOPs).
     conditioning
         How given scores were used; None where there were none.
     instruct
-        Whether the model is taken to be instruction-tuned.
+        Whether the model is assumed to be instruction-tuned.
     unit
         Unit of the target; ``"fraction"`` for fractions.
     held
-        At what other features are held, in words; empty where there are none.
+        Values at which other features are held, in words; empty where there are none.
 
     Examples
     --------
@@ -139,8 +139,8 @@ class ComputeNeeded(Result):
         pandas.DataFrame
             Rows lower, median, upper; columns flops, params_b (billions), tokens_t (trillions) and
             beyond_fitted (bool; missing where no fitted model discloses its compute). Infinite
-            where the quantile is beyond the upper limit, and the lower limit where the quantile
-            is that or less: no smaller compute was looked at.
+            where the quantile is above the upper limit, and the lower limit where the quantile is
+            at or below it: smaller compute was not searched.
 
         Raises
         ------
@@ -175,7 +175,7 @@ class ComputeNeeded(Result):
 
     @property
     def headline(self) -> str:
-        """The compute, with its interval, and how likely none is enough.
+        """The compute, with its interval, and the probability that none suffices.
 
         Examples
         --------
@@ -235,11 +235,11 @@ def flops_for_target(
 ) -> ComputeNeeded:
     """Return the training FLOPs at which a family's expected score reaches a target.
 
-    On every posterior draw the expected score of one new model of the family (with one
-    residual, where the spec has them) is followed along compute at a fixed ratio of tokens to
-    parameters; the answer is where it first reaches the target, interpolated between points
-    that are evenly spaced in log FLOPs. A curve that falls before it rises, as one that bends in
-    log size may do below the fitted sizes, counts from its lowest point on.
+    For every posterior draw, the expected score of one new model of the family (with one residual,
+    where the spec has residuals) is followed along compute at a fixed ratio of tokens to
+    parameters. The answer is where it first reaches the target, interpolated between points evenly
+    spaced in log FLOPs. A curve that falls before it rises, as one with curvature in log size may
+    do below the fitted sizes, counts from its lowest point on.
 
     Parameters
     ----------
@@ -248,23 +248,23 @@ def flops_for_target(
     benchmark
         A fitted benchmark.
     target
-        Expected score wanted, in the units of the benchmark's scores; where lower is better, at
-        most so much.
+        Expected score to reach, in the units of the benchmark's scores; where lower is better, a
+        score of at most the target.
     family
-        A fitted family, a family of `given`, or any new name: then a family of its own lineage
-        is drawn from the population.
+        A fitted family, a family of `given`, or any new name; for a new name, a family with its own
+        lineage is drawn from the population.
     given
         Rows as for `latentscale.predict` whose scores condition the answer.
     tokens_per_parameter
-        Ratio held along the curve; by default the geometric mean of the family's models, in
-        the fit or in `given`, else that of all of both; each model counts once.
+        Ratio held along the curve; by default the geometric mean over the family's models, in the
+        fit and in `given`, or, if there are none, over all models in both; each model counts once.
     instruct
-        Whether the model is instruction-tuned; by default as all models of the family are, in
-        the fit and in `given` (of a new family: as all fitted models are), and a base model
-        where they differ.
+        Whether the model is instruction-tuned; by default like all models of the family in the fit
+        and in `given` (for a new family, like all fitted models), and a base model where they
+        differ.
     limits
-        FLOPs between which to look; by default a tenth of the least to 10,000 times the most
-        compute among the fitted models.
+        FLOPs between which to search; by default from a tenth of the smallest to 10,000 times the
+        largest compute among the fitted models.
     points
         Points along the curve.
     seed
@@ -275,14 +275,14 @@ def flops_for_target(
     Returns
     -------
     ComputeNeeded
-        Draws of the compute (other features are held at the family's mean, or its commonest
-        level), infinite where no compute within `limits` is enough.
+        Draws of the compute (other features are held at the family's mean, or its most common
+        level), infinite where no compute within `limits` suffices.
 
     Raises
     ------
     DataError
-        If the benchmark is unknown, the target lies at or below the guessing floor or above
-        every draw of the ceiling, or another argument makes no sense.
+        If the benchmark is unknown, the target is at or below the guessing floor or above every
+        draw of the ceiling, or another argument is not valid.
     SpecError
         If the spec uses neither size, tokens nor compute, or active parameters.
     FitError
@@ -360,8 +360,8 @@ def _first_reach(curve: np.ndarray, at: np.ndarray, target: float) -> np.ndarray
     """Return where each row of `curve` first reaches the target; infinite where it never does.
 
     A row that falls before it rises counts from its lowest point on: bends in log size turn below
-    the fitted sizes, where nothing was measured, and small models are not the better for it. One
-    that is above the target even there has reached it at the first point.
+    the fitted sizes, where nothing was measured, which does not mean that small models are better.
+    A row that is above the target even there has reached it at the first point.
     """
     places = np.arange(curve.shape[1])
     up_to_top = places <= curve.argmax(axis=1)[:, None]
@@ -389,14 +389,14 @@ def _check_target(fit: Fit, benchmark: str, target: float) -> None:
         side = "above" if sign > 0 else "below"
         raise DataError(
             f"target {target:g} is not {side} the guessing floor {floor:g} of {benchmark}: any "
-            "model is expected to reach it. Ask for more."
+            "model is expected to reach it. Give a harder target."
         )
     top = float((sign * _ceilings(fit, benchmark)).max()) * sign
     if sign * target >= sign * top:
         side, end = ("above", "at most") if sign > 0 else ("below", "at least")
         raise DataError(
             f"target {target:g} is {side} every draw of the ceiling of {benchmark} ({end} "
-            f"{top:.3f}): no compute reaches it under this fit. Ask for less."
+            f"{top:.3f}): no compute reaches it under this fit. Give an easier target."
         )
 
 

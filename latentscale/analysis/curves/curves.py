@@ -67,7 +67,7 @@ class Curve(Result):
     held
         What is held fixed along the curve, in words.
     label
-        Name and unit of what the curve runs along.
+        Name and unit of the covariate along the curve.
     is_log
         Whether points are evenly spaced in the logarithm.
     units
@@ -78,8 +78,7 @@ class Curve(Result):
         Smallest and largest value of `over` among the family's fitted models, in natural units;
         None where it has none.
     left_out
-        Models of the family that have scores and do not state `over`, so that `observed` is
-        without them.
+        Models of the family that have scores but do not state `over`, and so are not in `observed`.
     is_posterior
         False if the fit is a point estimate; tables then hold no intervals of expected scores.
 
@@ -106,7 +105,7 @@ class Curve(Result):
     is_posterior: bool = True
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return one row a point and benchmark.
+        """Return one row per point and benchmark.
 
         Parameters
         ----------
@@ -155,7 +154,7 @@ class Curve(Result):
 
     @property
     def ends(self) -> tuple[Any, Any]:
-        """The first and the last place.
+        """The first and last points.
 
         Examples
         --------
@@ -168,7 +167,7 @@ class Curve(Result):
 
     @property
     def headline(self) -> str:
-        """Of which family, over what, from where to where.
+        """The family, the covariate and the range.
 
         Examples
         --------
@@ -196,11 +195,11 @@ def scaling_curve(
 ) -> Curve:
     """Return a family's scores along size, tokens, compute, or another number or date.
 
-    Over ``log_params`` the tokens are held at the family's geometric mean, over
-    ``log_tokens`` the parameters; over ``log_flops`` the ratio of tokens to parameters is. Other
-    features are held at the family's mean, or its commonest level.
-    Where the spec has model residuals, each point is a new model with a residual of its own,
-    so that the bands hold for a model and not only for the family's average.
+    Along ``log_params`` tokens are held at the family's geometric mean, along ``log_tokens``
+    parameters are, and along ``log_flops`` the ratio of tokens to parameters is. Other features are
+    held at the family's mean, or its most common level. Where the spec has model residuals, each
+    point is a new model with its own residual, so that the bands apply to a single model, and not
+    only to the family's average.
 
     Parameters
     ----------
@@ -212,11 +211,11 @@ def scaling_curve(
     family
         A fitted family.
     benchmarks
-        Benchmarks wanted; all by default.
+        Benchmarks to include; all by default.
     limits
         Ends of the curve in natural units (FLOPs, billions, trillions, dates, the feature's
-        unit); by default the family's range, and on both sides some way on: threefold, or where
-        the logarithm is not taken by a standard deviation of the fitted models.
+        unit); by default the family's range, extended at both ends: threefold, or, without a
+        logarithm, by one standard deviation of the fitted models.
     points
         Number of points, evenly spaced on the covariate's scale.
     seed
@@ -232,7 +231,7 @@ def scaling_curve(
     SpecError
         If `over` is not such a covariate, or the spec does not use what it changes.
     DataError
-        If the family or a benchmark is not in the fit, or `limits` or `points` make no sense.
+        If the family or a benchmark is not in the fit, or `limits` or `points` are not valid.
 
     Examples
     --------

@@ -45,7 +45,7 @@ from latentscale.result import Picture, Result
 from latentscale.validate import real_number
 
 _SAID = 4
-"""Levels that the headline names: a line or two of text."""
+"""Levels named in the headline: a line or two of text."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -55,32 +55,34 @@ class Frontier(Result):
     Attributes
     ----------
     draws
-        Expected score of the best model, or the highest index, dims (sample, date); with `by`
-        dims (sample, level, date), the dim named as `by`, NaN before the first release of a level.
+        Expected score of the best model, or the highest index, dims (sample, date); with `by`, dims
+        (sample, level, date), where the dim level is named as in `by`, NaN before the first release
+        of a level.
     leader_draws
-        Expected score, or index, of the fitted model that leads, dims as of `draws`. The best of
-        many models that are known in part lies above each of them, the leader too; what a hub
-        publishes as its frontier is the highest estimate, so compare it with the leader's.
+        Expected score, or index, of the fitted model that leads, dims as of `draws`. The maximum
+        over many uncertain models is above each of them, including the leader; a hub publishes the
+        highest estimate as its frontier, so compare that with the leader's.
     benchmark
         The benchmark; None for the index.
     leaders
-        The fitted model that leads at each date (by the mean over draws), with the share of
-        draws in which some model to come does: date, model, probability_new; with `by` also its
-        level, without dates before the first release of a level.
+        The fitted model that leads at each date (by the mean over draws), with the share of draws
+        in which a future model leads: date, model, probability_new; with `by` also its level,
+        without dates before the first release of a level.
     per_year
-        Releases a year that were simulated after the last fitted model.
+        Releases per year that were simulated after the last fitted model.
     last_fitted
-        The last release date of the fitted table: later dates rest on simulated releases.
+        The last release date of the fitted table; later dates depend on simulated releases.
     lower_is_better
         Whether lower scores are better.
     scale
         Kind of the benchmark's scale, such as ``"fraction"``; empty for the index.
     unit
-        Unit of the scores where they are not fractions, that of their scale (``"real"``,
-        ``"positive"``) where none is stated; else empty.
+        Unit of the scores where they are not fractions, or their scale (``"real"``, ``"positive"``)
+        where no unit is stated; empty for fractions.
     by
-        What has a frontier for each of its levels, such as ``"family"``; empty for one of all
-        models. Levels are in order of their medians at the last date, the best first.
+        The category with a frontier for each of its levels, such as ``"family"``; empty for one
+        frontier of all models. Levels are ordered by their medians at the last date, the best
+        first.
     is_posterior
         False if the fit is a point estimate; tables then hold no intervals.
 
@@ -129,7 +131,7 @@ class Frontier(Result):
         each = f" of each {self.by}" if self.by else ""
         to_come = (
             f", if {self.per_year:.3g} models a year are released after {self.last_fitted:%Y-%m-%d}"
-            ", the last fitted, each like one of the table's last year"
+            ", the last fitted release, each like one of the table's last year"
         )
         return (
             f"{best} {what}{each} by {last[DATE].iloc[0]:%Y-%m-%d}: {', '.join(figures)}"
@@ -139,7 +141,7 @@ class Frontier(Result):
         )
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return one row a date; with `by` one a level and date.
+        """Return one row per date; with `by` one per level and date.
 
         Parameters
         ----------
@@ -150,13 +152,12 @@ class Frontier(Result):
         -------
         pandas.DataFrame
             Columns date, median, lower, upper (of the best score or index by then; lower and upper
-            are NaN for a point estimate), leader (the
-            fitted model with the highest mean by then), probability_new (that a model still to
-            come surpasses all fitted ones), beyond_fitted (bool: whether the date is after the
-            last fitted release, so that the row is a forecast), leader_median, leader_lower and
-            leader_upper (the leader's own score or index), and unit (of scores; ``"fraction"`` or
-            as in `unit`, empty of an index). With `by` the level is the first column, and dates
-            before a level's first release have no row.
+            are NaN for a point estimate), leader (the fitted model with the highest mean by then),
+            probability_new (that a future model surpasses all fitted ones), beyond_fitted (bool:
+            whether the date is after the last fitted release, so that the row is a forecast),
+            leader_median, leader_lower and leader_upper (the leader's own score or index), and unit
+            (of scores; ``"fraction"`` or as in `unit`, empty of an index). With `by` the level is
+            the first column, and dates before a level's first release have no row.
 
         Raises
         ------
@@ -189,8 +190,8 @@ class Frontier(Result):
         Parameters
         ----------
         threshold
-            In the units of the benchmark, or of the index. A fraction lies strictly between 0 and
-            1, also where the table that was read has percentages.
+            In the units of the benchmark, or of the index. A fraction must be strictly between 0
+            and 1, even if the table that was read has percentages.
 
         Returns
         -------
@@ -231,23 +232,23 @@ def frontier(
 ) -> Frontier:
     """Return the best expected score, or the highest capability index, by date.
 
-    Up to the last release that was fitted, the best of the fitted models that have a release date;
-    those without one are left out, however good they are. After it, releases are simulated: each
-    has the family and the features of a model of the table's last year, taken in turns that begin
-    with the latest and spread over the year, a later date, and deviations of its own; so the
-    frontier rises by the trend in dates, and by luck. Which come, and when, is drawn: candidates
-    are evenly spaced, three for each release that is due, and each comes in a third of the draws.
-    The first candidate is a third of an interval (a year over `per_year`) after the last fitted
-    release, so that a date before it has none. Rows of the table that differ in the features
-    ``reasoning`` and ``effort`` alone are one release, of which the best setting counts; settings
-    share its deviations, their residuals as far as fitted settings do where the spec has
-    ``skills.release``. That future releases are about as many and of the kinds that the table has
-    is an assumption: tables of hubs hold mostly leading models.
+    Up to the last fitted release, the frontier is the best of the fitted models that have a release
+    date; models without one are left out, however good they are. After it, releases are simulated.
+    Each has the family and features of a model from the table's last year (taken in turn, starting
+    with the latest and spread over the year), a later date, and its own deviations; so the frontier
+    rises with the trend in dates, and by chance. Which releases come, and when, is random:
+    candidates are evenly spaced, three for each release that is due, and each occurs in a third of
+    the draws. The first candidate is a third of an interval (a year over `per_year`) after the last
+    fitted release, so that a date before it has none. Rows of the table that differ only in the
+    features ``reasoning`` and ``effort`` are one release, whose best setting counts; settings share
+    its deviations, and share residuals to the extent that fitted settings do where the spec has
+    ``skills.release``. It is an assumption that future releases resemble those in the table in
+    number and kind: tables of hubs hold mostly leading models.
 
-    Which models are measured is not modelled. Hubs measure a model the sooner the stronger it is
-    thought to be, more so from year to year; a trend in dates then takes in this change of
-    selection, and says how the models that such a hub measures rise, not all models released.
-    The same holds of a benchmark that is run on leading models alone.
+    Which models are measured is not modelled. Hubs measure a model sooner if it is thought to be
+    strong, increasingly so from year to year; a trend in dates then includes this change in
+    selection, and describes the progress of the models that the hub measures rather than of all
+    released models. The same holds for a benchmark that is run only on leading models.
 
     Parameters
     ----------
@@ -259,13 +260,13 @@ def frontier(
     dates
         Days such as ``"2026-07-01"``, in any order.
     by
-        A frontier for each level of ``"family"``, ``"lineage"`` or a category of the table, such
-        as ``"provider"``; by default one of all models. Models without a level have none. A level
-        that released nothing in the table's last year is taken to release nothing more.
+        A frontier for each level of ``"family"``, ``"lineage"`` or a category of the table, such as
+        ``"provider"``; by default one frontier of all models. Models without a level are left out.
+        A level without releases in the table's last year is assumed to release nothing more.
     anchors
         As for `latentscale.capability_index`; needed without `benchmark`, and refused with it.
     per_year
-        Releases a year after the last fitted one; by default as many as in the last year fitted.
+        Releases per year after the last fitted one; by default as many as in the last fitted year.
     draws
         Posterior draws to use at most, evenly spaced.
     seed
@@ -280,10 +281,11 @@ def frontier(
     ------
     DataError
         If a name, a date, the anchors or the number of releases is not valid, dates lie before
-        the first release, more releases are due by then than can be simulated (3,000 rows), or
-        `by` names nothing that has levels.
+        the first release, more releases are due by then than can be simulated (3,000 rows), or `by`
+        is not a category with levels.
     SpecError
-        If the spec has no covariate that rises with dates, for dates to come.
+        If a date is after the last fitted release and the spec has no covariate that increases with
+        dates.
 
     References
     ----------
@@ -356,8 +358,8 @@ def _check_asked(fit: Fit, benchmark: str | None, anchors: Mapping[str, float] |
         )
     if benchmark is not None and anchors is not None:
         raise DataError(
-            "Give a benchmark or anchors, not both: anchors are the scale of the capability index, "
-            "which is another frontier."
+            "Give a benchmark or anchors, not both: anchors set the scale of the capability "
+            "index, which has a frontier of its own."
         )
 
 
@@ -411,7 +413,7 @@ def _released(fit: Fit) -> np.ndarray:
     """Return the release date of every fitted model, NaT where the table has none."""
     if RELEASED not in fit.scores.dataset:
         raise DataError(
-            "The fitted table has no release dates: give a column released when it is read."
+            "The fitted table has no release dates; add a column released when you read it."
         )
     released = fit.scores.dataset[RELEASED].values.astype("datetime64[ns]")
     if np.isnat(released).all():
@@ -430,7 +432,7 @@ def _dates(dates: Sequence[str], released: np.ndarray) -> np.ndarray:
     first = np.nanmin(released)
     if not len(moments) or moments.min() < first:
         raise DataError(
-            f"dates must be one date or more, none before the first release "
+            f"dates must hold at least one date, none before the first release "
             f"({str(first)[:10]}); got {dates!r}."
         )
     return moments

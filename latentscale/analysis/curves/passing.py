@@ -1,4 +1,4 @@
-"""Passing: the chance that planned models reach thresholds."""
+"""Passing: the probability that planned models reach thresholds."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ _FEW_SHOT = FewShot()
 
 @dataclass(frozen=True, repr=False)
 class Passing(FixedTable):
-    """Chances that models pass thresholds.
+    """Probabilities that models pass thresholds.
 
     Attributes
     ----------
     rows
-        One row a model and benchmark: model, benchmark, threshold (in the benchmark's units),
+        One row per model and benchmark: model, benchmark, threshold (in the benchmark's units),
         probability (that a new score, noise included, is at least the threshold; at most it,
         where lower is better), probability_expected (that the expected score is), and basis,
         assumed and unit (as in a forecast's table).
     joint
-        Chance that a model's new scores pass every threshold at once, by model.
+        Probability that a model's new scores pass every threshold at once, by model.
     units
         Units of benchmarks whose scores are not fractions, by name.
     falling
@@ -65,7 +65,7 @@ class Passing(FixedTable):
 
     @property
     def headline(self) -> str:
-        """How many models pass every threshold at once, more likely than not.
+        """How many models are more likely than not to pass every threshold at once.
 
         Examples
         --------
@@ -74,7 +74,7 @@ class Passing(FixedTable):
         """
         likely = int((self.joint > 0.5).sum())
         several = "its threshold" if self.rows["benchmark"].nunique() == 1 else "every threshold"
-        lower = f" (at most so much on {listed(self.falling)})" if self.falling else ""
+        lower = f" (at most the threshold on {listed(self.falling)})" if self.falling else ""
         return (
             f"{likely} of {len(self.joint)} models pass {several}{lower} more likely than not"
             + units_note(self.units, dict.fromkeys(self.rows["benchmark"]))
@@ -82,7 +82,7 @@ class Passing(FixedTable):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """The fit's status where it is not fine, and what rows left out and was assumed.
+        """The fit's status where it is not fine, and what was assumed where rows left values out.
 
         Examples
         --------
@@ -101,7 +101,7 @@ def probability_above(
     seed: int = 0,
     few_shot: FewShot = _FEW_SHOT,
 ) -> Passing:
-    """Return the chance that models reach thresholds: the share of forecast draws that do.
+    """Return the probability that models reach thresholds: the share of forecast draws that do.
 
     Parameters
     ----------
@@ -120,16 +120,16 @@ def probability_above(
     Returns
     -------
     Passing
-        One row a model and benchmark, and each model's chance to pass all at once.
+        One row per model and benchmark, and each model's probability of passing all at once.
 
     Raises
     ------
     DataError
         If the table is malformed, a benchmark is unknown, a threshold is not on the scale of its
-        benchmark (a fraction is strictly between 0 and 1), or one is given for all and they have
-        several units.
+        benchmark (a fraction is strictly between 0 and 1), or one threshold is given for benchmarks
+        in several units.
     FitError
-        If the fit is a point estimate, which has no probabilities to give.
+        If the fit is a point estimate, which gives no probabilities.
 
     Examples
     --------

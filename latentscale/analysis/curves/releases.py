@@ -18,7 +18,8 @@ from latentscale.validate import real_number
 RELEASED = "released"
 YEAR = pd.Timedelta(days=365.25).to_numpy()
 _ROUNDING = 1e-9
-"""Relative: a release due on the last date itself counts, whatever binary makes of its date."""
+"""Relative tolerance: a release due on the last date itself counts, despite rounding of its
+date."""
 CANDIDATES = 3
 """Candidates for each release that is due, one of which comes in a draw on average: the variance of
 their number is then two thirds of that of a Poisson process, and more of them take longer."""
@@ -33,7 +34,7 @@ class ReleasesToCome:
     Attributes
     ----------
     rows
-        One row a setting of a release, as planned models: model, family, features, released.
+        One row per setting of a release, as planned models: model, family, features, released.
     release
         Name of each row's release, shape (row,): rows of one release share its deviations.
     """
@@ -110,7 +111,7 @@ def releases_a_year(per_year: float | None, fit: Fit, released: np.ndarray) -> f
 def releases_to_come(
     fit: Fit, released: np.ndarray, until: np.datetime64, rate: float
 ) -> ReleasesToCome | None:
-    """Return releases up to a date, like those of the last year fitted, each in its turn.
+    """Return releases up to a date, resembling in turn the releases of the last fitted year.
 
     The turns begin with the latest and spread over the year, so that releases of a few weeks are
     of the kinds that the whole year has, and no provider waits for all others. They are evenly
@@ -126,8 +127,9 @@ def releases_to_come(
     """
     if not any(RELEASED in name.split(":") for name in fit.spec.covariates):
         raise SpecError(
-            f'The spec "{fit.spec.name}" has no covariate "released", so it says nothing of dates '
-            'after the last release. Add it to the covariates, or fit load_spec("capabilities").'
+            f'The spec "{fit.spec.name}" has no covariate "released", so it says nothing about '
+            "dates after the last release. Add it to the covariates, or fit "
+            'load_spec("capabilities").'
         )
     last = np.nanmax(released)
     rows = features_of_models(fit.scores)
@@ -185,7 +187,7 @@ def drawn_to_come(
 
 
 def spread_order(count: int) -> list[int]:
-    """Return the numbers below `count` in an order whose beginnings are spread over all of them.
+    """Return the numbers below `count` in an order in which any first few are spread over all.
 
     The van der Corput sequence: numbers by their binary digits in reverse.
     """

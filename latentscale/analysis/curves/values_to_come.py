@@ -20,7 +20,7 @@ from latentscale.model.unseen import model_effects_of_raw, raw_model_template
 from latentscale.posterior.fit import Fit
 
 _MOST_NUMBERS = 2**23
-"""Numbers of an array (sample, release, benchmark) that is held at once: 64 MB."""
+"""Numbers in one array (sample, release, benchmark) held at a time: 64 MB."""
 
 
 def values_to_come(

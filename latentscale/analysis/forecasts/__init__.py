@@ -1,1 +1,1 @@
-"""Scores of models that were not measured, and what new scores say of a fit."""
+"""Scores of models that were not measured, and what new scores say about a fit."""

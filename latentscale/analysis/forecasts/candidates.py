@@ -37,7 +37,7 @@ class Candidates:
 
 
 def from_fit(problem: LocalProblem, few_shot: FewShot, rng: np.random.Generator) -> Candidates:
-    """Return candidates from what the fit knows: its own latents, the prior for the rest."""
+    """Return candidates given the fit: its own latents, and the prior for the rest."""
     drawn = [
         np.where(problem.known, problem.start, problem.draw_prior(rng))
         for _ in range(few_shot.latents)
@@ -55,9 +55,9 @@ def from_fit(problem: LocalProblem, few_shot: FewShot, rng: np.random.Generator)
 def from_mode(problem: LocalProblem, few_shot: FewShot, rng: np.random.Generator) -> Candidates:
     """Return candidates from the mode given old and new scores.
 
-    The level is that of old and new scores over that of the old ones. The latter is estimated
-    by its reciprocal, on a chain that starts at the fit's own latents and so is in
-    equilibrium from the start.
+    The level is the ratio of the level of old and new scores to that of the old scores. The latter
+    is estimated through its reciprocal, on a chain that starts at the fit's own latents and so is
+    in equilibrium from the start.
     """
     everything = np.ones(len(problem.group.score), bool)
     target = target_of(problem, everything)

@@ -1,11 +1,10 @@
-"""Condition: what new scores say of a fitted posterior, without a refit.
+"""Condition: update a fitted posterior with new scores, without a refit.
 
 The target is p(parameters, latents | fitted scores, new scores). Posterior draws are weighted by
 the likelihood of the new scores with the latents they bear on integrated out, and those latents
-are drawn anew on every draw. Effects that all models share (intercepts, trends, levels of families)
+are redrawn on every draw. Effects that all models share (intercepts, trends, levels of families)
 move along a few directions where weights alone leave too few draws (`shifts`). Loadings, precisions
-and spreads are only weighted: where the weights are degenerate all the same, the rows have to be
-fitted.
+and spreads are only weighted: if the weights are still degenerate, the rows have to be fitted.
 """
 
 from __future__ import annotations
@@ -64,7 +63,7 @@ _MOST_OF_HOPELESS = 1e7
 
 
 Way = tuple[DrawWeights, Shifts | None]
-"""Weights of posterior draws, and the shifts of what all models share, if there are any."""
+"""Weights of posterior draws, and shifts of the shared effects, if any."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +75,12 @@ class LatentsGivenScores:
     report
         How they were drawn.
     terms
-        Terms of the families that the scores bear on, one dataset a group of families.
+        Terms of the families that the scores inform, one dataset per group of families.
     residuals
-        Effects by model of the models that the scores bear on, likewise.
+        Effects by model of the models that the scores inform, in the same form.
     shared
-        Variables of the posterior draws that the scores moved, which take their place; empty where
-        none moved.
+        Variables of the posterior draws that the scores shifted, to replace the fit's; empty if
+        none shifted.
     """
 
     report: Conditioning
@@ -100,14 +99,13 @@ def condition(
 ) -> LatentsGivenScores | None:
     """Draw from the posterior given the fit's scores and the planned rows' own.
 
-    First candidate latents are drawn from what the fit knows of them, and pairs of draw and
-    latents are weighted by the likelihood of the new scores and resampled. Where the effective
-    sample size of that is too low, latents are proposed from a Gaussian at their mode, the
-    posterior draws are weighted by the estimated likelihood of the new scores, and Metropolis
-    steps follow: at first for those latents alone that the fit does not have, given the new
-    scores; where that does not do, also for shifts of the effects that all models share, or for
-    all latents of the families, given old and new scores. The weights of the posterior draws are
-    Pareto-smoothed.
+    First, candidate latents are drawn given the fit, and pairs of a draw and latents are weighted
+    by the likelihood of the new scores and resampled. If the effective sample size is then too low,
+    latents are proposed from a Gaussian at their mode, the posterior draws are weighted by the
+    estimated likelihood of the new scores, and Metropolis steps follow: at first only for latents
+    that the fit does not have, given the new scores; if that is not enough, also for shifts of the
+    effects that all models share, or for all latents of the families, given old and new scores. The
+    weights of the posterior draws are Pareto-smoothed.
 
     Parameters
     ----------
@@ -122,7 +120,7 @@ def condition(
     rng
         Source of random numbers.
     fitted
-        The fit's own scores, where several tables are conditioned on one after the other.
+        The fit's own scores, where several tables are conditioned on in turn.
 
     Raises
     ------
@@ -130,7 +128,7 @@ def condition(
         If a score of a fitted model differs from the one that was fitted.
     FitError
         If the fit was aligned after it was made, or the weights of the posterior draws are
-        degenerate (`Degenerate`): then the scores say much that the fit did not expect.
+        degenerate (`Degenerate`): then the fit did not expect the scores.
 
     Warns
     -----
@@ -177,10 +175,10 @@ Drawn = tuple[DrawWeights, npt.NDArray[np.int64], list[tuple[xr.Dataset, xr.Data
 
 
 def _drawn(ways: Sequence[Way], count: int, few_shot: FewShot, rng: np.random.Generator) -> Drawn:
-    """Return draws and latents by the first way that stays better than what is left of the others.
+    """Return draws and latents from the first method that stays better than the remaining ones.
 
-    Where that is degenerate and few-shot tempers, by tempered weights: of candidates at the mode,
-    whose levels are the least noisy, without shifts, which rest on the fitted scores.
+    If it is degenerate and few-shot tempers, tempered weights are used: those of candidates at the
+    mode, whose levels are the least noisy, without shifts, which depend on the fitted scores.
     """
     for number, (weights, shifts) in enumerate(ways):
         chosen = resampled(weights.weight, rng)
@@ -207,9 +205,9 @@ def _corrected(
     shared: xr.Dataset,
     rng: np.random.Generator,
 ) -> tuple[DrawWeights, npt.NDArray[np.int64]]:
-    """Return what is left of the draws when chosen ones are weighed for the shifts' true density.
+    """Return the remaining draws after reweighting chosen draws by the shifts' true density.
 
-    With the places of the chosen draws that stay, which may repeat.
+    Also return the places of the remaining chosen draws, which may repeat.
     """
     log_weight = shifts.log_correction(chosen, shared[SHIFT].transpose(SAMPLE, SHIFT).values)
     weight, pareto_k = smoothed(log_weight)
@@ -234,16 +232,16 @@ def _weights(
     rng: np.random.Generator,
     fitted: Callable[[], FittedScores],
 ) -> list[Way]:
-    """Return the first way that leaves enough draws, or all ways that were tried, best first.
+    """Return the first method that leaves enough draws, or all methods tried, best first.
 
-    Latents that the fit has are part of its draws. Holding them there spares a problem of all
-    scores of their families, and is exact as far as the weights are good. Where they are not,
-    effects that all models share are shifted along with the new models' latents. Where there can
-    be no shifts, or scores are of fitted models, all latents of the families move. They go by
-    whether they are degenerate and then by their effective sample size, for with many latents the
-    estimated likelihoods are rough themselves. Where none leaves draws enough, more candidates are
-    drawn from what the fit knows and at the mode of the shifts: their noise alone can make an
-    effective sample size low.
+    Latents that the fit has are part of its draws. Holding them fixed avoids a problem with all
+    scores of their families, and is exact if the weights are good. If they are not, effects that
+    all models share are shifted along with the new models' latents. If shifts are impossible, or
+    the scores belong to fitted models, all latents of the families move. Methods are ordered by
+    whether they are degenerate and then by effective sample size, since with many latents the
+    estimated likelihoods are themselves rough. If none leaves enough draws, more candidates are
+    drawn given the fit and at the mode of the shifts: their noise alone can make an effective
+    sample size low.
     """
     count = draws.sizes[SAMPLE]
     least = min(few_shot.min_ess, count / 4)

@@ -1,4 +1,4 @@
-"""Forecasts of many models, each conditional on its own scores and on no other model's."""
+"""Forecasts of many models, each conditional only on its own scores."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ _STOPPED = "stopped before its turn"
 
 @dataclass(frozen=True, repr=False)
 class Forecasts(Result):
-    """Forecasts of many models, each conditional on its own scores alone.
+    """Forecasts of many models, each conditional only on its own scores.
 
-    Groups of models have draws of their own, which rest on different posterior draws: a statement
-    about models of two groups together, such as which of them is better, takes
-    `latentscale.predict` on these rows.
+    Each group of models has its own draws, based on different posterior draws. For a joint
+    statement about models of two groups, such as which of them is better, call
+    `latentscale.predict` on their rows.
 
     Attributes
     ----------
@@ -57,14 +57,14 @@ class Forecasts(Result):
     by
         Which rows are conditioned together: ``"model"``, ``"release"`` or ``"family"``.
     parts
-        The forecast of each group, and one of all rows whose group has no new score.
+        The forecast of each group, and one forecast of all rows whose group has no new score.
     left_out
-        Why a model is not forecast, by its name.
+        Reasons why models are not forecast, by name.
 
     Raises
     ------
     FitError
-        If the parts are not of these models, each once.
+        If the parts do not forecast each of these models exactly once.
 
     Examples
     --------
@@ -111,7 +111,7 @@ class Forecasts(Result):
 
     @property
     def headline(self) -> str:
-        """How many models, how many of them by their own scores, and how many are left out.
+        """How many models are forecast, how many of them given scores, and how many are left out.
 
         Examples
         --------
@@ -135,7 +135,7 @@ class Forecasts(Result):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """The fit's status where it is not fine, and what rows left out and was assumed.
+        """The fit's status where it is not fine, and what was assumed where rows left values out.
 
         Examples
         --------
@@ -151,7 +151,7 @@ class Forecasts(Result):
         return (*super().notes, *assumed_note(texts))
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return one row a model and benchmark, as `Forecast.table` has them.
+        """Return one row per model and benchmark, as in `Forecast.table`.
 
         Parameters
         ----------
@@ -176,12 +176,12 @@ class Forecasts(Result):
         return self._in_order([part.table(prob) for part in self.parts])
 
     def trust(self, points: float = 5.0) -> pd.DataFrame:
-        """Return how sure each forecast is (see `Forecast.trust`), the surest first.
+        """Return how certain each forecast is (see `Forecast.trust`), the most certain first.
 
         Parameters
         ----------
         points
-            The error: percentage points of fractions, and as many units of other benchmarks.
+            The error, in percentage points for fractions and in units for other benchmarks.
 
         Returns
         -------
@@ -211,8 +211,8 @@ class Forecasts(Result):
             Columns model, n_scores (new scores of its group), method, ess (effective number of
             posterior draws behind its forecast), pareto_k (of their weights), power (below 1 where
             weights were tempered), and left_out: why it is not forecast, empty for those that are.
-            Models with no new score in their group have n_scores 0, and nothing where nothing
-            applies.
+            Models with no new score in their group have n_scores 0, and empty cells where a column
+            does not apply.
 
         Examples
         --------
@@ -238,7 +238,7 @@ class Forecasts(Result):
         return table.astype({"n_scores": "Int64"}).reset_index(drop=True)
 
     def of(self, model: str) -> Forecast:
-        """Return the forecast that a model is in, with the others of its group.
+        """Return the forecast that contains a model, with the others of its group.
 
         Parameters
         ----------
@@ -269,12 +269,12 @@ class Forecasts(Result):
         raise FitError(f'Model "{model}" is not among these.{nearest(str(model), self.models)}')
 
     def brief(self) -> pd.DataFrame:
-        """Return the rows of the first models, with what is not empty in them.
+        """Return the rows of the first models, without empty columns.
 
         Returns
         -------
         pandas.DataFrame
-            As `table` gives, of the first models, without columns that are empty.
+            As in `table`, for the first models, without columns that are empty.
 
         Examples
         --------
@@ -306,13 +306,13 @@ def predict_each(
     workers: int = 1,
     progress: bool = True,
 ) -> Forecasts:
-    """Forecast the scores of many models, each conditional on its own scores alone.
+    """Forecast the scores of many models, each conditional only on its own scores.
 
-    `latentscale.predict` conditions all rows on all new scores together. With the scores of some
-    ten new models and more, that says so much that the weights of the posterior draws are
-    degenerate, and such a table has to be fitted. Here the rows of each model, release or family
-    are forecast by themselves, exactly as `predict` would forecast these rows alone: what new
-    models say of one another, and of what all models share, is not used.
+    `latentscale.predict` conditions all rows on all new scores together. The scores of about ten or
+    more new models are so informative that the weights of the posterior draws become degenerate,
+    and the table has to be fitted. Here the rows of each model, release or family are forecast
+    separately, exactly as `predict` would forecast only these rows: what new models say about one
+    another, and about effects that all models share, is not used.
 
     Parameters
     ----------
@@ -323,27 +323,27 @@ def predict_each(
     by
         Which rows share their scores. ``"release"``: the settings of one model (``"o3_low"`` and
         ``"o3_high"``), and every other row by itself. ``"model"``: every row by itself.
-        ``"family"``: the rows of one family, whose scores then bear on one another's forecasts;
+        ``"family"``: the rows of one family, whose scores then inform one another's forecasts;
         weights are degenerate more often (``FewShot(degenerate="temper")``).
     seed
         Seed of the random numbers, the same for each group.
     few_shot
         How scores condition the forecast. Where a group's weights are degenerate and neither
-        ``few_shot.refit`` nor ``few_shot.degenerate`` says what then, its models are left out.
+        ``few_shot.refit`` nor ``few_shot.degenerate`` says what to do, its models are left out.
     draws
-        At most so many posterior draws are used, evenly spread; by default all.
+        At most this many posterior draws are used, evenly spread; by default all.
     workers
-        Processes that forecast at once, each with the fit in memory of its own; the numbers are
-        the same for any number of them. With several a ``few_shot.refit`` runs its chains one
-        after the other.
+        Processes that forecast at once, each with its own copy of the fit in memory; the numbers
+        are the same for any number of processes. With several, a ``few_shot.refit`` runs its chains
+        one after the other.
     progress
-        Show how many groups are done.
+        Whether to show how many groups are done.
 
     Returns
     -------
     Forecasts
-        One table of all models; ``.of(model)`` is the forecast of a model with its joint draws. If
-        it is stopped (Ctrl-C), the groups that are done, with the others in ``left_out``.
+        One table of all models; ``.of(model)`` is the forecast of a model with its joint draws.
+        After a stop (Ctrl-C), the groups that are done, with the others in ``left_out``.
 
     Raises
     ------
@@ -356,7 +356,7 @@ def predict_each(
     Warns
     -----
     FitWarning
-        If models are left out, or few posterior draws carry the weight of some.
+        If models are left out, or the weight of some is on few posterior draws.
     DataWarning
         As `latentscale.predict`.
 
@@ -405,7 +405,7 @@ def predict_each(
     except KeyboardInterrupt:
         if not parts and not made:
             raise
-    # Groups come as they are done; what is said of them has the order of the rows.
+    # Groups arrive as they are done; messages about them follow the order of the rows.
     parts += [made[names[0]] for names in groups if names[0] in made]
     given = [name for names in groups for name in names]
     left_out = {name: left_out[name] for name in given if name in left_out}
@@ -477,7 +477,7 @@ def _warn(left_out: Mapping[str, str], warned: Mapping[str, str]) -> None:
 
 
 def warned_text(warned: Mapping[str, str]) -> str:
-    """Return one warning for all models whose forecasts had one, by name."""
+    """Return one warning text for all models whose forecasts had warnings."""
     first, why = next(iter(warned.items()))
     several = len(warned) > 1
     return (

@@ -1,4 +1,4 @@
-"""Explain: where a forecast's level comes from, how sure it is and why, what given scores did."""
+"""Explain: where a forecast's level and uncertainty come from, and what given scores did."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from latentscale.validate import truth
 
 _FEW_SHOT = FewShot()
 _MOST_GIVEN = 12
-"""Given scores that are left out one by one without being asked for it: each takes a forecast with
-conditioning of its own, some seconds for a single model, and so a call about a minute at most."""
+"""Most given scores that are left out one by one by default: each takes a conditional forecast of
+some seconds for a single model, so a call takes about a minute at most."""
 _FEWEST_DRAWS = 50
-"""Expected scores are regressed on some ten parts, each of which needs a few draws."""
+"""Expected scores are regressed on some ten parts, and each part needs a few draws."""
 
 
 def explain(
@@ -49,37 +49,37 @@ def explain(
     given_scores: bool | None = None,
     progress: bool = True,
 ) -> Explanation:
-    """Say why a forecast is what it is: what moves its level, its variance, and given scores.
+    """Explain a forecast: what moves its level, what makes up its variance, what given scores did.
 
     Where the level comes from. The linear predictor of a row on a benchmark is a sum of
-    contributions: of each covariate (its slopes, trends and curvature together, which only
-    together say what the covariate does), of lineages and families, of the model itself, of
+    contributions: of each covariate (its slopes, trends and curvature, which show what the
+    covariate does only when taken together), of lineages and families, of the model itself, of
     instruction tuning, and of other terms, named as in `latentscale.studies.variance_shares`. A
-    part is a contribution less its mean over the fitted models, draw by draw, so that the level
-    of the average fitted model and the parts add up to the linear predictor in every draw. What
-    acts through skills is a product of loadings and skills: skills that are free to rotate mean
-    nothing by themselves, and parts stay the same however they are rotated. Parts describe the
+    part is a contribution less its mean over the fitted models, draw by draw, so that the level of
+    the average fitted model and the parts add up to the linear predictor in every draw.
+    Contributions through skills are products of loadings and skills: skills that are free to rotate
+    have no meaning by themselves, but the parts are the same under any rotation. Parts describe the
     fitted model; they are not effects of an intervention.
 
-    In points, the change is what the expected score would lose if that part alone were that of the
-    average fitted model. Such changes do not add up, since the link is not linear: near a ceiling
+    In points, the change is what the expected score would lose if only that part had the value of
+    the average fitted model. Changes do not add up, since the link is not linear: near a ceiling
     each of two parts may change little while both together change much.
 
-    How sure it is. By the law of total variance the variance of a new score is that of expected
-    scores plus the mean variance of noise. The first is divided between what the fit knows of all
-    models (levels, slopes and curves of benchmarks), features that a row does not state, its
-    family and lineage, and the model itself. Expected scores are regressed linearly on the parts
-    that belong to each, and the explained variance is divided by Shapley values, the mean of what
-    a source adds over all orders in which sources may become known. So shares depend on no
-    order, are about the terms of the law of total variance where sources are independent (a new
-    family given the parameters), and divide evenly what two sources have in common (the posterior
-    knows a family with one member only together with the slopes). What is not linear counts in
-    proportion.
+    How certain it is. By the law of total variance, the variance of a new score is the variance of
+    expected scores plus the mean variance of noise. The first is divided between what the fit knows
+    about all models (levels, slopes and curves of benchmarks), features that a row does not state,
+    its family and lineage, and the model itself. Expected scores are regressed linearly on the
+    parts that belong to each, and the explained variance is divided by Shapley values, the mean of
+    what a source adds over all orders in which sources may become known. So the shares do not
+    depend on an order, are close to the terms of the law of total variance where sources are
+    independent (a new family given the parameters), and divide evenly what two sources have in
+    common (the posterior determines a family with one member only together with the slopes).
+    Nonlinear variance is allocated in proportion.
 
-    Scores given for the rows condition the explanation as they do a forecast. The pull of one is
-    the median of the expected score less the median without that score; a score that repeats what
-    another says pulls little, and both together may pull much. Pulls have Monte Carlo errors, which
-    are stated, and those within two of them of 0 mean nothing.
+    Scores given for the rows condition the explanation as they do a forecast. The pull of a score
+    is the median of the expected score minus the median without that score; a score that repeats
+    what another says pulls little, even if both together pull much. The Monte Carlo errors of pulls
+    are stated, and pulls within two such errors of 0 mean nothing.
 
     Parameters
     ----------
@@ -88,17 +88,17 @@ def explain(
     frame
         Rows to forecast, with scores or without, as for `latentscale.predict`.
     benchmarks
-        A benchmark or several; all by default.
+        One or more benchmarks; all by default.
     seed
         Seed of the random numbers; with the same seed `latentscale.predict` gives the same draws.
     few_shot
         How given scores condition the forecast.
     draws
-        At most so many posterior draws are used, evenly spread; by default all. All fitted models
-        are evaluated on each, which takes seconds for some hundreds of models on a thousand draws.
+        At most this many posterior draws are used, evenly spread; by default all. All fitted models
+        are evaluated on each, which takes seconds for a few hundred models on a thousand draws.
     given_scores
-        Whether the pull of each given score is computed. Each takes a forecast of all rows
-        without that score, about as long as `latentscale.predict` (a refit each, where weights
+        Whether to compute the pull of each given score. Each needs a forecast of all rows without
+        that score, which takes about as long as `latentscale.predict` (or a refit, where weights
         are degenerate and ``few_shot.refit`` is set). By default for up to 12 given scores.
     progress
         Whether to show how many of these forecasts are done.
@@ -112,20 +112,20 @@ def explain(
     Raises
     ------
     FitError
-        If the fit is a point estimate or has fewer than 50 draws, a score is given to an aligned
-        fit, weights of all given scores are degenerate, or the result would not fit in memory.
+        If the fit is a point estimate or has fewer than 50 draws, scores are given with an aligned
+        fit, the weights given all scores are degenerate, or the result would not fit in memory.
     DataError
         If a benchmark is not in the fit, or the rows cannot be forecast (`latentscale.predict`).
 
     Warns
     -----
     DataWarning, FitWarning
-        As `latentscale.predict`; once for each forecast without a given score.
+        As for `latentscale.predict`; once for each forecast without a given score.
 
     References
     ----------
     Owen and Prieur 2017, On Shapley value for measuring importance of dependent inputs; Lindeman,
-    Merenda and Gold 1980, on averages over orders of what regressors add.
+    Merenda and Gold 1980, on averaging the contributions of regressors over orders.
 
     Examples
     --------
@@ -182,7 +182,7 @@ def explain(
 
 
 def _expect_one_fit(fit: object) -> None:
-    """Refuse what is not a fit, such as the fits of a mixture."""
+    """Refuse anything but one fit, such as the fits of a mixture."""
     if isinstance(fit, Mapping):
         raise FitError(
             f"fit must be one Fit (from latentscale.fit, or from latentscale.load); got a mapping "
@@ -213,8 +213,8 @@ def _refuse_sizes(fit: Fit, planned: xr.Dataset, names: Sequence[str], draws: in
     count = len(spread_draws(fit, draws))
     if count < _FEWEST_DRAWS:
         raise FitError(
-            f"explain needs at least {_FEWEST_DRAWS} draws to divide a variance; there are {count}."
-            " Give more draws=, or fit with more."
+            f"explain needs at least {_FEWEST_DRAWS} draws to divide a variance; there are "
+            f"{count}. Raise draws=, or fit with more draws."
         )
     every = len(components(terms_of(fit.spec))) + len(fit.spec.covariates)
     refuse_too_large(fit, planned.sizes[MODEL], count, beside=2 * len(names) * every)
@@ -235,12 +235,12 @@ def _changes(
 
 
 def _advice(cells: Sequence[tuple[str, str]], asked: bool | None) -> tuple[str, ...]:
-    """Return that pulls were left out, where there would be too many."""
+    """Return advice that pulls were left out, where there would be too many."""
     if asked is not None or len(cells) <= _MOST_GIVEN:
         return ()
     return (
         f"The pulls of {len(cells)} given scores are left out: each takes a forecast of its own. "
-        "Give given_scores=True to have them.",
+        "Give given_scores=True to compute them.",
     )
 
 
@@ -251,6 +251,6 @@ def _of_degenerate(pulls: xr.Dataset) -> tuple[str, ...]:
     if not names:
         return ()
     return (
-        f"Without {listed(names)} the weights of the other scores are degenerate, so that the "
-        "pull is missing; few_shot=latentscale.FewShot(refit=latentscale.NUTS()) fits them.",
+        f"Without {listed(names)} the weights of the other scores are degenerate, so the pull is "
+        "missing; few_shot=latentscale.FewShot(refit=latentscale.NUTS()) fits them.",
     )

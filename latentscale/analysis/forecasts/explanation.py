@@ -82,7 +82,7 @@ class Explanation(Result):
             raise FitError("The parts of an explanation need the samples of its forecast.")
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return where the level of each forecast comes from, one row a part.
+        """Return where the level of each forecast comes from, one row per part.
 
         The first row of a model and benchmark is the benchmark's level: the average fitted model.
 
@@ -117,7 +117,7 @@ class Explanation(Result):
         return with_units(table, self.forecast.units)
 
     def shares_table(self) -> pd.DataFrame:
-        """Return where the variance of each forecast comes from, one row a source.
+        """Return where the variance of each forecast comes from, one row per source.
 
         Returns
         -------
@@ -139,7 +139,7 @@ class Explanation(Result):
         return with_units(table, self.forecast.units)
 
     def pulls_table(self) -> pd.DataFrame:
-        """Return how far each given score moves each forecast, one row a score.
+        """Return how far each given score moves each forecast, one row per score.
 
         Returns
         -------
@@ -245,7 +245,7 @@ def _moved(change: float, unit: str | None) -> str:
 
 
 def _means(draws: xr.DataArray, prob: float) -> pd.DataFrame:
-    """Return mean, lower and upper of draws, one row a model, benchmark and part."""
+    """Return mean, lower and upper of draws, one row per model, benchmark and part."""
     order = [*_CASE, PART]
     table = summary(draws.transpose(SAMPLE, *order), prob).drop(columns="median")
     means = draws.mean(SAMPLE).transpose(*order).to_series().rename("mean")
@@ -253,5 +253,5 @@ def _means(draws: xr.DataArray, prob: float) -> pd.DataFrame:
 
 
 def _rows(values: xr.DataArray, name: str) -> pd.DataFrame:
-    """Return one row an element, in the order of the array's dims."""
+    """Return one row per element, in the order of the array's dims."""
     return values.rename(name).to_dataframe().reset_index()[[*map(str, values.dims), name]]

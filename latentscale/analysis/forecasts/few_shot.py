@@ -1,4 +1,4 @@
-"""Few-shot: how given scores condition a forecast, and what that left of the draws."""
+"""Few-shot: how given scores condition a forecast, and how many draws remain effective."""
 
 from __future__ import annotations
 
@@ -31,29 +31,30 @@ class FewShot:
     Attributes
     ----------
     draws
-        At most so many posterior draws are used, evenly spread; the forecast has as many.
+        At most this many posterior draws are used, evenly spread; the forecast has as many.
     latents
         Candidate latents on every posterior draw.
     steps
-        Steps of the conditional sampler after resampling, so that repeated draws part.
+        Steps of the conditional sampler after resampling, so that repeated draws separate.
     min_ess
-        Effective sample size below which importance resampling gives way to the conditional
-        sampler (or below a quarter of the draws, where that is less).
+        Effective sample size below which the conditional sampler replaces importance resampling (or
+        below a quarter of the draws, if that is less).
     sampler_only
-        Go to the conditional sampler at once.
+        Whether to use the conditional sampler from the start.
     refit
-        Method of a fit with the given scores added to the table, which is exact, where the
-        weights of the posterior draws are degenerate: Pareto k above min(1 - 1 / log10(draws),
-        0.7), or an effective sample size below 50 (or below an eighth of the draws, where that
-        is less). None leaves them to `degenerate`.
+        Method for an exact refit with the given scores added to the table, used where the weights
+        of the posterior draws are degenerate: Pareto k above min(1 - 1 / log10(draws), 0.7), or an
+        effective sample size below 50 (or below an eighth of the draws, if that is less). None
+        leaves them to `degenerate`.
     degenerate
-        What becomes of degenerate weights without a refit. ``"refuse"`` is an error. ``"temper"``
-        raises the weights to the largest power, below 1, that leaves draws enough: latents of the
-        new rows are drawn given all scores on each posterior draw, while what all models share
-        learns less of these scores than it should. Against refits such intervals are about as wide
-        as they should be, and medians closer, but two standard deviations off where many scores
-        are outlying (`benchmarks/few_shot`). ``"warn"`` takes the weights as they are: medians can
-        be as far off, and intervals less than half as wide as they should be.
+        What to do with degenerate weights without a refit. ``"refuse"`` raises an error.
+        ``"temper"`` raises the weights to the largest power, below 1, that leaves enough draws:
+        latents of the new rows are drawn given all scores on each posterior draw, while effects
+        that all models share learn less from these scores than they should. Compared with refits,
+        these intervals have about the right width, and medians are closer, but two standard
+        deviations off where many scores are outlying (`benchmarks/few_shot`). ``"warn"`` uses the
+        weights unchanged: medians can be as far off, and intervals less than half as wide as they
+        should be.
 
     Raises
     ------
@@ -79,7 +80,7 @@ class FewShot:
 
     @property
     def tempers(self) -> bool:
-        """Whether degenerate weights are tempered, and no refit takes their place.
+        """Whether degenerate weights are tempered rather than replaced by a refit.
 
         Examples
         --------
@@ -97,7 +98,7 @@ class FewShot:
         if type(self.degenerate) is not str or self.degenerate not in _DEGENERATE:
             raise FitError(
                 f"FewShot.degenerate must be one of {listed(_DEGENERATE)}; got "
-                f"{self.degenerate!r}. To have the scores fitted, give FewShot.refit a method such "
+                f"{self.degenerate!r}. To fit the scores instead, give FewShot.refit a method such "
                 "as latentscale.NUTS()."
             )
         if self.refit is not None and not isinstance(self.refit, Method):
@@ -108,7 +109,7 @@ class FewShot:
 
 @dataclass(frozen=True, repr=False)
 class Conditioning(Result):
-    """How a forecast was conditioned on scores, and what its draws are worth.
+    """How a forecast was conditioned on scores, and its effective number of draws.
 
     Attributes
     ----------
@@ -117,17 +118,17 @@ class Conditioning(Result):
     n_scores
         Number of new scores.
     ess
-        Effective number of posterior draws behind the forecast, by their weights; of a refit, the
-        least over its parameters.
+        Effective number of posterior draws behind the forecast, by their weights; for a refit, the
+        smallest over its parameters.
     pareto_k
-        Shape of the tail of the posterior draws' weights (PSIS). NaN where there are too few
-        draws for it, or no tail. Of a refit: what it was without one.
+        Shape of the tail of the posterior draws' weights (PSIS). NaN where there are too few draws
+        to estimate it, or no tail. For a refit: its value before the refit.
     index
-        Posterior draw that each sample of the forecast rests on, as its coordinate ``sample``.
+        Posterior draw behind each sample of the forecast, as its coordinate ``sample``.
     fit
-        The refit, whose draws these are; None where they are draws of the fit that was given.
+        The refit that the draws come from; None where they come from the original fit.
     power
-        Power of the posterior draws' weights, which `ess` and `pareto_k` are of; below 1 where
+        Power of the posterior draws' weights, to which `ess` and `pareto_k` refer; below 1 where
         they were tempered (`FewShot.degenerate`).
 
     Examples
@@ -147,7 +148,7 @@ class Conditioning(Result):
 
     @property
     def headline(self) -> str:
-        """How many scores were used how, and how many draws are left.
+        """How many scores were used, how, and the effective number of draws.
 
         Examples
         --------

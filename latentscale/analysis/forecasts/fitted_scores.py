@@ -1,4 +1,4 @@
-"""Fitted scores on posterior draws: what shifts need of them, whichever rows are forecast."""
+"""Fitted scores on posterior draws: what shifts need from them, whichever rows are forecast."""
 
 from __future__ import annotations
 

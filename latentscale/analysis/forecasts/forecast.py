@@ -34,26 +34,27 @@ from latentscale.validate import real_number
 
 _BETA = BetaNoise()
 _SAME_ERROR = 1e-9
-"""Share of an error within which two are equal: far above rounding, far below what is recorded."""
+"""Relative difference within which two errors are equal: far above rounding, far below recorded
+precision."""
 BRIEF_MODELS = 12
-"""Models whose rows text and notebooks show: no more rows fit there."""
+"""Models whose rows are shown in text and notebooks: as many as fit there."""
 
 
 @dataclass(frozen=True, repr=False)
 class Forecast(Result):
     """Forecast scores of some models.
 
-    Every array of draws has the coordinates sample, chain and draw: which posterior draw of
-    ``fit.samples`` a row comes from. Where scores condition the forecast, posterior draws repeat
-    and their order is another; so pair a forecast with anything else by ``sample``, not by
-    position (xarray's arithmetic does, and refuses where it cannot).
+    Every array of draws has the coordinates sample, chain and draw, which identify the posterior
+    draw of ``fit.samples`` that a row comes from. Where scores condition the forecast, posterior
+    draws repeat and their order changes; so match a forecast with other draws by ``sample``, not by
+    position (xarray's arithmetic does this, and raises an error where it cannot).
 
     Attributes
     ----------
     draws
-        New scores, noise included, fractions or in `units`; dims (sample, model, benchmark). As
-        the fitted table records a benchmark's scores: rounded where it rounds to two to four
-        decimals, exactly 0 or 1 within half an item of them.
+        New scores, noise included, fractions or in `units`; dims (sample, model, benchmark).
+        Recorded as in the fitted table: rounded where the table rounds to two to four decimals, and
+        exactly 0 or 1 within half an item of them.
     mean_draws
         Expected scores mu, without the noise of a single measurement; same dims. Under a
         likelihood on the logit scale (logit-normal, Student-t), and on scale ``"positive"``, mu is
@@ -62,24 +63,24 @@ class Forecast(Result):
         Precision phi of the noise of a score; dims (sample, benchmark), and model where it
         depends on covariates.
     models
-        The rows asked for: params (billions), tokens (trillions), instruct, family, lineage,
-        and ``basis`` (what the forecast rests on), ``extrapolates`` (which covariates lie
-        outside the fitted range; empty if none) and ``assumed`` (what the row left out and was
-        taken from the fitted models; empty if nothing), dims (model,).
+        The forecast rows: params (billions), tokens (trillions), instruct, family, lineage,
+        ``basis`` (what the forecast is based on), ``extrapolates`` (covariates outside the fitted
+        range; empty if none) and ``assumed`` (values that the row left out, taken from the fitted
+        models; empty if none), dims (model,).
     is_posterior
         False if the fit is a point estimate: the draws then leave out the parameters'
         uncertainty.
     noise
-        The likelihood, with what it needs beside mu and phi.
+        The likelihood, with what it needs in addition to mu and phi.
     skill_draws
         Latent skills of the models, dims (sample, model, skill); None for a spec without
         skills.
     conditioning
-        How scores given for the rows were used, and the effective sample size that left; None
-        where none was given that the fit has not seen.
+        How scores given for the rows were used, and the resulting effective sample size; None where
+        no scores new to the fit were given.
     token_draws
-        Trillions of training tokens of the rows that leave them empty, as drawn from the prior
-        or the posterior, dims (sample, model); None where all state them.
+        Training tokens (trillions) of rows that leave them empty, drawn from the prior or the
+        posterior, dims (sample, model); None where all rows state them.
     no_skills
         Why a mixture of fits has no `skill_draws`; empty otherwise.
     units
@@ -118,12 +119,12 @@ class Forecast(Result):
             named = on_draws(array)
             if not np.array_equal(named[SAMPLE].values, wanted):
                 raise FitError(
-                    f'The samples of "{named.name}" are not those of the scores: all arrays of a '
-                    "forecast need the same samples in the same order."
+                    f'The samples of "{named.name}" differ from the samples of the scores: all '
+                    "arrays of a forecast need the same samples in the same order."
                 )
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return one row a model and benchmark.
+        """Return one row per model and benchmark.
 
         Parameters
         ----------
@@ -158,20 +159,20 @@ class Forecast(Result):
         return with_units(table.join(words, on=MODEL), self.units)
 
     def trust(self, points: float = 5.0) -> pd.DataFrame:
-        """Return how sure each forecast is: the probability that its error is below so much.
+        """Return how certain each forecast is: the probability that its error is below `points`.
 
         The error is the distance of a new score, its noise included, from the forecast's median.
 
         Parameters
         ----------
         points
-            The error: percentage points of fractions, and as many units of a benchmark in
+            The error, in percentage points for fractions, and in the units of a benchmark in
             `units`, such as Elo or minutes.
 
         Returns
         -------
         pandas.DataFrame
-            One row a model and benchmark, the surest first: model, benchmark, median, unit
+            One row per model and benchmark, the most certain first: model, benchmark, median, unit
             (``"points"`` or the benchmark's own) and trust, the probability.
 
         Raises
@@ -221,8 +222,8 @@ class Forecast(Result):
         Raises
         ------
         DataError
-            If it is not such an array, names another model or benchmark, or holds a score that the
-            likelihood does not allow.
+            If `score` is not an array with these dims, names another model or benchmark, or holds a
+            score that the likelihood does not allow.
 
         Examples
         --------
@@ -276,7 +277,7 @@ class Forecast(Result):
 
     @property
     def headline(self) -> str:
-        """How many models and benchmarks, and what the draws rest on.
+        """How many models and benchmarks, and what the draws are based on.
 
         Examples
         --------
@@ -303,11 +304,11 @@ class Forecast(Result):
 
     @property
     def without_mean(self) -> tuple[str, ...]:
-        """Benchmarks whose tables have a median and an interval, but neither mean nor sd.
+        """Benchmarks with a median and an interval in tables, but without mean and sd.
 
-        Those of scale ``"positive"`` under a likelihood with heavy tails. Their scores are
-        exponentials of what has these tails, so that the mean and the standard deviation of draws
-        are those of the largest few, whatever their number.
+        These have scale ``"positive"`` and a likelihood with heavy tails. Their scores are
+        exponentials of heavy-tailed variables, so that a few of the largest draws determine the
+        mean and the standard deviation, however many draws there are.
 
         Examples
         --------
@@ -318,7 +319,7 @@ class Forecast(Result):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """The fit's status where it is not fine, and what rows left out and was assumed.
+        """The fit's status where it is not fine, and what was assumed where rows left values out.
 
         Examples
         --------
@@ -328,12 +329,12 @@ class Forecast(Result):
         return (*super().notes, *assumed_note(with_assumed(self.models)[ASSUMED].values.tolist()))
 
     def brief(self) -> pd.DataFrame:
-        """Return the table of the first models, with what is not empty in it.
+        """Return the table of the first models, without empty columns.
 
         Returns
         -------
         pandas.DataFrame
-            As `table` gives, of the first models, without columns that are empty.
+            As in `table`, for the first models, without columns that are empty.
 
         Examples
         --------
@@ -360,7 +361,7 @@ class Forecast(Result):
 
 
 def brief_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of a forecast's table as text and notebooks show them: without empty columns."""
+    """Return rows of a forecast's table as shown in text and notebooks: without empty columns."""
     shown = on_screen(table)
     empty = [name for name in ("extrapolates", ASSUMED) if not shown[name].any()]
     return shown.drop(columns=empty)

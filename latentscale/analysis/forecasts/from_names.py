@@ -24,10 +24,10 @@ _READINGS: Final[Mapping[str, Callable[[Sequence[str]], NameReading]]] = {
     "effort": effort,
     "size_class": size_class,
 }
-"""Features that readers of hubs take from names."""
+"""Features that readers of hubs take from model names."""
 _MOSTLY: Final = 0.9
-"""Share of fitted models whose family their name gives: bases and architectures that a
-leaderboard states decide on the others."""
+"""Share of fitted models whose name gives their family: for the others the base or architecture
+that a leaderboard states decides."""
 _PROVIDER: Final = "provider"
 
 
@@ -119,7 +119,7 @@ def _reading(name: str, models: Sequence[str]) -> list[object]:
 
 
 def with_families_read(scores: Scores, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Return rows with the families that they leave out, as a table of scores settles them.
+    """Return rows with the families that they leave out, determined as for a table of scores.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 """Groups in blocks: candidates of each group of families, a block of posterior draws at a time.
 
-A block's matrices are held only while its candidates are made. What stays is how the candidates
-weigh each posterior draw; they are made again, with the same random numbers, when latents are
-drawn from them, unless all blocks together are small. Blocks follow from the sizes of the problem
-alone, so that a forecast is the same whatever the memory of the machine.
+A block's matrices are held only while its candidates are computed. Only the candidates' weights for
+each posterior draw are kept; candidates are recomputed, with the same random numbers, when latents
+are drawn from them, unless all blocks together are small. Blocks depend only on the sizes of the
+problem, so that a forecast is the same whatever the machine's memory.
 """
 
 from __future__ import annotations
@@ -33,20 +33,21 @@ from latentscale.posterior.fit import Fit
 Maker = Callable[[LocalProblem, FewShot, np.random.Generator], Candidates]
 
 _BLOCK = 2**23
-"""Numbers in a block: 64 MB, and some three times that while it is worked on."""
+"""Numbers in a block: 64 MB, and about three times that during computation."""
 _HELD = 2**25
-"""Numbers of all blocks of all groups that are held, 256 MB, rather than made twice."""
+"""Numbers in all blocks of all groups that are kept, 256 MB, rather than computed twice."""
 _OF_A_CELL = 16
-"""Numbers held of each cell beside its row of the matrix: predictor and density at three points."""
+"""Numbers held per cell in addition to its row of the matrix: predictor and density at three
+points."""
 _OF_A_SCORE = 6
-"""Numbers held of each row and benchmark while the equations are evaluated: the linear predictor,
-its parts, the mean and the precision."""
+"""Numbers held per row and benchmark while the equations are evaluated: the linear predictor, its
+parts, the mean and the precision."""
 _OF_A_PAIR = 3
-"""Numbers held of each pair of latents: the Hessian, its factor and the factor's inverse."""
+"""Numbers held per pair of latents: the Hessian, its factor and the factor's inverse."""
 
 
 def numbers_of_a_draw(fit: Fit, draws: xr.Dataset, group: Group) -> int:
-    """Return how many numbers a group's problem holds at most on one posterior draw."""
+    """Return the most numbers that a group's problem holds on one posterior draw."""
     latents = latent_count(fit, draws, group)
     evaluated = group.rows.sizes[MODEL] * len(fit.scores.benchmarks)
     matrix = len(group.score) * (latents + _OF_A_CELL)
@@ -66,7 +67,7 @@ class GroupInBlocks:
     hold
         Whether latents that the fit has stay where it has them.
     keep
-        Whether problems and candidates are kept once they are made.
+        Whether problems and candidates are kept once computed.
     moves
         Changes of what all models share, dims (sample, shift, ...), a latent each.
     """
@@ -118,7 +119,7 @@ class GroupInBlocks:
 
 @dataclass(frozen=True)
 class GroupCandidates:
-    """How one group's candidates weigh the posterior draws, and the candidates themselves.
+    """The weights that one group's candidates give the posterior draws, and the candidates.
 
     Attributes
     ----------
@@ -135,7 +136,7 @@ class GroupCandidates:
     def draw(
         self, chosen: npt.NDArray[np.int64], steps: int, rng: np.random.Generator
     ) -> tuple[xr.Dataset, xr.Dataset, xr.Dataset]:
-        """Return family terms, effects by model and what moved of all, on chosen draws.
+        """Return family terms, effects by model and shifted shared effects, on chosen draws.
 
         Parameters
         ----------
@@ -182,8 +183,7 @@ def groups_in_blocks(
     rng
         Source of random numbers, for the noise of new models.
     hold
-        Whether latents that the fit has stay where it has them; then new scores alone bear on the
-        others.
+        Whether latents that the fit has stay fixed; then only new scores inform the others.
     moves
         Changes of what all models share, dims (sample, shift, ...); with one group alone.
     """

@@ -62,7 +62,7 @@ class Samples:
     draws
         The draws, with effects of fitted models as the rows' own scores moved them.
     effects
-        Effects by family, of fitted families and of those of the rows.
+        Effects by family, for fitted families and for the families of the rows.
     """
 
     fit: Fit
@@ -97,7 +97,7 @@ class Block:
 
 
 Further = Callable[[Block], Mapping[str, xr.DataArray]]
-"""What else is wanted of each block, by name; dims (sample, ...), and model or not."""
+"""What else is computed for each block, by name; dims (sample, ...), with or without model."""
 
 
 def evaluate_in_blocks(
@@ -110,7 +110,7 @@ def evaluate_in_blocks(
     one_model: Sequence[str] = (),
     further: Further | None = None,
 ) -> ExpectedScores:
-    """Evaluate the model's equations for rows, drawing what the fit does not have of them.
+    """Evaluate the model's equations for rows, drawing effects that the fit does not have.
 
     Parameters
     ----------
@@ -271,7 +271,7 @@ class _Residuals:
         return here.assign(effects)
 
     def _put_moved(self, effect: xr.DataArray, names: Sequence[str], some: slice) -> None:
-        """Put what new scores say of an effect of these models in the place of what it was."""
+        """Replace an effect of these models by its values given the new scores."""
         for moved in self._moved:
             held = {str(model) for model in moved[MODEL].values}
             mine = [model for model in names if model in held]

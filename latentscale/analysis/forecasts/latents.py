@@ -45,7 +45,7 @@ from latentscale.posterior.fit import Fit
 Floats = npt.NDArray[np.float64]
 _CANDIDATE = "candidate"
 _STEP = 1e-3
-"""Of the linear predictor, for differences: rounding and curvature errors balance."""
+"""Step of differences of the linear predictor: rounding and curvature errors balance."""
 
 
 @dataclass(frozen=True)
@@ -310,7 +310,7 @@ def _by_cell(usual: xr.DataArray, own: xr.DataArray, group: Group) -> xr.DataArr
 def _template(
     fit: Fit, draws: xr.Dataset, group: Group
 ) -> tuple[xr.Dataset, npt.NDArray[np.bool_]]:
-    """Return zeros shaped as the group's raw latents, and which of them the fit has."""
+    """Return zeros shaped as the group's raw latents, and which latents the fit has."""
     families = {**group.fitted, **group.new}
     raw = raw_template(fit.spec, draws, list(families), list(families.values()))
     rows = [str(name) for name in group.rows[MODEL].values]
@@ -382,7 +382,7 @@ def draw_noise_of_models(
 ) -> xr.Dataset:
     """Return effects on the precision of the group's models, dims (sample, model).
 
-    Those of fitted models are the fit's, those of new ones are drawn.
+    The fit has those of fitted models; those of new models are drawn.
     """
     rows = [str(name) for name in group.rows[MODEL].values]
     names = [name for name in noise_effects(fit.spec) if name in draws]

@@ -28,9 +28,9 @@ def new_scores(fit: Fit, planned: xr.Dataset) -> xr.DataArray:
     if bool(apart.any()):
         i, j = (int(at[0]) for at in np.nonzero(apart.values))
         raise DataError(
-            f'Model "{score[MODEL].values[i]}", column "{score[BENCHMARK].values[j]}": the fit '
-            f"has {float(fitted[i, j]):g}, this row {float(score[i, j]):g}. Give the fitted "
-            "score or leave the cell empty; to correct a fitted score, fit again."
+            f'Model "{score[MODEL].values[i]}", column "{score[BENCHMARK].values[j]}": the fit has '
+            f"{float(fitted[i, j]):g}, this row {float(score[i, j]):g}. Give the fitted score or "
+            "leave the cell empty; to correct a fitted score, fit again."
         )
     return score.notnull() & fitted.isnull()
 

@@ -15,8 +15,8 @@ from latentscale.inference.tools.workers import in_workers
 from latentscale.posterior.draws import NothingKept
 
 _TOGETHER = 4
-"""Groups that a worker process forecasts at a time: they share what is worked out of the fitted
-scores, some third of a group's time, and a stop loses those that are not done together."""
+"""Groups that a worker process forecasts at a time: they share computations on the fitted scores,
+about a third of a group's time, and a stop loses the groups that are not done."""
 
 
 @dataclass(frozen=True)

@@ -25,27 +25,28 @@ LEVELS, PARTS = "level", "parts"
 """What `Parts` gives of a block: dims (sample, benchmark), and (sample, model, benchmark, part)."""
 
 LINEAGES: Final = "skills: lineages"
-"""What a row's lineage adds to skills; the rest of its family's part is the family's own."""
+"""What a row's lineage adds to skills; the rest of its family's part belongs to the family
+itself."""
 _FAMILIES: Final = str(FamilyLevel.component)
 _BLOCK: Final = 2**21
-"""Numbers of fitted models that are evaluated at once, 16 MB: some ten such arrays are held."""
+"""Numbers of fitted models that are evaluated at once, 16 MB: about ten such arrays are held."""
 _NOTHING: Final = 1e-11
-"""Relative size of a part that is rounding: sums of some ten products of doubles."""
+"""Relative size below which a part is rounding: sums of about ten products of doubles."""
 
 Contributions = dict[str, Contribution]
 
 
 class Parts:
-    """Works out the parts of each block of a forecast (`latentscale.analysis.forecasts.in_blocks`).
+    """Computes the parts of each block of a forecast (`latentscale.analysis.forecasts.in_blocks`).
 
     The level of a benchmark is the mean over the fitted models of their linear predictors, and a
-    part is what a component or a covariate adds for a row less the mean of what it adds for the
-    fitted models. So the level and the parts add up to the row's linear predictor.
+    part is the contribution of a component or a covariate for a row minus its mean over the fitted
+    models. So the level and the parts add up to the row's linear predictor.
 
     Parameters
     ----------
     benchmarks
-        Which benchmarks are wanted.
+        Benchmarks to include.
     """
 
     def __init__(self, benchmarks: Sequence[str]) -> None:
@@ -77,7 +78,7 @@ class Parts:
     def _average(self, samples: Samples) -> tuple[Contributions, xr.DataArray]:
         """Return means over the fitted models, once for all blocks of the same draws.
 
-        Those of contributions, which are linear in skills, and those of linear predictors.
+        Means of contributions, which are linear in skills, and of linear predictors.
         """
         if self._last is None or self._last[0] is not samples:
             self._last = samples, *self._average_of(samples)
@@ -110,7 +111,7 @@ class Parts:
 
 
 def _contributions(at: Evaluation, lineages: Mapping[str, str]) -> Contributions:
-    """Return what covariates, components and lineages add for some rows.
+    """Return the contributions of covariates, components and lineages for some rows.
 
     `lineages` are those of the rows' families.
     """
@@ -123,7 +124,7 @@ def _contributions(at: Evaluation, lineages: Mapping[str, str]) -> Contributions
 
 
 def without_idle(parts: xr.DataArray, eta: xr.DataArray) -> xr.DataArray:
-    """Return parts without those that are 0, but for rounding, in all draws of all rows.
+    """Return parts without those that are 0, up to rounding, in all draws of all rows.
 
     Parameters
     ----------

@@ -69,48 +69,48 @@ def predict(
     few_shot: FewShot = _FEW_SHOT,
     draws: int | None = None,
 ) -> Forecast:
-    """Forecast the scores of models, given scores that they have already, if any.
+    """Forecast the scores of models, given any scores that they already have.
 
-    A row of a fitted model uses that model's own latents. Settings of one release
-    (``"o3_low"`` and ``"o3_high"``), fitted or not, have residuals in common where the spec has
-    ``skills.release``, so that scores of one bear on the others. Another member of a fitted
-    family uses the family's. A new family is drawn around its lineage if that was fitted, else from
-    the population; rows of one new family share the draw, and new families of one new lineage share
-    the lineage's. Where the spec estimates undisclosed tokens, a row may leave tokens_t empty: its
-    tokens are then drawn from the prior ``log_tokens``, one draw for rows that are settings of one
-    release; so with other features whose missing values are estimated.
+    A row of a fitted model uses that model's own latents. Settings of one release (``"o3_low"`` and
+    ``"o3_high"``), fitted or not, have correlated residuals where the spec has ``skills.release``,
+    so that scores of one setting inform the others. A new member of a fitted family uses the
+    family's latents. A new family is drawn around its lineage if that was fitted, and otherwise
+    from the population; rows of one new family share the draw, and new families of one new lineage
+    share the lineage's draw. Where the spec estimates undisclosed tokens, a row may leave tokens_t
+    empty: its tokens are then drawn from the prior ``log_tokens``, one draw for all settings of one
+    release. Other features whose missing values are estimated work the same way.
 
-    A row may leave out ``instruct`` where the fitted models settle it: a fitted model has its
-    own value; a new setting of a fitted release that of the release, as with its size and tokens; a
-    member of a fitted family the value that all fitted models of the family share;
-    a new family the value that all fitted models share. Where they differ and the spec uses
-    ``instruct``, the row is refused. So with other features that the spec uses, with two
-    exceptions: a category whose missing cells are a level then takes that level, and missing
-    values that are estimated are drawn from their prior. A fitted family keeps its fitted
-    lineage. A new one that states none is a lineage of its own, or, where the fitted lineages are
-    providers, of that of its provider, which the row states or its model's name says. Where the
-    fitted families are read from names, as in tables of hubs, a row may leave out its family, and
-    likewise its reasoning, effort and size class. The column ``assumed`` of the table says what
-    was taken so.
+    A row may leave out ``instruct`` where the fitted models determine it: a fitted model has its
+    own value; a new setting of a fitted release takes the value of the release, as with its size
+    and tokens; a member of a fitted family takes the value that all fitted models of the family
+    share; a new family takes the value that all fitted models share. Where these values differ and
+    the spec uses ``instruct``, the row is refused. The same holds for other features that the spec
+    uses, with two exceptions: a category whose missing cells form a level takes that level, and
+    missing values that are estimated are drawn from their prior. A fitted family keeps its fitted
+    lineage. A new family that states no lineage forms its own, or, where the fitted lineages are
+    providers, belongs to that of its provider, which the row states or the model's name implies.
+    Where the fitted families are read from names, as in tables of hubs, a row may leave out its
+    family, reasoning, effort and size class. The column ``assumed`` of the table lists the values
+    taken in these ways.
 
-    Scores in the table that the fit has not seen condition the forecast without a refit
-    (few-shot): scores of new models, and further benchmarks of fitted ones. Those of all rows do so
-    together; `latentscale.studies.predict_each` has each model's forecast rest on its own. They
-    move the latents of their families and models, and weigh the posterior draws (with the tokens of
-    models that do not disclose them, so that scores bear on those as well). Where that leaves the
-    weight on few posterior draws (dates past the last fitted one, benchmarks of few scores), they
-    also move what all models share along a few directions: intercepts, slopes, trends and levels of
-    families. Where weights are degenerate all the same the answer would be wrong, and it is refused
-    unless ``few_shot.refit`` has the scores fitted instead. The forecast of a benchmark whose
-    score is given is that of a second measurement. Exact 0 and 1 are pulled inside by half an
-    item, as in a fit.
+    Scores in the table that the fit has not seen condition the forecast without a refit (few-shot):
+    scores of new models, and of fitted models on further benchmarks. The scores of all rows are
+    used together; `latentscale.studies.predict_each` conditions each model's forecast only on its
+    own. The scores update the latents of their families and models, and weight the posterior draws
+    (with the tokens of models that do not disclose them, so that scores inform those as well).
+    Where that leaves the weight on few posterior draws (dates after the last fitted one, benchmarks
+    with few scores), they also shift the effects that all models share along a few directions:
+    intercepts, slopes, trends and levels of families. If the weights are still degenerate, the
+    answer would be wrong, and it is refused unless ``few_shot.refit`` names a method to fit the
+    scores instead. For a benchmark whose score is given, the forecast is for a second measurement.
+    Exact 0 and 1 are clamped to the open interval by half an item, as in a fit.
 
     Parameters
     ----------
     fit
         A fit.
     frame
-        Columns model, family, params_b (billions), tokens_t (trillions), as far as the spec uses
+        Columns model, family, and params_b (billions) and tokens_t (trillions) if the spec uses
         them; optionally lineage, instruct and other features, and fitted benchmarks with scores
         (fractions, or in the benchmark's unit; empty where there is none). It is not changed.
     seed
@@ -118,10 +118,10 @@ def predict(
     few_shot
         How scores condition the forecast.
     draws
-        At most so many posterior draws are used, evenly spread; by default all. The forecast's
-        coordinate ``sample`` then holds their places among the fit's, unless scores in the table
-        condition it (see ``conditioning.index``). Where ``few_shot.refit`` fits the scores, at
-        most so many of the refit's draws are used.
+        At most this many posterior draws are used, evenly spread; by default all. The forecast's
+        coordinate ``sample`` then holds their positions among the fit's draws, unless scores in the
+        table condition it (see ``conditioning.index``). Where ``few_shot.refit`` fits the scores,
+        at most this many of the refit's draws are used.
 
     Returns
     -------
@@ -135,16 +135,16 @@ def predict(
         + skills), and about a quarter more while it is made), or `draws` is not a whole number
         above 0.
     DataError
-        If the table is malformed, has a column that is not a fitted benchmark, a row has no tokens
-        that the spec needs or an ``instruct`` that the fitted models do not settle, or the
-        score of a fitted model is not the one that was fitted.
+        If the table is malformed or has a column that is not a fitted benchmark, a row lacks tokens
+        that the spec needs or an ``instruct`` that the fitted models do not determine, or the score
+        of a fitted model differs from the fitted one.
 
     Warns
     -----
     DataWarning
-        If rows look wrong, or a family, lineage or model differs from a fitted one only in
-        case, accents, spaces, dots, dashes or underscores (and so is a new one); or if new rows
-        state features, other than size, tokens and ``instruct``, that the fit does not use.
+        If rows look wrong; if a family, lineage or model differs from a fitted one only in case,
+        accents, spaces, dots, dashes or underscores (and so counts as new); or if new rows state
+        features, other than size, tokens and ``instruct``, that the fit does not use.
     FitWarning
         If the scores given leave the weight on few posterior draws.
 
@@ -171,7 +171,7 @@ def predict(
 
 
 def sized_rows(fit: Fit, frame: pd.DataFrame, few_shot: FewShot, draws: int | None) -> pd.DataFrame:
-    """Return rows to forecast as a pandas frame; refuse, unread, those that do not fit in memory.
+    """Return rows to forecast as a pandas frame; first refuse a table too large for memory.
 
     Parameters
     ----------
@@ -215,16 +215,16 @@ def forecast_rows(
     seed
         Seed of the random numbers.
     few_shot
-        How the rows' scores condition the forecast; by default they are not looked at.
+        How the rows' scores condition the forecast; by default they are ignored.
     one_model
         Rows that are one model at several sizes, and so share one residual.
     draws
-        At most so many posterior draws are used; by default all.
+        At most this many posterior draws are used; by default all.
     replicate
-        Whether scores are those that are measured already, once more: with the sampling error and
-        the items that `planned` states of each. By default they are new, with the usual ones.
+        Whether the scores replicate measured ones, with the sampling error and the items that
+        `planned` states for each. By default they are new, with the usual ones.
     fitted
-        The fit's own scores, where several groups of rows are forecast one after the other.
+        The fit's own scores, where several groups of rows are forecast in turn.
 
     Raises
     ------
@@ -247,7 +247,7 @@ def forecast_with(
     draws: int | None = None,
     fitted: SharedFittedScores | None = None,
 ) -> tuple[Forecast, Mapping[str, xr.DataArray]]:
-    """Forecast checked rows, and return what else is wanted of the draws that they rest on.
+    """Forecast checked rows, and return what else is computed from the same draws.
 
     Parameters
     ----------
@@ -280,7 +280,7 @@ class _Settings:
 def _forecast(
     fit: Fit, planned: xr.Dataset, settings: _Settings, further: Further | None = None
 ) -> tuple[Forecast, Mapping[str, xr.DataArray]]:
-    """Return the forecast of checked rows, and what else is wanted."""
+    """Return the forecast of checked rows, and what else is computed."""
     rng = np.random.default_rng(checked_seed(settings.seed))
     few_shot = settings.few_shot
     refuse_missing_features(fit, planned)
@@ -406,7 +406,7 @@ def _extrapolates(fit: Fit, planned: xr.Dataset) -> list[str]:
 
 
 def _with_drawn_said(fit: Fit, draws: xr.Dataset, about: xr.Dataset) -> xr.Dataset:
-    """Say of rows whose tokens are drawn that they are, and of new settings what was estimated."""
+    """Note which rows' tokens are drawn, and what was estimated for new settings."""
     drawn = set(draws[UNDISCLOSED].values.tolist()) if LOG_TOKENS in draws else set()
     sources = {FITTED: "estimated (fitted model)", KNOWN_RELEASE: "estimated (release)"}
     shared = [k.name for k in fit.transform.kinds if k.estimated and k.name not in SETTINGS]

@@ -13,27 +13,28 @@ from latentscale.analysis.forecasts.latents import Floats, LocalProblem, slope_a
 _TAIL = 8.0
 """Degrees of freedom of the proposal's t: tails heavier than the target's, hardly wider within."""
 _NEWTON_STEPS = 15
-"""Newton steps from a good start end in some 5; the rest is for stragglers."""
+"""From a good start about 5 Newton steps converge; the rest are for stragglers."""
 _HALVINGS = 6
-"""A Newton step is halved so often at most, to 1/64, before the point is left where it is."""
+"""A Newton step is halved at most this often, to 1/64, before the point is left where it is."""
 _CLOSE = 1e-2
-"""A gap to the mode, in prior standard deviations, that a proposal does not feel: its own standard
-deviation is some tenth of the prior's at least, and its tails are heavier than the target's."""
+"""A distance from the mode, in prior standard deviations, that does not affect a proposal: its own
+standard deviation is at least about a tenth of the prior's, and its tails are heavier than the
+target's."""
 _DIFFERENCE = 1e-3
 """Step of differences of the log prior: errors of rounding and curvature balance there."""
 _STRAGGLERS = 0.02
-"""Share of draws that may be further from their mode: their weights are right all the same."""
+"""Share of draws that may be further from their mode: their weights are still correct."""
 _BATCH = 2e6
-"""Numbers in one call over several candidates: some ten arrays of 16 MB are held at a time."""
+"""Numbers in one call over several candidates: about ten arrays of 16 MB are held at a time."""
 _LEAST_CURVATURE = 1e-3
-"""Keeps the proposal proper where a prior is not log-concave: a standard deviation of some 30."""
+"""Keeps the proposal proper where a prior is not log-concave: a standard deviation of about 30."""
 
 Target = Callable[[Floats], Floats]
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """One Gaussian a posterior draw: mode + whitened coordinates through the Hessian's factor.
+    """One Gaussian per posterior draw: mode + whitened coordinates through the Hessian's factor.
 
     Attributes
     ----------
@@ -101,7 +102,7 @@ def at_each(function: Target, candidates: Sequence[Floats], cells: int) -> list[
     candidates
         Each of shape (sample, latent).
     cells
-        How many cells it looks at.
+        Number of cells that it uses.
     """
     if not candidates:
         return []
@@ -116,7 +117,7 @@ def laplace_proposal(problem: LocalProblem, cells: np.ndarray) -> Proposal:
     """Return the Gaussian at the mode of prior times likelihood of some cells, on every draw.
 
     Newton's method with the negative curvatures dropped and steps halved until they climb;
-    what it misses, importance weights and accept steps put right.
+    importance weights and accept steps correct what it misses.
 
     Parameters
     ----------
@@ -162,7 +163,7 @@ def independence_chain(
     target
         Log density, up to a constant.
     proposal
-        Where steps are proposed from.
+        Distribution of the proposals.
     start
         First state, shape (sample, latent).
     steps
@@ -170,7 +171,7 @@ def independence_chain(
     rng
         Source of random numbers.
     cells
-        How many cells the target looks at.
+        Number of cells that the target uses.
     """
     states, z = [], start
     # What is proposed does not depend on the state, so all densities are had at once.
@@ -212,7 +213,7 @@ def _climb(
 ) -> tuple[Floats, Floats]:
     """Take each climbing draw's step, halved until the target does not fall; else stay.
 
-    Steps too short for a proposal to feel are not halved: there rounding decides.
+    Steps too short to affect a proposal are not halved: there rounding decides.
     """
     best, best_value = z.copy(), value.copy()
 

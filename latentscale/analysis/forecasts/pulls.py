@@ -19,11 +19,12 @@ from latentscale.posterior.fit import Fit
 
 GIVEN: Final = "given"
 GIVEN_MODEL, GIVEN_BENCHMARK, GIVEN_SCORE = "given_model", "given_benchmark", "given_score"
-"""Coordinates along `GIVEN`: whose score it is, on what, and the score; empty and NaN for all."""
+"""Coordinates along `GIVEN`: the model, the benchmark and the score; empty and NaN for all scores
+together."""
 ALL: Final = "all given scores"
 
 _OF_A_MEDIAN: Final = 1.25
-"""Standard error of the median of normal draws over that of their mean: sqrt(pi / 2)."""
+"""Ratio of the standard errors of the median and the mean of normal draws: sqrt(pi / 2)."""
 
 Cell = tuple[str, str]
 
@@ -56,7 +57,7 @@ def pulls_of_given(
     fitted: SharedFittedScores,
     progress: bool,
 ) -> xr.Dataset:
-    """Return medians of expected scores less those without each given score, and without any.
+    """Return medians of expected scores minus those without each given score, and without any.
 
     Parameters
     ----------
@@ -74,8 +75,8 @@ def pulls_of_given(
     xarray.Dataset
         Variables ``pull``, ``median`` (without the score) and ``se`` (the Monte Carlo standard
         error of the pull), dims (given, model, benchmark), in the units of the scores; the last
-        along given is `ALL`. NaN where without a score the weights of the posterior draws are
-        degenerate.
+        along given is `ALL`. NaN where the weights of the posterior draws are degenerate without
+        the score.
     """
     cells = given_cells(fit, planned)
     without_any = _summary(forecast_rows(fit, planned, seed=seed, draws=draws))

@@ -1,4 +1,4 @@
-"""Refusals: rows that a fit cannot forecast, said before anything is drawn."""
+"""Refusals: rows that a fit cannot forecast, refused before anything is drawn."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def refuse_missing_features(fit: Fit, planned: xr.Dataset) -> None:
         raise DataError(
             f'The spec "{fit.spec.name}" needs {column} (its covariates are '
             f"{listed(fit.spec.covariates)}), but {column} is empty for {listed(names)}, and the "
-            "fitted models do not settle it. Fill it, or fit a spec with other covariates."
+            "fitted models do not determine it. Fill it in, or fit a spec with other covariates."
         )
     for kind in fit.transform.kinds:
         _refuse_level(kind, planned)
@@ -61,13 +61,13 @@ def _refuse_level(kind: FeatureKind, planned: xr.Dataset) -> None:
         raise DataError(
             f'row {row} (model "{planned[MODEL].values[row]}"), column "{kind.name}": no fitted '
             f"model has this level; they have {listed(kind.feature.levels, 20)}. With "
-            'coding="reference" the effect of another is not known; with coding="pooled" it is '
-            "drawn from the population of levels."
+            'coding="reference" the effect of a new level is unknown; with coding="pooled" it '
+            "is drawn from the population of levels."
         )
 
 
 def refuse_altered_models(fit: Fit, planned: xr.Dataset) -> None:
-    """Refuse a row that carries a fitted model's name but not what was fitted of it."""
+    """Refuse a row with a fitted model's name but other values than were fitted."""
     scores = fit.scores
     known = set(scores.models)
     shared = [str(name) for name in planned[MODEL].values if str(name) in known]
@@ -86,7 +86,7 @@ def refuse_altered_models(fit: Fit, planned: xr.Dataset) -> None:
             if not same:
                 raise DataError(
                     f'Model "{model}", column "{column}": the fit has {_shown(was)}, this row '
-                    f"{_shown(now)}. Give the fitted value, or another name to the model."
+                    f"{_shown(now)}. Give the fitted value, or give the model another name."
                 )
 
 

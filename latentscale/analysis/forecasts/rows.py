@@ -1,4 +1,4 @@
-"""Rows to forecast, read against what a fit knows of models, families and lineages."""
+"""Rows to forecast, read with a fit's models, families and lineages."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def planned_rows(fit: Fit, frame: pd.DataFrame) -> xr.Dataset:
     Raises
     ------
     DataError
-        If the table is malformed, or a row leaves out what the forecast needs and the fitted
-        models do not settle.
+        If the table is malformed, or a row leaves out what the forecast needs and the fitted models
+        do not determine.
 
     Warns
     -----
     DataWarning
-        If compute is used, and that of mixtures of experts is counted by all their parameters.
+        If compute is used, and for mixtures of experts it is computed from all their parameters.
     """
     uses = {
         "instruct": fit.spec.needs_instruct,
@@ -73,9 +73,9 @@ def planned_rows(fit: Fit, frame: pd.DataFrame) -> xr.Dataset:
 
 
 def stated_rows(frame: pd.DataFrame, scores: Scores, spec: ModelSpec) -> pd.DataFrame:
-    """Return rows that also state the family, lineage and features that a whole table settles.
+    """Return rows that also state the family, lineage and features that a whole table determines.
 
-    For forecasts by fits of a part of the table, to which some of these families are new.
+    For forecasts from fits of part of the table, to which some of these families are new.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def checked_family(fit: Fit, family: str) -> None:
     Raises
     ------
     DataError
-        Naming the fitted family that was probably meant.
+        If it is not one; the message names the family that was probably meant.
     """
     if family not in fit.scores.families:
         raise DataError(
@@ -137,8 +137,8 @@ def usual_instruct(fit: Fit, family: str | None, rows: xr.Dataset | None = None)
     fit
         A fit.
     family
-        A fitted family, a family of `rows`, or a new one: then the one value of all models
-        counts. None is for the average family.
+        A fitted family, a family of `rows`, or a new one (then the one value of all models is
+        used). None stands for the average family.
     rows
         Checked rows that were given beside the fit.
     """
@@ -156,7 +156,7 @@ def usual_instruct(fit: Fit, family: str | None, rows: xr.Dataset | None = None)
 def typical_features(
     fit: Fit, members: xr.Dataset, count: int, *, to_come: bool = False
 ) -> dict[str, tuple[str, npt.NDArray[Any]]]:
-    """Return what models of a family are like in the features of a fit, by variable, over model.
+    """Return typical feature values of a family's models, by variable, over model.
 
     Size, tokens, FLOPs and instruct are left to the caller (`Known.chosen`).
 
@@ -165,12 +165,12 @@ def typical_features(
     fit
         A fit.
     members
-        Models of the family; where none of them gives a feature, all fitted models count.
+        Models of the family; where none gives a feature, all fitted models are used.
     count
-        How many rows are wanted, all alike.
+        Number of rows, all alike.
     to_come
-        Whether they follow the members: dates are then the latest, not the mean, and other
-        features those of the members of the latest date.
+        Whether they follow the members: then dates are the latest rather than the mean, and other
+        features are those of the members with the latest date.
     """
     features = {}
     chosen = {name for name, known in known_features().items() if known.chosen}
@@ -194,7 +194,7 @@ def _latest(members: xr.Dataset) -> xr.Dataset:
 
 
 def held_features(fit: Fit, members: xr.Dataset) -> dict[str, str]:
-    """Return in words at what `typical_features` holds features, by covariate.
+    """Return in words the values at which `typical_features` holds features, by covariate.
 
     Parameters
     ----------
@@ -226,8 +226,8 @@ def members_of(fit: Fit, family: str | None, rows: xr.Dataset | None = None) -> 
     fit
         A fit.
     family
-        A fitted family; a family of `rows`, whose models there then count; all fitted models
-        for None or another new family.
+        A fitted family; a family of `rows`, whose models there are then used; all fitted models for
+        None or another new family.
     rows
         Checked rows that were given beside the fit.
     """

@@ -1,8 +1,8 @@
-"""Shared effects: what all models have in common and the equations are linear in, on draws.
+"""Shared effects: effects common to all models in which the equations are linear, on draws.
 
-Intercepts, slopes, trends, effects of categories, levels of lineages and families; and beside them
-the effects of single models. For the equations see the terms; here their effects are laid out as
-the columns of one design, with their precision a priori, for `shifts`.
+Intercepts, slopes, trends, effects of categories, levels of lineages and families; and in addition
+the effects of single models. The terms hold the equations; here their effects become the columns of
+one design, with their prior precision, for `shifts`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from latentscale.posterior.fit import Fit
 
 Floats = npt.NDArray[np.float64]
 _LEAST_SCALE = 1e-6
-"""A standard deviation on the skills' scale that is as good as none, and has a finite precision."""
+"""A standard deviation on the skills' scale that is practically zero, but with a finite
+precision."""
 
 
 @dataclass
@@ -37,9 +38,9 @@ class SharedEffects:
     variables
         The columns of each variable's levels.
     factors
-        What a fitted model's skills take of each level, shape (model, level).
+        Coefficient of each level in a fitted model's skills, shape (model, level).
     of_rows
-        The same of the rows that are forecast, shape (row, level).
+        The same for the forecast rows, shape (row, level).
     value
         Deviations of the levels from their prior means, (sample, level, skill).
     precision
@@ -60,9 +61,9 @@ class SharedEffects:
         Correlation of the residuals within groups of models, (sample,), and the group of each
         model; None where residuals are independent.
     grouped
-        The same of effects on groups of benchmarks, (sample, model, group) and (sample, group).
+        The same for effects on groups of benchmarks, (sample, model, group) and (sample, group).
     member
-        What each benchmark takes of each group's effects, (benchmark, group).
+        Coefficient of each group's effects on each benchmark, (benchmark, group).
     """
 
     variables: dict[str, slice]
@@ -82,7 +83,7 @@ class SharedEffects:
 
     @property
     def size(self) -> int:
-        """How many shared effects there are."""
+        """Number of shared effects."""
         return int(self.loading.shape[1] + self.value.shape[1] * self.value.shape[2])
 
     def at(self, some: slice) -> SharedEffects:
@@ -111,7 +112,7 @@ class SharedEffects:
 
 
 def shared_effects(fit: Fit, draws: xr.Dataset, rows: xr.Dataset) -> SharedEffects | None:
-    """Return the effects of a fit that move together, and what rows take of them.
+    """Return the effects of a fit that move together, and how rows depend on them.
 
     Parameters
     ----------
@@ -145,7 +146,7 @@ def shared_effects(fit: Fit, draws: xr.Dataset, rows: xr.Dataset) -> SharedEffec
 
 
 def _of_fitted_families(draws: xr.Dataset, rows: xr.Dataset) -> xr.Dataset:
-    """Return rows of which those of new families are given to the first fitted one."""
+    """Return rows in which new families are replaced by the first fitted one."""
     if FAMILY not in draws.coords:
         return rows
     known = draws[FAMILY].values

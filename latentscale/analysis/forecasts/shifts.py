@@ -1,4 +1,4 @@
-"""Shifts: posterior draws moved along a few directions, and how the old scores weigh that.
+"""Shifts: posterior draws moved along a few directions, weighted by the old scores.
 
 Given the rest of a draw, a shift's density is the prior's times the old scores'. Near its mode
 that is a Gaussian, which serves as the prior of a few more latents of the rows that are forecast;
@@ -26,27 +26,28 @@ from latentscale.dims import BENCHMARK, MODEL, SAMPLE
 from latentscale.posterior.fit import Fit
 
 _MOST_SHIFTS = 24
-"""New scores at most: each is one more direction of all effects, on every draw."""
+"""Most new scores: each adds a direction of all effects, on every draw."""
 _MOST_EFFECTS = 1500
-"""Shared effects at most: their precision is factorised on every draw, 1 GFlop with so many."""
+"""Most shared effects: their precision is factorised on every draw, 1 GFlop with this many."""
 _MOST_NUMBERS = 2e8
-"""Numbers of all directions together, 1.6 GB; beyond that latents are conditioned without them."""
+"""Numbers in all directions together, 1.6 GB; above that, latents are conditioned without them."""
 _BLOCK = 2**23
 """Numbers in a block of draws whose directions are found at a time, 64 MB."""
 _FOR_AVERAGES = 40
-"""Draws behind the average curvature of a score, which need only be right within some 20%."""
+"""Draws behind the average curvature of a score, which need only be right to within about 20%."""
 _LEAST_WEIGHT = 1e-3
-"""Of a score at a floor, which hardly bends the likelihood: a standard deviation of some 30."""
+"""Curvature for a score at a floor, which hardly affects the likelihood: a standard deviation of
+about 30."""
 _NEWTON_STEPS = 6
-"""Steps from a draw to the mode: some 3 do, for directions have unit variance."""
+"""Steps from a draw to the mode: about 3 suffice, since directions have unit variance."""
 _CLOSE = 0.1
-"""A last step, in standard deviations: Newton's next one would be some 0.01, which the weights of
-draws do not feel."""
+"""Size of the last step, in standard deviations: the next Newton step would be about 0.01, which
+does not affect the weights of draws."""
 
 
 @dataclass(frozen=True)
 class Shifts:
-    """Posterior draws at the modes of their shifts, and the way from there.
+    """Posterior draws at the modes of their shifts, and the Gaussians there.
 
     Attributes
     ----------
@@ -71,7 +72,7 @@ class Shifts:
     factor: Floats
 
     def log_correction(self, index: npt.NDArray[np.int64], u: Floats) -> Floats:
-        """Return the log of what a Gaussian density of shifts leaves out, on chosen draws.
+        """Return the log of the correction to a Gaussian density of shifts, on chosen draws.
 
         The density of the old scores and the prior at `u` over the Gaussian's there, and the same
         over at the draw itself, which was in equilibrium.
@@ -102,10 +103,10 @@ def shifts_for(
     group: Group,
     fitted: Callable[[], FittedScores] | None = None,
 ) -> Shifts | None:
-    """Return the shifts that new scores call for.
+    """Return the shifts that new scores require.
 
-    None where there would be too many, or where scores and priors do not determine them on every
-    draw: far out on curves that are flat there.
+    None if there would be too many, or if scores and priors do not determine them on every draw, as
+    on flat ends of curves.
 
     Parameters
     ----------
@@ -116,7 +117,7 @@ def shifts_for(
     group
         All rows with new scores, from `joined_group`.
     fitted
-        Returns the fitted scores on these draws; by default they are worked out.
+        Returns the fitted scores on these draws; by default they are computed.
     """
     if len(group.score) > _MOST_SHIFTS:
         return None
@@ -141,10 +142,11 @@ def shifts_for(
 
 
 def _cells(fit: Fit, group: Group, old: FittedScores, of_rows: Floats) -> Cells:
-    """Return where old and new scores are, and what the old ones weigh.
+    """Return the places of old and new scores, and the weights of the old ones.
 
-    Of new scores of one benchmark whose rows take the same of the shared effects (`of_rows`), such
-    as settings of a release, the first stands for all: they move in one direction.
+    The first of several new scores on one benchmark represents all whose rows have the same
+    coefficients of the shared effects (`of_rows`), such as settings of a release: they move in one
+    direction.
     """
     count = len(old.curvature)
     some = np.unique(np.linspace(0, count - 1, min(count, _FOR_AVERAGES)).round().astype(int))

@@ -1,7 +1,7 @@
-"""Sources of a forecast's variance: what is not known of the parameters, the family, the model.
+"""Sources of a forecast's variance: uncertainty about the parameters, the family, the model.
 
-The law of total variance splits the variance of a new score into that of expected scores and the
-mean variance of noise. Expected scores are regressed on what each source has to do with them, and
+The law of total variance divides the variance of a new score into the variance of expected scores
+and the mean variance of noise. Expected scores are regressed on the variables of each source, and
 their variance is divided by the Shapley value: what a source adds to the share explained, averaged
 over all orders in which sources can become known.
 """
@@ -39,9 +39,9 @@ SOURCES: Final = (SHARED, UNSTATED, FAMILIES, SINGLE, NOISE)
 """In the order in which they are shown."""
 
 _SAME: Final = 1e-12
-"""Relative variance of what is constant but for rounding."""
+"""Relative variance below which a quantity is constant except for rounding."""
 _COLLINEAR: Final = 1e-9
-"""Relative size of a direction of correlated parts that is rounding."""
+"""Relative size below which a direction of correlated parts is rounding."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -64,7 +64,7 @@ def sources_of_variance(
     fit
         The fit whose draws the forecast has.
     forecast
-        Of the same rows, on the same draws.
+        Forecast of the same rows, on the same draws.
     planned
         The rows, as checked.
     parts, level
@@ -102,9 +102,9 @@ def sources_of_variance(
 def shapley(target: Floats, groups: Mapping[str, Floats]) -> dict[str, float]:
     """Return how much of a variance each group of variables explains; the shares sum to 1.
 
-    What is explained by some groups is the adjusted R^2 of a linear regression on all their
-    variables. A group's share is the mean of what it adds over all orders of the groups (Shapley
-    value; Lindeman, Merenda and Gold 1980). What no group explains counts in proportion.
+    Some groups together explain the adjusted R^2 of a linear regression on all their variables. A
+    group's share is the mean of what it adds over all orders of the groups (Shapley value;
+    Lindeman, Merenda and Gold 1980). Variance that no group explains is allocated in proportion.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ def _expected_and_spread(
 
 
 def curves_of(fit: Fit, forecast: Forecast, names: Sequence[str]) -> dict[str, xr.DataArray]:
-    """Return what the curves of some benchmarks are on the draws that a forecast rests on.
+    """Return the curves of some benchmarks on a forecast's draws.
 
     Parameters
     ----------
@@ -218,7 +218,7 @@ def _source_of_part(spec: ModelSpec, parts: Sequence[str]) -> npt.NDArray[np.str
 
 
 def _unstated(fit: Fit, planned: xr.Dataset, parts: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Return whether a part of a row hangs on a feature or a level of a category that is drawn.
+    """Return whether a part of a row depends on a drawn feature or category level.
 
     Shape (model, part).
     """

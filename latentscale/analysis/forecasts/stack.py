@@ -40,9 +40,9 @@ def stack(
 ) -> Forecast:
     """Forecast with a mixture of fits: each draw comes from one of them, in proportion.
 
-    Yao et al. 2018, "Using stacking to average Bayesian predictive distributions". A draw comes
-    whole from one fit: its score, expected score, precision, noise, skills and tokens belong to
-    one posterior draw, so that what depends on what within a fit does so in the mixture.
+    Yao et al. 2018, "Using stacking to average Bayesian predictive distributions". All of a draw
+    comes from one fit: its score, expected score, precision, noise, skills and tokens belong to one
+    posterior draw, so that dependence within a fit is kept in the mixture.
 
     Parameters
     ----------
@@ -51,18 +51,18 @@ def stack(
     frame
         The models to forecast, as for `latentscale.predict`.
     weights
-        Weight of each fit, or a comparison that holds them. They are scaled to sum to 1.
+        Weight of each fit, or a comparison with weights. They are scaled to sum to 1.
     seed
-        Seed of the forecasts and of which draws are kept.
+        Seed of the forecasts and of the choice of draws.
 
     Returns
     -------
     Forecast
         A forecast with as many draws as the longest fit. The coordinates ``fit``, ``fit_sample``,
         ``chain`` and ``draw`` over ``sample`` say which posterior draw of which fit each comes
-        from. Its ``models`` are those of the fit with the largest weight; a model counts as
-        extrapolated where that fit extrapolates. Skills are there where all fits mean the same by
-        them (same link, anchors, family level and models); otherwise ``no_skills`` says why not.
+        from. Its ``models`` come from the fit with the largest weight; a model counts as
+        extrapolated if that fit extrapolates. Skills are included if they mean the same in all fits
+        (same link, anchors, family level and models); otherwise ``no_skills`` gives the reason.
         Tokens are NaN in draws of fits that do not estimate them. Where scores condition a fit's
         forecast, the mixture's effective sample size is 1 / sum(share^2 / ESS of the fit).
 
@@ -72,7 +72,7 @@ def stack(
         If a weight is missing, negative, or all are zero, or the table is malformed.
     FitError, SpecError
         If the fits have different benchmarks or likelihoods, different scores of the same models,
-        or units of scores that are not the same.
+        or scores in different units.
 
     Examples
     --------
@@ -120,9 +120,9 @@ class _Mixture:
     kept: dict[str, npt.NDArray[np.int64]]
 
     def join(self, array_of: Callable[[Forecast], xr.DataArray]) -> xr.DataArray:
-        """Return one array of all parts, each row with the fit and posterior draw it is of.
+        """Return one array of all parts, each row with its fit and posterior draw.
 
-        An array that has no samples, or is without a dim that it has in another part, is repeated.
+        An array without samples, or without a dim that it has in another part, is repeated.
         """
         arrays = {name: array_of(forecast) for name, forecast in self.parts.items()}
         labels: dict[str, list[str]] = {}
@@ -154,7 +154,7 @@ class _Mixture:
         ).drop_vars(SAMPLE)
 
     def optional(self, array_of: Callable[[Forecast], xr.DataArray | None]) -> xr.DataArray | None:
-        """Return one array of what some parts may not have: NaN in their rows; None if none has."""
+        """Return one array, NaN in the rows of parts without it; None if no part has it."""
         had = next((a for a in map(array_of, self.parts.values()) if a is not None), None)
         if had is None:
             return None
@@ -167,7 +167,7 @@ class _Mixture:
         return self.join(filled)
 
     def noise(self) -> Noise:
-        """Return the noise, with what differs between the fits or their draws by sample."""
+        """Return the noise, by sample where it differs between fits or draws."""
         return self._noise(lambda forecast: forecast.noise)
 
     def _noise(self, noise_of: Callable[[Forecast], Noise]) -> Noise:
@@ -184,7 +184,7 @@ class _Mixture:
         return replace(first, **changed)
 
     def conditioning(self) -> Conditioning | None:
-        """Return how the parts were conditioned, together; None where none was."""
+        """Return how the parts were conditioned; None if none was."""
         given = {name: forecast.conditioning for name, forecast in self.parts.items()}
         known = [report for report in given.values() if report is not None]
         if not known:
@@ -217,7 +217,9 @@ def _why_no_skills(fits: Mapping[str, Fit]) -> str:
         return ""
     loose = [name for name, fit in fits.items() if fit.spec.skills.identify.kind == "free"]
     if loose:
-        return f"those of {listed(loose)} are free to rotate, so they mean nothing across fits"
+        return (
+            f"those of {listed(loose)} are free to rotate, so they are not comparable across fits"
+        )
     for name, fit in others:
         for what, of in _SAME_SKILLS.items():
             if of(fit) != of(reference):
@@ -273,8 +275,8 @@ def _check_alike(fits: Mapping[str, Fit]) -> None:
         if set(fit.scores.benchmarks) != set(reference.scores.benchmarks):
             apart = set(fit.scores.benchmarks) ^ set(reference.scores.benchmarks)
             raise FitError(
-                f'"{first}" and "{name}" have different benchmarks: {listed(sorted(apart))} are '
-                "in one of them only."
+                f'"{first}" and "{name}" have different benchmarks: {listed(sorted(apart))} are in '
+                "only one of them."
             )
         if fit.spec.benchmarks.likelihood != reference.spec.benchmarks.likelihood:
             raise SpecError(
@@ -286,14 +288,14 @@ def _check_alike(fits: Mapping[str, Fit]) -> None:
 
 
 def _check_units(first: str, reference: Scores, name: str, scores: Scores) -> None:
-    """Refuse fits whose scores of a benchmark are in different units: minutes beside seconds."""
+    """Refuse fits with scores of one benchmark in different units, as minutes and seconds."""
     known, mine = units_of(reference.dataset), units_of(scores.dataset)
     stated = [n for n in known if known[n] and mine[n] and known[n] != mine[n]]
     if stated:
         units = f"{known[stated[0]]} and {mine[stated[0]]}"
         raise FitError(
             f'"{first}" and "{name}" give {stated[0]} in different units ({units}), so a mixture '
-            "of their forecasts has none. Fit both to scores in one unit."
+            "of their forecasts would have none. Fit both to scores in one unit."
         )
     cells = reference.dataset["score"].reset_coords(drop=True)
     other = scores.dataset["score"].reset_coords(drop=True)

@@ -1,4 +1,4 @@
-"""Features that models to forecast state and the fit does not use: said once, not refused."""
+"""Features that models to forecast state but the fit does not use: one warning, no refusal."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from latentscale.dims import LINEAGE, MODEL
 from latentscale.errors import DataWarning, listed
 
 _IN_EVERY_TABLE: Final = ("params_b", "tokens_t", "instruct")
-"""Variables of every table of models: rows have them whether or not somebody thought of the fit."""
+"""Variables of every table of models: rows have them whatever the fit uses."""
 
 
 def unused_features(spec: ModelSpec, fitted: xr.Dataset, rows: xr.Dataset) -> tuple[str, ...]:
-    """Return the features that rows state and no covariate of a spec needs.
+    """Return the features that rows state but no covariate of a spec needs.
 
-    A feature whose cells are all what models' names give is not stated. One that is the lineage,
-    as the provider is in tables of hubs, counts through the lineages of families.
+    A feature whose cells all follow from models' names is not stated. One that is the lineage, as
+    the provider in tables of hubs, enters through the lineages of families.
 
     Parameters
     ----------
@@ -83,8 +83,8 @@ def warn_of_unused_features(
     has = f"its covariates are {listed(spec.covariates)}" if spec.covariates else "it has none"
     warnings.warn(
         f"The forecast does not use {listed(names, 10)}, which {whose} state: the spec "
-        f'"{spec.name}" has no such covariate ({has}). Fit a spec with these among its '
-        "covariates if they are to count.",
+        f'"{spec.name}" has no such covariate ({has}). To use them, fit a spec with these among '
+        "its covariates.",
         DataWarning,
         stacklevel=stacklevel + 1,
     )

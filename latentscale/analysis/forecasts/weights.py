@@ -23,7 +23,7 @@ from latentscale.numerics.psis import k_limit, pareto_smoothed
 # 0.4 to 2.5 with a Pareto k above 1, and intervals that can be less than half as wide.
 _ROUGH_ESS = 100  # 0.1 standard deviations: below it, a warning
 _LEAST_ESS = 50  # 1 / sqrt(n) is 0.14 there: below it, no answer
-# A fit of few draws has a large Monte Carlo error of its own: below so many of its draws the loss
+# A fit of few draws has a large Monte Carlo error of its own: below this many of its draws the loss
 # is judged by its share, which at worst doubles (a quarter) or trebles (an eighth) that error.
 _ROUGH_SHARE = 1 / 4
 _LEAST_SHARE = 1 / 8
@@ -53,17 +53,16 @@ class Degenerate(FitError):
             f"the weight on too few posterior draws: {size} (at least "
             f"{np.ceil(_least_ess(count)):.0f}){'' if np.isnan(pareto_k) else f', {shape}'}"
             if ess < _least_ess(count)
-            else f"weights with too heavy a tail: {shape}, so that their {size} means little"
+            else f"weights with too heavy a tail: {shape}, so their {size} means little"
         )
         super().__init__(
-            f"The {counted(n_scores, 'score')} given {verb} {fault}. The fit did not expect such "
+            f"The {counted(n_scores, 'score')} given {verb} {fault}. The fit did not expect these "
             "scores, or there are many of them, and a forecast from these weights would be wrong. "
-            "Check "
-            "the scores and their columns. If they are right, fit them as well: add the rows to "
-            "the table and fit again, or give predict "
+            "Check the scores and their columns. If they are right, fit them as well: add the "
+            "rows to the table and fit again, or give predict "
             "few_shot=latentscale.FewShot(refit=latentscale.NUTS()), which does that. "
-            'FewShot(degenerate="temper") answers at once, by tempered weights: its intervals are '
-            "about as wide as they should be, and its medians can be off."
+            'FewShot(degenerate="temper") answers at once with tempered weights: intervals have '
+            "about the right width, but medians can be off."
             + (
                 " Or forecast each model by its own scores alone: latentscale.studies.predict_each."
                 if several
@@ -74,7 +73,7 @@ class Degenerate(FitError):
 
 @dataclass(frozen=True)
 class DrawWeights:
-    """Normalised weights of posterior draws, shape (sample,), and what they leave.
+    """Normalised weights of posterior draws, shape (sample,), and their diagnostics.
 
     Attributes
     ----------
@@ -85,7 +84,8 @@ class DrawWeights:
     weight
         By sample; they sum to 1.
     ess
-        Effective sample size of the posterior draws. Pairs of a draw and a candidate are more.
+        Effective sample size of the posterior draws; pairs of a draw and a candidate are more
+        numerous.
     pareto_k
         Shape of the tail of the weights (PSIS).
     power
@@ -101,18 +101,18 @@ class DrawWeights:
 
 
 def weigh(groups: Sequence[GroupCandidates], method: str) -> DrawWeights:
-    """Weigh the posterior draws by all groups together, and count what that leaves."""
+    """Weight the posterior draws by all groups together, with diagnostics."""
     return _weighed(groups, method, 1.0)
 
 
 def tempered(weights: DrawWeights, count: int) -> DrawWeights:
     """Return weights to the largest power at which they are not rough.
 
-    The power is that of the likelihood of the new scores, with the latents they bear on integrated
-    out, in the posterior of what all models share: at 0 nothing is learned of that, as in a cut
-    posterior (Plummer 2015, "Cuts in Bayesian graphical models"), and at 1 all. Weights to a power
-    below 1 have smaller variance and some bias (Koblents and Miguez 2015, "A population Monte
-    Carlo scheme with transformed weights").
+    The power applies to the likelihood of the new scores, with the latents they inform integrated
+    out, in the posterior of the effects that all models share: at 0 nothing is learned about these,
+    as in a cut posterior (Plummer 2015, "Cuts in Bayesian graphical models"), and at 1 everything.
+    Weights to a power below 1 have smaller variance and some bias (Koblents and Miguez 2015, "A
+    population Monte Carlo scheme with transformed weights").
     """
     low, high = 0.0, 1.0
     best = _weighed(weights.groups, weights.method, 0.0)
@@ -140,8 +140,8 @@ def smoothed(level: Floats) -> tuple[Floats, float]:
     level = np.where(np.isfinite(level), level, -np.inf)
     if not np.isfinite(level).any():
         raise FitError(
-            "No posterior draw can explain the scores given: all have likelihood 0. Check the "
-            "scores and their columns, or add the rows to the table and fit again."
+            "No posterior draw can explain the scores given: under each their likelihood is 0. "
+            "Check the scores and their columns, or add the rows to the table and fit again."
         )
     smooth = pareto_smoothed(level)
     weight = np.exp(smooth.log_weights)
@@ -160,7 +160,7 @@ def is_rough(weights: DrawWeights, count: int) -> bool:
 
 
 def goodness(weights: DrawWeights, count: int) -> tuple[bool, float]:
-    """Return what weights are ordered by: whether they allow an answer, then how many draws."""
+    """Return the sort key of weights: whether they allow an answer, then the number of draws."""
     return not is_degenerate(weights, count), weights.ess
 
 
@@ -174,10 +174,10 @@ def refuse_degenerate(weights: DrawWeights, n_scores: int, count: int, few_shot:
         raise Degenerate(n_scores, weights.ess, weights.pareto_k, count, several=several)
     if weights.power < 1:
         warnings.warn(
-            f"The scores given leave the weight on too few posterior draws, so weights are raised "
+            "The scores given leave the weight on too few posterior draws, so weights are raised "
             f"to the power {weights.power:.2f} (effective sample size {weights.ess:.0f} of "
-            f"{count}): what all models share learns less of these scores than it should. Add "
-            "these rows to the table and fit again for an exact answer.",
+            f"{count}): the effects that all models share learn less from these scores than they "
+            "should. Add these rows to the table and fit again for an exact answer.",
             FitWarning,
             stacklevel=6,
         )

@@ -1,4 +1,4 @@
-"""A prior from bounds in score units: what PreliZ finds for a slot of a spec."""
+"""A prior from bounds in score units, found by PreliZ for a slot of a spec."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ Units = Literal["score", "parameter"]
 _FARTHEST: Final = 40.0
 """Ends of the linear predictor between which scores are inverted: the logistic is 1e-17 there."""
 _MISSED: Final = 0.02
-"""Probability by which a prior may miss what was asked before it is said."""
+"""Probability by which a prior may miss the request before the message says so."""
 _NOTHING: Final = 1e-6
-"""A location nearer to 0 than the optimiser's tolerance is 0."""
+"""A location closer to 0 than the optimiser's tolerance counts as 0."""
 _DIGITS: Final = 4
-"""Digits of a prior's numbers, as many as a file of priors is read with."""
+"""Digits of a prior's numbers, as many as are read from a file of priors."""
 _FIXED: Final = {"StudentT": {"nu": 4.0}, "HalfStudentT": {"nu": 4.0}}
-"""Degrees of freedom of Student's t, which two bounds cannot settle."""
+"""Degrees of freedom of Student's t, which two bounds cannot determine."""
 
 
 @dataclass(frozen=True, repr=False)
 class Elicited(Result):
-    """The prior of a slot that bounds in score units lead to.
+    """The prior of a slot that follows from bounds in score units.
 
     Attributes
     ----------
@@ -48,13 +48,13 @@ class Elicited(Result):
     spec
         The spec with that prior.
     lower, upper
-        The bounds that were asked for, in their units.
+        The requested bounds, in their units.
     prob
-        Probability that the prior was to have between them.
+        Requested probability between them.
     mass
-        Probability that it has.
+        Probability that the prior has there.
     reading
-        What the bounds are of, in words.
+        What the bounds refer to, in words.
     in_units
         The function from a value of the parameter to these units.
 
@@ -77,7 +77,7 @@ class Elicited(Result):
 
     @property
     def headline(self) -> str:
-        """The prior, and what it was asked to say.
+        """The prior, and the bounds it was derived from.
 
         Examples
         --------
@@ -96,17 +96,17 @@ class Elicited(Result):
         )
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return what the prior says: quantiles of the parameter, and what they are in scores.
+        """Return quantiles of the parameter under the prior, and what they mean in scores.
 
         Parameters
         ----------
         prob
-            Probability of the equal-tailed interval whose ends are shown beside the median.
+            Probability of the equal-tailed interval shown with the median.
 
         Returns
         -------
         pandas.DataFrame
-            One row a quantile: columns quantile, parameter (on its own scale), and the score or
+            One row per quantile: columns quantile, parameter (on its own scale), and the score or
             change of score that it gives, named in words.
 
         Raises
@@ -142,7 +142,7 @@ def elicit(
 ) -> Elicited:
     """Find the prior of a slot that has most of its probability between two bounds.
 
-    The bounds are scores, or changes of scores, as far as a parameter says something of scores:
+    The bounds are scores, or changes of scores, where a parameter says something about scores:
 
     - a level (``intercept``): the score of a benchmark for a model of average skill;
     - a change of the linear predictor (slopes, effects, loadings and spreads): by how much the
@@ -183,7 +183,7 @@ def elicit(
     Raises
     ------
     SpecError
-        If the spec has no such slot, the slot says nothing of scores, or the bounds are out of
+        If the spec has no such slot, the slot says nothing about scores, or the bounds are out of
         range or order.
     LatentscaleError
         If PreliZ is not installed.
@@ -231,7 +231,7 @@ def _translation(
         return f"the parameter ({known.meaning})", as_it_is, lambda value: value
     if known.reading == "own":
         raise SpecError(
-            f'"{slot}" ({known.meaning}) says nothing of scores by itself; give bounds on the '
+            f'"{slot}" ({known.meaning}) says nothing about scores by itself; give bounds on the '
             'parameter with units="parameter".'
         )
     curve = _Curve(spec, *_ends(at, floor, ceiling))
@@ -240,10 +240,10 @@ def _translation(
     if known.reading == "noise":
         if not spec.benchmarks.likelihood.linearised:
             raise SpecError(
-                f"The precision of a {spec.benchmarks.likelihood.kind} likelihood does not say "
-                'how far scores scatter; give bounds on it with units="parameter".'
+                f"The precision of a {spec.benchmarks.likelihood.kind} likelihood does not "
+                'determine how far scores scatter; give bounds on it with units="parameter".'
             )
-        # Of counts of items the precision is that of the rates: sampling of items comes on top.
+        # For counts of items, the precision applies to the rates; sampling of items is added.
         of = "success rates" if spec.benchmarks.likelihood.needs_items else "scores"
         return f"the standard deviation of {of} around {at:g}", curve.precision, curve.scatter
     if known.reading == "ceiling":
@@ -260,7 +260,7 @@ def _ends(at: float, floor: float, ceiling: float) -> tuple[float, float, float]
     ]
     if not 0 <= numbers[1] < numbers[0] < numbers[2] <= 1:
         raise SpecError(
-            "floor, at and ceiling must rise within 0 to 1; got "
+            "floor, at and ceiling must increase between 0 and 1; got "
             f"{numbers[1]:g}, {numbers[0]:g} and {numbers[2]:g}. Scores are fractions here."
         )
     return numbers[0], numbers[1], numbers[2]
@@ -357,7 +357,7 @@ def _maximum_entropy(dist: str, bounds: list[float], prob: float) -> Prior:
 
     kind: Any = getattr(preliz, dist, None)
     if kind is None:
-        raise SpecError(f'PreliZ has no distribution "{dist}"; name another one in dist=.')
+        raise SpecError(f'PreliZ has no distribution "{dist}"; give another one in dist=.')
     fixed = _FIXED.get(dist, {})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # `mass` says what it reached

@@ -14,9 +14,9 @@ from latentscale.markup import counted, on_screen
 from latentscale.result import Picture, Result
 
 BASE = "base"
-"""Name of the spec, or the table, as it is."""
+"""Name of the unchanged spec or table."""
 KEY = ["variable", "where"]
-"""Columns that name a quantity."""
+"""Columns that identify a quantity."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -26,12 +26,12 @@ class SensitivityGrid(Result, table_was_attribute=True):
     Attributes
     ----------
     rows
-        One row a variant and quantity: variant, variable, where, median, lower, upper, change
+        One row per variant and quantity: variant, variable, where, median, lower, upper, change
         (of the median from the base), change_in_sd (in posterior standard deviations of the
         base), width_ratio (of the interval to that of the base), max_rhat of the refit, and unit
         (of an expected score; empty of parameters). Rows of the base have a change of 0.
     variants
-        What each variant is, in words.
+        Description of each variant.
     failed
         Variants that could not be fitted, with the reason.
     prob
@@ -56,7 +56,7 @@ class SensitivityGrid(Result, table_was_attribute=True):
 
     @property
     def largest(self) -> pd.DataFrame:
-        """One row a quantity: the variants that change its median most, down and up.
+        """One row per quantity: the variants that change its median most, down and up.
 
         Examples
         --------
@@ -106,12 +106,12 @@ class SensitivityGrid(Result, table_was_attribute=True):
         Parameters
         ----------
         prob
-            Probability of the intervals: that of the call, since draws of refits are not kept.
+            Probability of the intervals, as in the call, since draws of refits are not kept.
 
         Returns
         -------
         pandas.DataFrame
-            A copy of `rows`: one row a variant and quantity.
+            A copy of `rows`: one row per variant and quantity.
 
         Raises
         ------

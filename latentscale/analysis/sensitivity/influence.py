@@ -1,4 +1,4 @@
-"""Influence: what single families do to parameters and forecasts."""
+"""Influence: how single families affect parameters and forecasts."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ class FamilyInfluence(FixedTable):
     Attributes
     ----------
     families
-        One row a family, the most influential first: family, scores, pareto_k, basis
+        One row per family, the most influential first: family, scores, pareto_k, basis
         (importance weights, or refit), reliable, largest_in_sd (largest change of a quantity, in
         posterior standard deviations), variable and where of that quantity.
     rows
-        One row a family and quantity: family, variable, where, median (without the family),
+        One row per family and quantity: family, variable, where, median (without the family),
         change (from the median with it), change_in_sd, basis.
     k_limit
-        Largest Pareto k that importance weights bear.
+        Largest Pareto k at which importance weights are reliable.
 
     Examples
     --------
@@ -79,7 +79,7 @@ class FamilyInfluence(FixedTable):
         note = (
             f". For {counted(len(bad), 'family', 'families')} ({listed(bad['family'], 4)}) the "
             f"weights are too heavy-tailed (Pareto k above {self.k_limit:.2f}) and these figures "
-            "are rough: give refit"
+            "are rough; give refit"
             if len(bad)
             else ""
         )
@@ -95,7 +95,7 @@ class FamilyInfluence(FixedTable):
         Returns
         -------
         pandas.DataFrame
-            One row a family, the most influential first.
+            One row per family, the most influential first.
 
         Examples
         --------
@@ -135,13 +135,13 @@ def family_influence(
     seed: int = 0,
     progress: bool = True,
 ) -> FamilyInfluence:
-    """Leave each family out, by importance weights or by a refit, and see what changes.
+    """Leave each family out, by importance weights or by a refit, and compare the results.
 
     Draws are weighted by 1 / p(scores of the family | draw), Pareto-smoothed (Vehtari et al.
     2024). A family with many scores determines its own effects, which the weights cannot forget, so
     its Pareto k is often above the limit: such families are refitted if `refit` is given. Ceilings
-    that were opened after the fit (``benchmarks.ceiling_open``) keep the curves that all scores
-    gave: near them a refit alone says what forecasts would be without the family.
+    that were opened after the fit (``benchmarks.ceiling_open``) keep the curves fitted to all
+    scores: near them only a refit shows forecasts without the family.
 
     Parameters
     ----------
@@ -149,18 +149,18 @@ def family_influence(
         A fit with posterior draws.
     frame
         Planned models, as for `latentscale.predict`, whose expected scores are quantities too.
-        What belongs to a family itself does not count when that family is left out.
+        Quantities of a family itself are not compared when that family is left out.
     families
         Families to leave out; by default all.
     variables
-        Parameters to look at; by default all top-level ones, but those that free skills change
-        as they rotate.
+        Parameters to include; by default all top-level ones, except those that free skills
+        change as they rotate.
     refit
         Method for exact refits where Pareto k is above the limit; None for none.
     workers
         How many refits run at once, each in its own process.
     folder
-        Where what finished refits gave is kept, as in `latentscale.studies.leave_families_out`.
+        Where results of finished refits are kept, as in `latentscale.studies.leave_families_out`.
     cluster
         Address of a dask.distributed scheduler whose workers run the refits instead.
     seed
@@ -171,7 +171,7 @@ def family_influence(
     Returns
     -------
     FamilyInfluence
-        One row a family and quantity, and one row a family with its largest change.
+        One row per family and quantity, and one row per family with its largest change.
 
     Raises
     ------
@@ -208,7 +208,7 @@ def family_influence(
         kept = [samples for samples in others if samples is not None]
         if not kept:
             raise DataError(
-                f'Nothing is left to look at without "{name}": all quantities are its own. Name '
+                f'Nothing is left to compare without "{name}": all quantities belong to it. Name '
                 "other variables, or give a frame with models of other families."
             )
         moved = pd.concat([_moved(s, weights[name], name) for s in kept], ignore_index=True)
@@ -237,7 +237,7 @@ def _variables(fit: Fit, variables: Sequence[str]) -> list[str]:
 def _families(fit: Fit, families: Sequence[str] | None) -> list[str]:
     known = fit.scores.families
     if len(known) < 2:
-        raise FitError("The fit has one family; without it nothing is left.")
+        raise FitError("The fit has only one family; without it nothing is left.")
     if families is None:
         return list(known)
     families = expect_names(families, "families", f'["{known[0]}"]')

@@ -23,13 +23,13 @@ Floats = npt.NDArray[np.float64]
 CONSTANT = 1e-12
 """Standard deviation below which a quantity is constant within rounding."""
 NOISE_QUANTILE = 0.99
-"""An index above this quantile of what unrelated draws give is taken for real: 1 in 100 is not."""
+"""An index above this quantile for unrelated draws counts as real: 1 in 100 is not."""
 _ALPHAS = (0.99, 1.01)
 """Powers on either side of 1, as in ArviZ's power-scaling (Kallioinen et al. 2024)."""
 _SHIFTS = 200
 """Draws of an index under no relation: their 99% quantile rests on the two largest."""
 _NEAREST = 0.1
-"""Shifts by less than a tenth of the chain are not drawn: neighbours in a chain are alike."""
+"""Shifts by less than a tenth of the chain are not used: neighbouring draws are alike."""
 
 
 def sensitivity_index(quantities: xr.DataArray, logs: xr.DataArray) -> Floats:
@@ -69,7 +69,7 @@ def sensitivity_index(quantities: xr.DataArray, logs: xr.DataArray) -> Floats:
 
 
 def index_noise(quantities: xr.DataArray, logs: xr.DataArray, rng: np.random.Generator) -> Floats:
-    """Return what the index would reach by Monte Carlo error alone: its 99% quantile.
+    """Return the 99% quantile of the index under Monte Carlo error alone.
 
     The component is paired with the wrong draws: chains are permuted and each is rotated by a
     random number of draws. That breaks any dependence on the quantity and keeps the

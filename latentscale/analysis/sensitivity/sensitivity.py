@@ -51,19 +51,19 @@ class Sensitivity(FixedTable):
     Attributes
     ----------
     rows
-        One row a quantity: variable, where; prior and likelihood (sensitivity: distance that
+        One row per quantity: variable, where; prior and likelihood (sensitivity: distance that
         the posterior moves per doubling of the component's strength), each with _noise (what
         Monte Carlo error alone would reach, 99% quantile) and _shift (change of the mean per
         doubling, in posterior standard deviations); diagnosis (empty unless the prior counts)
         and driver (the prior that moves it most; empty unless the prior counts).
     by_prior
-        One row a prior: prior, largest (sensitivity over all quantities) and its noise,
+        One row per prior: prior, largest (sensitivity over all quantities) and its noise,
         variable and where of that quantity, moved (number of quantities for which it counts).
     limit
         A component counts for a quantity where its sensitivity exceeds the limit by more than
         the noise (the limit of Kallioinen et al. 2024: 0.05).
     advice
-        What to do, one step an entry.
+        What to do, one step per entry.
 
     Examples
     --------
@@ -115,7 +115,7 @@ class Sensitivity(FixedTable):
         Returns
         -------
         pandas.DataFrame
-            One row a quantity.
+            One row per quantity.
 
         Examples
         --------
@@ -141,10 +141,10 @@ def sensitivity(
     derivative of the cumulative Jensen-Shannon distance to the posterior with respect to log2 of
     the power (Kallioinen et al. 2024, "Detecting and diagnosing prior and likelihood sensitivity
     with power-scaling", eq. 9 to 12). Priors of the levels below (families, models) belong to the
-    model and stay. Ceilings that were opened after the fit (``benchmarks.ceiling_open``) keep their
-    curves: which draws are open depends on neither component, so the weights are right for them,
-    but the curves were fitted to all scores once, so that near ceilings the likelihood's part is
-    understated.
+    model and stay fixed. Ceilings that were opened after the fit (``benchmarks.ceiling_open``) keep
+    their curves: which draws are open depends on neither component, so the weights are right for
+    them, but the curves were fitted to all scores once, so that near ceilings the likelihood's part
+    is understated.
 
     Parameters
     ----------
@@ -152,15 +152,14 @@ def sensitivity(
         A fit with posterior draws.
     frame
         Planned models, as for `latentscale.predict`: their expected scores are quantities too.
-        Scores in it condition those forecasts; the likelihood that is scaled is that of the
-        fitted scores.
+        Scores in it condition those forecasts; only the likelihood of the fitted scores is scaled.
     variables
-        Parameters to look at; by default all top-level ones, but those that free skills change
-        as they rotate. Empty for forecasts alone.
+        Parameters to include; by default all top-level ones, except those that free skills
+        change as they rotate. Empty for forecasts only.
     priors
         Top-level parameters whose priors are scaled together; by default all.
     limit
-        Sensitivity from which a component counts.
+        Sensitivity above which a component counts.
     seed
         Seed of the forecasts and of the noise estimate.
 
@@ -175,7 +174,7 @@ def sensitivity(
     FitError
         If the fit is a point estimate or has fewer than 25 draws.
     SpecError
-        If a name is not a top-level parameter, or there is nothing to look at.
+        If a name is not a top-level parameter, or there are no quantities.
     DataError
         If `frame` is malformed.
 
@@ -235,7 +234,7 @@ def _figures(
 
 
 def _indices(fit: Fit, quantities: xr.DataArray, priors: dict[str, xr.DataArray]) -> pd.DataFrame:
-    """Return the sensitivity of some quantities to each prior, one column a prior."""
+    """Return the sensitivity of some quantities to each prior, one column per prior."""
     draws = in_chains(fit, quantities)
     return pd.DataFrame(
         {
@@ -299,8 +298,8 @@ def quantities_of(
     -------
     Up to two datasets, dims (sample, ...), whose samples say which posterior draw each row comes
     from: the parameters', and ``expected score`` (sample, model, benchmark). Where scores in the
-    frame condition the forecast, its samples are posterior draws with repeats, and so others
-    than the parameters'.
+    frame condition the forecast, its samples are posterior draws with repeats, and so differ from
+    the parameters'.
 
     Raises
     ------
@@ -313,7 +312,7 @@ def quantities_of(
         mean = predict(fit, frame, seed=seed).mean_draws
         parts.append(mean.rename(FORECAST).to_dataset())
     if not parts:
-        raise SpecError("There is nothing to look at: name variables, or give a frame.")
+        raise SpecError("There are no quantities to compare; name variables, or give a frame.")
     return parts
 
 
@@ -451,7 +450,7 @@ def _advice(table: pd.DataFrame, by_prior: pd.DataFrame, limit: float) -> tuple[
     if unclear:
         lines.append(
             f"{counted(unclear, 'quantity', 'quantities')} above the limit of {limit:g} by less "
-            f"than the Monte Carlo noise (up to {table['prior_noise'].max():.2f}), of which "
-            "nothing is said; four times the draws halve the noise."
+            f"than the Monte Carlo noise (up to {table['prior_noise'].max():.2f}) and so without a "
+            "verdict; four times the draws halve the noise."
         )
     return tuple(lines)

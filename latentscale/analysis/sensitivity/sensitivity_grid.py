@@ -56,7 +56,7 @@ from latentscale.model.build import build
 from latentscale.posterior.fit import Fit
 
 _DEFAULT_METHOD = NUTS(draws=500, tune=500)
-"""Half the usual draws: medians and intervals are compared, and each variant is a fit."""
+"""Half the usual draws: enough to compare medians and intervals, as each variant is a refit."""
 SUMMARY = ("variable", "where", "median", "sd", "lower", "upper", "max_rhat")
 """Columns of `summary_of`."""
 
@@ -118,8 +118,8 @@ def sensitivity_grid(
     spec, scores
         The base model and the table.
     variants
-        By name, priors that replace the spec's own, such as
-        ``{"wide slopes": {"slope": {"dist": "Normal", "mu": 0, "sigma": 3}}}``, or whole specs.
+        By name, priors that replace the spec's own, such as ``{"wide slopes": {"slope": {"dist":
+        "Normal", "mu": 0, "sigma": 3}}}``, or whole specs.
     frame
         Planned models, as for `latentscale.predict`, whose expected scores are compared too.
     variables
@@ -135,9 +135,9 @@ def sensitivity_grid(
     workers
         Refits that run at once, each in its own process.
     folder
-        Where what finished refits gave is kept; a call that was stopped goes on from there, and
-        one with more variants fits those alone. Kept are summaries, by spec, table, method,
-        seed, interval, frame and variables; runs of any of these share a folder, as in
+        Where results of finished refits are kept; a stopped call continues from there, and one with
+        more variants fits only those. The folder keeps summaries, by spec, table, method, seed,
+        interval, frame and variables; different runs can share a folder, as in
         `latentscale.backtest`.
     cluster
         Address of a dask.distributed scheduler whose workers run the refits instead, as in
@@ -148,7 +148,7 @@ def sensitivity_grid(
     Returns
     -------
     SensitivityGrid
-        One row a variant and quantity.
+        One row per variant and quantity.
 
     Raises
     ------
@@ -210,7 +210,7 @@ def leave_families_out(
     Returns
     -------
     SensitivityGrid
-        One variant a family, called ``without FAMILY``.
+        One variant per family, called ``without FAMILY``.
 
     Raises
     ------
@@ -234,12 +234,12 @@ def leave_families_out(
     unknown = [name for name in families if name not in scores.families]
     if unknown or not families:
         raise DataError(
-            f"families must be a list of families of the table; unknown are "
-            f"{listed(unknown) or 'none'}. Known are {listed(scores.families)}."
+            "families must be a list of families of the table; unknown: "
+            f"{listed(unknown) or 'none'}. Allowed: {listed(scores.families)}."
             + (nearest(unknown[0], scores.families) if unknown else "")
         )
     if len(scores.families) < 2:
-        raise DataError("The table has one family; there is nothing left without it.")
+        raise DataError("The table has only one family; without it nothing is left.")
     owner = dict(zip(scores.dataset["model"].values, scores.dataset["family"].values, strict=True))
     tables = {BASE: scores}
     for family in families:
@@ -247,7 +247,7 @@ def leave_families_out(
         # The scores of a fit have a centre and step, which must not know of the family.
         tables[f"without {family}"] = Scores(without_standards(rest.dataset), rest.audit)
     specs = {name: spec for name in tables}
-    # A family that is left out is new to the refit, which could not settle what its rows omit.
+    # A family that is left out is new to the refit, which could not fill in what its rows omit.
     if frame is not None:
         stated = stated_rows(frame, scores, spec)
         run = replace(run, frame=stated)
@@ -265,7 +265,7 @@ def summary_of(
     prob: float,
     seed: int,
 ) -> pd.DataFrame:
-    """Return median, sd and interval of parameters and forecasts, one row a quantity."""
+    """Return median, sd and interval of parameters and forecasts, one row per quantity."""
     if variables is None:
         names = identified_parameters(result)
     else:
@@ -314,7 +314,9 @@ def _specs(spec: ModelSpec, variants: Mapping[str, Variant]) -> dict[str, ModelS
     if not isinstance(variants, Mapping) or not variants:
         raise SpecError('Give at least one variant, such as {"wide": {"slope": {...}}}.')
     if BASE in variants:
-        raise SpecError(f'"{BASE}" is the name of the spec as it is; call the variant otherwise.')
+        raise SpecError(
+            f'"{BASE}" is the name of the unchanged spec; give the variant another name.'
+        )
     specs = {BASE: spec}
     for name, variant in variants.items():
         try:
@@ -322,7 +324,7 @@ def _specs(spec: ModelSpec, variants: Mapping[str, Variant]) -> dict[str, ModelS
         except (SpecError, AttributeError, TypeError) as error:
             raise SpecError(f'variant "{name}": {error}') from None
         if str(name) in specs:
-            raise SpecError(f'Two variants are called "{name}" as text; give each its own name.')
+            raise SpecError(f'Two variants have the name "{name}" as text; give each its own name.')
         specs[str(name)] = made
     return specs
 
@@ -385,7 +387,7 @@ def _checked_variables(
 
 
 def _changes(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return all variants beside the base, in quantities that both have."""
+    """Return all variants next to the base, for quantities that both have."""
     base = tables[BASE].set_index(KEY)
     parts = []
     for name, table in tables.items():

@@ -1,4 +1,4 @@
-"""Agreement: whether the skills of two fits agree, be they as many or not."""
+"""Agreement: whether the skills of two fits agree, equal in number or not."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from latentscale.validate import MOST_REPEATS, whole_number
 
 DIRECTION = "direction"
 _RANK = 1e-8
-"""Singular values below this share of the largest are rounding: no direction."""
+"""Singular values below this share of the largest are rounding and define no direction."""
 _MIN_MODELS = 3
-"""Two models agree in any direction."""
+"""Two models agree along any direction."""
 
 
 @dataclass(frozen=True, repr=False)
 class SkillAgreement(Result):
-    """Agreement of the skills of two fits over the models that both hold.
+    """Agreement of the skills of two fits over the models in both.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class SkillAgreement(Result):
     is_posterior: bool = True
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return one row a direction: its canonical correlation.
+        """Return one row per direction: its canonical correlation.
 
         Parameters
         ----------
@@ -78,7 +78,7 @@ class SkillAgreement(Result):
         return summary(self.canonical, prob, is_posterior=self.is_posterior)
 
     def explained_table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return one row a skill of the second fit: skill, median, lower, upper R^2.
+        """Return one row per skill of the second fit: skill, median, lower, upper R^2.
 
         Parameters
         ----------
@@ -127,7 +127,7 @@ def skill_agreement(first: Fit, second: Fit, *, pairs: int = 400, seed: int = 0)
     first, second
         Two fits with skills.
     pairs
-        How many pairs of draws are compared, one draw of each fit.
+        Number of pairs of draws to compare, one draw from each fit.
     seed
         Seed of the pairing.
 

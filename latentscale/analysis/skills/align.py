@@ -42,7 +42,7 @@ from latentscale.result import Picture, Result
 
 SAMPLED = "sampled_skill"
 _DISAGREE = 1.1
-"""R-hat from which chains are plainly not alike, with draws of any length."""
+"""R-hat above which chains plainly disagree, whatever their length."""
 _FEW = 1e-8
 """Singular values below this share of the largest are rounding."""
 
@@ -57,21 +57,21 @@ class Alignment(Result):
         The aligned fit: loadings, slopes, family and model skills rotated together, so that
         every forecast is the same. It can be saved, and `latentscale.skills` takes it.
     rotation
-        What each draw's loadings were multiplied by, dims (chain, draw, sampled_skill, skill);
-        skills were multiplied by its inverse.
+        Matrix by which each draw's loadings were multiplied, dims (chain, draw, sampled_skill,
+        skill); skills were multiplied by its inverse.
     matched
         How draws were matched to each other: ``"rotation"`` or ``"permutation"``.
     rotated
         The rotation of the common loadings, or None.
     convergence
-        One row a loading: benchmark, skill, rhat_before, rhat, ess_before, ess.
+        One row per loading: benchmark, skill, rhat_before, rhat, ess_before, ess.
     modes
-        One row a group of draws: its share, and its share of each chain (``chain 0``, as the fit
-        numbers them). One row alone means that the aligned draws are one group.
+        One row per group of draws: its share, and its share of each chain (``chain 0``, as the fit
+        numbers them). A single row means that the aligned draws form one group.
     unimodal
         False if the draws fall into separate groups, or the chains disagree.
     message
-        What was found, in words.
+        The findings, in words.
 
     Examples
     --------
@@ -102,7 +102,7 @@ class Alignment(Result):
         Returns
         -------
         pandas.DataFrame
-            One row a benchmark and skill, with R-hat and effective sample size of the aligned
+            One row per benchmark and skill, with R-hat and effective sample size of the aligned
             draws.
 
         Raises
@@ -124,7 +124,7 @@ class Alignment(Result):
 
     @property
     def headline(self) -> str:
-        """How the draws were matched, and whether they are one group.
+        """How the draws were matched, and whether they form one group.
 
         Examples
         --------
@@ -143,12 +143,12 @@ def align(
     """Align the draws of a fit whose skills are free.
 
     A draw's loadings can be multiplied by any rotation, and its skills by the inverse, without
-    a change of any forecast; chains wander over these rotations. Each draw is carried to
-    skills that are uncorrelated with unit variance (between families where they are pooled,
-    else over the fitted models) and then turned to the loadings' common mean by orthogonal
-    Procrustes, until that mean stays. Last, one rotation of the common mean is given to all.
-    Skills are ordered by the squared loadings they carry, and point where the loadings are
-    positive on the whole.
+    changing any forecast; chains wander over these rotations. Each draw is transformed to skills
+    that are uncorrelated with unit variance (between families where they are pooled, otherwise over
+    the fitted models) and then rotated to the loadings' common mean by orthogonal Procrustes, until
+    that mean converges. Finally, one rotation of the common mean is applied to all draws. Skills
+    are ordered by their sums of squared loadings, with signs that make the loadings mostly
+    positive.
 
     Parameters
     ----------
@@ -158,14 +158,14 @@ def align(
         ``"rotation"``; or ``"permutation"``, which only swaps skills and changes signs, for
         priors under which nothing else is free.
     rotation
-        What the common loadings are turned to: `PrincipalAxes`, `Varimax`, `Quartimax`,
-        `Geomin` or `Oblimin`; by default principal axes. Not with ``"permutation"``.
+        Rotation of the common loadings: `PrincipalAxes`, `Varimax`, `Quartimax`, `Geomin` or
+        `Oblimin`; by default principal axes. Not allowed with ``"permutation"``.
 
     Returns
     -------
     Alignment
-        The alignment: ``.fit`` is the aligned fit, ``.rotation`` what was done, ``.table()`` the
-        loadings, ``.modes`` and ``.message`` whether they are one group.
+        The alignment: ``.fit`` is the aligned fit, ``.rotation`` the matrices, ``.table()`` the
+        loadings, and ``.modes`` and ``.message`` say whether the draws form one group.
 
     Raises
     ------
@@ -232,8 +232,8 @@ def _check(fit: Fit, match: str, rotation: object) -> None:
         raise SpecError(f'The spec "{fit.spec.name}" has no skills, so there is nothing to align.')
     if skills.identify.kind != "free":
         raise SpecError(
-            f'The skills of "{fit.spec.name}" are {skills.identify.kind}, so they have their '
-            "meaning already; align is for free ones."
+            f'The skills of "{fit.spec.name}" are {skills.identify.kind}, so their meaning is '
+            "already fixed; align is for free skills."
         )
 
 
@@ -331,7 +331,7 @@ def _report(
     disagree = posterior.sizes[CHAIN] > 1 and worst > _DISAGREE
     message = (
         f"draws matched by {match}"
-        + (f" and turned by {type(rotation).__name__}" if rotation else "")
+        + (f" and rotated by {type(rotation).__name__}" if rotation else "")
         + f"; the largest R-hat of loadings is {worst:.3f} (before: {was:.3f})"
     )
     if apart:

@@ -1,4 +1,4 @@
-"""Capability index: one number a model, on a scale that anchor models fix."""
+"""Capability index: one number per model, on a scale fixed by anchor models."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from latentscale.result import Picture, Result
 from latentscale.validate import is_number
 
 _SAME = 1e-9
-"""Share of their size within which the anchors' predictors are equal: rounding of doubles."""
+"""Relative difference within which the anchors' predictors are equal: rounding of doubles."""
 _FEWEST_COMMON = 3
-"""Models that two indices must have in common: a line fits any two."""
+"""Fewest models that two indices must have in common: a line fits any two."""
 _COLUMNS = ("model", "index")
 """Of a table of another index."""
 
@@ -40,7 +40,7 @@ class CapabilityIndex(Result):
     anchors
         The models that fix the scale, with their values.
     weights
-        What a unit of each benchmark's linear predictor adds to the index, dims (benchmark,).
+        What one unit of each benchmark's linear predictor adds to the index, dims (benchmark,).
     is_posterior
         False if the fit is a point estimate; tables then hold no intervals and no probabilities.
 
@@ -60,7 +60,7 @@ class CapabilityIndex(Result):
 
     @property
     def headline(self) -> str:
-        """The best model, and how sure it is.
+        """The best model, and its interval.
 
         Examples
         --------
@@ -77,7 +77,7 @@ class CapabilityIndex(Result):
         )
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return one row a model, the best first.
+        """Return one row per model, the best first.
 
         Parameters
         ----------
@@ -120,7 +120,7 @@ class CapabilityIndex(Result):
         Returns
         -------
         pandas.DataFrame
-            One row a model, the best first.
+            One row per model, the best first.
 
         Examples
         --------
@@ -170,12 +170,12 @@ class CapabilityIndex(Result):
         a, b = (self._of(name) for name in (first, second))
         if not self.is_posterior:
             raise FitError(
-                "This index is of a point estimate, which has no probabilities; fit with NUTS."
+                "This index comes from a point estimate, which has no probabilities; fit with NUTS."
             )
         return float((a > b).mean())
 
     def agreement(self, published: Mapping[str, float] | pd.Series | AnyFrame) -> pd.Series:
-        """Return how far another index agrees on the models that both have.
+        """Return how well another index agrees on the models that both have.
 
         Parameters
         ----------
@@ -189,8 +189,9 @@ class CapabilityIndex(Result):
         pandas.Series
             models (in common), correlation, rank_correlation (Spearman), mean_abs_difference
             and covered_90 (share of published values inside the 90% interval here, NaN for a
-            point estimate). The last two are of use where both indices are on one scale. An index
-            that has one value for all models in common is refused: its correlations are undefined.
+            point estimate). The last two are useful where both indices are on one scale. An index
+            with one value for all models in common is refused, since its correlations are
+            undefined.
 
         Raises
         ------
@@ -245,12 +246,13 @@ class CapabilityIndex(Result):
 
 
 def capability_index(fit: Fit, *, anchors: Mapping[str, float]) -> CapabilityIndex:
-    """Return one number a model: its mean linear predictor over benchmarks, rescaled.
+    """Return one number per model: its mean linear predictor over benchmarks, rescaled.
 
     The linear predictors of each benchmark are divided by their standard deviation over the fitted
-    models, so that every benchmark weighs alike, and averaged; with one skill this is the skill
-    itself up to scale. The scale is the one on which the anchors' posterior means have the values
-    given (by least squares for more than two). Skills may be free: a rotation changes nothing.
+    models, so that every benchmark has equal weight, and averaged; with one skill this is the skill
+    itself up to scale. On the scale of the index, the anchors' posterior means have the given
+    values (by least squares for more than two anchors). Skills may be free: a rotation changes
+    nothing.
 
     Parameters
     ----------
@@ -268,8 +270,8 @@ def capability_index(fit: Fit, *, anchors: Mapping[str, float]) -> CapabilityInd
     Raises
     ------
     DataError
-        If anchors are fewer than two, were not fitted, have equal values, are equally capable
-        under the fit, or are in the order opposite to the fit's.
+        If there are fewer than two anchors, or anchors were not fitted, have equal values, are
+        equally capable under the fit, or are in the order opposite to the fit's.
     FitError
         If no benchmark differs between models.
 
@@ -291,7 +293,9 @@ def capability_index(fit: Fit, *, anchors: Mapping[str, float]) -> CapabilityInd
     eta = eta.transpose(SAMPLE, MODEL, BENCHMARK)
     spread = eta.mean(SAMPLE).std(MODEL)
     if not bool((spread > 0).any()):
-        raise FitError("No benchmark differs between the models of this fit: there is no index.")
+        raise FitError(
+            "The models of this fit do not differ on any benchmark, so there is no index."
+        )
     weights = (1 / spread.where(spread > 0)).fillna(0.0) / int((spread > 0).sum())
     plain = (eta * weights).sum(BENCHMARK)
     names = list(values)
@@ -299,8 +303,8 @@ def capability_index(fit: Fit, *, anchors: Mapping[str, float]) -> CapabilityInd
     wanted = np.array([values[name] for name in names])
     if np.ptp(there) <= _SAME * np.abs(there).max():
         raise DataError(
-            f"The anchors {listed(names)} are equally capable under this fit, so their values "
-            "fix no scale. Name models that differ in their scores, family or features."
+            f"The anchors {listed(names)} are equally capable under this fit, so their values do "
+            "not fix a scale. Name models that differ in their scores, family or features."
         )
     slope, start = np.polyfit(there, wanted, 1)
     if not slope > 0:

@@ -30,7 +30,7 @@ class Criteria(FixedTable):
     Attributes
     ----------
     rows
-        One row a number of skills, by which it is indexed (``skills``): parameters,
+        One row per number of skills, by which it is indexed (``skills``): parameters,
         log_likelihood, aic, bic (P log of the number of families), bic_of_scores (P log of the
         number of scores), agreeing_starts (within 0.1 of the best), starts, converged.
     estimates
@@ -70,8 +70,8 @@ class Criteria(FixedTable):
             f"{counted(len(self.rows), 'number')} of skills tried on {self.scores} scores of "
             f"{self.families} families"
             + (
-                f"; no maximum was found with {' or '.join(unsure)}, so that criteria there may "
-                "be too large"
+                f"; no maximum was found with {' or '.join(unsure)}, so the criteria there may be "
+                "too large"
                 if unsure
                 else ""
             )
@@ -83,7 +83,7 @@ class Criteria(FixedTable):
         Returns
         -------
         pandas.DataFrame
-            One row a number of skills.
+            One row per number of skills.
 
         Examples
         --------
@@ -134,7 +134,7 @@ def information_criteria(
     """Fit a spec by maximum marginal likelihood at several numbers of skills.
 
     AIC is 2 P - 2 log L and BIC is P log n - 2 log L, with P free parameters. The independent
-    units are families, so n is their number; BIC with the number of scores is given beside it.
+    units are families, so n is their number; BIC with the number of scores is also given.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def information_criteria(
     Returns
     -------
     Criteria
-        One row a number of skills.
+        One row per number of skills.
 
     Raises
     ------

@@ -6,17 +6,17 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 _MAX_ROUNDS = 200
-"""Rounds that are never reached: each lowers the distance, mostly within ten."""
+"""Most iterations, never reached in practice: each lowers the distance, and about ten suffice."""
 _STILL = 1e-9
-"""Relative move of the mean below which it has converged, within rounding."""
+"""Relative change of the mean below which it has converged, within rounding."""
 
 
 def match_by_rotation(loading: np.ndarray) -> np.ndarray:
     """Return the orthogonal matrices that bring loadings closest to their common mean.
 
     Generalised orthogonal Procrustes (Gower 1975): each matrix is turned to the mean by the
-    polar factor of A' R, and the mean taken anew, until it stays. The start does not depend
-    on how the draws are turned: the main axes of the mean of A A'.
+    polar factor of A' R, and the mean is updated, until it converges. The start does not depend on
+    how the draws are turned: the main axes of the mean of A A'.
 
     Parameters
     ----------

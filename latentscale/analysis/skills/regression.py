@@ -29,7 +29,7 @@ TERM = "term"
 INTERCEPT = "intercept"
 _FEW_SHOT = FewShot()
 _MODELS_A_TERM = 5
-"""Below it a warning: some five cases a coefficient is the least that is advised."""
+"""A warning is given below this: about five cases per coefficient is the least advised."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class OutcomeForecast(Result):
         return f"Forecast of an outcome of {counted(sizes[MODEL], 'model')}, {sizes[SAMPLE]} draws"
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return one row a model.
+        """Return one row per model.
 
         Parameters
         ----------
@@ -138,15 +138,14 @@ class OutcomeForecast(Result):
 
 @dataclass(frozen=True, repr=False)
 class SkillRegression(Result):
-    """A linear regression of an outcome on latent skills, one draw a posterior draw.
+    """A linear regression of an outcome on latent skills, one draw per posterior draw.
 
     Attributes
     ----------
     name
         Name of the outcome.
     coefficients
-        Dims (sample, term): the intercept, and the change of the outcome with one unit of each
-        skill.
+        Dims (sample, term): the intercept, and the change of the outcome per unit of each skill.
     sigma
         Standard deviation of the noise, in the outcome's unit, dims (sample,).
     r_squared
@@ -189,7 +188,7 @@ class SkillRegression(Result):
         )
 
     def brief(self) -> pd.DataFrame | None:
-        """Return the table; None where coefficients of single skills mean nothing.
+        """Return the table; None if coefficients of single skills have no meaning.
 
         Returns
         -------
@@ -204,7 +203,7 @@ class SkillRegression(Result):
         return self.table() if is_identified(self.fit) else None
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return one row a coefficient, and one for sigma and for r_squared.
+        """Return one row per coefficient, and one for sigma and for r_squared.
 
         Parameters
         ----------
@@ -219,8 +218,8 @@ class SkillRegression(Result):
         Raises
         ------
         SpecError
-            If the fit's skills are free to rotate and not aligned, so that a coefficient means
-            nothing; `predict` works all the same.
+            If the fit's skills are free to rotate and not aligned, so that a coefficient has no
+            meaning; `predict` still works.
         LatentscaleError
             If `prob` is not strictly between 0 and 1.
 
@@ -232,7 +231,7 @@ class SkillRegression(Result):
         if not is_identified(self.fit):
             raise SpecError(
                 f'The skills of "{self.fit.spec.name}" are free to rotate, so coefficients of '
-                "single skills mean nothing. Use .predict, align the draws first "
+                "single skills have no meaning. Use .predict, align the draws first "
                 "(latentscale.align(fit).fit), or fit a spec with anchored skills."
             )
         parts = {str(t): self.coefficients.sel({TERM: t}) for t in self.coefficients[TERM].values}
@@ -285,8 +284,8 @@ class SkillRegression(Result):
         given = forecast.conditioning
         if given is not None and given.fit is not None:
             raise FitError(
-                "The scores given needed a refit, whose skills this regression does not know. "
-                "Add the rows to the table, fit, and call regress_on_skills with that fit."
+                "The scores given needed a refit, and this regression does not apply to its "
+                "skills. Add the rows to the table, fit, and call regress_on_skills with that fit."
             )
         own = at_samples(self.coefficients, skill)
         slopes = own.sel({TERM: skill[SKILL].values}).rename({TERM: SKILL})
@@ -308,19 +307,18 @@ def regress_on_skills(
 ) -> SkillRegression:
     """Regress an outcome on latent skills, with the skills' uncertainty carried through.
 
-    On each posterior draw the skills are known, and the conjugate normal-inverse-gamma
-    posterior of the coefficients is drawn from in closed form:
-    V = (X'X + D)^-1, m = V X'y, sigma^2 ~ IG(a + n/2, b + (y'y - m'V^-1 m)/2),
-    beta ~ Normal(m, sigma^2 V). The outcome does not act back on the skills (a cut posterior),
-    so where skills are uncertain, coefficients shrink towards 0.
+    Given each posterior draw of the skills, coefficients are drawn from their conjugate
+    normal-inverse-gamma posterior in closed form: V = (X'X + D)^-1, m = V X'y, sigma^2 ~ IG(a +
+    n/2, b + (y'y - m'V^-1 m)/2), beta ~ Normal(m, sigma^2 V). The outcome does not inform the
+    skills (a cut posterior), so where skills are uncertain, coefficients shrink towards 0.
 
     Parameters
     ----------
     fit
         A fit with skills.
     outcome
-        A number by fitted model, in any unit; empty values are left out. For an outcome that
-        is a fraction, a further benchmark column in the fit is the better way.
+        A number by fitted model, in any unit; empty values are left out. For an outcome that is a
+        fraction, adding it as a benchmark column to the fit is better.
     name
         What to call the outcome; by default "outcome", or the name of a series.
     prior
@@ -341,12 +339,12 @@ def regress_on_skills(
         If the fit is a point estimate.
     DataError
         If a model is not in the fit or is repeated, a value is not a finite number, all values
-        are equal, or fewer than 3 are left.
+        are equal, or fewer than 3 remain.
 
     Warns
     -----
     DataWarning
-        If there are fewer than 5 models a coefficient.
+        If there are fewer than 5 models per coefficient.
 
     References
     ----------
@@ -374,8 +372,8 @@ def regress_on_skills(
     terms = 1 + fit.spec.skills.count
     if len(values) < _MODELS_A_TERM * terms:
         warnings.warn(
-            f"{len(values)} models have the outcome, for {terms} coefficients: the prior decides "
-            "much of the answer. Look at the intervals, or use a spec with fewer skills.",
+            f"{len(values)} models have the outcome, for {terms} coefficients: the prior strongly "
+            "affects the answer. Look at the intervals, or use a spec with fewer skills.",
             DataWarning,
             stacklevel=2,
         )
@@ -410,10 +408,10 @@ def regress_on_skills(
 
 
 def _standards(skill: xr.DataArray, *, identified: bool) -> tuple[xr.DataArray, xr.DataArray]:
-    """Return by what skills are centred and scaled, dims with skill.
+    """Return the values by which skills are centred and scaled, dims with skill.
 
-    Means over draws of skills that rotate are near 0 and say nothing of their spread; what is taken
-    in their place does not depend on how each draw is turned.
+    Means over draws of skills that rotate are near 0 and say nothing about their spread; the values
+    used instead do not depend on each draw's rotation.
     """
     if identified:
         centre, scale = skill.mean([SAMPLE, MODEL]), skill.mean(SAMPLE).std(MODEL)

@@ -20,13 +20,13 @@ from latentscale.errors import SpecError
 from latentscale.validate import is_number, plain_fields, truth
 
 _STARTS = 12
-"""Random starts: criteria have local optima, and of a dozen several reach the best."""
+"""Random starts: criteria have local optima, and several of a dozen starts reach the best."""
 _SEED = 20512
-"""Fixed, so that a rotation is the same whenever it is computed; any number would do."""
+"""Fixed, so that a rotation is reproducible; any number would do."""
 _SINGULAR = 1e-6
-"""Determinant of unit axes below which two of them nearly coincide."""
+"""Determinant of unit axes below which two axes nearly coincide."""
 _OFF_LIMITS = 1e6
-"""Value of a criterion there, larger than any that loadings of order 1 give."""
+"""Value of a criterion in that case, larger than any from loadings of order 1."""
 
 
 @dataclass(frozen=True)
@@ -383,7 +383,7 @@ class Geomin(Rotation):
 
 
 def rotations_by_name() -> dict[str, type[Rotation]]:
-    """Return the kinds of rotation by name, such as ``principal-axes``, those of plug-ins too.
+    """Return the kinds of rotation by name, such as ``principal-axes``, including plug-ins.
 
     A kind is a public class derived from `Rotation`, at any remove; its name is the class's.
     """

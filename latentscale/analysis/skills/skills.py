@@ -1,4 +1,4 @@
-"""Skills: what they are, who has them, and how they go together."""
+"""Skills: what they are, which models have them, and how they correlate."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Skills(Result):
     Attributes
     ----------
     loading
-        lambda, change of a benchmark's linear predictor with a skill, dims
-        (sample, benchmark, skill).
+        lambda, change of a benchmark's linear predictor per unit of a skill, dims (sample,
+        benchmark, skill).
     share
         Standardised loading: lambda times the standard deviation of the skill over that of
         the linear predictor, both over the fitted models; same dims.
@@ -66,7 +66,7 @@ class Skills(Result):
     is_posterior: bool = True
 
     def loadings(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return one row a benchmark and skill.
+        """Return one row per benchmark and skill.
 
         Parameters
         ----------
@@ -100,7 +100,7 @@ class Skills(Result):
         return table.join(more[["standardised", "prob_positive"]], on=order)
 
     def models(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return one row a model and skill.
+        """Return one row per model and skill.
 
         Parameters
         ----------
@@ -126,7 +126,7 @@ class Skills(Result):
         return table.join(self.family_of_model.to_series().rename(FAMILY), on=MODEL)
 
     def families(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return one row a family and skill.
+        """Return one row per family and skill.
 
         Parameters
         ----------
@@ -156,8 +156,8 @@ class Skills(Result):
     def compare_families(self, a: str, b: str, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return how much higher family `a` is than family `b`, skill by skill.
 
-        The difference of alpha: at equal size, tokens and other covariates. Effects outside
-        the skills, such as a benchmark's own effect of instruction tuning, are not in it.
+        The difference of alpha, at equal size, tokens and other covariates. It excludes effects
+        outside the skills, such as a benchmark's own effect of instruction tuning.
 
         Parameters
         ----------
@@ -200,7 +200,7 @@ class Skills(Result):
         Returns
         -------
         pandas.DataFrame
-            Columns as of `compare_families`, one row a skill.
+            Columns as in `compare_families`, one row per skill.
 
         Raises
         ------
@@ -264,7 +264,7 @@ class Skills(Result):
         Parameters
         ----------
         n
-            How many a skill.
+            Number of benchmarks per skill.
 
         Returns
         -------
@@ -320,7 +320,7 @@ class Skills(Result):
 
     @property
     def headline(self) -> str:
-        """How many skills, of how many models, on how many benchmarks.
+        """Number of skills, models and benchmarks.
 
         Examples
         --------
@@ -344,7 +344,7 @@ class Skills(Result):
         Returns
         -------
         pandas.DataFrame
-            One row a benchmark and skill.
+            One row per benchmark and skill.
 
         Raises
         ------

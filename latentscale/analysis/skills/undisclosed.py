@@ -1,4 +1,4 @@
-"""Undisclosed: training tokens that were not published, as their scores suggest them."""
+"""Undisclosed: unpublished training tokens, estimated from the models' scores."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Undisclosed(Result):
     is_posterior: bool = True
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return one row a model: model, family, params, and median, lower, upper of its tokens.
+        """Return one row per model: model, family, params, and median, lower, upper of its tokens.
 
         Parameters
         ----------
@@ -82,7 +82,7 @@ class Undisclosed(Result):
 
     @property
     def headline(self) -> str:
-        """Of how many models, under which prior.
+        """The number of models, and the prior.
 
         Examples
         --------
@@ -96,10 +96,10 @@ class Undisclosed(Result):
 
 
 def undisclosed(fit: Fit) -> Undisclosed:
-    """Return what a fit says of training tokens that are not disclosed.
+    """Return what a fit says about undisclosed training tokens.
 
-    The size and the scores of a model, and what is known of its family, are evidence of its
-    tokens; where that is weak, the interval is close to the prior's.
+    The size and the scores of a model, and data on its family, are evidence on its tokens; where
+    that is weak, the interval is close to the prior's.
 
     Parameters
     ----------

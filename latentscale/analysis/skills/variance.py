@@ -27,9 +27,9 @@ COMPONENT = "component"
 OTHER = "other terms"
 NOISE = "noise"
 _FEWEST = 2
-"""Models measured on a benchmark from which scores have a variance."""
+"""Fewest models measured on a benchmark for its scores to have a variance."""
 _NOTHING = 1e-10
-"""Relative size of a remainder that is rounding."""
+"""Relative size below which a remainder is rounding."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,8 +39,8 @@ class VarianceShares(Result):
     Attributes
     ----------
     draws
-        Dims (sample, benchmark, component); the components of a benchmark sum to 1. One that
-        goes against the others (large where they are small) has a share below 0.
+        Dims (sample, benchmark, component); the components of a benchmark sum to 1. A component
+        that offsets the others (large where they are small) has a negative share.
     is_posterior
         False if the fit is a point estimate; tables then hold no intervals.
     left_out
@@ -58,7 +58,7 @@ class VarianceShares(Result):
     left_out: tuple[str, ...] = ()
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return one row a benchmark and component: benchmark, component, mean, lower, upper.
+        """Return one row per benchmark and component: benchmark, component, mean, lower, upper.
 
         Means sum to 1 within a benchmark.
 
@@ -106,12 +106,12 @@ class VarianceShares(Result):
         )
 
     def brief(self) -> pd.DataFrame:
-        """Return the mean shares, one row a benchmark and one column a component.
+        """Return the mean shares, one row per benchmark and one column per component.
 
         Returns
         -------
         pandas.DataFrame
-            Shares in [0, 1], but for terms that go against the others.
+            Shares in [0, 1], except for terms that offset the others.
 
         Examples
         --------
@@ -123,14 +123,14 @@ class VarianceShares(Result):
 
 
 def variance_shares(fit: Fit, *, draws: int = 400, seed: int = 0) -> VarianceShares:
-    """Split the variance of each benchmark's scores over the models measured on it.
+    """Divide the variance of each benchmark's scores over the models measured on it.
 
     Noise: its share is mean Var(Y | mu) / (Var(mu) + mean Var(Y | mu)) on the scale of
     scores (of their logarithms for the scale ``"positive"``), with the noise variance from
-    simulated scores. The rest is split on the link's scale: term c of the linear predictor eta
-    has the share Cov(c, eta) / Var(eta), so that terms which vary together divide what they have
-    in common (Pratt 1987). These shares do not depend on how skills are rotated, so the fit's
-    skills may be free.
+    simulated scores. The rest is divided on the link's scale: term c of the linear predictor eta
+    has the share Cov(c, eta) / Var(eta), so that correlated terms divide what they have in common
+    (Pratt 1987). These shares do not depend on how skills are rotated, so the fit's skills may be
+    free.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Blocks: large arrays of draws worked out a part at a time, so that few of them are held at once.
+"""Blocks: large arrays of draws computed a part at a time, so that few are held at once.
 
 The parts are consecutive in the order of the array (sample, row, benchmark), so random numbers
 come out the same whatever the parts are.
@@ -24,10 +24,10 @@ from latentscale.posterior.fit import Fit
 from latentscale.validate import whole_number
 
 BLOCK: Final = 2**17
-"""Numbers in a block of a small result: 1 MB an array, which a processor's cache holds."""
+"""Numbers in a block of a small result: 1 MB per array, which fits in a processor's cache."""
 SHARE: Final = 64
-"""A block of a large result is this part of it: some 14 arrays of a block's size are then a
-fifth of one array of the result's."""
+"""A block of a large result is this fraction of it: about 14 arrays of a block's size then take a
+fifth of one array of the result's size."""
 
 
 def block_size(total: int) -> int:
@@ -123,7 +123,7 @@ class BlockArray:
         self._whole: xr.DataArray | None = None
 
     def put(self, block: xr.DataArray, places: dict[str, slice]) -> None:
-        """Keep a block that lies at `places` along sample and model."""
+        """Keep a block at `places` along sample and model."""
         sizes = {
             dim: self._sources[dim].sizes[dim] if dim in self._sources else size
             for dim, size in ((str(dim), size) for dim, size in block.sizes.items())

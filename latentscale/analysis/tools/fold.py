@@ -21,7 +21,7 @@ from latentscale.validate import is_number, whole_number
 Cell = tuple[str, str]
 
 MOST_FOLDS = 10_000
-"""Each fold is a fit: so many take days."""
+"""Each fold is a refit: this many take days."""
 _WANTED = "folds must be a list of folds, or of pairs (train models, test models)"
 
 
@@ -86,7 +86,7 @@ def as_folds(folds: Iterable[Fold | tuple[Sequence[str], Sequence[str]]]) -> tup
         raise DataError(f"{_WANTED}; got {shown(folds)}.")
     made = tuple(_as_fold(fold, number) for number, fold in enumerate(folds))
     if not made:
-        raise DataError("There is no fold; give at least one (train models, test models).")
+        raise DataError("There are no folds; give at least one (train models, test models).")
     names = [fold.name for fold in made]
     if len(set(names)) < len(names):
         raise DataError("Two folds have the same name; each needs its own.")
@@ -148,13 +148,13 @@ def _check_cells(fold: Fold, scores: Scores, benchmarks: set[str]) -> None:
         if model not in train:
             raise DataError(
                 f'The fold "{fold.name}" hides {model} on {benchmark}, but does not fit that '
-                "model; cells belong to models of train."
+                "model; cells must belong to train models."
             )
     for model, benchmark in fold.given:
         if model not in test:
             raise DataError(
                 f'The fold "{fold.name}" gives {model} on {benchmark}, but does not hide that '
-                "model; given scores belong to models of test."
+                "model; given scores must belong to test models."
             )
         if bool(scores.dataset["score"].sel({MODEL: model, BENCHMARK: benchmark}).isnull()):
             raise DataError(
@@ -190,7 +190,7 @@ def _as_cells(cells: object, what: str) -> tuple[Cell, ...]:
 
 
 def by_size(scores: Scores) -> pd.DataFrame:
-    """Return the models family by family, the smallest first, those of unknown size last."""
+    """Return the models family by family, the smallest first, unknown sizes last."""
     return scores.to_frame().sort_values(["family", "params_b", "tokens_t"], kind="stable")
 
 

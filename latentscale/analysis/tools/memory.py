@@ -15,18 +15,18 @@ from latentscale.posterior.fit import Fit
 _NUMBER: Final = 8
 """Bytes of a 64-bit floating-point number."""
 _OVERHEAD: Final = 1.25
-"""What is held beside the result at the worst: the arrays of one block (see
+"""What is held in addition to the result at worst: the arrays of one block (see
 `latentscale.analysis.tools.blocks.SHARE`)."""
 _WHILE_CONDITIONED: Final = 3
 """Copies held while a group is conditioned: its matrix, that times curvatures, a transpose."""
 _SMALL: Final = 64e6
 """Bytes of a forecast that is never refused: less than importing the package takes."""
 _UNKNOWN: Final = 8e9
-"""Bytes taken to be there where the system does not say: a small laptop's."""
+"""Bytes assumed where the system does not report its memory: a small laptop's."""
 _NO_LIMIT: Final = 2**60
 """Control groups write a number about this large, or larger, for "no limit"."""
 _FEWEST_DRAWS: Final = 100
-"""Below so many draws the ends of an interval are too noisy to advise thinning."""
+"""Below this many draws the ends of an interval are too noisy to advise thinning."""
 
 
 def refuse_too_large(fit: Fit, rows: int, draws: int, *, beside: int = 0) -> None:
@@ -39,7 +39,7 @@ def refuse_too_large(fit: Fit, rows: int, draws: int, *, beside: int = 0) -> Non
     rows, draws
         Number of rows and of posterior draws of the forecast.
     beside
-        Numbers that are kept of each row on each draw beside the forecast.
+        Numbers kept for each row and draw in addition to the forecast.
 
     Raises
     ------

@@ -38,7 +38,8 @@ except ImportError:  # Windows: folds that two processes work on at once are fit
     fcntl = None  # type: ignore[assignment]
 
 SCHEMA = 2
-"""Number of the form of fold files; part of the key, so that files of another form are not read."""
+"""Version of the fold file format; part of the key, so that files in another format are not
+read."""
 
 # Fields of methods that say how the work is done and not what comes out.
 _SAME_NUMBERS = ("cores", "workers", "cluster", "folder")
@@ -51,7 +52,7 @@ _FEW_SHOT = FewShot()
 
 
 def run_key(spec: ModelSpec, scores: Scores, method: Method, seed: int, prob: float) -> str:
-    """Return a name for everything that a run's numbers depend on, beside its folds.
+    """Return a name for everything that a run's numbers depend on, except its folds.
 
     The spec's identity (not its name), every variable of the table, the method's type and
     settings, the seed, the probability of the interval, and the form of the files. Cores,

@@ -182,7 +182,7 @@ def _kept(refits: Sequence[Refit], unit: str) -> tuple[list[_Outcome], list[Refi
             spoiled.append(refit.file)
     if spoiled:
         warnings.warn(
-            f"{len(spoiled)} files of finished {unit} were cut or changed since they were "
+            f"{len(spoiled)} files of finished {unit} were truncated or changed since they were "
             f"written, and their {unit} are fitted again: {listed(spoiled)}.",
             FitWarning,
             stacklevel=4,
@@ -192,8 +192,8 @@ def _kept(refits: Sequence[Refit], unit: str) -> tuple[list[_Outcome], list[Refi
         by = ", ".join(f"{count} by {version}" for version, count in written.items())
         warnings.warn(
             f"Finished {unit} in the folder were fitted by another version of latentscale ({by}; "
-            f"this is {VERSION}), and are taken as they are: their numbers may differ from what "
-            "this version gives. Give another folder to fit them again.",
+            f"this is {VERSION}), and are used unchanged: their numbers may differ from what this "
+            "version gives. Give another folder to fit them again.",
             FitWarning,
             stacklevel=4,
         )

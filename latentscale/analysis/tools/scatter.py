@@ -11,7 +11,7 @@ from latentscale.declare.likelihood import Noise
 from latentscale.model.scaled import without_bounds
 
 _REPLICATES: Final = 4
-"""Simulated scores a draw; hundreds of draws average them further."""
+"""Simulated scores per draw; hundreds of draws average them further."""
 
 
 def noise_variance(

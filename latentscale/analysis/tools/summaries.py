@@ -1,4 +1,4 @@
-"""Summaries: medians and equal-tailed intervals of draws, and tables of one row an element."""
+"""Summaries: medians and equal-tailed intervals of draws, and tables of one row per element."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def quantiles(
 
 
 def summary(draws: xr.DataArray, prob: float, *, is_posterior: bool = True) -> pd.DataFrame:
-    """Return one row an element: its coordinates, median, lower and upper.
+    """Return one row per element: its coordinates, median, lower and upper.
 
     Parameters
     ----------

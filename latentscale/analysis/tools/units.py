@@ -16,13 +16,13 @@ from latentscale.dims import BENCHMARK, MODEL
 from latentscale.markup import FRACTION
 
 STANDARD: Final = "sd of the benchmark's scores"
-"""Unit of figures that join benchmarks of several scales."""
+"""Unit of figures that combine benchmarks on several scales."""
 SCALE_COLUMNS: Final = ("scale", "unit", "spread")
 """Columns of a backtest's table where some scores are not fractions."""
 _NAMED: Final = 6
-"""Benchmarks whose units a headline names: it stays a sentence."""
+"""Benchmarks whose units a headline names, so that it stays one sentence."""
 _OWN_UNIT: Final = "its own unit"
-"""What a sentence says of a unit that is not stated."""
+"""What a sentence calls a unit that is not stated."""
 _IN_UNITS: Final = ("mae", "crps", "width", "interval_score")
 
 
@@ -68,7 +68,7 @@ def units_note(units: Mapping[str, str], benchmarks: Iterable[str]) -> str:
     units
         As `other_units` returns them.
     benchmarks
-        Those whose scores are shown; nothing is added where all of them are fractions.
+        Benchmarks whose scores are shown; nothing is added where all scores are fractions.
     """
     names = list(benchmarks)
     own = _by_name(units, names)
@@ -97,7 +97,7 @@ def means_note(benchmarks: Sequence[str]) -> str:
     more = f" and {len(benchmarks) - _NAMED} more" if len(benchmarks) > _NAMED else ""
     return (
         f"; mean and sd of {', '.join(benchmarks[:_NAMED])}{more} are left out: with heavy tails "
-        "on a logarithmic scale they rest on a few draws"
+        "on a logarithmic scale they depend on a few draws"
     )
 
 
@@ -178,7 +178,7 @@ def in_one_unit(figures: pd.DataFrame, table: pd.DataFrame) -> tuple[pd.DataFram
     Parameters
     ----------
     figures
-        One row a cell, as `latentscale.analysis.checks.calibrate.cell_figures` returns them.
+        One row per cell, as `latentscale.analysis.checks.calibrate.cell_figures` returns them.
     table
         The same rows of a backtest's table.
     """

@@ -1,1 +1,1 @@
-"""Commands written by hand; those of all other verbs follow from their functions (`derive.py`)."""
+"""Commands written by hand; all others follow from their verbs' functions (`derive.py`)."""

@@ -34,7 +34,7 @@ def skills(
 ) -> None:
     """Show which benchmarks each skill moves.
 
-    The table holds loadings: the change of a benchmark, on the scale of its link, with each skill.
+    The table holds loadings: the change of a benchmark, on its link scale, per unit of each skill.
     The figure draws them. Fits whose skills are free to rotate are refused.
     """
     import latentscale as ls
@@ -55,8 +55,8 @@ def align(
         str | None,
         typer.Option(
             "--rotation",
-            help="How the common loadings are rotated, such as varimax or oblimin; an unknown "
-            "name is answered with all. Principal axes if none.",
+            help="Rotation of the common loadings, such as varimax or oblimin; an unknown name "
+            "lists them all. Principal axes by default.",
         ),
     ] = None,
     match: Annotated[
@@ -64,7 +64,9 @@ def align(
     ] = "rotation",
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FIT.nc", help="Aligned fit to write.", callback=fit_output),
+        typer.Option(
+            "--out", metavar="FIT.nc", help="File to write the aligned fit to.", callback=fit_output
+        ),
     ] = None,
     csv: SecondTableOut = None,
     prob: Prob = DEFAULT_PROB,
@@ -72,8 +74,8 @@ def align(
 ) -> None:
     """Give the skills of every draw the same meaning, and save the aligned fit.
 
-    For fits whose skills are free to rotate. The table holds the aligned loadings; other commands,
-    such as `latentscale skills`, take the aligned fit.
+    This is for fits whose skills are free to rotate. The table holds the aligned loadings; other
+    commands, such as `latentscale skills`, accept the aligned fit.
     """
     import latentscale as ls
     from latentscale.analysis.skills.rotations import rotations_by_name
@@ -107,17 +109,19 @@ def allocate(
         typer.Option(
             "--target",
             metavar="NAME",
-            help="A benchmark whose score is to be high; may be given several times; all if none.",
+            help="A benchmark whose score is to be high; may be given several times; all by "
+            "default.",
         ),
     ] = None,
     family: Annotated[
-        str | None, typer.Option("--family", help="A fitted family; the average one if none.")
+        str | None, typer.Option("--family", help="A fitted family; the average family by default.")
     ] = None,
     instruct: Annotated[
         bool | None,
         typer.Option(
             "--instruct/--base",
-            help="For an instruction-tuned or a base model; as the family's models are if neither.",
+            help="Whether the model is instruction-tuned or a base model; by default whichever "
+            "the family's models are.",
         ),
     ] = None,
     out: FigureOut = None,
@@ -128,8 +132,8 @@ def allocate(
     """Split training budgets into parameters and tokens.
 
     The table holds the parameters (billions) and tokens (trillions) that make the most of each
-    budget inside the sizes and token counts of the fitted models, and the probability that the
-    optimum sits on a bound of these. The spec must have separate effects of size and tokens.
+    budget within the sizes and token counts of the fitted models, and the probability that the
+    optimum is on a bound of this range. The spec must have separate effects of size and tokens.
     """
     import latentscale as ls
 
@@ -156,27 +160,27 @@ def elicit(
         str, typer.Argument(metavar="SPEC", help="A shipped spec, or a TOML file's path.")
     ],
     slot: Annotated[str, typer.Argument(metavar="PRIOR", help="A prior that the spec uses.")],
-    lower: Annotated[float, typer.Argument(help="Lower bound, a score or a change of it.")],
+    lower: Annotated[float, typer.Argument(help="Lower bound, a score or a change in score.")],
     upper: Annotated[float, typer.Argument(help="Upper bound.")],
     prob: Annotated[
         float,
         typer.Option(
             "--prob",
             callback=probability,
-            help="Probability that the value lies between the bounds.",
+            help="Probability that the value is between the bounds.",
         ),
     ] = DEFAULT_PROB,
     at: Annotated[
         float,
-        typer.Option("--at", help="Score from which changes start, or that scores scatter at."),
+        typer.Option("--at", help="Score at which changes start, or around which scores scatter."),
     ] = 0.5,
     floor: Annotated[float, typer.Option("--floor", help="Lowest score of the curve.")] = 0.0,
     ceiling: Annotated[float, typer.Option("--ceiling", help="Highest score of the curve.")] = 1.0,
     dist: Annotated[
-        str | None, typer.Option("--dist", help="Distribution; the prior's own if none.")
+        str | None, typer.Option("--dist", help="Distribution; by default the prior's own.")
     ] = None,
     of_parameter: Annotated[
-        bool, typer.Option("--of-parameter", help="The bounds are of the parameter itself.")
+        bool, typer.Option("--of-parameter", help="The bounds are on the parameter itself.")
     ] = False,
     csv: SecondTableOut = None,
     verbose: Verbose = False,
@@ -184,7 +188,7 @@ def elicit(
     """Find a prior from bounds in score units.
 
     PreliZ finds the prior of maximum entropy that has the probability --prob between the bounds.
-    What is printed last is what to write into the spec's file. Needs the extra elicit.
+    The last lines printed go into the spec's file. Needs the extra elicit.
     """
     import latentscale as ls
 

@@ -17,13 +17,13 @@ from latentscale.cli.output import announce
 
 def demo(
     folder: Annotated[
-        Path, typer.Option("--folder", help="Folder for the results; made if it is not there.")
+        Path, typer.Option("--folder", help="Folder for the results; created if it does not exist.")
     ] = Path("latentscale-demo"),
     draws: Annotated[
         int | None,
-        typer.Option("--draws", help="Kept draws of each chain; those of the study if not given."),
+        typer.Option("--draws", help="Draws kept per chain; by default as many as in the study."),
     ] = None,
-    tune: Annotated[int | None, typer.Option("--tune", help="Warm-up draws of each chain.")] = None,
+    tune: Annotated[int | None, typer.Option("--tune", help="Warm-up draws per chain.")] = None,
     chains: Annotated[int | None, typer.Option("--chains", help="Number of chains.")] = None,
     seed: Seed = 1,
     verbose: Verbose = False,
@@ -31,8 +31,8 @@ def demo(
     """Forecast hidden models of the bundled table.
 
     The largest base model of every family with at least four base models is hidden. The
-    recommended spec and a pooled baseline are fitted to the rest and forecast what is hidden;
-    the output sets both beside what was measured.
+    recommended spec and a pooled baseline are fitted to the rest and forecast the hidden models;
+    the output compares both with the measured scores.
     """
     from dataclasses import replace
 

@@ -40,8 +40,8 @@ def fit(
         str,
         typer.Option(
             "--spec",
-            help="A shipped spec, or the path of a TOML file; auto is what latentscale spec-for "
-            "says of the table.",
+            help="A shipped spec, or the path of a TOML file; auto is the one that latentscale "
+            "spec-for gives for the table.",
         ),
     ] = "latentscale",
     scores: ScoresFile = None,
@@ -53,13 +53,13 @@ def fit(
     method: MethodName = "NUTS",
     settings: Settings = None,
     draws: Annotated[
-        int | None, typer.Option("--draws", help="Kept draws, of each chain where there are any.")
+        int | None, typer.Option("--draws", help="Draws kept, per chain if the method has chains.")
     ] = None,
-    tune: Annotated[int | None, typer.Option("--tune", help="Warm-up draws of each chain.")] = None,
+    tune: Annotated[int | None, typer.Option("--tune", help="Warm-up draws per chain.")] = None,
     chains: Annotated[int | None, typer.Option("--chains", help="Number of chains.")] = None,
     seed: Seed = 0,
     backend: Annotated[
-        str | None, typer.Option("--backend", help="Of NUTS: nutpie, nutpie-jax, numpyro or pymc.")
+        str | None, typer.Option("--backend", help="For NUTS: nutpie, nutpie-jax, numpyro or pymc.")
     ] = None,
     verbose: Verbose = False,
 ) -> None:
@@ -67,10 +67,10 @@ def fit(
 
     The table is a CSV or Parquet file with the columns model and family, the
     features that the spec needs, such as params_b (billions), tokens_t (trillions; empty if
-    undisclosed), instruct or released, optionally lineage, and one column of fractions a
-    benchmark; or one row a score with the columns benchmark and score. --feature names other
-    columns that describe models, and --benchmarks says which columns are not fractions, with
-    floors and units. Ctrl-C while chains are sampled saves the draws so far.
+    undisclosed), instruct or released, optionally lineage, and one column of fractions per
+    benchmark; or one row per score with the columns benchmark and score. --feature names other
+    columns that describe models, and --benchmarks says which columns are not fractions, with floors
+    and units. Ctrl-C while chains are sampled saves the draws so far.
     """
     import latentscale as ls
 
@@ -95,16 +95,16 @@ def resume(
         int | None,
         typer.Option(
             "--draws",
-            help="Kept draws of each chain in the end; as many as were asked for if not given.",
+            help="Draws kept per chain in the end; by default as many as were first asked for.",
         ),
     ] = None,
     out: FitOut = Path("fit.nc"),
     verbose: Verbose = False,
 ) -> None:
-    """Go on with a run that was stopped, and save the fit.
+    """Continue a stopped run, and save the fit.
 
-    NUTS wrote its draws to the folder as they came. Draws in it stay as they are. Ctrl-C while
-    chains are sampled keeps the draws so far.
+    The folder has the draws that NUTS saved while sampling; they are kept. Ctrl-C while chains are
+    sampled keeps the draws so far.
     """
     import latentscale as ls
 
@@ -126,7 +126,7 @@ def simulate(
 ) -> None:
     """Draw parameters from a spec's prior, and a table of scores from them.
 
-    Models, covariates and which cells are measured are those of the table given; its scores are
+    Models, covariates and the pattern of measured cells come from the given table; its scores are
     replaced. Without --out the table's benchmarks are summarised.
     """
     import latentscale as ls

@@ -40,13 +40,13 @@ if TYPE_CHECKING:
 
 UsedDraws = Annotated[
     int | None,
-    typer.Option("--draws", help="Use at most so many posterior draws, evenly spread."),
+    typer.Option("--draws", help="Use at most this many posterior draws, evenly spread."),
 ]
 Trust = Annotated[
     float | None,
     typer.Option(
         "--trust",
-        help="Add the probability of an error below so many percentage points (or units of a "
+        help="Add the probability of an error below this many percentage points (or units, for a "
         "benchmark that is not a fraction).",
     ),
 ]
@@ -65,11 +65,11 @@ def predict(
 ) -> None:
     """Forecast models' scores, with intervals.
 
-    The table holds mean, median, sd and interval of a new score, in its units; mean and sd are
-    left out where, with heavy tails on a logarithmic scale, they rest on a few draws. ROWS.csv has
-    the columns model and family, and those that the fit uses, such as params_b (billions), tokens_t
-    (trillions), instruct and other features. Its families may be fitted ones or new. What rows
-    leave out is taken from the fitted models where these settle it; the column assumed says so.
+    The table holds mean, median, sd and interval of a new score, in its units; mean and sd are left
+    out where, with heavy tails on a logarithmic scale, they depend on a few draws. ROWS.csv has the
+    columns model and family, and those that the fit uses, such as params_b (billions), tokens_t
+    (trillions), instruct and other features. Families may be fitted or new. Values that rows leave
+    out are taken from the fitted models where these determine them; the column assumed lists them.
     """
     import latentscale as ls
     from latentscale.analysis.tools.units import means_note
@@ -99,11 +99,11 @@ def predict_each(
     seed: Seed = 0,
     verbose: Verbose = False,
 ) -> None:
-    """Forecast many models' scores, each given its own scores alone.
+    """Forecast many models' scores, each given only its own scores.
 
     The rows of each model (--by model), of each release at its settings, or of each family are
-    forecast as `latentscale predict` would forecast these rows alone. Models that cannot be
-    forecast are left out and named. Ctrl-C keeps those that are done.
+    forecast as `latentscale predict` would forecast only these rows. Models that cannot be forecast
+    are left out and named. Ctrl-C keeps finished forecasts.
     """
     import latentscale as ls
     from latentscale.data.readers import read_planned
@@ -129,14 +129,14 @@ def explain(
         typer.Option(
             "--benchmark",
             metavar="BENCHMARK",
-            help="A benchmark, all if none; may be given several times.",
+            help="A benchmark; may be given several times; all by default.",
         ),
     ] = None,
     given_scores: Annotated[
         bool | None,
         typer.Option(
             "--given-scores/--no-given-scores",
-            help="Whether to forecast without each given score; if neither is said, for up to 12.",
+            help="Whether to forecast without each given score; by default for up to 12 scores.",
         ),
     ] = None,
     prob: Prob = DEFAULT_PROB,
@@ -147,11 +147,12 @@ def explain(
     seed: Seed = 0,
     verbose: Verbose = False,
 ) -> None:
-    """Say why forecasts are what they are.
+    """Explain why forecasts are what they are.
 
-    Printed are where the level comes from (parts on the link's scale from the average fitted model,
-    and what the expected score would lose without each), where the variance of a new score comes
-    from, and how far scores in ROWS.csv move the medians. --csv writes the first of these.
+    The output shows where the level comes from (parts on the link's scale, relative to the average
+    fitted model, and what the expected score would lose without each), where the variance of a new
+    score comes from, and how far scores in ROWS.csv move the medians. --csv writes the first of
+    these.
     """
     import latentscale as ls
     from latentscale.data.readers import read_planned
@@ -208,7 +209,7 @@ def stack(
         typer.Option(
             "--weight",
             metavar="NAME=NUMBER",
-            help="Weight of each fit; those of stacking if none is given.",
+            help="Weight of each fit; by default stacking weights.",
         ),
     ] = None,
     out: TableOut = None,
@@ -218,8 +219,8 @@ def stack(
 ) -> None:
     """Forecast models' scores with a mixture of fits.
 
-    Without --weight the weights are those that `latentscale compare` gives: they maximise the
-    leave-one-out density of the mixture. The table is that of `latentscale predict`.
+    Without --weight the weights come from `latentscale compare`: they maximise the leave-one-out
+    density of the mixture. The table is like that of `latentscale predict`.
     """
     import latentscale as ls
     from latentscale.analysis.tools.units import means_note, units_note
@@ -266,8 +267,8 @@ def curve(
 ) -> None:
     """Draw or tabulate a family's scaling curve.
 
-    Without --out and --csv the figure is written to curve.png. --prob is that of the table; the
-    figure has the 50% and 90% bands.
+    Without --out and --csv the figure is written to curve.png. --prob applies to the table; the
+    figure has 50% and 90% bands.
     """
     import latentscale as ls
 

@@ -62,7 +62,8 @@ def gather(
         typer.Option(
             "--template",
             metavar="TABLE",
-            help="Write metadata to complete: what source and catalogue know of each model.",
+            help="Write a metadata file to complete, with what the source and the catalogue know "
+            "about each model.",
             callback=table_output,
             readable=False,
         ),
@@ -73,8 +74,8 @@ def gather(
         typer.Option(
             "--aside",
             metavar="TABLE",
-            help="Where files and models that cannot be used are written, with their reasons; "
-            "beside --out if not given.",
+            help="Where to list files and models that cannot be used, with reasons; by default in "
+            "the folder of --out.",
             callback=table_output,
             readable=False,
         ),
@@ -83,24 +84,24 @@ def gather(
         str | None,
         typer.Option(
             "--repeats",
-            help="Of a published table, several rows of one score: mean, or best, the best of "
-            "them (the lowest where lower is better).",
+            help="For a published table with several rows for one score: take their mean, or the "
+            "best (the lowest where lower is better).",
         ),
     ] = None,
     sources: Annotated[
         str | None,
         typer.Option(
             "--sources",
-            help="Of a published table, scores of several sources: merged, or apart, a benchmark "
-            "each, for specs with the term sources.",
+            help="For a published table with scores from several sources: merged, or apart (one "
+            "benchmark per source, for specs with the term sources).",
         ),
     ] = None,
     tokens_per_step: Annotated[
         float | None,
         typer.Option(
             "--tokens-per-step",
-            help="Of training checkpoints, tokens of one step, such as 2097152, where neither "
-            "columns nor names of runs say.",
+            help="For training checkpoints: tokens per step, such as 2097152, where neither "
+            "columns nor names of runs give them.",
         ),
     ] = None,
     feature: Features = None,
@@ -110,17 +111,16 @@ def gather(
 ) -> None:
     """Make a table of scores from result files, a leaderboard or a hub's table.
 
-    A hub's table as it is published (LMArena, LiveBench, Epoch's hub and others: models, a column
-    a benchmark, whatever the columns are called) needs nothing else: families are read from
-    names, and what was decided is printed.
+    A hub's table in its published form (LMArena, LiveBench, Epoch's hub and others: models, one
+    column per benchmark, under any column names) needs nothing else: families are read from names,
+    and the choices made are printed.
 
-    Results of lm-evaluation-harness and the Open LLM Leaderboard know scores but not families
-    and training tokens. --metadata is a CSV or Parquet
-    file with the columns model, family, params_b (billions) and tokens_t (trillions; empty if
-    undisclosed), optionally lineage, instruct and released. --template writes such a file with what
-    is known: complete it, and give it as --metadata. Models and result files that cannot be used
-    are set aside with their reasons when a table is written. Without these options, what the source
-    holds is shown.
+    Results of lm-evaluation-harness and the Open LLM Leaderboard have scores, but no families or
+    training tokens. --metadata is a CSV or Parquet file with the columns model, family, params_b
+    (billions) and tokens_t (trillions; empty if undisclosed), optionally lineage, instruct and
+    released. --template writes such a file with what is known: complete it, and give it as
+    --metadata. Models and result files that cannot be used are set aside with their reasons when a
+    table is written. Without these options, the contents of the source are shown.
     """
     if aside is None and out is not None and metadata is not None and not is_stream(out):
         aside = out.with_name(f"{out.stem}.aside{out.suffix}")
@@ -147,8 +147,8 @@ def gather(
     if stated is not None:
         raise DataError(
             "--feature and --features are for a table that describes its models; for results of "
-            "lm-evaluation-harness and the Open LLM Leaderboard, write features that the package "
-            "knows, such as released, as columns of --metadata."
+            "lm-evaluation-harness and the Open LLM Leaderboard, add known features, such as "
+            "released, as columns of --metadata."
         )
     if repeats is not None or sources is not None:
         raise DataError("--repeats and --sources are for a hub's table; leave them out.")
@@ -194,10 +194,10 @@ def _refuse_options(source: Path, options: Mapping[str, object]) -> None:
     given = [option for option, value in options.items() if value is not None]
     if given:
         raise DataError(
-            f"{source}: families are read from the names of this source, and options for results "
-            "of lm-evaluation-harness and the Open LLM Leaderboard do nothing; leave out "
-            f"{listed(given)}. To name families yourself, write the table with --out and correct "
-            "its column family."
+            f"{source}: families are read from the model names of this source, and options for "
+            "results of lm-evaluation-harness and the Open LLM Leaderboard have no effect; leave "
+            f"out {listed(given)}. To name families yourself, write the table with --out and "
+            "correct its column family."
         )
 
 
@@ -264,8 +264,8 @@ def _write_template(
     sure = ", ".join(f"{name} {counts[name]}" for name in CONFIDENCE.values() if name in counts)
     say(f"families are guessed; confidence: {sure}")
     say(
-        "the fine-tunes of one base model are one family; where the sizes of a series are to be "
-        "one, copy the column catalogue_family or lineage to family"
+        "fine-tunes of one base model form one family; to make all sizes of a series one family, "
+        "copy the column catalogue_family or lineage to family"
     )
     _save_aside(findings, aside)
 
@@ -327,7 +327,7 @@ def _scores(
 
 
 def _scores_of_models(source: Path | None, flagged: FlaggedReading) -> pd.DataFrame:
-    """Return one row a model: its name and its scores, known benchmarks first."""
+    """Return one row per model: its name and its scores, known benchmarks first."""
     from latentscale.data.benchmarks import KNOWN_BENCHMARKS
     from latentscale.data.readers import download_leaderboard, harness_table, leaderboard_table
     from latentscale.data.readers.template import is_results
@@ -346,6 +346,6 @@ def _scores_of_models(source: Path | None, flagged: FlaggedReading) -> pd.DataFr
 def _print_models(table: pd.DataFrame) -> None:
     print_table(table, "{:.4g}".format, empty="")
     say(
-        f"\n{len(table)} models. To make a table of scores, say their family, params_b and "
+        f"\n{len(table)} models. To make a table of scores, give their family, params_b and "
         "tokens_t in a file for --metadata; --template writes one with what is known."
     )

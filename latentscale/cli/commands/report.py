@@ -39,21 +39,21 @@ def report(
         str,
         typer.Option(
             "--spec",
-            help="Of scores: a shipped spec, or the path of a TOML file; auto is what latentscale "
-            "spec-for says of them.",
+            help="For scores: a shipped spec, or the path of a TOML file; auto is the one that "
+            "latentscale spec-for gives for them.",
         ),
     ] = "auto",
     method: Annotated[
         str,
         typer.Option(
             "--method",
-            help="Of scores: how to fit, by a name that `latentscale methods` lists; auto is NUTS, "
-            "and ADVI for many models.",
+            help="For scores: how to fit, by a name that `latentscale methods` lists; auto is "
+            "NUTS, and ADVI for many models.",
         ),
     ] = "auto",
     settings: Settings = None,
     draws: Annotated[
-        int | None, typer.Option("--draws", help="Of scores: kept draws, of each chain of NUTS.")
+        int | None, typer.Option("--draws", help="For scores: draws kept, per chain for NUTS.")
     ] = None,
     keep: KeptFit = None,
     feature: Features = None,
@@ -69,22 +69,22 @@ def report(
     title: Annotated[str | None, typer.Option("--title", help="Heading of the page.")] = None,
     data_source: Annotated[
         str | None,
-        typer.Option("--data-source", help="Where the scores are from; SOURCE if not given."),
+        typer.Option("--data-source", help="Where the scores come from; by default SOURCE."),
     ] = None,
     prob: Prob = DEFAULT_PROB,
     seed: Seed = 0,
     verbose: Verbose = False,
 ) -> None:
-    """Write everything that a fit says to one HTML page; of scores, fit them first.
+    """Write everything that a fit says to one HTML page; scores are fitted first.
 
     SOURCE is a fit (a file .nc), or scores: a table as `latentscale fit` takes, the Open LLM
-    Leaderboard's contents table, Epoch's hub, BenchPress, LiveBench, or a table as another hub
-    publishes it. Families and features that such a source does not state are read from names; the
-    audit that is printed says what was guessed.
+    Leaderboard's contents table, Epoch's hub, BenchPress, LiveBench, or the published table of
+    another hub. Families and features that the source does not state are read from names; the
+    printed audit says what was guessed.
 
-    The page holds a summary, forecasts, scaling curves, diagnostics, data audit and the model. It
-    needs no other file and no network. Without --planned, a next model of families is forecast as
-    an example: four times their largest or, where the fit uses no sizes, like their latest.
+    The page has a summary, forecasts, scaling curves, diagnostics, the data audit and the model. It
+    needs no other file and no network. Without --planned, a next model of some families is forecast
+    as an example: four times their largest or, where the fit uses no sizes, like their latest.
     """
     import latentscale as ls
     from latentscale.data.readers import read_planned

@@ -34,7 +34,7 @@ def data(
 ) -> None:
     """Check a table of scores and show what it holds.
 
-    --out also writes the table as it was understood.
+    --out also writes the table as it was read.
     """
     announce([out], inputs=[csv, features, benchmarks], models=True)
     with warnings.catch_warnings():
@@ -57,7 +57,7 @@ def specs(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole spec as JSON.")] = False,
     as_toml: Annotated[
-        bool, typer.Option("--toml", help="Print its TOML file, to be changed and given as --spec.")
+        bool, typer.Option("--toml", help="Print its TOML file, to edit and pass as --spec.")
     ] = False,
     verbose: Verbose = False,
 ) -> None:
@@ -86,7 +86,7 @@ def spec_for(
     csv: ScoresArgument = None,
     spec: Annotated[
         str,
-        typer.Option("--spec", help="A shipped spec, in place of the one that the table suits."),
+        typer.Option("--spec", help="A shipped spec, instead of the one that suits the table."),
     ] = AUTO,
     feature: Features = None,
     features: FeaturesFile = None,
@@ -94,7 +94,7 @@ def spec_for(
     published: Published = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show the spec that a table has the data for, and why: what --spec auto of fit takes.
+    """Show which spec suits a table's data, and why: the choice of fit --spec auto.
 
     Nothing is fitted.
     """

@@ -53,14 +53,15 @@ _SCHEMES: Final = {
     "model-cells": ("k_fold_by_cell", "--folds", "n_folds"),
     "chronological": ("chronological", "--cutoff", "cutoffs"),
 }
-"""What makes the folds of a scheme, the option that it takes, and the argument that this is."""
+"""By scheme: the function that makes its folds, the option that it takes, and the argument that the
+option sets."""
 _USUAL: Final[dict[str, Any]] = {"--seen": 1, "--folds": 5}
-"""Options of schemes where none is given: Maia Polo et al. 2024 let one member be seen, and five
-folds are the usual number."""
+"""Defaults of the schemes' options: Maia Polo et al. 2024 keep one member in the fit, and five
+folds are usual."""
 
 
 def diagnose(fit_file: FitFile, verbose: Verbose = False) -> None:
-    """Say whether a fit can be believed.
+    """Say whether a fit can be trusted.
 
     If not, it also says what to do. The exit code is 0 if the draws pass and 1 if they do not,
     so that a script can stop there.
@@ -122,16 +123,16 @@ def backtest(
         int | None,
         typer.Option(
             "--folds",
-            help="Number of folds, 5 if not given; of all schemes but leave-one-family (a fold a "
-            "family) and chronological (a fold a cutoff).",
+            help="Number of folds, by default 5; for all schemes except leave-one-family (one "
+            "fold per family) and chronological (one per cutoff).",
         ),
     ] = None,
     seen: Annotated[
         int | None,
         typer.Option(
             "--seen",
-            help="Of leave-one-family: members of the hidden family that are fitted, 1 if not "
-            "given.",
+            help="For leave-one-family: members of the hidden family that are fitted, by default "
+            "1.",
         ),
     ] = None,
     cutoff: Annotated[
@@ -139,37 +140,40 @@ def backtest(
         typer.Option(
             "--cutoff",
             metavar="DATE",
-            help="Of chronological: a date such as 2024-06-01; may be given several times.",
+            help="For chronological: a date such as 2024-06-01; may be given several times.",
         ),
     ] = None,
     given: Annotated[
         int,
         typer.Option(
             "--given",
-            help="How many scores of each hidden model its forecast is conditional on, without a "
-            "refit.",
+            help="Number of scores of each hidden model that its forecast is conditional on, "
+            "without a refit.",
         ),
     ] = 0,
     method: MethodName = "NUTS",
     settings: Settings = None,
     draws: Annotated[
-        int, typer.Option("--draws", help="Kept draws, of each chain where there are any.")
+        int, typer.Option("--draws", help="Draws kept, per chain if the method has chains.")
     ] = 500,
-    tune: Annotated[int | None, typer.Option("--tune", help="Warm-up draws of each chain.")] = None,
+    tune: Annotated[int | None, typer.Option("--tune", help="Warm-up draws per chain.")] = None,
     chains: Annotated[int | None, typer.Option("--chains", help="Number of chains.")] = None,
     workers: Annotated[int, typer.Option("--workers", help="Folds fitted at a time.")] = 1,
     folder: Annotated[
-        Path | None, typer.Option("--folder", help="Folder that keeps folds; they are not redone.")
+        Path | None,
+        typer.Option(
+            "--folder", help="Folder to keep finished folds in, which are then not fitted again."
+        ),
     ] = None,
     out: TableOut = None,
     prob: Prob = DEFAULT_PROB,
     seed: Seed = 0,
     verbose: Verbose = False,
 ) -> None:
-    """Hide scores, refit, forecast them, and say how good the forecasts are.
+    """Hide scores, refit, forecast them, and report how good the forecasts are.
 
-    Printed are errors, widths and coverage over all hidden scores and by benchmark, with standard
-    errors of a bootstrap over families. --out writes one row a hidden score.
+    The output shows errors, widths and coverage over all hidden scores and by benchmark, with
+    standard errors from a bootstrap over families. --out writes one row per hidden score.
     """
     import latentscale as ls
 
@@ -247,12 +251,12 @@ def _folds(scores: Scores, scheme: str, asked: Mapping[str, Any], seed: int) -> 
 def _with_given(
     made: tuple[Fold, ...], scores: Scores, scheme: str, given: int, seed: int
 ) -> tuple[Fold, ...]:
-    """Return folds that give so many scores of each hidden model to its forecast.
+    """Return folds that give this many scores of each hidden model to its forecast.
 
     Raises
     ------
     DataError
-        If the scheme hides single cells and not models, or no model has more scores.
+        If the scheme hides single cells rather than models, or no model has more scores.
     """
     from latentscale.analysis import folds
     from latentscale.validate import whole_number

@@ -221,7 +221,7 @@ def test_scores_without_a_place_on_the_curve_are_named(small_scores, prior_fit) 
     curve = ls.scaling_curve(part, over="log_params", family="fam00", points=3)
     assert curve.left_out == ("fam00-m1",) and set(curve.observed["model"]) == {"fam00-m0"}
     caption = " ".join(curve.plot().get_suptitle().split())
-    assert 'known place along parameters: "fam00-m1"' in caption
+    assert 'their place is unknown along parameters: "fam00-m1"' in caption
 
 
 @pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
@@ -252,7 +252,7 @@ def test_a_point_estimate_has_no_interval_of_the_expected_score(small_scores, pr
     table = curve.table()
     assert table[["lower", "upper"]].isna().all(axis=None) and table["median"].notna().all()
     assert "a point estimate" in curve.headline
-    for noise, said in ((True, "bands are of the noise alone"), (False, "A point estimate.")):
+    for noise, said in ((True, "bands show the noise only"), (False, "A point estimate.")):
         figure = curve.plot(noise=noise)
         assert said in figure.get_suptitle() and "Bands" not in figure.get_suptitle()
         labels = figure.axes[0].get_legend_handles_labels()[1]

@@ -102,7 +102,7 @@ def test_the_index_has_a_frontier_on_its_own_scale(fit: Fit) -> None:
         ({"benchmark": "alpha", "dates": ["2026Q1"]}, "2026Q1 has no day: .*middle, 2026-02-15,"),
         ({"benchmark": "alpha", "dates": ["2026"]}, "2026 has no day: .*middle, 2026-07-01,"),
         ({"benchmark": "alpha", "dates": ["2999-01-01"]}, "Dates lie in the years 1678 to 2261"),
-        ({"benchmark": "alpha", "dates": []}, "one date or more"),
+        ({"benchmark": "alpha", "dates": []}, "at least one date"),
         ({"benchmark": "alpha", "dates": ["2020-01-01"]}, "none before the first release"),
         ({"benchmark": "alpha", "dates": ["2026-01-01"], "per_year": -1}, "per_year"),
     ],

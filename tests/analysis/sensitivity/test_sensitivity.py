@@ -121,7 +121,7 @@ def test_a_real_fit_with_forecasts(pooled_fit: Fit) -> None:
 def test_sensitivity_misused(small: Fit) -> None:
     with pytest.raises(ls.SpecError, match=r'"intercpt".*Did you mean "intercept"'):
         ls.sensitivity(small, variables=["intercpt"])
-    with pytest.raises(ls.SpecError, match="nothing to look at"):
+    with pytest.raises(ls.SpecError, match="no quantities to compare"):
         ls.sensitivity(small, variables=[])
     with pytest.raises(ls.SpecError, match="priors is empty"):
         ls.sensitivity(small, priors=[])
@@ -223,7 +223,7 @@ def test_a_grid_goes_on_from_its_folder(
     assert len(by_prior_draws) == 10  # each of them gives other numbers
     file = sorted(tmp_path.glob("*/*.csv"))[0]
     file.write_bytes(file.read_bytes()[:-90])
-    with pytest.warns(ls.FitWarning, match=f"1 files .* cut or changed .*{file.name}"):
+    with pytest.warns(ls.FitWarning, match=f"1 files .* truncated or changed .*{file.name}"):
         grid({"higher": higher, "lower": lower})
         grid({"higher": higher}, FRAME.assign(params_b=31.0))
         grid({"higher": higher}, variables=["intercept"])
@@ -275,7 +275,7 @@ def test_two_variants_of_one_name_as_text_are_refused(
     quick_spec: ls.ModelSpec, small_scores: ls.Scores
 ) -> None:
     """The second took the place of the first."""
-    with pytest.raises(ls.SpecError, match='Two variants are called "1"'):
+    with pytest.raises(ls.SpecError, match='Two variants have the name "1"'):
         ls.studies.sensitivity_grid(quick_spec, small_scores, {1: {}, "1": {}}, progress=False)
 
 
@@ -356,7 +356,7 @@ def test_families_that_weights_cannot_drop_are_refitted(
     for influence in (rough, exact):
         of_forecast = influence.table()[influence.table()["variable"] == FORECAST]
         assert set(of_forecast["family"]) == set(small.scores.families) - {"fam00"}
-    with pytest.raises(ls.DataError, match="all quantities are its own"):
+    with pytest.raises(ls.DataError, match="all quantities belong to it"):
         ls.studies.family_influence(small, FRAME, variables=[], families=["fam00"])
 
 
@@ -376,7 +376,7 @@ def test_influence_misused(small: Fit, small_scores: ls.Scores, quick_spec: ls.M
         ls.studies.family_influence(small, families="fam00")
     with pytest.raises(ls.FitError, match="refit must be a method"):
         ls.studies.family_influence(small, refit=3)  # type: ignore[arg-type]
-    with pytest.raises(ls.DataError, match='unknown are "x"'):
+    with pytest.raises(ls.DataError, match='unknown: "x"'):
         ls.studies.leave_families_out(quick_spec, small_scores, ["x"])
 
 
