@@ -67,8 +67,7 @@ def row(cells: pd.DataFrame, reference: pd.DataFrame, seed: int) -> dict[str, st
 
 
 def _figures(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return errors, widths and CRPS in points, and each score's position relative
-       to its intervals, by cell."""
+    """Return errors, widths and CRPS in points, and if intervals hold the score, by cell."""
     figures = cells[["family", "model", "benchmark"]].copy()
     figures["error"] = 100 * (cells["median"] - cells["score"]).abs()
     figures["crps"] = 100 * cells["crps"]

@@ -145,7 +145,7 @@ def beside_baselines(tables: dict[str, list[pd.DataFrame]], seed: int) -> pd.Dat
 
 
 def as_asked(tables: list[pd.DataFrame]) -> dict[str, str]:
-    """Return coverage of each fold by intervals whose nominal probability the other fold chooses."""
+    """Return each fold's coverage, with the nominal probability chosen from the other fold."""
     shares: dict[str, list[pd.Series]] = {f"cover {prob:.0%} as asked": [] for prob in WANTED}
     for cells, other in zip(tables, tables[::-1], strict=True):
         nominal = ls.studies.nominal_for(other, WANTED, seed=1)["nominal"]

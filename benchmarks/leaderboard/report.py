@@ -160,7 +160,7 @@ def measured(runs: Path) -> list[dict[str, str]]:
 
 
 def widened(runs: Path) -> list[dict[str, str]]:
-    """Return coverage of later models by intervals whose nominal probability earlier cuts choose."""
+    """Return later models' coverage, with the nominal probability chosen from earlier cuts."""
     late = {
         cut: {
             name: parts_of(table, cut)["later models"]
@@ -250,7 +250,7 @@ def between_families() -> pd.DataFrame:
 
 
 def _math(runs: Path) -> str:
-    """Return where later models' scores on math_lvl5 fall relative to their intervals, by lineage."""
+    """Return shares of later models' math_lvl5 scores outside their intervals, by lineage."""
     scores, fold = leaderboard(SEED, CUT)
     frame = scores.to_frame().set_index("model")
     rows = []

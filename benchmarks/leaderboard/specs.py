@@ -28,7 +28,7 @@ WIDE = {"dist": "HalfNormal", "sigma": 1.0}
 families' scores on instruction following by several logits or by none, so that the recommended
 spec's 0.3, which is for slopes in log size, is narrow for it."""
 TUNING = ("chat_template", "tuning=chat", "tuning=fine-tuned", "tuning=merge")
-"""What the leaderboard records about how a model was tuned and run; few models have other levels."""
+"""How a model was tuned and run, by the leaderboard; few models have other levels."""
 NOISE = ("instruct", "chat_template", "released")
 """What the noise of `CHOSEN` depends on: tuned models and later ones scatter more."""
 

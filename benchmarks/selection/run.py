@@ -224,7 +224,7 @@ def figures(cells: pd.DataFrame) -> dict[str, float]:
 
 
 def record(cells: pd.DataFrame, about: dict[str, str]) -> None:
-    """Store the figures of one run, replacing those of an earlier run of the same spec and table."""
+    """Store the figures of one run, replacing those of an earlier run of the same kind."""
     row = pd.DataFrame([about | figures(cells)])
     if RECORD.is_file():
         kept = pd.read_csv(RECORD)
