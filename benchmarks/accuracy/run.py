@@ -3,8 +3,8 @@
 Each split (../shared/protocols, read in place) hides all but one or two members of a family and
 its tuned variants, fits the rest with sizes and tokens as published, and forecasts the hidden
 members. Errors are compared with those that Sloth published on the same splits
-(../shared/reference, arXiv:2412.06540). Finished folds are kept in its folder runs, so a run that
-was stopped goes on, and RESULTS.md is written anew after each spec.
+(../shared/reference, arXiv:2412.06540). Finished folds are kept in the folder runs, so an
+interrupted run resumes; RESULTS.md is rewritten after each spec.
 
     python -m benchmarks.accuracy.run --workers 2                 # all specs, all splits
     python -m benchmarks.accuracy.run latentscale --quick         # 12 splits, short chains

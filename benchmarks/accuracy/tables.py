@@ -1,4 +1,4 @@
-"""Tables of RESULTS.md: errors beside the published ones, coverage, and where the error sits."""
+"""Tables of RESULTS.md: errors next to the published ones, coverage, and errors by split."""
 
 from __future__ import annotations
 
@@ -27,24 +27,25 @@ def report(cells: dict[str, pd.DataFrame], published: pd.DataFrame, made: str) -
         "Written by `python -m benchmarks.accuracy.run`; do not edit.",
         made,
         "## Error",
-        "Mean absolute error in points of the predictive median. A split hides one family (with "
-        "its tuned variants); a figure is the mean over splits of each split's mean, Sloth's "
-        "scheme, with its standard error over splits. *Best published* is the best of Sloth's 28 "
-        "methods and dimensions in that column, picked after the fact.",
+        "Mean absolute error of the predictive median, in points. Each split hides one family "
+        "with its tuned variants. As in Sloth, figures average the splits' mean errors; standard "
+        "errors are over splits. *Best published* is the best of Sloth's 28 methods and "
+        "dimensions in that column, picked after the fact.",
         _markdown(errors(cells, published)),
         f"## Paired differences of {first}",
-        "Per split, in points: below zero is better than the other method. Mean ± standard error.",
+        "Paired by split, in points; negative values mean a lower error than the other method's. "
+        "Mean ± standard error.",
         _markdown(differences(cells, published)),
         "## Intervals",
-        "Share of hidden scores inside central intervals, mean width of the 90% interval, CRPS "
-        "(both in points), log score, and the largest R-hat of any fit. ± one standard error, by a "
-        "bootstrap over families: the splits of one family share hidden scores.",
+        "Share of hidden scores inside central intervals, mean width of the 90% interval and CRPS "
+        "(both in points), log score, and the largest R-hat of any fit. ± one standard error, "
+        "from a bootstrap over families because the splits of one family share hidden scores.",
         _markdown(intervals(cells)),
         f"## {first} by benchmark",
         _markdown(by_group(cells[first], "benchmark")),
         f"## {first} by split",
-        "Where the error sits, largest first; the published column is the best single method "
-        "of that column of splits.",
+        "Errors by split, largest first; the column `published` has the best single method for "
+        "splits of that set and number of members seen.",
         _markdown(by_split(cells[first], published)),
     ]
     return "\n\n".join(parts) + "\n"
@@ -126,7 +127,7 @@ def by_group(table: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def by_split(table: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """Return each split's error beside the best published method's."""
+    """Return each split's error and that of the best published method."""
     best = best_published(published)
     wanted = [best[s, n] for s, n in zip(published["set"], published["n_seen"], strict=True)]
     theirs = published[published["method"] == wanted].set_index("split")["mae"]

@@ -108,8 +108,8 @@ def report(table: pd.DataFrame, missing: list[str], options: argparse.Namespace)
         f"{options.draws} draws; max R-hat is the largest among expected scores. Forecasts are "
         f"made with no score of the target given, and conditional on {GIVEN} of its scores at "
         f"random, {REPEATS} times (even where the importance weights of posterior draws are "
-        "degenerate). Errors and widths are in the table's units. `completion` is rank-2 matrix completion as "
-        "described by BenchPress, with the same scores given "
+        "degenerate). Errors and widths are in the table's units. `completion` is rank-2 matrix "
+        "completion as described by BenchPress, with the same scores given "
         "(`benchmarks/benchpress/factorise.py`). Standard errors and 90% bootstrap intervals are "
         "between models.",
         markdown(pd.DataFrame(lines).fillna("")),

@@ -2,10 +2,10 @@
 
 Three questions about its sampling. How many short chains end where tails have most of the weight,
 on the whole BenchPress matrix, with and without bounds (`largest_weight`, `largest_precision`)? How
-long do chains stay in one place on small tables, by the acceptance that their steps are tuned to?
-And what if a column repeats another, with and without a bound of precisions? The tables
-(../shared/tables/benchpress and epoch, read in place) are cut from public ones. What a fit found is
-kept in the folder runs, so a run that was stopped goes on.
+long do chains stay in one place on small tables, by target acceptance? And what happens if a column
+repeats another, with and without a bound on precisions? The tables are subsets of public ones
+(../shared/tables/benchpress and epoch, read in place). Results of each fit are kept in the folder
+runs, so an interrupted run resumes.
 
     python -m benchmarks.capabilities_selection.chains --seeds 1 2           # small tables
     python -m benchmarks.capabilities_selection.chains --tails --seeds 1     # the whole matrix
@@ -36,18 +36,18 @@ HERE = Path(__file__).resolve().parent
 RUNS = HERE / "runs" / "chains"
 SHARED = HERE.parents[1].parent / "shared" / "tables"
 REJECTED = 0.05
-"""Mean acceptance below which a transition has hardly moved, as `Fit.convergence` has it."""
+"""Mean acceptance below which a transition hardly moves, as in `Fit.convergence`."""
 FOR_TAILS = {"draws": 30, "tune": 300, "chains": 8}
-"""Enough for a chain to have settled in a mode, and a few draws to know it by."""
+"""Enough tuning for a chain to settle in a mode, and a few draws to identify the mode."""
 FOR_TABLES = {"draws": 500, "tune": 400, "chains": 2}
 UNBOUNDED = {"benchmarks.likelihood.largest_weight": 1.0, "benchmarks.largest_precision": None}
-"""Of the spec, whose tails and precisions are bounded."""
+"""Changes that remove the spec's bounds on tails and precisions."""
 SETTINGS: dict[str, tuple[float, dict[str, Any]]] = {
     "acceptance 0.8": (0.8, {}),
     "shipped": (0.95, {}),
     "unbounded": (0.95, UNBOUNDED),
 }
-"""Acceptance that steps are tuned to, and changes of the spec."""
+"""Target acceptance, and changes of the spec."""
 HIDDEN = 0.2
 """Share of each table's scores that is hidden and forecast."""
 _SETTINGS = ("arc_agi", "arc_agi_2", "gpqa_diamond", "frontiermath", "simpleqa_verified")
@@ -55,7 +55,7 @@ _SETTINGS = ("arc_agi", "arc_agi_2", "gpqa_diamond", "frontiermath", "simpleqa_v
 
 
 def _best_covered(scores: Scores, count: int, least: int) -> list[str]:
-    """Return the benchmarks with most scores, of those that have some."""
+    """Return the benchmarks with most scores, among those with at least a few."""
     measured = scores.dataset["score"].notnull().sum("model").to_series()
     measured = measured[measured >= least].sort_values(ascending=False, kind="stable")
     return list(measured.index[:count])
@@ -103,7 +103,7 @@ TABLES: dict[str, tuple[Callable[[], Scores], tuple[str, str]]] = {
     "25 newest models": (_newest, ("unbounded", "shipped")),
 }
 """Small tables, and the settings that are compared on each. In the last one, GPQA and Humanity's
-Last Exam have two columns that are nearly the same."""
+Last Exam each have two nearly identical columns."""
 
 
 def of_table(name: str, setting: str, seed: int) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def of_tails(setting: str, seed: int) -> dict[str, Any]:
 
 
 def once(path: Path, work: Callable[..., dict[str, Any]], *what: Any) -> None:
-    """Write what a fit found, unless that was done."""
+    """Write the results of a fit, unless already done."""
     if path.exists():
         return
     found = {"what": list(what)} | work(*what)
@@ -171,7 +171,7 @@ def once(path: Path, work: Callable[..., dict[str, Any]], *what: Any) -> None:
 
 
 def report(seeds: list[int]) -> str:
-    """Return CHAINS.md of all that was found."""
+    """Return CHAINS.md from all results."""
     tables = [json.loads(path.read_text("utf-8")) for path in sorted(RUNS.glob("table-*.json"))]
     tails = [json.loads(path.read_text("utf-8")) for path in sorted(RUNS.glob("tails-*.json"))]
     largest = ls.load_spec("capabilities").benchmarks.largest_precision
@@ -180,18 +180,20 @@ def report(seeds: list[int]) -> str:
         provenance(seeds[0]),
         "## Tails that take the part of usual scores",
         "The whole BenchPress matrix; chains of {tune} + {draws} draws, steps tuned to an "
-        "acceptance of 0.8. Shipped: the tails' weight w is below one half (`largest_weight`), and "
-        "precisions are below {largest:,.0f} (`largest_precision`); unbounded: neither. Weight and "
-        "mean log precision, chain by chain.".format(**FOR_TAILS, largest=largest),
+        "acceptance of 0.8. Shipped: the tails' weight w is bounded by one half "
+        "(`largest_weight`) and precisions by {largest:,.0f} (`largest_precision`); unbounded: "
+        "neither. Weight and mean log precision of each chain.".format(
+            **FOR_TAILS, largest=largest
+        ),
         markdown(_tails(tails)),
         "## Chains that stay in one place",
-        "Tables cut from public ones, a fifth of the scores hidden; {chains} chains of "
-        "{tune} + {draws} draws. Shipped: steps are tuned to an acceptance of 0.95, and bounds are "
-        "as above; unbounded: without them. In the table of the 25 newest models GPQA and "
-        "Humanity's Last Exam have two columns that are nearly the same. Longest stay: "
-        "transitions in a row of an acceptance below {rejected}, of any chain. Error: mean over "
-        "hidden scores, in standard deviations of their benchmark; inside: share in intervals of "
-        "90%.".format(**FOR_TABLES, rejected=REJECTED),
+        "Subsets of public tables, with a fifth of the scores hidden; {chains} chains of {tune} + "
+        "{draws} draws. Shipped: steps are tuned to an acceptance of 0.95, with the bounds above; "
+        "unbounded: without them. In the table of the 25 newest models, GPQA and Humanity's Last "
+        "Exam each have two nearly identical columns. Longest stay: the longest run of "
+        "transitions with an acceptance below {rejected}, over chains. Error: mean over hidden "
+        "scores, in standard deviations of their benchmark; inside: share of scores in 90% "
+        "intervals.".format(**FOR_TABLES, rejected=REJECTED),
         markdown(_stays(tables)),
         (HERE / "chains_notes.md").read_text(encoding="utf-8").strip(),
     ]

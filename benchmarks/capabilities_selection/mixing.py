@@ -1,9 +1,9 @@
 """How `capabilities` mixes with the shipped defaults on the whole BenchPress matrix: MIXING.md.
 
 The table (../shared/tables/benchpress) is read in place. Fits are kept in the folder runs under a
-label, which is the commit that made them: to compare with an earlier one run this file with that
-commit's checkout as PYTHONPATH. What is judged is what `Fit.convergence` judges, of free skills
-linear predictors in place of loadings and skills, and intercepts, which it judged in earlier
+label, the commit that made them. To compare with an earlier commit, run this file with its
+checkout as PYTHONPATH. The quantities judged are those of `Fit.convergence` (for free skills,
+linear predictors instead of loadings and skills) and intercepts, which it judged in earlier
 versions. Rows of earlier commits stay in mixing.csv.
 
     python -m benchmarks.capabilities_selection.mixing --label now --seeds 1 2
@@ -26,16 +26,16 @@ HERE = Path(__file__).resolve().parent
 RUNS = HERE / "runs" / "mixing"
 SHARED = HERE.parents[1].parent / "shared" / "tables" / "benchpress"
 ROWS = HERE / "mixing.csv"
-"""What earlier runs found, of commits whose fits are not kept."""
+"""Results of earlier commits, whose fits are not kept."""
 INTERCEPT = "intercept"
 KINDS = ("linear_predictor", INTERCEPT, "model_group")
 """Variables that a user reads and that mixed slowest when the study began."""
 LIMIT = 1.05
-"""R-hat that every judged quantity should keep to."""
+"""Largest acceptable R-hat of a judged quantity."""
 
 
 def fitted(label: str, seed: int) -> None:
-    """Fit the whole table with the defaults of NUTS, unless that was done."""
+    """Fit the whole table with the defaults of NUTS, unless already done."""
     path = RUNS / f"{label}-{seed}.nc"
     if path.exists():
         return
@@ -48,7 +48,7 @@ def fitted(label: str, seed: int) -> None:
 
 
 def row(path: Path) -> dict[str, str]:
-    """Return what a kept fit says of its mixing."""
+    """Return the mixing diagnostics of a kept fit."""
     fit = ls.load(path)
     label, seed = path.stem.rsplit("-", 1)
     judged = fit.convergence()
@@ -88,8 +88,8 @@ def report() -> str:
         provenance(1),
         "The whole BenchPress matrix (84 models, 133 benchmarks), NUTS with 4 chains of 400 + "
         "1,000 draws. R-hat and bulk ESS of every quantity that `Fit.convergence` judges and of "
-        "intercepts, of the slowest kinds, and of what is judged today, without intercepts (ESS: "
-        "the least of bulk and tail).",
+        "intercepts; of the kinds that mix slowest; and of the quantities judged today, which "
+        "exclude intercepts (ESS: the smaller of bulk and tail).",
         markdown(rows.fillna("")),
         (HERE / "mixing_notes.md").read_text(encoding="utf-8").strip(),
     ]

@@ -1,8 +1,8 @@
-"""A near copy of `capabilities` that is sampled in seconds, for comparing many structures.
+"""A near copy of `capabilities` that samples in seconds, for comparing many structures.
 
 Written in numpy, apart from the package. Scores are on the logit scale (others standardised), the
 noise is Student-t with the variance of a Beta there, and effects are drawn by Gibbs sampling. So it
-says which structure is worth a fit of the package's own; it does not stand in for one.
+shows which structures are worth fitting with the package; it does not replace such a fit.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from scipy.special import expit, logit
 
 Floats = npt.NDArray[np.float64]
 DEGREES = 4.0
-"""Of freedom of the noise, and of heavy-tailed effects where these are asked for."""
+"""Degrees of freedom of the noise, and of heavy-tailed effects if requested."""
 EDGE = 0.004
 """Shares nearer to 0 or 1 are moved to it: half an item of 125."""
 KNOTS = 12
-"""Of the trend over the fitted dates, as in the term `trend`; two standard deviations beyond."""
+"""Knots of the trend over the fitted dates and two standard deviations beyond, as in `trend`."""
 MOST_ETA = 5.5
-"""Linear predictors are cut there where they give the noise its variance: mu is 0.4% or 99.6%."""
+"""Linear predictors are clamped to this for the variance of the noise: mu is then 0.4% or 99.6%."""
 PRIOR = {"intercept": 1.5, "loading": 0.7, "drift": 0.2, "group": 0.4, "effect": 0.25, "skill": 0.3}
 """Scales of the half-Cauchy priors of standard deviations, near those of the package's priors."""
 PRECISION = 60.0
-"""Of the noise at the start, as a Beta's."""
+"""Initial precision of the noise, as a Beta's."""
 
 
 @dataclass(frozen=True)
 class Structure:
-    """What a candidate has beside skills and pooled benchmarks.
+    """What a candidate has in addition to skills and pooled benchmarks.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class Structure:
 
 @dataclass(frozen=True)
 class Matrix:
-    """A table as the sampler takes it: scores (model, benchmark), and what is known beside them."""
+    """A table in the sampler's form: scores (model, benchmark) and features of both."""
 
     scores: Floats
     scale: Sequence[str]
@@ -82,7 +82,7 @@ class Scale:
         self._prior, self._other = prior, np.ones(shape)
 
     def update(self, squares: Floats, count: float, rng: np.random.Generator) -> None:
-        """Draw the variances given sums of squares of so many effects."""
+        """Draw the variances given sums of squares and numbers of effects."""
         drawn = 1 / rng.gamma((count + 1) / 2, 1 / (squares / 2 + 1 / self._other))
         self.variance = np.clip(drawn, 1e-4, 1e3)  # 0.01 is as good as no effect
         self._other = 1 / rng.gamma(1.0, 1 / (1 / self._prior**2 + 1 / self.variance))
@@ -218,7 +218,7 @@ class NearCopy:
         self.theta, self.effect = centre + drawn[:, :skills], drawn[:, skills:]
 
     def _slopes(self) -> None:
-        """Draw what skills take of dates, families, lineages and the trend."""
+        """Draw effects of dates, families, lineages and the trend on skills."""
         design = self.design[self.known]
         for k in range(self.structure.skills):
             by_part = np.array([1.0, *(scale.variance[k] for scale in self.level)])
@@ -338,13 +338,13 @@ def sampled(
 
 
 def standardised(values: Floats, among: npt.NDArray[np.bool_]) -> Floats:
-    """Return values less their mean over some of them, over their spread there; 0 where missing."""
+    """Return values standardised by the mean and spread over some of them; 0 where missing."""
     spread = float(np.nanstd(values[among]))
     return np.nan_to_num((values - np.nanmean(values[among])) / (spread if spread > 0 else 1.0))
 
 
 def one_hot(names: Sequence[str], least: int) -> Floats:
-    """Return which of the names that so many have each one is, (place, name)."""
+    """Return indicators of the names shared by enough rows, (place, name)."""
     columns = sorted({name for name in names if name and list(names).count(name) >= least})
     return np.array([[float(own == name) for name in columns] for own in names]).reshape(
         len(names), len(columns)

@@ -1,11 +1,11 @@
 """Compare candidates for `capabilities` on splits inside training data: the record SELECTION.md.
 
-The table is the BenchPress matrix (../shared/tables/benchpress, read in place: MIT licence). Of a
-published fold only the cells that it leaves visible are used: a quarter of every model's visible
-scores is hidden again, at random, and forecast from the rest. The cells that the fold hides are
-neither fitted nor looked at. (Each of them is visible in other folds, as everywhere in that
-protocol: a choice made here is not blind to the table, only to the cells of its own fold.) Errors
-and scores are in the units of the table; CRPS and mean absolute error over percentages alone.
+The table is the BenchPress matrix (../shared/tables/benchpress, read in place: MIT licence). Only
+the cells that a published fold leaves visible are used: a random quarter of every model's visible
+scores is hidden again and forecast from the rest. The cells that the fold hides are neither
+fitted nor looked at. (In that protocol each of them is visible in other folds, so a choice made
+here is blind only to the hidden cells of its own fold, not to the table.) Errors and scores are
+in the units of the table; CRPS and mean absolute error are over percentages only.
 
     python -m benchmarks.capabilities_selection.run base "two skills" --first 1 --splits 2
     python -m benchmarks.capabilities_selection.run        # write SELECTION.md of what is there
@@ -36,8 +36,8 @@ RECORD = HERE / "results" / "selection.csv"
 BASE = "base"
 SEED = 20261127
 SHARE = 1 / 4
-"""Of a model's visible scores that is hidden again: some 400 cells a split, as many as tell apart
-errors that differ by a tenth."""
+"""Share of a model's visible scores that is hidden again: some 400 cells per split, enough to
+distinguish errors that differ by a tenth."""
 
 TERMS: list[dict[str, Any]] = [
     {"kind": "model-group"},
@@ -54,10 +54,10 @@ _FIRST = {
     "skills.release": False,
     "family.lineage": True,
 }
-"""Of the spec as it was before these comparisons."""
+"""The spec as it was before these comparisons."""
 SECOND = "no family x benchmark"
 _SECOND = {"benchmarks.family_effect": False, "family.lineage": True}
-"""Of the candidate that the second round goes on from."""
+"""The candidate from which the second round continues."""
 
 RARE = f"{SECOND}, rare outliers"
 HEAVY = f"{SECOND}, heavy tails"
@@ -71,7 +71,7 @@ _SHIPPED = {
     "benchmarks.largest_precision": 1e4,
     "skills.release": True,
 }
-"""Of the spec as it was when spreads that skills share were compared."""
+"""The spec as it was when shared spreads of skills were compared."""
 # Each candidate is the first spec with fields replaced; those of the second round, named with a
 # comma, are the spec without effects of families on single benchmarks with fields replaced.
 CANDIDATES: dict[str, dict[str, Any]] = {
@@ -100,7 +100,7 @@ CANDIDATES: dict[str, dict[str, Any]] = {
 
 
 def candidate(name: str, base: str, method: Method) -> ls.ModelSpec:
-    """Return a candidate spec by name; under Gibbs sampling with a noise that it can draw."""
+    """Return a candidate spec by name; under Gibbs sampling, with noise that it supports."""
     noise = {"benchmarks.likelihood": {"kind": "student-t"}}
     own = noise if isinstance(method, ls.methods.Gibbs) else {}
     return ls.load_spec(base).with_({"name": name, **_FIRST, **own, **CANDIDATES[name]})
@@ -151,7 +151,7 @@ def path_of(spec: ls.ModelSpec, method: Method, number: int) -> Path:
 
 
 def described(method: Method) -> str:
-    """Return what the record calls a method with its settings."""
+    """Return a method and its settings as the record names them."""
     sizes = (getattr(method, name) for name in ("chains", "tune", "draws"))
     return "{} {}x{}+{}".format(type(method).__name__, *sizes)
 
@@ -176,7 +176,7 @@ def figures_of(cells: pd.DataFrame) -> dict[str, float]:
 
 
 def less_base(cells: pd.DataFrame, base: pd.DataFrame) -> tuple[float, float]:
-    """Return the mean CRPS less that of the base, and its standard error over models."""
+    """Return the mean CRPS minus the base's, and its standard error over models."""
     keys = ["model_id", "benchmark_id", "split"]
     unit = units().reindex(cells["benchmark_id"]).to_numpy()
     both = cells[unit == 100].merge(base, on=keys, suffixes=("", "_base"), validate="1:1")
@@ -208,7 +208,7 @@ def gathered(name: str, base: str, splits: list[int], method: Method) -> pd.Data
 
 
 def keep(row: dict[str, Any]) -> None:
-    """Keep a row of figures, in place of that of an earlier run of the same."""
+    """Store a row of figures, replacing that of an earlier run of the same candidate."""
     fresh = pd.DataFrame([row])
     if RECORD.is_file():
         kept = pd.read_csv(RECORD, dtype={"splits": str})
@@ -221,7 +221,7 @@ def keep(row: dict[str, Any]) -> None:
 
 
 def write() -> None:
-    """Write SELECTION.md: how, the table of what was run, and what was concluded."""
+    """Write SELECTION.md: the method, the table of runs, and the conclusions."""
     table = pd.read_csv(RECORD, dtype={"splits": str}).round(3)
     notes = (HERE / "notes.md").read_text(encoding="utf-8").strip()
     about = __doc__.split("\n\n")[1]

@@ -1,10 +1,10 @@
-"""Structures for `capabilities` compared by a near copy that is sampled in seconds: SCREEN.md.
+"""Structures for `capabilities`, compared with a near copy that samples in seconds: SCREEN.md.
 
 The table is the BenchPress matrix (../shared/tables/benchpress, read in place: MIT licence), the
 model `near_copy.py`. Splits hide a quarter of every model's scores inside the training data of a
-published fold, as in `run.py`. Cuts fit the models that were released before a date and forecast
-those of the next quarter on benchmarks of at least three fitted scores, given five scores each:
-one new model at a time ("alone"), or with the given scores of all new models fitted ("together").
+published fold, as in `run.py`. Cuts fit the models released before a date and forecast those of
+the next quarter, on benchmarks with at least three fitted scores, given five scores each: one new
+model at a time ("alone"), or with the given scores of all new models fitted ("together").
 
     python -m benchmarks.capabilities_selection.screen base series --splits 0 1 2 3
     python -m benchmarks.capabilities_selection.screen base --cuts 2025-05-01 2025-08-01
@@ -39,9 +39,9 @@ GIVEN, FEWEST = 5, 3
 """Scores given of a new model, and fitted scores of a benchmark, as in the study of releases."""
 QUARTER = pd.DateOffset(months=3)
 DRAWS = {"warm_up": 250, "draws": 500}
-"""Of one chain; 500 draws are correlated, and Monte Carlo error is in all figures."""
+"""Sweeps of one chain; the 500 draws are correlated, so all figures have Monte Carlo error."""
 DRAWS_ALONE = {"warm_up": 130, "draws": 200}
-"""Where there is one fit a new model."""
+"""For cuts with one fit per new model."""
 
 CANDIDATES: dict[str, Structure] = {
     "base": Structure(),
@@ -61,7 +61,7 @@ _EDITIONS: Sequence[tuple[str, str]] = (
     (r"simpleqa", "SimpleQA"),
     (r"^browsecomp(_zh)?$", "BrowseComp"),
 )
-"""Series by parts of the ids, the first that fits: the name, or what the part says."""
+"""Series by parts of ids; the first match counts and gives the series' name."""
 _KINDS: Sequence[tuple[str, str]] = (
     (r"^imo_|^usamo|apex_2025", "olympiads"),
     (r"^math$|^math_500|^gsm8k|^mgsm", "school mathematics"),
@@ -96,7 +96,7 @@ def table() -> tuple[ls.Scores, pd.DataFrame]:
 
 
 def matrix(editions_alone: bool) -> Matrix:
-    """Return the table as the near copy takes it."""
+    """Return the table in the near copy's form."""
     scores, frame = table()
     data = scores.dataset
     days = (frame["released"] - pd.Timestamp("2024-01-01")) / pd.Timedelta(days=1)
@@ -195,7 +195,7 @@ def kept(name: str, where: str) -> Path:
 
 
 def run(names: Sequence[str], splits: Sequence[int], cuts: Sequence[str], together: bool) -> None:
-    """Make the forecasts that are not there, and print a line of each."""
+    """Make missing forecasts, and print a line for each."""
     KEPT.mkdir(parents=True, exist_ok=True)
     for name in names:
         for where in [f"split {number}" for number in splits] + [
@@ -233,7 +233,7 @@ def row(name: str, where: str, cells: pd.DataFrame) -> dict[str, str]:
 
 
 def less_base(cells: pd.DataFrame, base: pd.DataFrame) -> pd.DataFrame:
-    """Return the CRPS of each percentage less that of the base on the same cell, with its model."""
+    """Return each percentage's CRPS minus the base's on the same cell, with its model."""
     keys = ["model", "benchmark"]
     both = cells[cells["percent"]].merge(base, on=keys, suffixes=("", "_base"), validate="1:1")
     return both[["model"]].assign(less=both["crps"] - both["crps_base"])
@@ -296,8 +296,9 @@ def write() -> None:
         "# Structures for `capabilities` by a near copy",
         __doc__.split("\n\n")[1],
         provenance(SEED),
-        "Errors and scores in the table's units; CRPS, MAE and bias over percentages alone. "
-        "Differences are paired by cell, their standard errors between models; one chain each.",
+        "Errors and scores are in the table's units; CRPS, MAE and bias are over percentages "
+        "only. Differences are paired by cell, with standard errors between models; one chain per "
+        "fit.",
         markdown(pd.DataFrame(rows).fillna("")),
         "## Splits together",
         markdown(over_splits()),

@@ -18,7 +18,7 @@ _SELECTION, _EVERY = "The selection's folds", "all of these"
 _RESAMPLES = 2000
 """Of the bootstrap over families: standard errors are then known to 2%."""
 _MOST_FOLDS = 3
-"""Of a table of the selection."""
+"""Folds of a table of the selection."""
 
 
 def report(runs: Path, variants: tuple[str, ...], seed: int) -> str:
@@ -67,7 +67,7 @@ def row(cells: pd.DataFrame, reference: pd.DataFrame, seed: int) -> dict[str, st
 
 
 def _figures(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return errors, widths and CRPS in points, and where each score lies, by cell."""
+    """Return errors, widths and CRPS in points, and if intervals hold the score, by cell."""
     figures = cells[["family", "model", "benchmark"]].copy()
     figures["error"] = 100 * (cells["median"] - cells["score"]).abs()
     figures["crps"] = 100 * cells["crps"]

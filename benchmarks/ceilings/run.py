@@ -3,11 +3,10 @@
 The recommended spec with its estimated ceilings, the same with ceilings at 1, mixtures of both fits
 (`latentscale.stack`), and the recommended fit with a share of its draws opened after the fit
 (`benchmarks.ceiling_open`) are compared on folds of the selection (`--halves`), where the share is
-chosen; then on three splits that hide the largest models: the demo's, that of families with two or
-three base models, and that of lineages with community fine-tunes (which reads
-../shared/tables/open_llm_leaderboard_v2 in place). Fits and
-forecasts are kept in the folder runs, so a run that was stopped goes on; a mixture needs both fits,
-and what is opened the recommended one.
+chosen. They are then compared on three splits that hide the largest models: of the demo, of
+families with two or three base models, and of lineages with community fine-tunes (which reads
+../shared/tables/open_llm_leaderboard_v2 in place). Fits and forecasts are kept in the folder runs,
+so an interrupted run resumes; a mixture needs both fits, an opened fit only the recommended one.
 
     python -m benchmarks.ceilings.run "ceilings at 1" --halves largest
     python -m benchmarks.ceilings.run "a quarter open" --splits demo "two or three"
@@ -47,12 +46,13 @@ AT_ONE: dict[str, Any] = {"benchmarks.ceiling": "fixed", "priors": {"slope": _SL
 SPECS: dict[str, dict[str, Any]] = {"recommended": CLOSED, "ceilings at 1": CLOSED | AT_ONE}
 NEAR = "a quarter open near ceilings"
 MIXTURES = {"a quarter open": 0.25, "half open": 0.5, NEAR: 0.25}
-"""Share of draws from `ceilings at 1`, the others from `recommended`: `latentscale.stack`."""
+"""Share of draws from `ceilings at 1`, the rest from `recommended`: `latentscale.stack`."""
 OPENED = {"a quarter opened after the fit": 0.25, "half opened after the fit": 0.5}
 """Share of the draws of the recommended fit whose ceilings are opened, without another fit."""
 REACH = 0.9
-"""`NEAR` mixes where the recommended fit expects so much of the way from floor to ceiling, median
-over draws; below, both fits have seen scores, and the better one is not mixed with the other."""
+"""`NEAR` mixes where the recommended fit expects at least this share of the way from floor to
+ceiling (median over draws); below it both fits have seen scores, and the better one is used
+alone."""
 VARIANTS = (*SPECS, *MIXTURES, *OPENED)
 
 
@@ -62,7 +62,7 @@ def spec_of(variant: str) -> ls.ModelSpec:
 
 
 def cells_of(variant: str, name: str, scores: ls.Scores, fold: Fold, method: ls.NUTS) -> Path:
-    """Fit and forecast one fold, unless that was done; return the file of its forecasts."""
+    """Fit and forecast one fold unless already done; return the file of its forecasts."""
     file = RUNS / f"{variant}, {name}.csv"
     if file.exists():
         return file
@@ -88,7 +88,7 @@ def cells_of(variant: str, name: str, scores: ls.Scores, fold: Fold, method: ls.
 
 
 def opened(fit: ls.Fit, share: float) -> ls.Fit:
-    """Return a fit as it would be with a share of its draws opened: density and draws are alike."""
+    """Return the fit with a share of its draws opened; density and sampled draws are the same."""
     spec = fit.spec.with_({"benchmarks.ceiling_open": share})
     curves = open_curves(spec, fit.design, fit.posterior)
     groups = {node.path: node.to_dataset(inherit=False) for node in fit.tree.subtree}

@@ -26,7 +26,7 @@ LINEAGES = {
 }
 """Lineages of the bundled table with community fine-tunes, and their names on the leaderboard."""
 EACH = 40
-"""Most fine-tunes of one size of one lineage: llama3 at 8B alone has two hundred."""
+"""Most fine-tunes kept of one size of one lineage: llama3 at 8B alone has two hundred."""
 APART = 1.3
 """Sizes of one base model differ by less than this factor, as a model grows by some layers."""
 

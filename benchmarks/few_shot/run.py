@@ -1,12 +1,13 @@
-"""Compare forecasts conditioned on given scores with refits that have them; write FEW_SHOT.md.
+"""Compare forecasts conditioned on given scores with refits that include them; write FEW_SHOT.md.
 
 A family is left out of the table. Then some of its scores are given to `latentscale.predict`, and
-the same scores are fitted with the table. Compared are the expected scores of the family's other
-cells on the logit scale: how far the means lie apart in standard deviations of the refit, and how
-wide the conditioned forecast is beside it. Half of the cases give scores as measured, half move
-them up and down in turn by one logit: outlying scores. Each refit serves several numbers of
-posterior draws, so that the effective sample size varies. Where weights are degenerate, forecasts
-by them and by tempered ones are compared. Refits are kept in the folder runs.
+a refit includes the same scores in the table. The expected scores of the family's other cells are
+compared on the logit scale: how far the means are apart in standard deviations of the refit, and
+how wide the conditioned forecast is relative to the refit. Half of the cases give scores as
+measured; the other half shift them alternately up and down by one logit, which makes them
+outliers. Each refit is compared with several numbers of posterior draws, so that the effective
+sample size varies. If weights are degenerate, forecasts by these weights and by tempered ones are
+compared. Refits are kept in the folder runs.
 
     python -m benchmarks.few_shot.run            # what has not been run yet, then the table
     python -m benchmarks.few_shot.run qwen2      # the cases of one family
@@ -33,14 +34,14 @@ HERE = Path(__file__).resolve().parent
 RUNS = HERE / "runs"
 SEED = 1
 FAMILIES = ("qwen2", "llama")
-"""Of four models each, on both leaderboards."""
+"""Families of four models each, on both leaderboards."""
 TABLE = (
     *("bloom", "falcon", "llama", "llama-2", "llama-2-chat", "opt", "pythia"),
     *("qwen1.5", "qwen1.5-chat", "qwen2", "qwen2-instruct", "yi-1.5", "yi-1.5-chat"),
 )
 BENCHMARKS = ("mmlu", "hellaswag", "gsm8k", "mmlu_pro", "ifeval", "bbh")
 GIVEN = (1, 3, 8)
-"""Scores given, those of the smallest models first."""
+"""Numbers of scores given, those of the smallest models first."""
 MOVED = {"as measured": 0.0, "one logit off": 1.0}
 DRAWS = (100, 400, 2000)
 """Posterior draws that a forecast uses."""
@@ -62,7 +63,7 @@ def table() -> pd.DataFrame:
 
 
 def given(frame: pd.DataFrame, family: str, count: int, moved: float) -> pd.DataFrame:
-    """Return a family's rows with its first scores alone, moved up and down in turn."""
+    """Return a family's rows with only its first scores, shifted alternately up and down."""
     rows = frame[frame["family"] == family].reset_index(drop=True)
     values = rows[list(BENCHMARKS)].to_numpy()
     places = np.argwhere(np.isfinite(values))[:count]
@@ -76,7 +77,7 @@ def given(frame: pd.DataFrame, family: str, count: int, moved: float) -> pd.Data
 
 
 def fitted(frame: pd.DataFrame, name: str) -> ls.Fit:
-    """Return the fit of a table, from the folder where it was made before."""
+    """Return the fit to a table, from the folder if it was made before."""
     file = RUNS / f"{name}.nc"
     if file.is_file():
         fit = ls.load(file)
@@ -89,7 +90,7 @@ def fitted(frame: pd.DataFrame, name: str) -> ls.Fit:
 
 
 def is_of(fit: ls.Fit, method: ls.NUTS) -> bool:
-    """Return whether a fit was made with a method's settings, but for those that it left open."""
+    """Return whether a fit has a method's settings, apart from those the method left open."""
     asked = {name: v for name, v in method.settings.items() if v not in (None, "auto")}
     return all(fit.provenance.settings.get(name) == value for name, value in asked.items())
 
@@ -109,7 +110,7 @@ def logits(forecast: ls.results.Forecast, rows: pd.DataFrame) -> xr.DataArray:
 
 
 def compare(family: str, count: int, moved: str) -> list[dict[str, Any]]:
-    """Return one row a number of draws: the conditioned forecast beside the refit."""
+    """Return one row per number of draws: the conditioned forecast compared with the refit."""
     frame = table()
     rest = frame[frame["family"] != family]
     rows = given(frame, family, count, MOVED[moved])
@@ -149,10 +150,11 @@ def compare(family: str, count: int, moved: str) -> list[dict[str, Any]]:
 
 
 def by_ess(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return what forecasts of one range of effective sample sizes come to.
+    """Return the comparison with refits by range of effective sample sizes.
 
-    The ranges end at the package's own limits, 50 and 100. Those with a heavy tail, whose Pareto
-    k the package refuses by itself, have a row of their own, and tempered ones another.
+    The ranges end at the package's own limits, 50 and 100. Forecasts whose weights have a heavy
+    tail, which the package refuses for their Pareto k, have a separate row, and so do tempered
+    ones.
     """
     heavy = rows["Pareto k"] > 0.7
     tempered = rows["method"].str.endswith(TEMPERED)
@@ -185,11 +187,12 @@ def by_ess(rows: pd.DataFrame) -> pd.DataFrame:
 def write(rows: pd.DataFrame) -> None:
     """Write FEW_SHOT.md."""
     about = (
-        "Differences are between means of the logit of expected scores, in posterior standard "
-        "deviations of the refit, over the family's cells that were not given; width is the ratio "
-        "of standard deviations. Two independent fits of 1,000 effective draws differ by 0.05. "
-        f"Spec: Cai et al. with two skills; {len(TABLE)} families, {len(BENCHMARKS)} benchmarks. "
-        "The limits in `latentscale/analysis/forecasts/weights.py` are judged by the first table."
+        "Differences are between posterior means of the logit of expected scores, in posterior "
+        "standard deviations of the refit, over the family's cells that were not given; width is "
+        "the ratio of the standard deviations. Two independent fits with 1,000 effective draws "
+        f"differ by 0.05. Spec: Cai et al. with two skills; {len(TABLE)} families, "
+        f"{len(BENCHMARKS)} benchmarks. The first table is the basis for the limits in "
+        "`latentscale/analysis/forecasts/weights.py`."
     )
     parts = [
         "# Forecasts conditioned on given scores against refits",

@@ -36,12 +36,12 @@ from latentscale.data.scores import Scores
 
 HERE = Path(__file__).resolve().parent
 BEFORE = "2024-11-01"
-"""Models uploaded before it make the table."""
+"""The table has the models uploaded before this date."""
 MEMBERS = 5
-"""Models of smaller sizes from which a lineage can be hidden at its largest."""
+"""Fewest models of smaller sizes with which a lineage's largest size can be hidden."""
 LIKE = 2
-"""Models of one family from which its size counts as the lineage's largest: enlarged merges of a
-kind of their own do not."""
+"""Fewest models of one family for its size to count as the lineage's largest, which excludes
+one-off enlarged merges."""
 APART = 1.3
 """A smaller size is one that the largest exceeds by this factor: sizes of one family differ by
 less, as a model grows by some layers or tokens."""
@@ -129,7 +129,7 @@ def kept(runs: Path) -> dict[str, list[pd.DataFrame]]:
 
 
 def beside_baselines(tables: dict[str, list[pd.DataFrame]], seed: int) -> pd.DataFrame:
-    """Return errors of simple forecasts of the same scores, and of the specs less theirs."""
+    """Return errors of simple forecasts of the same scores, and the specs' errors minus theirs."""
     scores, folds = hidden(seed)
     simple = pd.concat([baseline_table(scores, fold) for fold in folds])
     rows = []
@@ -145,7 +145,7 @@ def beside_baselines(tables: dict[str, list[pd.DataFrame]], seed: int) -> pd.Dat
 
 
 def as_asked(tables: list[pd.DataFrame]) -> dict[str, str]:
-    """Return coverage of each fold by intervals that the other one says to ask for."""
+    """Return each fold's coverage, with the nominal probability chosen from the other fold."""
     shares: dict[str, list[pd.Series]] = {f"cover {prob:.0%} as asked": [] for prob in WANTED}
     for cells, other in zip(tables, tables[::-1], strict=True):
         nominal = ls.studies.nominal_for(other, WANTED, seed=1)["nominal"]
@@ -183,22 +183,21 @@ def report(runs: Path, seed: int) -> str:
         provenance(seed),
         f"{len(scores.models)} models uploaded before {BEFORE}, {len(scores.families)} families. "
         f"A fold hides the largest size of half of the lineages with {MEMBERS} smaller models or "
-        f"more. Hidden are, {'; '.join(about)}. Specs are those of the study of the whole "
-        "leaderboard (benchmarks/leaderboard), chosen there; no fold took part in the choice. "
-        "Points are percentage points, forecasts are medians, standard errors "
-        "are between families. NUTS, where it was run, has 2 chains of 300 + 200 draws, and "
-        "`subsampled` 2 of 500 + 500 on series of some 400 models, with the latents of all others "
-        "given them: where the max R-hat, over parameters, is far from 1 its row is not a "
-        "posterior's.",
+        f"more. Hidden are, in {'; '.join(about)}. The specs were chosen in the study of the whole "
+        "leaderboard (benchmarks/leaderboard); no fold here took part in the choice. Points are "
+        "percentage points, forecasts are medians, standard errors are between families. NUTS, "
+        "where it was run, has 2 chains of 300 + 200 draws. `subsampled` has 2 of 500 + 500 on "
+        "series of some 400 models, and then draws the latents of all others given these. A row "
+        "whose max R-hat, over parameters, is far from 1 does not describe the posterior.",
         markdown(pd.DataFrame(rows)),
-        "Simple forecasts of the same scores, on the logit scale: `mean`, the benchmark's; "
-        "`regression` on size and date, with slopes by benchmark pulled to common ones and an "
-        "offset by family (`benchmarks/elsewhere/baselines.py`). `less`: the error of a spec less "
-        "that of the baseline, negative is better.",
+        "Simple forecasts of the same scores, on the logit scale: `mean`, the benchmark's mean; "
+        "`regression` on size and date, with slopes by benchmark shrunk to common ones and an "
+        "offset by family (`benchmarks/elsewhere/baselines.py`). `less`: the error of a spec "
+        "minus that of the baseline; negative is better.",
         markdown(beside_baselines(kept(runs), seed)),
-        "Both folds by the intervals that the other fold says to ask for "
-        "(`ls.studies.nominal_for`). These rows were thought of after forecasts of the folds had "
-        "been seen:",
+        "Each fold with the nominal probability of intervals chosen from the other fold "
+        "(`ls.studies.nominal_for`). These rows were added after forecasts of the folds had been "
+        "seen:",
         markdown(pd.DataFrame(asked)),
         f"`{SHOWN}` by benchmark:",
         markdown(pd.DataFrame(each)),

@@ -1,9 +1,9 @@
-"""Gibbs sampling beside NUTS on the same posteriors: agreement, time, effective draws; GIBBS.md.
+"""Gibbs sampling and NUTS on the same posteriors: agreement, time, effective draws; GIBBS.md.
 
 Cases: `cai2025` and a version of `latentscale` with logit-normal noise, logistic link and ceilings
 of 1, on the bundled table with floors of guessing left out; `capabilities` with Student-t noise on
-a fold of BenchPress (../shared/tables/benchpress, read in place). A case and a method is one run,
-kept in the folder results.
+a fold of BenchPress (../shared/tables/benchpress, read in place). Each run has one case and one
+method, and is kept in the folder results.
 
     python -m benchmarks.gibbs.run cai2025 --method gibbs
     python -m benchmarks.gibbs.run cai2025 --method nuts
@@ -44,10 +44,10 @@ _SPARSE = {
     "family_effect": True,
     "largest_precision": None,
 }
-"""Of `capabilities` here: a noise that Gibbs sampling can draw, and effects of families on single
-benchmarks, which the spec had when its fold was run."""
+"""Changes of `capabilities` here: noise that Gibbs sampling supports, and effects of families on
+single benchmarks, which the spec had when its fold was run."""
 _PLAIN_SKILLS = {"identify": {"kind": "free"}, "release": False}
-"""Spreads by skill, and residuals that are independent, which Gibbs sampling can draw."""
+"""Spreads by skill and independent residuals, which Gibbs sampling supports."""
 
 CASES = ("cai2025", "latentscale", "capabilities")
 SHARED_PARAMETERS = (
@@ -66,13 +66,15 @@ SHARED_PARAMETERS = (
     "precision_spread",
     "model_group_scale",
 )
-"""Parameters whose posteriors are compared where a case has them; free loadings turn, so none."""
+"""Parameters whose posteriors are compared if a case has them; loadings that are free to
+   rotate are left out."""
 METHODS: dict[str, Method] = {
     "gibbs": ls.methods.Gibbs(draws=2000, tune=1000, chains=2, cores=1),
     "nuts": ls.NUTS(draws=500, tune=400, chains=2, cores=1),
 }
 LEVEL = 4.0
-"""Standard errors that a difference may have: beyond it 1 in 16,000 by chance, of some hundreds."""
+"""Largest difference allowed, in standard errors: 1 in 16,000 exceeds it by chance, and some
+   hundreds are compared."""
 RANKED = 31  # draws that a truth is ranked among: 32 equally likely ranks
 SEED = 1
 
@@ -259,7 +261,7 @@ def sbc_problem() -> tuple[ModelSpec, Scores]:
 
 
 def run_sbc(simulations: int) -> None:
-    """Rank true parameters among draws of fits to tables simulated by PyMC; a row a simulation."""
+    """Rank true parameters among draws of fits to tables simulated by PyMC, a row per table."""
     spec, template = sbc_problem()
     path = RESULTS / "sbc.csv"
     rows = pd.read_csv(path).to_dict("records") if path.exists() else []
@@ -309,12 +311,11 @@ def report() -> str:
         summary = table.agg(["median", "mean"]).T.round(3).reset_index(names="figure")
         parts += [
             f"## BenchPress, {len(folds)} folds",
-            "`capabilities` with Student-t noise in place of its own likelihood and effects of "
-            "families on single benchmarks, floors left out; Gibbs, 2 chains of 400 + 600 sweeps "
-            "on one core; figures as in `benchmarks/benchpress`. max_rhat is of the cell that "
-            "agrees least between the chains: above 1.1 they have not converged, and forecasts "
-            "of such cells depend on the seed. NUTS, which can take the spec's own likelihood, is "
-            "what the spec should be fitted by.",
+            "`capabilities` with Student-t noise instead of its own likelihood, with effects of "
+            "families on single benchmarks, and without floors; Gibbs, 2 chains of 400 + 600 "
+            "sweeps on one core; figures as in `benchmarks/benchpress`. max_rhat is the largest "
+            "R-hat over cells: above 1.1 the chains have not converged, and forecasts of such "
+            "cells depend on the seed. Fit this spec with NUTS, which supports its own likelihood.",
             markdown(summary),
         ]
     if (RESULTS / "sbc.csv").exists():
@@ -369,7 +370,8 @@ def _sbc_lines() -> list[str]:
         f"A small spec (one skill, 8 families, 4 benchmarks, Student-t noise): {len(ranks)} tables "
         f"simulated by PyMC, {len(test_of_ranks)} quantities ranked among {RANKED} draws. "
         f"Uniformity of ranks is {verdict}: smallest corrected p {lowest:.2g} (Holm over "
-        f"all quantities and two tests each); 90% intervals hold the truth in {held:.0f}%.",
+        f"all quantities and two tests each); 90% intervals contain the truth in {held:.0f}% "
+        "of cases.",
     ]
 
 

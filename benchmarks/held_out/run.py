@@ -1,9 +1,9 @@
 """Backtests on splits other than the published ones: whole families, largest members, cells.
 
-On the bundled table (corrected sizes and tokens), for the recommended spec and the baselines:
-families held out whole, so that nothing of them is seen; the largest member of each family with
-three or more; and a tenth of the cells at random. Finished folds are kept in its folder runs, so a
-run that was stopped goes on. Writes HELD_OUT.md.
+On the bundled table (corrected sizes and tokens), the recommended spec and the baselines forecast
+three kinds of held-out scores: whole families; the largest member of each family with three or
+more members; and a tenth of the cells at random. Finished folds are kept in the folder runs, so an
+interrupted run resumes. Writes HELD_OUT.md.
 
     python -m benchmarks.held_out.run --workers 2
     python -m benchmarks.held_out.run latentscale --only "whole families"
@@ -41,7 +41,7 @@ def folds(scheme: str, scores: ls.Scores) -> tuple[Fold, ...]:
 
 
 def run(spec: ls.ModelSpec, scheme: str, workers: int) -> pd.DataFrame:
-    """Return one row a hidden score."""
+    """Return one row per hidden score."""
     scores = ls.datasets.open_llm_leaderboard()
     return ls.backtest(
         spec,
@@ -76,7 +76,7 @@ def row(cells: pd.DataFrame) -> dict[str, str]:
 
 
 def report() -> str:
-    """Return HELD_OUT.md from the files of what was run."""
+    """Return HELD_OUT.md from the files of finished runs."""
     rows, by_benchmark = [], []
     for scheme in SCHEMES:
         for spec in SPECS:
@@ -95,9 +95,9 @@ def report() -> str:
         "Written by `python -m benchmarks.held_out.run`; do not edit.",
         f"{provenance(SEED)} {METHOD.chains} chains of {METHOD.tune} + {METHOD.draws} draws a fit.",
         " ".join(__doc__.split("\n\n")[1].split()),
-        "Errors of the median, CRPS and widths of 90% intervals in points, means over cells; "
-        "coverage in percent; ± one standard error, by a bootstrap over families. The families of "
-        "this table were also used to choose the spec (SELECTION.md).",
+        "Errors of the median, CRPS and widths of 90% intervals are in points, averaged over "
+        "cells; coverage is in percent; ± one standard error, from a bootstrap over families. The "
+        "families of this table were also used to choose the spec (SELECTION.md).",
         markdown(pd.DataFrame(rows)),
     ]
     if by_benchmark:

@@ -63,10 +63,10 @@ def report(runs: Path, seed: int) -> str:
     parts = [
         "# The Open LLM Leaderboard v2, whole",
         provenance(seed),
-        f"Models uploaded before a cut are fitted but for a tenth of their scores at random; these "
-        "and all scores of later models are forecast by their median. Families, lineages and the "
-        "instruct flag are read from base models and names. Points are percentage points; standard "
-        "errors are between families. Specs are chosen at the cuts "
+        "Models uploaded before a cut are fitted, except for a random tenth of their scores; "
+        "these and all scores of later models are forecast by the predictive median. Families, "
+        "lineages and the instruct flag are read from base models and names. Points are "
+        "percentage points; standard errors are between families. Specs were chosen at the cuts "
         f"{EARLIEST} and {EARLIER}, which use no model uploaded from {EARLIER} and from {CUT} on, "
         f"and measured at {CUT}.",
         "## Choosing",
@@ -77,19 +77,20 @@ def report(runs: Path, seed: int) -> str:
         *at_random(runs),
         f"## Measured at {CUT}",
         markdown(pd.DataFrame(measured(runs))),
-        "Later models by the intervals that later models of the earlier cuts say to ask for "
-        "(`ls.studies.nominal_for`; the factor is the root mean square of their normal scores, 1 "
-        "where forecasts are calibrated):",
+        "Later models, with the nominal probability of intervals chosen from later models of the "
+        "earlier cuts (`ls.studies.nominal_for`; the factor is the root mean square of their "
+        "normal scores, which is 1 if forecasts are calibrated):",
         markdown(pd.DataFrame(widened(runs))),
         "Later models by benchmark:",
         markdown(pd.DataFrame(by_benchmark(runs))),
         "## Later models by the fitted models of their family",
         f"Uploaded from {EARLIER} on, by how many models of their family are fitted; spec "
-        f"`{CHOSEN}`. Of fitted models in families of one or two {few[0]:.0%} are tuned, of the "
-        f"later ones {few[1]:.0%}.",
+        f"`{CHOSEN}`. In families with one or two fitted models, {few[0]:.0%} of the fitted "
+        f"models are tuned and {few[1]:.0%} of the later ones.",
         markdown(by_fitted_members(runs)),
-        "What tuning adds differs between families. On the logit scale, standard deviations "
-        f"by moments, fitted models of the cut {EARLIER}, given size, date and chat template:",
+        "The effect of tuning differs between families. Moment estimates of standard deviations "
+        f"on the logit scale, for the fitted models of the cut {EARLIER}, given size, date and "
+        "chat template:",
         markdown(between_families()),
         "## Later models on math_lvl5, by lineage",
         f"Spec `{CHOSEN}`. Shares of scores below and above intervals of 90%:",
@@ -159,7 +160,7 @@ def measured(runs: Path) -> list[dict[str, str]]:
 
 
 def widened(runs: Path) -> list[dict[str, str]]:
-    """Return coverage of later models by intervals that earlier cuts say to ask for."""
+    """Return later models' coverage, with the nominal probability chosen from earlier cuts."""
     late = {
         cut: {
             name: parts_of(table, cut)["later models"]
@@ -249,7 +250,7 @@ def between_families() -> pd.DataFrame:
 
 
 def _math(runs: Path) -> str:
-    """Return where later models' scores on math_lvl5 lie beside their intervals, by lineage."""
+    """Return shares of later models' math_lvl5 scores outside their intervals, by lineage."""
     scores, fold = leaderboard(SEED, CUT)
     frame = scores.to_frame().set_index("model")
     rows = []

@@ -1,9 +1,9 @@
 """The Open LLM Leaderboard v2 whole: random cells, and models uploaded after a cut; LEADERBOARD.md.
 
 The leaderboard's contents table is read in place as published, with families and base models from
-names (../shared/tables/open_llm_leaderboard_v2). Models uploaded before the cut are fitted but for
-a tenth of their scores; those, and all scores of later models, are forecast. Forecasts are kept in
-the folder runs, so a run that was stopped goes on.
+names (../shared/tables/open_llm_leaderboard_v2). Models uploaded before the cut are fitted, except
+for a random tenth of their scores; those, and all scores of later models, are forecast. Forecasts
+are kept in the folder runs, so an interrupted run resumes.
 
     python -m benchmarks.leaderboard.run date       # one spec
     python -m benchmarks.leaderboard.run --report   # LEADERBOARD.md of all that is there

@@ -105,22 +105,23 @@ def report(tables: dict[str, pd.DataFrame], seed: int) -> str:
     parts = [
         "# The Open LLM Leaderboard v2, by the spec that `ls.spec_for` returns",
         provenance(seed),
-        "Models uploaded before a cut are fitted but for a tenth of their scores at random; these "
-        "and all scores of later models are forecast by their median. Families and lineages are "
-        "read from base models and names; nothing is declared by hand. `ls.spec_for` returns "
-        f"{' or '.join(sorted(specs))}; ADVI in batches of {BATCH} models takes {min(seconds):.0f} "
-        f"to {max(seconds):.0f} s on the clock, one run each: the first fit on a machine compiles, "
-        "later ones find that in a cache. Points are percentage points; standard "
-        "errors are between families as read. The specs of LEADERBOARD.md name more of what the "
-        "leaderboard says of tuning.",
+        "Models uploaded before a cut are fitted, except for a random tenth of their scores; "
+        "these and all scores of later models are forecast by the predictive median. Families and "
+        "lineages are read from base models and names; nothing is declared by hand. `ls.spec_for` "
+        f"returns {' or '.join(sorted(specs))}; ADVI in batches of {BATCH} models takes "
+        f"{min(seconds):.0f} to {max(seconds):.0f} s on the clock, one run each: the first fit on "
+        "a machine compiles, later ones find that in a cache. Points are percentage points; "
+        "standard errors are between families as read. The specs of LEADERBOARD.md use more of "
+        "what the leaderboard records about tuning.",
         markdown(pd.DataFrame(errors)),
         "## Beside simple forecasts",
-        "Simple forecasts of the same scores, on the logit scale: `mean`, the benchmark's; of "
-        "later models `family mean`, that of the family's fitted scores (not of logits; where none "
-        "is fitted, the benchmark's), and `regression` on size and date, slopes by benchmark "
-        "pulled to common ones, an offset by family; of single cells `two-way`, a bias of model "
-        "and benchmark, and `rank 2`, matrix completion (`benchmarks/elsewhere/baselines.py`). "
-        "`spec less`: the error of the spec less theirs, negative is better.",
+        "Simple forecasts of the same scores, on the logit scale. For all: `mean`, the "
+        "benchmark's mean. For later models: `family mean`, the mean of the family's fitted "
+        "scores (not of logits; if none is fitted, the benchmark's mean), and `regression` on "
+        "size and date, with slopes by benchmark shrunk to common ones and an offset by family. "
+        "For single cells: `two-way`, a bias of model and benchmark, and `rank 2`, matrix "
+        "completion (`benchmarks/elsewhere/baselines.py`). `spec less`: the error of the spec "
+        "minus theirs; negative is better.",
         markdown(pd.DataFrame(differences)),
     ]
     return "\n\n".join(parts) + "\n"

@@ -9,7 +9,7 @@ from latentscale.declare import ModelSpec
 REFERENCE = "date and tuning by series"
 """Specs are compared with it."""
 CHOSEN = f"{REFERENCE}, noise by date"
-"""The spec that was chosen at the cuts for choosing."""
+"""The spec chosen at the cuts for choosing."""
 INTERACTIONS = ("chat_template:tuning=merge", "chat_template:tuning=chat")
 STUDENT, TREND, PRODUCTS = (f"{CHOSEN}, {what}" for what in ("Student-t", "trend", "products"))
 VARIANTS = (
@@ -28,9 +28,9 @@ WIDE = {"dist": "HalfNormal", "sigma": 1.0}
 families' scores on instruction following by several logits or by none, so that the recommended
 spec's 0.3, which is for slopes in log size, is narrow for it."""
 TUNING = ("chat_template", "tuning=chat", "tuning=fine-tuned", "tuning=merge")
-"""What the leaderboard says of how a model was tuned and run; few models are of other levels."""
+"""How a model was tuned and run, by the leaderboard; few models have other levels."""
 NOISE = ("instruct", "chat_template", "released")
-"""On what the noise of `CHOSEN` depends: tuned models scatter more, and later ones."""
+"""What the noise of `CHOSEN` depends on: tuned models and later ones scatter more."""
 
 
 def spec_of(variant: str) -> ModelSpec:

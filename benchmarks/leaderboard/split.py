@@ -24,7 +24,7 @@ CUT = "2024-09-01"
 SHARE = 0.1
 """Share of the fitted models' scores that is hidden."""
 EARLIER = "2024-07-15"
-"""A cut at which variants are compared: scores of models uploaded up to CUT alone are used."""
+"""A cut at which variants are compared: only scores of models uploaded up to CUT are used."""
 EARLIEST = "2024-06-01"
 """Another, with models uploaded up to EARLIER: new base models that were better came after it."""
 UNTIL = {EARLIEST: EARLIER, EARLIER: CUT}
@@ -32,7 +32,7 @@ UNTIL = {EARLIEST: EARLIER, EARLIER: CUT}
 AT_RANDOM = "models at random"
 """In place of a cut: a part of the models uploaded before EARLIER is hidden, of any date."""
 PART = 0.2
-"""Of those: enough for a standard error of coverage of about two points between families."""
+"""Share of those: enough for a standard error of coverage of about two points between families."""
 
 
 @lru_cache

@@ -1,12 +1,12 @@
 """Lineages held out by date, with and without the date of release; NEW_LINEAGES.md.
 
-A cut hides every lineage of the bundled table that began from it on until the next cut, leaves out
-those that began later, and forecasts the hidden ones from the earlier ones: their scores with
-nothing of the lineage fitted, as of lineages to come. The two cuts of 2023 were for choosing
-between a straight line in the date and a local linear trend; the five newest lineages, the measure,
-took no part in it. Beside them, fifteen lineages at random, and the split of `latentscale demo`
-(largest members of large families), where dates have little to add. Forecasts are kept in the
-folder runs, so a run that was stopped goes on.
+Each cut hides every lineage of the bundled table that began between it and the next cut, leaves out
+those that began later, and forecasts the hidden lineages from the earlier ones. Nothing of a hidden
+lineage is fitted, as for lineages to come. The two cuts of 2023 served to choose between a straight
+line in the date and a local linear trend; the five newest lineages, the test set, took no part in
+the choice. Two further splits hide fifteen lineages at random, and the models that `latentscale
+demo` hides (largest members of large families), where dates have little to add. Forecasts are kept
+in the folder runs, so an interrupted run resumes.
 
     python -m benchmarks.new_lineages.run                         # all that is not there yet
     python -m benchmarks.new_lineages.run "from 2023-12" --specs latentscale_dated
@@ -35,9 +35,9 @@ CUTS = {"from 2023-07": ("2023-07", "2023-12"), "from 2023-12": ("2023-12", "202
 """Dates from which lineages are hidden, and from which they are left out of the table. From July
 to November 2023 began Llama 2, Qwen and Yi; from December to March Gemma and Qwen1.5."""
 NEWEST = 5
-"""Lineages that are hidden by the last cut, as in the measurement that prompted the study."""
+"""Number of lineages hidden by the last cut, as in the measurement that prompted the study."""
 AT_RANDOM = 15
-"""Lineages hidden at random, as there."""
+"""Number of lineages hidden at random, as in that measurement."""
 SPLITS = (*CUTS, "five newest", "fifteen at random", "largest members")
 TREND = "latentscale_dated, local linear trend"
 SPECS = ("latentscale", "latentscale_dated", TREND, "pooled_flops")
@@ -118,7 +118,7 @@ def row(cells: pd.DataFrame, lineages: pd.Series) -> dict[str, str]:
 
 
 def report() -> str:
-    """Return NEW_LINEAGES.md from the files of what was run."""
+    """Return NEW_LINEAGES.md from the files of finished runs."""
     lineages = ls.datasets.open_llm_leaderboard().to_frame().set_index("model")["lineage"]
     rows, each = [], []
     for name in SPLITS:
@@ -135,9 +135,9 @@ def report() -> str:
         "# Lineages held out by date",
         f"{provenance(SEED)} {METHOD.chains} chains of {METHOD.tune} + {METHOD.draws} draws a fit.",
         " ".join(__doc__.split("\n\n")[1].split()),
-        "Errors of the median, bias (forecast less score), CRPS and widths of 90% intervals in "
-        "points, means over cells; coverage in percent; ± one standard error, by a bootstrap over "
-        "lineages, of which some splits have few.",
+        "Errors of the median, bias (forecast minus score), CRPS and widths of 90% intervals are "
+        "in points, averaged over cells; coverage is in percent; ± one standard error, from a "
+        "bootstrap over lineages, of which some splits have few.",
         markdown(pd.DataFrame(rows)),
         *([notes.read_text(encoding="utf-8").rstrip()] if notes.is_file() else []),
         "## The five newest, by benchmark",

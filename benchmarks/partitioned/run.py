@@ -1,6 +1,6 @@
-"""Partitioned inference on made-up tables, beside NUTS; writes PARTITIONED.md.
+"""Partitioned inference on simulated tables, compared with NUTS; writes PARTITIONED.md.
 
-Run from the project's root, in pieces; a piece that was stopped goes on from its shards' files:
+Run from the project's root, in pieces; an interrupted piece resumes from its shards' files:
 
     python -m benchmarks.partitioned.run partitioned --models 1000
     python -m benchmarks.partitioned.run nuts --models 1000
@@ -8,7 +8,7 @@ Run from the project's root, in pieces; a piece that was stopped goes on from it
 
 Tables are those of `benchmarks.growth`: 12 benchmarks, families of four, lineages of two families.
 No fit sees the last member of every tenth family, whose scores are forecast and compared. NUTS
-draws from the density without centring, as the shards have it, so all parameters compare.
+samples the density without centring, as the shards do, so that all parameters can be compared.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def keep(
 
 
 def report(seed: int) -> None:
-    """Write PARTITIONED.md from what runs kept."""
+    """Write PARTITIONED.md from the files of finished runs."""
     runs = {file.stem: json.loads(file.read_text("utf-8")) for file in RUNS.glob("*.json")}
     rows, lines = [], ["# Partitioned inference", "", provenance(seed), ""]
     columns = ("minutes", "peak", "error", "width", "covered")
@@ -123,9 +123,9 @@ def report(seed: int) -> None:
         figures = {key: f"{run[key]:.1f}" if key in run else "" for key in columns}
         rows.append({"run": name, "models": run["models"]} | figures)
     lines += [
-        f"The recommended spec on made-up tables of {BENCHMARKS} benchmarks. Minutes on the clock, "
-        "beside other work of the machine; memory of the first process in MB; error and width of "
-        "90% intervals in points and their coverage in percent, on models that no fit saw.",
+        f"The recommended spec on simulated tables of {BENCHMARKS} benchmarks. Wall time in "
+        "minutes, on a machine with other work; memory of the first process in MB; on models that "
+        "no fit saw, error and width of 90% intervals in points and their coverage in percent.",
         "",
         markdown(pd.DataFrame(rows)),
         "",
@@ -141,7 +141,7 @@ def report(seed: int) -> None:
 
 
 def beside(run: dict, other: dict) -> list[str]:
-    """Return a table of shared parameters' moments beside those of NUTS."""
+    """Return a table of shared parameters' moments and those of NUTS."""
     rows = []
     for variable, (means, deviations) in run["moments"].items():
         theirs, spread = (np.array(moment) for moment in other["moments"][variable])

@@ -32,39 +32,40 @@ FAULTS = {
 }
 INTRO = """# Simulation-based calibration
 
-Parameters are drawn from the prior of a shipped spec (`cases.py` says with what changes; rows
-whose `version` is `earlier` are of that spec as it was before), a table from them (16 families x 3
-models x 6 benchmarks, of checkpoints 12 runs x 4; one cell in ten empty), the table is fitted by
-NUTS, and the truth is ranked among {kept} posterior draws. If density, sampler and forecasts are
-right, ranks are uniform. Test quantities: every top-level parameter, the mean of each that has
-several elements, the correlation of the first two skills, the log likelihood of the table, the
-expected scores of new families, and new scores of two held-out models, which PyMC drew and
-`ls.predict` forecasts.
+Parameters are drawn from the prior of a shipped spec (with the changes in `cases.py`; rows whose
+`version` is `earlier` used an earlier form of that spec). A table is simulated from them (16
+families x 3 models x 6 benchmarks, or 12 runs x 4 checkpoints; one cell in ten empty), the table
+is fitted by NUTS, and the truth is ranked among {kept} posterior draws. If density, sampler and
+forecasts are right, ranks are uniform. The test quantities are every top-level parameter, the mean
+of each parameter with several elements, the correlation of the first two skills, the log
+likelihood of the table, the expected scores of new families, and new scores of two held-out
+models, which PyMC drew and `ls.predict` forecasts.
 
-**Free skills.** Skills of capabilities are free to rotate. What is ranked of them is what rotations
-leave: the length of each benchmark's loadings over the skills, its slope in each covariate, and the
-linear predictors of 27 pairs of a model and a benchmark. Chains are judged by predictors too.
+**Free skills.** Skills of capabilities are free to rotate, so only quantities that are invariant to
+rotation are ranked: the length of each benchmark's loading vector, its slope in each covariate, and
+the linear predictors of 27 model-benchmark pairs. Convergence is also judged by linear predictors.
 
 **Extreme tables.** Weak priors make some scores 0 or 1 to machine precision (cai2025: 2% of cells;
-latentscale: 0.2%), where a Beta density is no longer finite and the package pulls the score inside.
-Pulled scores are not what the density describes, so ranks would not be uniform. Instead a table is
-drawn again unless every fitted score lies within [0.0005, 0.9995]. The rule looks at the data
-alone, so the posterior given an accepted table is unchanged and ranks stay exactly uniform; SBC
-then holds for such tables only. `tables drawn` is the median number until one was accepted.
+latentscale: 0.2%), where a Beta density is no longer finite and the package clamps the score to the
+open interval. Clamped scores do not follow the density, so ranks would not be uniform. Instead a
+table is redrawn unless every fitted score is within [0.0005, 0.9995]. The rule depends only on the
+data, so the posterior given an accepted table is unchanged and ranks stay exactly uniform; SBC then
+holds for such tables only. `tables drawn` is the median number of tables drawn until one was
+accepted.
 
-**Chains that disagree.** Where R-hat of the first two chains is above 1.1, four longer ones are
-run, and those whose mean log density lies more than 20 below the best are dropped: they sit in a
-mode that has next to no mass. That is part of what is tested; `chains disagreed` counts it. No fit
-is left out, converged or not.
+**Chains that disagree.** If R-hat of the first two chains is above 1.1, four longer chains are
+run, and those whose mean log density is more than 20 below the best are dropped, because they are
+in a mode of negligible mass. This rule is part of what is tested; `chains disagreed` counts its
+use. No fit is left out, converged or not.
 
 **Own code, not simuk.** simuk 0.3 takes a PyMC model and calls `pm.sample` on every table, which
 compiles the model each time (40 s on an idle core, against about 10 s of sampling), ranks free
-variables one by one and can rank neither a log likelihood nor a forecast, and takes every table as
-it comes. `run.py` fits with `ls.NUTS`, which compiles once.
+variables one by one, cannot rank a log likelihood or a forecast, and accepts every table. `run.py`
+fits with `ls.NUTS`, which compiles once.
 
-**Tests.** Kolmogorov-Smirnov and chi-square (8 bins) of every quantity, both corrected together by
-Holm's method for their number; uniformity is rejected where a corrected p-value is below {level}.
-ECDF bands are 95% simultaneous for one quantity, so about 5% of quantities leave theirs by chance.
+**Tests.** Kolmogorov-Smirnov and chi-square (8 bins) tests of every quantity, corrected together
+by Holm's method; uniformity is rejected if a corrected p-value is below {level}. ECDF bands are 95%
+simultaneous for one quantity, so about 5% of quantities leave their band by chance.
 """
 
 

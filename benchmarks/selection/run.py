@@ -1,11 +1,12 @@
 """Compare candidate specs on families of the bundled table, halved: the record of SELECTION.md.
 
 On each table (v1: the six benchmarks of the Open LLM Leaderboard v1; v2; and the models that have
-all twelve) the families with two members or more are dealt at random to two halves. A fold hides
-every member but the smallest of each family in one half, and forecasts them from what is left.
-It is harder than Sloth's leave-one-family-out, which hides one family at a time, and six fits
-judge a spec on every family. Another three hide the largest member of each family with three or
-more ("largest", all models and benchmarks). Sizes and tokens are the corrected ones.
+all twelve) the families with two members or more are split at random into two halves. A fold
+hides every member except the smallest of each family in one half, and forecasts them from the
+rest. This is harder than Sloth's leave-one-family-out, which hides one family at a time, and six
+fits judge a spec on every family. Three more folds hide the largest member of each family with
+three or more members ("largest", all models and benchmarks). Sizes and tokens are the corrected
+ones.
 
     python -m benchmarks.selection.run base no_ceiling --workers 1
     python -m benchmarks.selection.run                  # write SELECTION.md of what was run so far
@@ -202,7 +203,7 @@ def run(
 
 
 def line(cells: pd.DataFrame) -> str:
-    """Return the figures of one run in one line of text."""
+    """Return one run's figures as a line of text."""
     return "  ".join(f"{key} {value:.3f}" for key, value in figures(cells).items())
 
 
@@ -223,7 +224,7 @@ def figures(cells: pd.DataFrame) -> dict[str, float]:
 
 
 def record(cells: pd.DataFrame, about: dict[str, str]) -> None:
-    """Keep the figures of one run, in place of those of an earlier run of the same."""
+    """Store the figures of one run, replacing those of an earlier run of the same kind."""
     row = pd.DataFrame([about | figures(cells)])
     if RECORD.is_file():
         kept = pd.read_csv(RECORD)
@@ -234,7 +235,7 @@ def record(cells: pd.DataFrame, about: dict[str, str]) -> None:
 
 
 def table() -> str:
-    """Return what was run so far as a Markdown table."""
+    """Return the runs so far as a Markdown table."""
     frame = pd.read_csv(RECORD).sort_values(["table", "mae"])
     head = "| " + " | ".join(frame.columns) + " |\n|" + "---|" * len(frame.columns)
     body = [
@@ -245,7 +246,7 @@ def table() -> str:
 
 
 def write() -> None:
-    """Write SELECTION.md: how, the table of what was run, and what was concluded."""
+    """Write SELECTION.md: the method, the table of runs, and the conclusions."""
     made = (
         f"`python -m benchmarks.selection.run <candidates>`, seed {SEED}; {METHOD.chains} chain of "
         f"{METHOD.tune} + {METHOD.draws} draws a fit; latentscale {version('latentscale')}, pymc "

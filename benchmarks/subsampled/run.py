@@ -1,6 +1,7 @@
-"""NUTS on a subsample with all other lineages conditioned, beside NUTS; writes SUBSAMPLED.md.
+"""NUTS on a subsample, with all other lineages conditioned on it, against NUTS; writes
+   SUBSAMPLED.md.
 
-Run from the project's root, in pieces; each keeps what it has, and goes on from there:
+Run from the project's root, in pieces; an interrupted piece resumes:
 
     python -m benchmarks.subsampled.run nuts --models 1000 --chain 0     # and --chain 1
     python -m benchmarks.subsampled.run exact --models 1000
@@ -10,10 +11,10 @@ Run from the project's root, in pieces; each keeps what it has, and goes on from
 
 Tables are those of `benchmarks.growth`: 12 benchmarks, families of four, lineages of two families.
 No fit sees the last member of every tenth family, whose scores are forecast and compared. NUTS on
-the whole table draws from the density without centring, so all parameters compare.
+the whole table samples the density without centring, so that all parameters can be compared.
 
-`exact` draws the latents of every lineage anew given draws of NUTS: if that is exact, means and
-standard deviations stay what they were. Its second line plants a wrong Jacobian.
+`exact` redraws the latents of every lineage given draws of NUTS: if that is exact, means and
+standard deviations do not change. Its second line plants a wrong Jacobian.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ HERE = Path(__file__).parent
 RUNS = HERE / "runs"
 REPORT = HERE / "SUBSAMPLED.md"
 TUNE, DRAWS = 400, 1000
-"""Of NUTS on the whole table, a chain."""
+"""Of NUTS on the whole table, per chain."""
 EACH = 200  # draws of a chain at which latents are drawn anew
 TRAJECTORIES = ls.methods.Subsampled().trajectories
 BATCHES = 10  # of each chain, for Monte Carlo errors: 100 draws of NUTS each
@@ -101,7 +102,7 @@ def reference(models: int) -> np.ndarray:
 
 
 def exact(options: argparse.Namespace) -> None:
-    """Draw all latents anew given draws of NUTS, and compare; then with a wrong Jacobian."""
+    """Redraw all latents given draws of NUTS, and compare; then with a wrong Jacobian."""
     spec, whole = ls.load_spec(SPEC), prepared(options.models, options.seed)
     slices = VariableSlices.of(build_design(spec, whole))
     unit = units_of_latents(slices, whole)
@@ -130,7 +131,7 @@ def exact(options: argparse.Namespace) -> None:
 
 
 def _wrong(shard: Shard, wrong: float) -> Shard:
-    """Return a shard whose density has a slope too much by every latent."""
+    """Return a shard whose density has an extra slope in every latent."""
     of, latents = shard.density, shard.places[shard.present]
 
     def evaluate(point: np.ndarray) -> tuple[float, np.ndarray]:
@@ -198,7 +199,7 @@ def fit(options: argparse.Namespace) -> None:
 
 
 def cluster(options: argparse.Namespace) -> None:
-    """Time the latents over a dask cluster of one and two workers, and kill one in mid-run."""
+    """Time the latents over a dask cluster of one and two workers, and kill one worker mid-run."""
     from distributed import LocalCluster
 
     scores, _ = table_of(options.models, options.seed)
@@ -241,7 +242,7 @@ def _over(
 
 
 def report(seed: int) -> None:
-    """Write SUBSAMPLED.md from what pieces kept."""
+    """Write SUBSAMPLED.md from the files of finished pieces."""
     lines = ["# A subsample by NUTS, all other lineages conditioned", "", provenance(seed), ""]
     runs = [json.loads(f.read_text("utf-8")) for f in sorted(RUNS.glob("fit-*.json"))]
     columns = ("models", "subsample", "workers", "minutes", "peak", "error", "width", "covered")
@@ -249,12 +250,12 @@ def report(seed: int) -> None:
         {c: f"{r[c]:.1f}" if isinstance(r.get(c), float) else r.get(c, "") for c in columns}
         for r in runs
     ]
-    lines += ["The recommended spec on made-up tables of 12 benchmarks.", ""]
+    lines += ["The recommended spec on simulated tables of 12 benchmarks.", ""]
     if rows:
         lines += [
-            "Minutes on the clock; peak memory of the first process in MB, without forecasts; "
-            "error and width of 90% intervals in points and their coverage in percent, on models "
-            "that no fit saw.",
+            "Wall time in minutes; peak memory of the first process in MB, without forecasts; on "
+            "models that no fit saw, error and width of 90% intervals in points and their "
+            "coverage in percent.",
             "",
             markdown(pd.DataFrame(rows)),
             "",
@@ -264,16 +265,16 @@ def report(seed: int) -> None:
         ]
     else:
         lines += [
-            "No fit of a whole table has been kept yet: its minutes, memory, error and coverage "
-            "are not measured, nor how its shared parameters compare with those of NUTS."
+            "No fit of a whole table has been kept yet, so minutes, memory, error and coverage "
+            "are not measured, nor how shared parameters compare with those of NUTS."
         ]
     for file in sorted(RUNS.glob("exact-*.json")):
         lines += ["", *_exactness(json.loads(file.read_text("utf-8")), file.stem)]
     for file in sorted(RUNS.glob("cluster-*.json")):
         lines += ["", f"## Over a cluster, {file.stem.split('-')[1]} models", ""]
         lines += [
-            "Seconds on the clock of the latents alone. Draws do not depend on the workers: the "
-            "mean of all families' skills is the same number.",
+            "Wall time of the latents alone, in seconds. Draws do not depend on the number of "
+            "workers: the mean of all families' skills is identical.",
             "",
             markdown(_over_cluster(json.loads(file.read_text("utf-8")))),
         ]
@@ -284,7 +285,7 @@ def report(seed: int) -> None:
 
 
 def _over_cluster(rows: list[dict]) -> pd.DataFrame:
-    """Return one row a run over a cluster."""
+    """Return one row per run over a cluster."""
     table = [
         {
             "workers": row["workers"],
@@ -318,7 +319,7 @@ def _exactness(rows: list[dict[str, float]], name: str) -> list[str]:
 
 
 def _beside(run: dict, seed: int) -> list[str]:
-    """Return a table of shared parameters' moments beside those of NUTS on the whole table."""
+    """Return a table of shared parameters' moments and those of NUTS on the whole table."""
     density = posterior_density(build_design(ls.load_spec(SPEC), prepared(run["models"], seed)))
     theirs = density.to_posterior(reference(run["models"])[:, ::5])
     rows = []
