@@ -127,8 +127,8 @@ def _missing(name: str, spare: Sequence[str], frame: pd.DataFrame) -> str:
     meant = closest(spare, name)
     if meant:
         return f'{start} Did you mean "{meant}"? Rename that column, and mind its unit.'
-    hint = (_turned(frame) or _indexed(frame)) if name == "model" else ""
-    if name == "family" and not hint:
+    hint = (if_turned(frame) or _indexed(frame)) if name == "model" else ""
+    if name == "family" and "model" in frame:
         hint = " Of rows to forecast, latentscale.readers.read_planned reads it from models' names."
     return f"{start} The table has {listed(frame.columns) or 'no columns'}.{hint}"
 
@@ -140,16 +140,30 @@ def _indexed(frame: pd.DataFrame) -> str:
     return f" If the models are its index, call {call} first." if named and len(frame) else ""
 
 
-def _turned(frame: pd.DataFrame) -> str:
-    """Return what to do with a table whose first column names benchmarks, and others models."""
-    names = list(frame.columns)
+def if_turned(frame: pd.DataFrame) -> str:
+    """Return what to do with a table whose rows seem to be benchmarks, and its columns models."""
+    names = [name for name in frame.columns if isinstance(name, str)]
+    headings = [name for name in names if name.strip().casefold() in _BENCHMARK_HEADINGS]
+    first = headings[0] if headings else next(iter(names), "")
+    unnamed = not first.strip() or first.startswith("Unnamed:")
+    place = names.index(first) if names else 0
+    before, after = names[:place], names[place + 1 :]
     known = set(METADATA) & set(names)
-    if len(names) < 3 or known or names[0].casefold() not in _BENCHMARK_HEADINGS:
+    if len(after) < 2 or known or not (headings or unnamed) or _has_figures(frame[first]):
         return ""
-    numbers = (pd.to_numeric(frame[name], errors="coerce").notna().any() for name in names[1:])
-    if not all(numbers):
+    if any(map(_has_figures, (frame[name] for name in before))) or not all(
+        _has_figures(frame[name]) for name in after
+    ):
         return ""
-    return f' If the models are the columns, transpose it: frame.set_index("{names[0]}").T.'
+    drop = f".drop(columns={before!r})" if before else ""
+    call = f'frame{drop}.set_index("{first}").T.reset_index(names="model")'
+    hint = f" If the models are the columns, transpose it: {call}."
+    return f' If the column "{first}" names the models, call it "model".{hint}' if unnamed else hint
+
+
+def _has_figures(column: pd.Series) -> bool:
+    """Return whether a column has cells that begin as numbers do: 0.5, "72.5%", "$3"."""
+    return bool(column.dropna().astype(str).str.match(r"\s*[-+~<>$\u2212]?\s*\.?\d").any())
 
 
 def closest(candidates: Iterable[str], name: str, cutoff: float = 0.6) -> str | None:

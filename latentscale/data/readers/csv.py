@@ -241,7 +241,10 @@ def _header(data: bytes, path: Path, separator: str) -> list[str]:
         stream = TextIOWrapper(BytesIO(data), encoding="utf-8-sig", newline="")
         header = next(reader(stream, delimiter=separator), [])
     except (UnicodeDecodeError, CsvError) as error:
-        raise DataError(f"{path}: not a text table in UTF-8 ({error}). Save it so.") from error
+        raise DataError(
+            f'{path}: not a text table in UTF-8 ({error}). Save it in UTF-8; in Excel that is "CSV '
+            'UTF-8".'
+        ) from error
     if not any(name.strip() for name in header):
         raise DataError(f"{path}: the file is empty; its first line must name the columns.")
     return header

@@ -62,7 +62,7 @@ def with_decimal_points(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     if point is not None:
         raise DataError(
             f"{path}: decimals have a comma ({comma}) and a dot ({point}). Write all of them with "
-            "a dot."
+            "a dot, and thousands without one."
         )
     changed = {}
     for name, cells in texts.items():

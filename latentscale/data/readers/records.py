@@ -15,6 +15,11 @@ import pandas as pd
 from latentscale.errors import DataError
 from latentscale.validate import without_repeats
 
+INSPECT: Final = (
+    "a log of Inspect, not a table of scores. Make a table of all logs with "
+    "inspect_ai.analysis.evals_df(folder), and pass it or save it as CSV"
+)
+"""What messages say of Inspect's logs, in JSON or as .eval files."""
 _LINES: Final = re.compile(r"\}\s*\n\s*\{")
 """Between two records, each of which is a JSON text of its own."""
 _SHAPE: Final = (
@@ -38,7 +43,10 @@ def records_of(data: bytes, path: Path) -> pd.DataFrame:
     DataError
         If it is not JSON, not a list of records, or a record holds a list or an object.
     """
-    records = _records(_parsed(data, path))
+    document = _parsed(data, path)
+    if isinstance(document, dict) and {"eval", "results"} <= set(document):
+        raise DataError(f"{path}: this is {INSPECT}.")
+    records = _records(document)
     if not records:
         raise DataError(
             f"{path}: this is JSON, but no list of records. {_SHAPE}. Results of "

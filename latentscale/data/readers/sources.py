@@ -19,7 +19,7 @@ from latentscale.data.readers.harness.read import read_harness
 from latentscale.data.readers.leaderboard.read import RAW_COLUMNS, read_leaderboard
 from latentscale.data.readers.livebench import is_livebench, read_livebench
 from latentscale.data.readers.parquet import table_of_name, tables_below
-from latentscale.data.readers.records import is_table
+from latentscale.data.readers.records import INSPECT, is_table
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError
 from latentscale.files import expanded
@@ -29,7 +29,8 @@ Read = Callable[[Path, Mapping[str, Benchmark] | None], Scores]
 _KNOWN: Final = (
     "a table of scores (CSV, TSV or Parquet), the Open LLM Leaderboard's contents table, a folder "
     "or zip of Epoch's hub, a folder of BenchPress (scores.csv and models.csv), LiveBench's tables "
-    "(table_2025_05_30.csv), or a folder of lm-evaluation-harness (results*.json)"
+    "(table_2025_05_30.csv), or a folder of lm-evaluation-harness (results*.json). For logs of "
+    "Inspect, give the table that inspect_ai.analysis.evals_df makes of them"
 )
 
 
@@ -50,8 +51,23 @@ def reader_of_path(path: str | Path) -> Read | None:
     if where.is_dir():
         return _of_folder(where)
     if where.is_file() and zipfile.is_zipfile(where):
+        _refuse_other_archives(where)
         return _epoch
     return _livebench if where.is_file() and is_livebench(where) else None
+
+
+def _refuse_other_archives(path: Path) -> None:
+    """Refuse archives that are no zip of tables: a spreadsheet, or a log of Inspect."""
+    with zipfile.ZipFile(path) as archive:
+        names = set(archive.namelist())
+    kinds = {
+        "[Content_Types].xml": "an Excel workbook. Save the sheet with the scores as CSV",
+        "content.xml": "a spreadsheet. Save the sheet with the scores as CSV",
+        "header.json": INSPECT,
+    }
+    for member, kind in kinds.items():
+        if member in names:
+            raise DataError(f"{path}: this is {kind}.")
 
 
 def is_harness(path: str | Path) -> bool:

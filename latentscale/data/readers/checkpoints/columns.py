@@ -1,4 +1,4 @@
-"""Wide tables of checkpoints: which column is the run, its size, its tokens, a figure."""
+"""Tables of checkpoints: which column is the run, its size, its tokens, a figure, a benchmark."""
 
 from __future__ import annotations
 
@@ -17,12 +17,20 @@ from latentscale.data.readers.published.columns import (
     counted_in,
     is_error,
     is_lower,
+    is_metric,
+    roles_of,
     without_error_words,
 )
+from latentscale.data.readers.published.repeats import refuse_unnamed_scores
 from latentscale.errors import DataError, listed, spelling
 from latentscale.markup import counted
 
-STEP: Final = ("step", "_step", "iteration", "global_step")
+STEP: Final = (
+    *("step", "_step", "iteration", "global_step", "training_step", "train_step"),
+    *("checkpoint", "ckpt"),
+)
+LONG: Final = ("run", "step", "task", "metric", "value")
+"""Columns of a long table of checkpoints."""
 _RUN: Final = ("run", "run_name", "run_id", "model", "model_name", "name")
 _TOKENS: Final = {
     "throughput/total_tokens": 1.0,
@@ -36,6 +44,10 @@ _TOKENS: Final = {
 """Columns of tokens seen, with what one of their numbers counts: tokens, billions, trillions."""
 _COUNTED: Final = {spelling(name): tokens for name, tokens in _TOKENS.items()}
 """The same by spelling: "Tokens (B)" is tokens_b."""
+_TRAINED_ON: Final = ("tokens_seen", "train_tokens", "tokens_b", "tokens_t")
+"""Those that cannot be the tokens that an evaluation used."""
+SAME: Final = 0.05
+"""Relative difference up to which two counts may be one, rounded to two digits or logged later."""
 _FEWEST: Final = 1e6
 """Tokens that any run has seen at its end; fewer are counted in another unit."""
 _PARAMS: Final = (
@@ -56,8 +68,9 @@ _FALLEN: Final = 0.5
 
 
 def column_of(table: pd.DataFrame, names: tuple[str, ...]) -> str | None:
-    """Return the first of some columns that a table has."""
-    return next((name for name in names if name in table), None)
+    """Return the first of some columns that a table has, in any spelling ("Step", "Run name")."""
+    spelt = {_spelt(name): name for name in reversed(table.columns) if isinstance(name, str)}
+    return next((spelt[key] for key in map(_spelt, names) if key in spelt), None)
 
 
 def run_column(table: pd.DataFrame) -> str | None:
@@ -66,11 +79,51 @@ def run_column(table: pd.DataFrame) -> str | None:
 
 
 def is_checkpoints(table: pd.DataFrame) -> bool:
-    """Return whether a table has several rows of a run, each at a step of its training."""
-    run = run_column(table)
-    if run is None or column_of(table, STEP) is None or not table.columns.is_unique:
+    """Return whether a table has several rows of a run, each at a step of its training.
+
+    Or, where no column has steps, after different numbers of training tokens.
+    """
+    run, step = run_column(table), column_of(table, STEP)
+    if run is None or not table.columns.is_unique or not table[run].duplicated().any():
         return False
-    return bool(table[run].duplicated().any())
+    if step is not None:
+        return not np.isnan(to_numbers(table[step])[0]).all()
+    tokens = column_of(table, _TRAINED_ON)
+    if tokens is None or "family" in table:
+        return False
+    ends = pd.Series(to_numbers(table[tokens])[0]).groupby(table[run].to_numpy())
+    return bool((ends.max() > (1 + SAME) * ends.min()).any())
+
+
+def long_columns(table: pd.DataFrame, figures: str, what: str) -> dict[str, str] | None:
+    """Return the columns of a table with one row a score by their name in `LONG`; else None.
+
+    A table of Model, Step, Benchmark and Score, say, has one row a score where a column of
+    benchmarks differs between the rows of a run, or where scores are its only figures.
+
+    Raises
+    ------
+    DataError
+        If a column names several benchmarks of one checkpoint, but none is of their scores.
+    """
+    if set(LONG) <= set(table.columns):
+        return {name: name for name in (*LONG, "stderr") if name in table}
+    run, step = run_column(table), column_of(table, STEP)
+    if run is None:
+        return None
+    roles = roles_of(table)
+    if not roles.long:
+        about = table[[name for name in (run, step, _tokens_column(table)) if name is not None]]
+        refuse_unnamed_scores(about, table, roles.others, what)
+        return None
+    benchmark, score = (roles.columns[role] for role in ("benchmark", "score"))
+    differ = bool((table[benchmark].groupby(table[run]).nunique() > 1).any())
+    if not differ and _figures(table, figures) != [score]:
+        return None
+    metric = next((name for name in roles.others if is_metric(name)), None)
+    found = {"run": run, "step": step, "task": benchmark, "metric": metric, "value": score}
+    found["stderr"] = roles.columns.get("stderr")
+    return {name: column for name, column in found.items() if column is not None}
 
 
 def tokens_seen(table: pd.DataFrame, what: str) -> np.ndarray:

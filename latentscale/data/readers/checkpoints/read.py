@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -16,10 +17,12 @@ from latentscale.data.frames import as_pandas
 from latentscale.data.problems import shown_cell
 from latentscale.data.readers.cells import to_numbers, with_text_names
 from latentscale.data.readers.checkpoints.columns import (
+    LONG,
     STEP,
     column_of,
     error_columns,
     figure_columns,
+    long_columns,
     run_column,
     sizes,
     tokens_seen,
@@ -45,7 +48,6 @@ from latentscale.data.scores import Scores
 from latentscale.errors import DataError, listed
 from latentscale.files import expanded
 
-_LONG: Final = ("run", "step", "task", "metric", "value")
 _BATCH: Final = "batch_size_in_tokens"
 _DOWNSTREAM: Final = "eval/downstream/"
 """Accuracies in exports of OLMo's training runs."""
@@ -73,8 +75,9 @@ def read_checkpoints(
     Parameters
     ----------
     source
-        A long table (a frame, or a CSV or Parquet file) with the columns run, step, task, metric
-        and value, optionally stderr, num_fewshot and setting. Or wide tables, a CSV file a run
+        A long table (a frame, or a CSV or Parquet file) with the columns run (or model), step,
+        task (or benchmark) and value (or score), optionally metric, stderr, num_fewshot, setting,
+        params, and tokens (or tokens_b, tokens_t). Or wide tables, a CSV file a run
         named by it, or a folder or a list of such files: a column ``_step`` (or ``step``) or
         ``throughput/total_tokens``, and a column a figure. Or one wide table of several runs, with
         columns run (or model), step, tokens (or tokens_b, tokens_t) and params, where every other
@@ -186,12 +189,14 @@ def checkpoint_measurements(
     if empty:
         raise DataError(f"{listed(empty)}: a table of checkpoints without rows. Leave it out.")
     findings: list[Finding] = []
-    long = [name for name, table in tables.items() if set(_LONG) <= set(table.columns)]
+    columns = {name: long_columns(table, figures, name) for name, table in tables.items()}
+    long = {name: of_one for name, of_one in columns.items() if of_one is not None}
     if long:
-        cells = pd.concat([_of_long(tables[name], name) for name in long], ignore_index=True)
+        parts = [_of_long(tables[name], of_one, name) for name, of_one in long.items()]
+        cells = pd.concat(parts, ignore_index=True)
         if len(long) < len(tables):
             raise DataError(
-                f"{listed(set(tables) - set(long))}: no column of {listed(_LONG)} beside long "
+                f"{listed(set(tables) - set(long))}: no column of {listed(LONG)} beside long "
                 "tables. Read long and wide tables apart."
             )
     else:
@@ -237,15 +242,20 @@ def _refuse_alike(files: Sequence[Path]) -> None:
             )
 
 
-def _of_long(table: pd.DataFrame, what: str) -> pd.DataFrame:
+def _of_long(table: pd.DataFrame, columns: Mapping[str, str], what: str) -> pd.DataFrame:
     """Return one row a figure: run, step, tokens, benchmark, score, stderr."""
-    values, unread = to_numbers(table["value"])
-    steps, bad = to_numbers(table["step"])
-    for column, rows in (("value", unread), ("step", bad)):
-        if rows:
-            cell = shown_cell(table[column].iloc[rows[0]])
-            raise DataError(f'{what}: row {rows[0]}, column "{column}": {cell} is not a number.')
-    for column in ("run", "task", "metric"):
+    unknown = np.full(len(table), np.nan)
+    numbers = {"step": unknown, "stderr": unknown}
+    for name in ("value", "step", "stderr"):
+        if name in columns:
+            numbers[name], unread = to_numbers(table[columns[name]])
+            if unread and name != "stderr":
+                cell = shown_cell(table[columns[name]].iloc[unread[0]])
+                raise DataError(
+                    f'{what}: row {unread[0]}, column "{columns[name]}": {cell} is not a number. '
+                    "Write one number, or empty the cell."
+                )
+    for column in (columns[name] for name in ("run", "task", "metric") if name in columns):
         empty = np.flatnonzero(table[column].isna()).tolist()
         if empty:
             raise DataError(
@@ -255,17 +265,18 @@ def _of_long(table: pd.DataFrame, what: str) -> pd.DataFrame:
     shots = to_numbers(table["num_fewshot"])[0] if "num_fewshot" in table else np.nan
     setting = table["setting"].astype(str) if "setting" in table else pd.Series("", table.index)
     trained = setting.where(~setting.map(lambda text: bool(_SHOTS.fullmatch(text))), "")
-    runs = table["run"].astype(str)
+    runs = table[columns["run"]].astype(str)
     rows = pd.DataFrame(
         {
             "run": runs.where(trained == "", runs + " (" + trained + ")"),
-            "step": steps,
-            "tokens": np.nan,
-            "task": table["task"].astype(str),
-            "metric": table["metric"].astype(str),
+            "step": numbers["step"],
+            "tokens": tokens_seen(table, what),
+            "size_b": sizes(table),
+            "task": table[columns["task"]].astype(str),
+            "metric": table[columns["metric"]].astype(str) if "metric" in columns else "",
             "shots": shots,
-            "score": values,
-            "stderr": to_numbers(table["stderr"])[0] if "stderr" in table else np.nan,
+            "score": numbers["value"],
+            "stderr": numbers["stderr"],
         }
     )
     rows = _by_benchmark(rows[rows["score"].notna()])
@@ -303,10 +314,15 @@ def _mean(rows: pd.DataFrame, count: int) -> pd.DataFrame:
     """Return the mean over subtasks, alike in weight, where all of them are there."""
     if count == 1:
         return rows
-    keys = ["run", "step", "shots"]
+    rows = rows.assign(seen=rows["tokens"].where(rows["step"].isna()))
+    keys = ["run", "step", "seen", "shots"]
     groups = rows.groupby(keys, sort=False, dropna=False)
     squares = rows.assign(stderr=rows["stderr"] ** 2).groupby(keys, sort=False, dropna=False)
-    mean = groups.agg(score=("score", "mean"), tokens=("tokens", "first"), n=("task", "nunique"))
+    mean = groups.agg(
+        **{name: (name, "first") for name in ("tokens", "size_b")},
+        score=("score", "mean"),
+        n=("task", "nunique"),
+    )
     # Subtasks have items of their own, so that their sampling errors are independent.
     mean["stderr"] = np.sqrt(squares["stderr"].sum(min_count=count)) / groups.size()
     return mean[mean["n"] == count].reset_index()
@@ -320,7 +336,7 @@ def _of_wide(table: pd.DataFrame, name: str, figures: str) -> pd.DataFrame:
         step is None and np.isnan(seen).all()
     ):
         raise DataError(
-            f"{name}: neither a long table of checkpoints (columns {listed(_LONG)}) nor a wide "
+            f"{name}: neither a long table of checkpoints (columns {listed(LONG)}) nor a wide "
             'one, which has a column "step" or "tokens", and a column "run" or scores in columns '
             f'that begin with "{figures}" (say otherwise with figures=). It has '
             f"{listed(table.columns)}."
@@ -435,17 +451,18 @@ def _with_tokens(
 
 
 def _declared(name: str, highest: float) -> Benchmark:
+    scale = "percent" if 1 < highest <= _PERCENT else "fraction"
+    unit_size = _PERCENT if scale == "percent" else 1.0
     known = KNOWN_BENCHMARKS.get(re.sub(r" \d+-shot$", "", name))
     if known is not None:
-        return known
+        return replace(known, scale=scale, floor=known.floor * unit_size)
     stated = unit_of_amount(name)
     if _LOSSES.search(name) or (is_lower(name) and stated is not None):
         unit = "" if is_perplexity(name) else stated or "nats or bits"
         return Benchmark(scale="positive", lower_is_better=True, unit=unit)
     if _LOGARITHM.search(name):
         return Benchmark(scale="real")
-    scale = "percent" if 1 < highest <= _PERCENT else "fraction"
     if is_lower(name):
         return Benchmark(scale=scale, lower_is_better=True)
     floor = guessing(name) or guessing(name.split("_")[0].split(" ")[0])
-    return Benchmark(scale=scale, floor=floor * (_PERCENT if scale == "percent" else 1.0))
+    return Benchmark(scale=scale, floor=floor * unit_size)

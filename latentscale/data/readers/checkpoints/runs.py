@@ -12,6 +12,7 @@ import pandas as pd
 
 from latentscale.data.audit import Finding
 from latentscale.data.problems import Problem, fail
+from latentscale.data.readers.checkpoints.columns import SAME
 from latentscale.data.readers.revisions import checkpoint_of
 from latentscale.errors import listed
 from latentscale.markup import counted
@@ -21,8 +22,6 @@ _STEP_AT_END: Final = re.compile(
     re.IGNORECASE,
 )
 """Names of checkpoints, as training scripts write them: "a-1b-step1000", "a-1b/checkpoint-2000"."""
-_ROUNDED: Final = 0.05
-"""Relative difference up to which two counts may be one, rounded to two digits or logged later."""
 _SHOWN: Final = 6
 """Sizes and counts of tokens that a message shows for one run."""
 
@@ -148,7 +147,7 @@ def _of_several_counts(cells: pd.DataFrame) -> list[Problem]:
     problems = []
     for run, rows in stated.groupby("run", sort=False):
         ends = rows.groupby("step")["tokens"].agg(["min", "max"])
-        apart = ends[ends["max"] > (1 + _ROUNDED) * ends["min"]]
+        apart = ends[ends["max"] > (1 + SAME) * ends["min"]]
         if apart.empty:
             continue
         step = apart.index[0]

@@ -41,10 +41,11 @@ _PLAIN: Final = (
 """Commas, spaces or apostrophes part thousands; "0,812" has a decimal comma and is not read."""
 _COMMA: Final = re.compile(r"-?(?:0,\d+|\d+,\d{1,2})\s*[%\uff05]?")
 """Numbers with a decimal comma: "0,812", "81,2"."""
-_NUMBER: Final = rf"-?{_PLAIN}"
+_NUMBER: Final = rf"[-\u2212]?{_PLAIN}"
+"""The second sign is the minus of typesetting."""
 _SIGN: Final = r"[%\uff05]"  # the second is the full-width one of Chinese tables
 _CELL: Final = re.compile(
-    rf"(?P<minus>-(?=[$€£]))?(?P<money>[$€£])?\s*(?P<number>{_NUMBER})\s*(?P<percent>{_SIGN})?"
+    rf"(?P<minus>[-\u2212](?=[$€£]))?(?P<money>[$€£])?\s*(?P<number>{_NUMBER})\s*(?P<percent>{_SIGN})?"
     rf"\s*(?P<width>[(\[]?\s*(?:±|\+/-|\+-|\$?\\pm\$?|\+|\[|\(|[-–−](?=[^+]+[/,;]\s*\+)).+?)?\s*[*†‡^]*"
 )
 _NOTE: Final = re.compile(
@@ -415,4 +416,4 @@ def dates(column: pd.Series) -> tuple[list[pd.Timestamp | None], list[str], dict
 
 
 def _plain(text: str) -> float:
-    return float(re.sub(f"[,{_SPACES}]", "", text))
+    return float(re.sub(f"[,{_SPACES}]", "", text).replace("\u2212", "-"))

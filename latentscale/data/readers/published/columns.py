@@ -32,6 +32,8 @@ _ROLES: Final[Mapping[str, str]] = {
     |veröffentlicht|veröffentlichung|date de sortie|fecha de lanzamiento""",
     "params_b": """params b|params|parameters|parameters b|n params|num params|number of parameters
     |size|size b|model size|model size b|#params|#params b|参数量|参数
+    |parameter|parameter b|parameter count|param count|parameter mrd
+    |anzahl parameter|paramètres|parámetros|parametri
     |params m|parameters m|n params m|#params m|model size m""",
     "active_params_b": "active params b|active parameters|active params|activated params|激活参数",
     "tokens_t": """tokens t|training tokens|train tokens|training tokens t|train tokens t
@@ -53,7 +55,8 @@ _ROLES: Final[Mapping[str, str]] = {
     |score headline value""",
     "stderr": """stderr|std err|std error|standard error|score stderr|stderr score|se|metric stderr
     |score headline stderr""",
-    "n_items": "n items|items|n|num items|n samples|num samples|samples|total samples",
+    "n_items": """n items|items|n|num items|n samples|num samples|samples|completed samples
+    |total samples""",
     "source": "source|agent|scaffold|harness|reported by|source of score",
 }
 ROLE_OF: Final[Mapping[str, str]] = {
@@ -172,9 +175,9 @@ def counted_in(name: str, unit: float) -> float:
 
 
 def _heading(name: str) -> str:
-    """Return a heading as `ROLE_OF` has it: spelt alike, and of compute without a power of ten."""
+    """Return a heading as `ROLE_OF` has it: spelt alike, without "%" and compute's power of ten."""
     whole, short = (
-        spelling(without_brackets(text).strip().removesuffix("?"))
+        spelling(without_brackets(text).replace("%", "").strip().removesuffix("?"))
         for text in (name, _POWER.sub("", name))
     )
     return short if ROLE_OF.get(short) == "flops" else whole

@@ -6,16 +6,18 @@ In long tables one column has the items of each row.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
-from typing import Final
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from latentscale.data.audit import Finding
 from latentscale.data.column_names import without_brackets
 from latentscale.data.readers.published.cells import Floats, ScoreCells
 from latentscale.data.readers.published.columns import scored_by
 from latentscale.errors import listed, spelling
+from latentscale.markup import counted
 
 _COUNT: Final = re.compile(
     r"^\W*(((n|num(ber)?|no\.?|count) ?(of )?)?(items|samples|questions|tasks|problems)|n)"
@@ -25,6 +27,62 @@ _COUNT: Final = re.compile(
     re.IGNORECASE,
 )
 """What the name of a column of counts begins or ends with, beside the name of a benchmark."""
+
+
+_ITEM: Final = re.compile(
+    r"(sample|item|question|problem|doc|document|instance|example)[ _-]?(id|idx|index|number|hash)",
+    re.IGNORECASE,
+)
+"""Columns that say which item of a benchmark a row is of."""
+
+
+class ItemRows(NamedTuple):
+    """Rows that hold the score of one item each.
+
+    Attributes
+    ----------
+    column
+        The column that names the items.
+    rows
+        Which rows are of one item of several.
+    findings
+        What was decided.
+    """
+
+    column: str
+    rows: np.ndarray
+    findings: list[Finding]
+
+
+def rows_of_items(
+    table: pd.DataFrame, models: pd.Series, benchmarks: pd.Series, names: Sequence[str]
+) -> ItemRows | None:
+    """Return which rows of a table with one row a score are of single items; None if none are.
+
+    Items that a model answered several times say nothing: their rows are not independent.
+
+    Parameters
+    ----------
+    table
+        The table.
+    models, benchmarks
+        Of each row.
+    names
+        Columns without a role.
+    """
+    column = next((name for name in names if _ITEM.fullmatch(name.strip())), None)
+    if column is None:
+        return None
+    keys = pd.DataFrame({"model": models, "benchmark": benchmarks})
+    rows = keys.duplicated(keep=False).to_numpy()
+    again = keys.assign(item=table[column].astype(str)).duplicated().any()
+    if again or not rows.any():
+        return None
+    message = (
+        f"names the item of each row, so that {counted(int(rows.sum()), 'row')} are scores of "
+        "single items: their mean is the score, and their number its items."
+    )
+    return ItemRows(column, rows, [Finding("info", "items-read", column, message)])
 
 
 def item_columns(columns: Mapping[str, ScoreCells], declared: Collection[str]) -> dict[str, str]:

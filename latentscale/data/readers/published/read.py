@@ -17,10 +17,11 @@ import pandas as pd
 
 from latentscale.data.audit import Audit, Finding
 from latentscale.data.benchmarks import Benchmark
+from latentscale.data.column_names import is_neither
 from latentscale.data.empty import is_empty
 from latentscale.data.features import Feature
 from latentscale.data.frames import AnyFrame, as_pandas, is_frame
-from latentscale.data.layout import closest
+from latentscale.data.layout import closest, if_turned
 from latentscale.data.readers.cells import with_text_names
 from latentscale.data.readers.measurements import (
     CELLS,
@@ -30,6 +31,7 @@ from latentscale.data.readers.measurements import (
     with_names,
 )
 from latentscale.data.readers.parquet import read_table
+from latentscale.data.readers.published.cells import score_cells
 from latentscale.data.readers.published.columns import Roles, roles_of
 from latentscale.data.readers.published.findings import TINY
 from latentscale.data.readers.published.markup import without_markup
@@ -39,7 +41,12 @@ from latentscale.data.readers.published.models import (
     torn_releases,
     with_figures,
 )
-from latentscale.data.readers.published.repeats import mixed_settings, refuse_several_metrics
+from latentscale.data.readers.published.repeats import (
+    mixed_settings,
+    names_benchmarks,
+    refuse_several_metrics,
+    refuse_unnamed_scores,
+)
 from latentscale.data.readers.published.scores import OF_INTERVAL, long_cells, wide_cells
 from latentscale.data.readers.published.sizes import with_sizes_of_names
 from latentscale.data.readers.tuning import with_types
@@ -55,12 +62,6 @@ below -0.5 once in nine times."""
 _AGAINST: Final = -0.5
 """Mean rank correlation with the other benchmarks below which a benchmark is reported. Of the
 173 benchmarks of Epoch's hub and BenchPress, all the right way round, the lowest is -0.1."""
-_BENCHMARK: Final = re.compile(
-    r"(benchmarks?|bench|tasks?|datasets?|eval|evaluation|metrics?|measures?|tests?)"
-    r"([ _-]?(id|name))?",
-    re.IGNORECASE,
-)
-"""Columns that name the benchmark of a row, in tables with one row a score."""
 _NO_MODEL: Final = re.compile(
     r"((overall|macro|column) )?(average|avg\.?|mean|median|total|count|best|worst"
     r"|max(imum)?|min(imum)?|std\.?( ?dev(iation)?\.?)?|stdev|standard deviation|variance)"
@@ -196,7 +197,7 @@ def published_measurements(
     if "model" not in roles.columns:
         raise DataError(
             f"{what}: no column names the models; it is called Model, Name or LLM in such tables. "
-            f"Rename it. The table has {listed(table.columns, 12)}."
+            f"Rename it. The table has {listed(table.columns, 12)}.{if_turned(table)}"
         )
     absent = [name for name in own if name not in table]
     if absent:
@@ -204,7 +205,9 @@ def published_measurements(
             f"{what}: features: no column {listed(absent)}. It has {listed(table.columns, 12)}."
         )
     table, unnamed = rows_of_models(table, roles)
-    _refuse_scores_of_no_column(table, roles, own, what)
+    if not roles.long:
+        free = [name for name in roles.others if name not in own]
+        refuse_unnamed_scores(table[[roles.columns["model"]]], table, free, what)
     roles = with_types(table, _shape(table, roles), own)
     table, bare = _of_benchmarks(table, roles)
     refuse_several_metrics(table, roles, own, what)
@@ -265,6 +268,8 @@ def rows_of_models(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, lis
         rows = counted(int(empty.sum()), "row without a name", "rows without a name")
         were = "was" if empty.sum() == 1 else "were"
         message = f'{rows} in "{column}" {were} left out.'
+        if roles.long:
+            message += " If cells of a spreadsheet were merged, fill them down."
         findings.append(Finding("warning", "unnamed-rows", column, message))
     if other.any():
         shown = listed(dict.fromkeys(str(cell).strip() for cell in table[column][other]))
@@ -341,25 +346,14 @@ def _turned(guessed: Sequence[str], cells: pd.DataFrame, falling: Collection[str
     return [Finding("warning", "against-others", "benchmarks", message)]
 
 
-def _refuse_scores_of_no_column(
-    table: pd.DataFrame, roles: Roles, own: Sequence[str], what: str
-) -> None:
-    """Refuse a table with one row a score whose scores have another name than those known."""
-    names = [n for n in roles.others if n not in own and _BENCHMARK.fullmatch(n)]
-    models = table[roles.columns["model"]]
-    for name in [] if roles.long else names:
-        pairs = pd.DataFrame({"model": models.astype(str), "benchmark": table[name].astype(str)})
-        if len(pairs.drop_duplicates()) > models.astype(str).nunique():
-            raise DataError(
-                f'{what}: column "{name}" names several benchmarks of one model, but no column is '
-                f'called "score", "value" or "accuracy". Rename the column of scores to "score". '
-                f"The table has {listed(table.columns, 12)}."
-            )
-
-
 def _shape(table: pd.DataFrame, roles: Roles) -> Roles:
-    """Return the roles for the table's shape: one row a score only where models repeat."""
+    """Return the roles for the table's shape: one row a score only where models repeat.
+
+    Or where models have one row each, of a benchmark by name, and scores are the only figures.
+    """
     if not roles.long or table[roles.columns["model"]].duplicated().any():
+        return roles
+    if _scores_alone(table, roles):
         return roles
     kept = {
         role: name
@@ -368,6 +362,14 @@ def _shape(table: pd.DataFrame, roles: Roles) -> Roles:
     }
     others = [name for name in table.columns if name not in kept.values()]
     return replace(roles, columns=kept, others=tuple(others))
+
+
+def _scores_alone(table: pd.DataFrame, roles: Roles) -> bool:
+    """Return whether a table of scores, with their benchmarks, has no other column of figures."""
+    figures = (name for name in roles.others if not is_neither(name))
+    return names_benchmarks(roles.columns["benchmark"]) and all(
+        np.isnan(score_cells(table[name]).values).all() for name in figures
+    )
 
 
 def completed_by_names(models: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:

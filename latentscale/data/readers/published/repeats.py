@@ -20,6 +20,13 @@ _SETTING: Final = re.compile(
     re.IGNORECASE,
 )
 """Columns that say how a score was measured, and not, like a seed, which of several alike it is."""
+_BENCHMARK: Final = re.compile(
+    r"(benchmarks?|bench|tasks?|eval|evaluation|metrics?|measures?|tests?)([ _-]?(id|name))?",
+    re.IGNORECASE,
+)
+"""Columns that name the benchmark of a row, in tables with one row a score."""
+_DATASET: Final = re.compile(r"datasets?([ _-]?(id|name))?", re.IGNORECASE)
+"""Columns that do, too, or name what a model was trained on."""
 _SHOWN: Final = 4
 """Values that a message shows, as many as other messages here."""
 
@@ -65,6 +72,45 @@ def mixed_settings(
             )
             findings.append(Finding("warning", "settings-merged", name, message))
     return findings
+
+
+def names_benchmarks(heading: str, *, datasets: bool = False) -> bool:
+    """Return whether a column names the benchmark of each row, by its heading."""
+    known = bool(_BENCHMARK.fullmatch(heading.strip()))
+    return known or (datasets and bool(_DATASET.fullmatch(heading.strip())))
+
+
+def refuse_unnamed_scores(
+    of: pd.DataFrame, table: pd.DataFrame, names: Sequence[str], what: str
+) -> None:
+    """Refuse a table with one row a score whose scores have another name than those known.
+
+    Parameters
+    ----------
+    of
+        The columns that say what was measured: the model, or the run and the step.
+    table
+        The whole table.
+    names
+        Columns that may name benchmarks.
+    what
+        The table, for messages.
+
+    Raises
+    ------
+    DataError
+        If a column names several benchmarks of one model.
+    """
+    measured = of.astype(str)
+    for name in (name for name in names if names_benchmarks(name, datasets=True)):
+        if len(measured.assign(benchmark=table[name].astype(str)).drop_duplicates()) > len(
+            measured.drop_duplicates()
+        ):
+            raise DataError(
+                f'{what}: column "{name}" names several benchmarks of one model, but no column is '
+                'called "score", "value" or "accuracy". Rename the column of scores to "score". '
+                f"The table has {listed(table.columns, 12)}."
+            )
 
 
 def refuse_several_metrics(

@@ -13,6 +13,7 @@ import pandas as pd
 from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.column_names import is_neither
+from latentscale.data.empty import is_empty
 from latentscale.data.readers.benchmark_names import group_of, plain_name
 from latentscale.data.readers.guessing import floor_for
 from latentscale.data.readers.published.cells import (
@@ -45,7 +46,12 @@ from latentscale.data.readers.published.findings import (
     scales_assumed,
     unread_cells,
 )
-from latentscale.data.readers.published.items import item_columns, items_of, items_read
+from latentscale.data.readers.published.items import (
+    item_columns,
+    items_of,
+    items_read,
+    rows_of_items,
+)
 from latentscale.data.readers.published.means import means_among
 from latentscale.data.readers.published.percentages import (
     named_outside,
@@ -155,9 +161,9 @@ def long_cells(
     """Return the scores of a table with one row a score; parameters as for `wide_cells`."""
     columns = roles.columns
     names = table[columns["benchmark"]].map(lambda cell: str(cell).strip())
-    read = score_cells(table[columns["score"]])
+    read = score_cells(_of_truth(table[columns["score"]]))
     error = _column(table, columns.get("stderr"))
-    items = _column(table, columns.get("n_items"))
+    items, of_items, items_said = _items(table, roles, named, names)
     bounds = bounds_among([name for name in roles.others if name not in own])
     info: dict[str, Benchmark] = {}
     left_out: dict[str, str] = {}
@@ -167,18 +173,20 @@ def long_cells(
     models = {name: named.loc[rows] for name, rows in groups.items()}
     for name, part in parts.items():
         read.values[groups[name]] = part.values
+    by_model = _by_model(named, names, read.values)
+    for name, part in parts.items():
         if part.items.size:
             items[groups[name]] = np.where(np.isnan(part.items), items[groups[name]], part.items)
             rows = set(groups[name][~np.isnan(part.items)])
             read = read._replace(unread=[row for row in read.unread if row not in rows])
-        benchmark, why = _declared(name, part, declared, heading=headings[name])
+        merged = by_model.get(name, part.values)
+        benchmark, why = _declared(name, part, merged, declared, heading=headings[name])
         if benchmark is None:
             left_out[name] = why
         else:
             info[name] = benchmark
     if not info:
         raise DataError(f"{what}: no benchmark has a score. {reasons_in_words(left_out)}")
-    by_model = _by_model(named, names, read.values)
     combined, kept = means_among({name: by_model[name] for name in info}, declared)
     left_out |= combined
     info = {name: benchmark for name, benchmark in info.items() if name not in combined}
@@ -200,16 +208,36 @@ def long_cells(
     )
     used = {name for _, low, high in bounds[:1] for name in (low, high)}
     found = [
-        *left_out_columns(left_out | _ignored(table, roles, {*used, *own, *metrics})),
+        *left_out_columns(left_out | _ignored(table, roles, {*used, *of_items, *own, *metrics})),
         *mixed,
         *kept,
         *scales_assumed(info, declared),
-        *impossible,
+        *(*items_said, *impossible),
         *odd_cells(table, named, parts, models, info, declared),
         *tiny_errors(parts, {name: error[names == name] for name in info}, info),
         *unread_cells(columns["score"], table, named, read),
     ]
     return cells[cells["benchmark"].isin(info)], info, found
+
+
+def _items(
+    table: pd.DataFrame, roles: Roles, models: pd.Series, benchmarks: pd.Series
+) -> tuple[Floats, list[str], list[Finding]]:
+    """Return the items of each row, the column that says them if any, and findings."""
+    items = _column(table, roles.columns.get("n_items"))
+    if "n_items" in roles.columns:
+        return items, [], []
+    single = rows_of_items(table, models, benchmarks, roles.others)
+    if single is None:
+        return items, [], []
+    return np.where(single.rows, 1.0, items), [single.column], single.findings
+
+
+def _of_truth(column: pd.Series) -> pd.Series:
+    """Return scores that are all true or false, as those of single items, as 1 and 0."""
+    known = [cell for cell in column.tolist() if not is_empty(cell)]
+    truths = bool(known) and all(isinstance(cell, bool | np.bool_) for cell in known)
+    return column.map({True: 1.0, False: 0.0}) if truths else column
 
 
 def _ignored(table: pd.DataFrame, roles: Roles, used: Collection[str]) -> dict[str, str]:
@@ -269,7 +297,8 @@ def _benchmarks(
     for name, cells in columns.items():
         if name in errors:
             continue
-        benchmark, why = _declared(name, cells, declared)
+        merged = pd.Series(cells.values).groupby(models.to_numpy()).mean()
+        benchmark, why = _declared(name, cells, merged.to_numpy(dtype=float), declared)
         if benchmark is not None and name not in declared and _numbers_rows(cells.values):
             benchmark, why = None, "the numbers of the rows"
         if benchmark is None:
@@ -297,13 +326,15 @@ def _by_model(models: pd.Series, benchmarks: pd.Series, scores: Floats) -> dict[
 def _declared(
     name: str,
     cells: ScoreCells,
+    merged: Floats,
     declared: Mapping[str, Benchmark],
     *,
     heading: str = "",
 ) -> tuple[Benchmark | None, str]:
     """Return the declaration of a column of scores, or None and why it is not one.
 
-    `heading` is what is said of a benchmark that is named as one: its name, and its metric if any.
+    `merged` has the score of each model, which may be a mean of rows. `heading` is what is said of
+    a benchmark that is named as one: its name, and its metric if any.
     """
     if name in declared:
         return declared[name], ""
@@ -313,7 +344,7 @@ def _declared(
     short = plain_name(name)
     top = 100.0 if benchmark.scale == "percent" else 1.0
     bounded = benchmark.scale in ("fraction", "percent") and not benchmark.lower_is_better
-    floor = floor_for(name, float(np.nanmin(cells.values)), top) if bounded else benchmark.floor
+    floor = floor_for(name, float(np.nanmin(merged)), top) if bounded else benchmark.floor
     return replace(benchmark, floor=floor, group=group_of(short)), ""
 
 
