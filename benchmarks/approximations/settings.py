@@ -44,7 +44,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 _ABOUT = (
     "Means over three random halves of the bundled table's families and two seeds; processor time "
-    "without compilation, beside other work. All rows resample by the paths' mixture."
+    "without compilation, with other work on the machine. All rows resample over the paths' "
+    "mixture."
 )
 
 

@@ -1,4 +1,4 @@
-"""CONSISTENCY.md: what `consistency.py` found, with its figure."""
+"""CONSISTENCY.md: the results of `run.py`, with their figure."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ HERE = Path(__file__).resolve().parent
 INTRO = """# Consistency as families grow
 
 One fixed truth (K = 2, anchored, correlated families, log_params and log_tokens, logistic link, six
-benchmarks with their floors; see `run.py`), fresh families and scores in every
-replication, three models a family, simulated with numpy alone and fitted by NUTS (2 chains).
-Cai et al. 2025 (arXiv:2512.06553) show consistency and asymptotic normality in the number of
-families for such a model, so errors should fall as families^(-1/2), z scores (error of the
-posterior mean over posterior sd) should have sd 1, and intervals should cover.
+benchmarks with their floors; see `run.py`). Every replication has fresh families of three models
+each and fresh scores, simulated with numpy alone and fitted by NUTS (2 chains). Cai et al. 2025
+(arXiv:2512.06553) show consistency and asymptotic normality in the number of families for such a
+model, so errors should fall as families^(-1/2), z scores (error of the posterior mean over
+posterior sd) should have sd 1, and intervals should cover.
 
 Loadings are real-valued, so a chain can start in a mode of negligible mass with a skill's sign
-turned: where R-hat of all parameters is 1.1 or more, four longer chains are run and those in such a
+flipped. If R-hat of all parameters is 1.1 or more, four longer chains are run and those in such a
 mode are dropped by their energy (`refit.sample`).
 
-Errors are root mean squares over elements and replications. The rate is the slope of the log root
-mean square error of single replications on log families, by least squares with its standard error
-from the residuals; -0.5 is expected. What rests on one family's own scores (its members, new
-families) has no reason to shrink and is checked for coverage alone.
+Errors are root mean squares over elements and replications. The rate is the least-squares slope
+of the log root mean square error of single replications on log families, with its standard error
+from the residuals; -0.5 is expected. Quantities that depend on one family's own scores (its
+members, new families) have no reason to shrink and are checked for coverage only.
 """
 
 
@@ -58,8 +58,8 @@ def write_report(path: Path, seed: int) -> None:
 COVERAGE = """## Coverage
 
 Per cent of true values inside equal-tailed intervals, with the binomial standard error and, after
-the slash, one from the spread between replications, which is the right one where elements of one
-replication err together. New scores include the noise of a measurement.
+the slash, one from the spread between replications, which is the right one if errors within a
+replication are correlated. New scores include measurement noise.
 """
 NORMALITY = """Standard deviation of z over elements and replications; 1 is expected (standard error
 from the spread between replications).

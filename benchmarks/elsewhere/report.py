@@ -42,29 +42,29 @@ def report(runs: Path, seed: int) -> str:
         provenance(seed),
         "Each table is read by `ls.readers.read_scores` (Pythia by `read_checkpoints`), with "
         "nothing declared by hand, and fitted with the spec that `ls.spec_for` returns: NUTS, 2 "
-        "chains of 200 + 200 draws, through `ls.backtest`. Hidden are a fifth of the scores at "
-        "random (`cells`), the largest fifth of the models (`largest`), the latest fifth by date "
-        "(`latest`), or the checkpoints after 44% of a run's tokens (`last tokens`). Errors are in "
-        "points of benchmarks that are fractions, of medians; standard errors are between "
-        "families. Nothing was tuned on these folds.",
+        "chains of 200 + 200 draws, through `ls.backtest`. The folds hide a random fifth of the "
+        "scores (`cells`), the largest fifth of the models (`largest`), the latest fifth by date "
+        "(`latest`), or the checkpoints after 44% of a run's tokens (`last tokens`). Errors are "
+        "those of predictive medians, in points, on benchmarks that are fractions; standard "
+        "errors are between families. Nothing was tuned on these folds.",
         "\n".join(tables),
         markdown(pd.DataFrame([{"table": n, "split": s} | row(c) for n, s, c in folds])),
         "## Beside baselines",
-        "Mean absolute error of the spec less that of a baseline on the same cells, ± its standard "
-        "error between families; negative is better. `two-way`: a bias of model and benchmark on "
-        "the logit scale, ridge; `rank 2`: matrix completion as BenchPress describes it; "
-        "`regression`: on size, tokens and date as far as half of the models state them, slopes "
-        "by benchmark pulled to a common one, an offset by family; `last checkpoint`: the last "
-        "fitted score of the run.",
+        "Mean absolute error of the spec minus that of a baseline on the same cells, ± its "
+        "standard error between families; negative is better. `two-way`: a bias of model and "
+        "benchmark on the logit scale, with a ridge penalty; `rank 2`: matrix completion as "
+        "BenchPress describes it; `regression`: on those of size, tokens and date that at least "
+        "half of the models state, with slopes by benchmark shrunk to a common one and an offset "
+        "by family; `last checkpoint`: the last fitted score of the run.",
         markdown(pd.DataFrame([{"table": n, "split": s} | beside(c) for n, s, c in folds])),
         *_others(runs, folds),
         "## By extremity of the forecast",
         markdown(pd.DataFrame([r for n, s, c in folds for r in by_extremity(n, s, c)])),
         "## By the number of fitted scores of the model",
-        "Of hidden cells.",
+        "For hidden cells.",
         markdown(pd.DataFrame([r for n, s, c in folds for r in by_fitted(n, s, c)])),
         "## Benchmarks furthest from 90%",
-        f"Of each fold the {FEW} benchmarks with ten hidden scores or more whose coverage is "
+        f"For each fold, the {FEW} benchmarks with ten or more hidden scores whose coverage is "
         "furthest from 90%, in standard errors of a share.",
         markdown(pd.DataFrame([r for n, s, c in folds for r in furthest(n, s, c)])),
     ]

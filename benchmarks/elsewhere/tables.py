@@ -135,14 +135,14 @@ def _pythia() -> Scores:
 TABLES = {
     "base models": Table(
         _base,
-        "base models on benchmarks of the Open LLM Leaderboard v1 and the like (Ruan et al. "
-        "2024), some of them in the bundled table too",
+        "base models on benchmarks of the Open LLM Leaderboard v1 and similar ones (Ruan et al. "
+        "2024); some models are also in the bundled table",
         {"cells": cells, "largest": largest},
     ),
     "base models, all tasks": Table(
         _base_tasks,
-        "the same models on 22 benchmarks: with BIG-bench tasks and the Open LLM Leaderboard v2, "
-        "measured on half of them",
+        "the same models on 22 benchmarks, including BIG-bench tasks and the Open LLM Leaderboard "
+        "v2, which half of the models have",
         {"cells": cells, "largest": largest},
     ),
     "agents": Table(
@@ -158,12 +158,12 @@ TABLES = {
     ),
     "leaderboard, others": Table(
         partial(_leaderboard, SEED + 1),
-        "another 150 of its models, likewise",
+        "another random 150 of its models",
         {"cells": cells, "latest": latest},
     ),
     "epoch": Table(
         _epoch,
-        "models of Epoch's hub, dated or not; forecasts in time on it are in EPOCH.md",
+        "models of Epoch's hub, with or without dates; EPOCH.md has forecasts in time on it",
         {"cells": cells, "cells again": cells_again},
     ),
     "pythia": Table(

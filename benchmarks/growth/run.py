@@ -148,11 +148,11 @@ def write(rows: list[dict], fits: list[dict], options: argparse.Namespace, path:
     lines = [
         "# Growth: time and memory per gradient",
         "",
-        f"Written by `python -m benchmarks.growth.run{flags} --seed {options.seed}`. "
-        "Recommended spec; made-up tables, every score measured.",
+        f"Written by `python -m benchmarks.growth.run{flags} --seed {options.seed}`. Recommended "
+        "spec; simulated tables without missing scores.",
         f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}; {versions}.",
         "Processor time on one thread, median over repeats; memory is the process's peak. The "
-        "first table compiles where caches are empty; the others read what it left.",
+        "first table compiles if caches are empty; the others use its cache.",
         "",
         "| models | benchmarks | scores | parameters | ms a gradient | ns a score "
         "| compile s | peak MB | MB before compiling |",
@@ -173,9 +173,9 @@ def _fits(fits: list[dict]) -> list[str]:
     lines = [
         "## Fits by mean-field ADVI",
         "",
-        "Of all models at once, or in batches (`ls.ADVI(batch=500)`). Compilation took what it "
-        "takes with the caches as they were. Forecasts are of the last member of every tenth "
-        "family, which no fit saw: error of the median, width and coverage of 90% intervals.",
+        "With all models at once, or in batches (`ls.ADVI(batch=500)`). Compilation times depend "
+        "on the state of the caches. Forecasts are for the last member of every tenth family, "
+        "which no fit saw: error of the median, width and coverage of 90% intervals.",
         "",
         "| models | benchmarks | batch | minutes on the clock | compile s | approximate s "
         "| peak MB | hidden scores | error, points | width, points | covered at 90% |",

@@ -218,7 +218,7 @@ def main() -> None:
 Written by `python -m benchmarks.marginal.run {" ".join(sys.argv[1:])}`, seed {given.seed};
 latentscale {ls.__version__}, Python {platform.python_version()}, {libraries};
 {platform.system()} {platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}
-when written (wall-clock times mean little under load; processor time is beside them).
+when written (wall times mean little under load; processor times are next to them).
 
 ## Log likelihood of cai2025 (K = 4) on the bundled figures, at its maximum
 
@@ -232,12 +232,12 @@ when written (wall-clock times mean little under load; processor time is beside 
 | again | {warm[0]:.1f} | {warm[1]:.1f} |
 
 Starts reached {", ".join(f"{v:.2f}" for v in estimates["start_log_likelihood"].values)} by the
-rule of 3 nodes a skill.
+rule with 3 nodes per skill.
 
 ## Coverage of normal intervals
 
 {given.replications} tables simulated from the model: {FAMILIES} families of {MEMBERS} models, 6
-benchmarks, 2 skills; {len(truth())} parameters a table, intervals on the
+benchmarks, 2 skills; {len(truth())} parameters per table, intervals on the
 natural scale ({spent:.0f} s of processor time).
 
 {markdown(covered)}

@@ -12,25 +12,25 @@ from benchmarks.common.provenance import provenance
 HERE = Path(__file__).resolve().parent
 INTRO = """# Mixed units
 
-Some leaderboards publish raw accuracies and some (score - floor) / (1 - floor), with what lies
-below the floor at 0. Here a part of the bundled models is rescaled so, on every benchmark with a
-guessing floor above 0 (nine of twelve), the rest stays raw, and the table is given to the package
-without a word. Which models: at random (`models`), whole families at random (`families`), or at
-random among the better half (`strongest`), the hard case: strong models stay above the floor.
+Some leaderboards publish raw accuracies and some (score - floor) / (1 - floor), with scores below
+the floor at 0. Here a part of the bundled models is rescaled in this way, on every benchmark with
+a guessing floor above 0 (nine of twelve), the rest stays raw, and the package is not informed.
+Rescaled are random models (`models`), random families (`families`), or random models from the
+better half (`strongest`), which is the hard case because strong models stay above the floor.
 """
 DETECTION = """## Does the check of floors notice?
 
-Share of random mixtures for which `Scores` warns `floor-rescaled` for at least one benchmark
-(± binomial standard error), of tables of 20, 60 and all 194 models drawn at random; `named` is the
-mean number of benchmarks that the warning names, of nine. A raw table is in the row of share 0: a
-warning there is a false alarm.
+Share of random mixtures for which `Scores` warns `floor-rescaled` for at least one benchmark (±
+binomial standard error), in random tables of 20, 60 and all 194 models; `named` is the mean number
+of benchmarks, out of nine, that the warning names. The row of share 0 is a raw table, where a
+warning is a false alarm.
 """
 FITS = """## What the mixture does to a fit
 
-A plain K = 2 spec (see `light_spec`) fitted by NUTS to mixtures of the training rows; one model of
-each family of three or more is held out and its raw scores are forecast. Errors in points, with
-the standard error of the paired difference from the raw fit over families. `warned` is the number
-of benchmarks for which the package warned on that training table.
+A plain K = 2 spec (see `light_spec`) is fitted by NUTS to mixtures of the training rows; one model
+of each family of three or more is held out and its raw scores are forecast. Errors are in points,
+with the standard error over families of the paired difference from the raw fit. `warned` is the
+number of benchmarks for which the package warned on that training table.
 """
 LOADINGS = """## What it does to loadings
 

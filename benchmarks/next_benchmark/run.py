@@ -114,9 +114,9 @@ def report(table: pd.DataFrame, fit: ls.Fit, chosen: argparse.Namespace, seconds
         f"{len(fit.scores.models)} models of {len(fit.scores.families)} families fitted "
         f"({fit.spec.name}, {fit.status.message}); {table['family'].nunique()} families held out, "
         f"one model each, {chosen.repeats} random splits of its 12 benchmarks into one seen, "
-        f"{TARGETS} targets and 7 candidates. Errors of the targets' forecast, points. "
-        "Standard errors are over families. Weights of posterior draws that are degenerate, after "
-        "scores that the fit did not expect, are borne with.",
+        f"{TARGETS} targets and 7 candidates. Errors of the targets' forecasts are in points; "
+        "standard errors are over families. Forecasts with degenerate importance weights, after "
+        "scores that the fit did not expect, are included.",
         "",
         "| what is measured | mean absolute error | CRPS | predictive sd |",
         "|---|---|---|---|",

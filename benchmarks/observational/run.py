@@ -201,12 +201,12 @@ def report(runs: Path, seed: int) -> str:
     parts = [
         "# Observational scaling laws",
         f"{provenance(seed)} {CHAINS} chains of {TUNE} + {DRAWS} draws a fit.",
-        "Scores of held-out models on one task at a time, from their standard benchmarks, sizes "
-        "and tokens and the task's scores of weaker models: BIG-bench tasks of models above the "
-        "published training compute, agent scores of the strongest tenth. Mean absolute errors and "
-        "median widths of 90% intervals in percentage points of the task's range, with standard "
-        "errors between models; the laws are fitted here again. Of agents one or two models are "
-        "held out.",
+        "Scores of held-out models on one task at a time are forecast from their standard "
+        "benchmarks, sizes and tokens and from weaker models' scores on the task. Held out are "
+        "models above the published training compute on BIG-bench tasks, and the strongest tenth "
+        "on agent tasks (one or two models). Mean absolute errors and median widths of 90% "
+        "intervals are in percentage points of the task's range, with standard errors between "
+        "models; the laws are refitted here.",
         *tables,
         "## What can be said",
         (HERE / "notes.md").read_text(encoding="utf-8").rstrip(),

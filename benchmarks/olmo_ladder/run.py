@@ -86,18 +86,18 @@ PARTS = {
 }
 NOTES = (
     "Skills that level off in tokens per parameter were tried when the errors of `checkpoints` on "
-    "7B-4T and 13B-5T were known, and because of OLMO_SHAPE.md, which says why these errors grow "
-    "once the 3B runs are fitted. The two were compared on five splits inside what is fitted for "
-    "the larger models: the first three below, and the first two of PYTHIA.md. The second and "
-    "third below were added for it, after least squares had favoured the variant there. It is "
-    "behind on the 3B runs and ahead on four, on two of them within about one standard error; over "
-    "the five their mean errors are equal, so the shipped spec stays. The variant then forecast "
-    "7B-4T and 13B-5T. That was not blind: trajectories of 7B had been looked at by least squares "
-    "before the variant was made. A second seed from all runs, not kept, agreed. "
-    "Its intervals under-cover where a size or a "
-    "multiple of Chinchilla's tokens is new: standard errors between tasks do not see that all "
-    "runs of one size may be off together. The largest R-hat of its fit to all runs is above "
-    "1.05, so the second decimals are not to be relied on."
+    "7B-4T and 13B-5T were known, because of OLMO_SHAPE.md, which explains why these errors grow "
+    "once the 3B runs are fitted. The two were compared on five splits of the data fitted for the "
+    "larger models: the first three below, and the first two of PYTHIA.md. The second and third "
+    "below were added for this comparison, after least squares had favoured the variant there. "
+    "The variant is behind on the 3B runs and ahead on the other four, on two of these within "
+    "about one standard error; the mean errors over the five are equal, so the shipped spec "
+    "stays. The variant then forecast 7B-4T and 13B-5T. That was not blind: trajectories of 7B "
+    "had been examined by least squares before the variant was made. A second seed from all runs, "
+    "not kept, agreed. Its intervals under-cover if a size or a multiple of Chinchilla's tokens "
+    "is new: standard errors between tasks do not reflect that all runs of one size may be off "
+    "together. The largest R-hat of its fit to all runs is above 1.05, so second decimals are "
+    "unreliable."
 )
 
 
@@ -287,17 +287,16 @@ def report(runs: Path, seed: int) -> str:
         provenance(seed),
         "Accuracy (ranked classification, length-normalised, five examples) of a run's last "
         "checkpoint, forecast from smaller runs. A run is a family; five checkpoints of each run "
-        "are fitted by the shipped spec `checkpoints`, with the share of the run's tokens that it "
-        "has seen among the covariates, since the learning rate falls over a run: without its "
-        "trend in tokens, with the product of size and tokens, and with neither trend nor "
-        "levelling (`logs`); and with skills that level off in tokens per parameter in place of "
-        "tokens. Some twenty variants were tried on the 3B runs and on splits inside "
-        "the first parts of Pythia's runs (PYTHIA.md) before a target was forecast; those of note "
-        "are kept here. The two-step law is fitted here again to the same runs, "
-        "but for those at half of Chinchilla's tokens, as published. Points are percentage "
-        "points; standard errors are between tasks. The published errors are of the authors' code "
-        "on the runs of 190M to 1.3B; the refit here is not that code, and its errors on 13B-5T "
-        "are larger.",
+        "are fitted by the shipped spec `checkpoints`, with the share of the run's tokens seen so "
+        "far among the covariates, since the learning rate falls over a run. Variants are without "
+        "its trend in tokens, with the product of size and tokens, with neither trend nor "
+        "levelling (`logs`), and with skills that level off in tokens per parameter instead of "
+        "tokens. Some twenty variants were tried on the 3B runs and on splits inside the first "
+        "parts of Pythia's runs (PYTHIA.md) before a target was forecast; the notable ones are "
+        "kept here. The two-step law is refitted here to the same runs, except those at half of "
+        "Chinchilla's tokens, as published. Points are percentage points; standard errors are "
+        "between tasks. The published errors are from the authors' code on the runs of 190M to "
+        "1.3B; the refit here uses different code, and its errors on 13B-5T are larger.",
         NOTES,
     ]
     for part, title in PARTS.items():

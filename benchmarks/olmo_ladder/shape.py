@@ -147,33 +147,34 @@ NOTES = (
     "3B runs are fitted, and Pythia's 12b worse than a simple rule. Every checkpoint has one "
     "skill: the first principal component of the benchmarks' logits above their floors. A "
     "difference of 0.1 is about two percentage points in the middle of a benchmark's range. Three "
-    "shapes are fitted by least squares with ridge penalties of the size of the spec's priors: "
-    "that of the shipped spec, a curve in size plus a curve in tokens; the same with the product "
-    "of size and tokens; and a curve in size plus one in tokens per parameter, with a trend in "
-    "tokens. No run has effects of its own here. The shape was found on these tables, and the "
-    "forecasts of 7B, 13B and 12b were known by then: the splits below leave these models out. "
-    "Standard errors are between runs; runs of one size are not independent draws of a size, of "
-    "which there are five.",
-    "**Tokens.** At one multiple of Chinchilla's tokens the gain by tokens is about the same at "
-    "all sizes, so skills level off in tokens per parameter. A curve in size plus a curve in "
-    "tokens cannot have that shape, whatever the curves. What it leaves within a run is a slope "
-    "in tokens that rises with the run's size. The spec has a slope for every run and takes these "
-    "slopes for draws of one population, so a larger run that it has not seen gets the mean "
-    "slope. The product of size and tokens catches this and goes on without bound: it "
-    "overpredicts the ladder's larger runs most.",
+    "shapes are fitted by least squares with ridge penalties matching the spec's priors: the "
+    "shipped spec's shape, a curve in size plus a curve in tokens; the same with the product of "
+    "size and tokens; and a curve in size plus one in tokens per parameter, with a trend in "
+    "tokens. Here runs have no effects of their own. The shape was found on these tables when the "
+    "forecasts of 7B, 13B and 12b were already known; the splits below leave these models out. "
+    "Standard errors are between runs; there are five sizes, and runs of one size are not "
+    "independent draws.",
+    "**Tokens.** At a given multiple of Chinchilla's tokens the gain from tokens is about the "
+    "same at all sizes, so skills level off in tokens per parameter. No curve in size plus a "
+    "curve in tokens can have that shape. Its residual within a run is a slope in tokens that "
+    "rises with the run's size. The spec has a slope for every run and treats these slopes as "
+    "draws from one population, so a larger, unseen run gets the mean slope. The product of size "
+    "and tokens captures this but grows without bound: it overpredicts the ladder's larger runs "
+    "most.",
     "**Size.** At equal tokens per parameter the step from 1.3B to 3B gains less than the steps "
-    "below it. Losses on text, which no score enters, fall least there too, so neither a "
-    "benchmark's ceiling nor how the 3B runs were scored makes the difference. Up to 1.3B the "
-    "steps in skill do not get smaller on the whole, so the scores do not announce it. All five "
-    "3B runs share it: for the curve in size they are one observation, not five, and with them "
-    "the exponent of size rises.",
+    "below it. Losses on text, which do not depend on any score, also fall least there, so "
+    "neither a benchmark's ceiling nor the scoring of the 3B runs is the cause. Up to 1.3B the "
+    "steps in skill do not generally get smaller, so the scores give no warning. All five 3B runs "
+    "share the smaller step: for the curve in size they are one observation, not five, and with "
+    "them the exponent of size rises.",
     "**Together.** By the full model (OLMO_LADDER.md), forecasts of 7B-4T and 13B-5T fall by six "
     "to eight points once the 3B runs are fitted, whether skills level off in tokens or in tokens "
-    "per parameter: that is the step in size. At either set of runs those of the shipped spec are "
-    "six to eight points below those with tokens per parameter: that is the shape in tokens. From "
-    "runs up to 1.3B the two errors cancel, and the shipped spec is about right; with the 3B runs "
-    "the first is gone and the second stays. On the 3B runs themselves the spec is right "
-    "probably because of its prior, which has skills level off in size: the smaller runs do not.",
+    "per parameter: that is the step in size. With either set of runs, forecasts of the shipped "
+    "spec are six to eight points below those with tokens per parameter: that is the shape in "
+    "tokens. From runs up to 1.3B the two errors cancel, and the shipped spec is about right; "
+    "with the 3B runs the first disappears and the second remains. On the 3B runs themselves the "
+    "spec is right probably because under its prior skills level off in size, although the "
+    "smaller runs do not.",
 )
 
 Splits = dict[str, tuple[np.ndarray, np.ndarray]]

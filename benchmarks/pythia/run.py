@@ -171,16 +171,16 @@ def report(runs: Path, seed: int) -> str:
         "# Pythia",
         provenance(seed),
         "Zero-shot accuracies of the 16 runs at 11 checkpoints; a run is a family, with the "
-        "shipped spec `checkpoints`. The first two splits lie inside what is fitted for the other "
-        "two: there and on the 3B runs of the OLMo ladder the spec was chosen among some twenty, "
-        "of which effects of runs on benchmarks (mixes worse, ahead on one of the three) and the "
-        "product of size and tokens (worse on the ladder) are kept here. Skills that level off in "
-        "tokens per parameter were tried later, when the errors on the 12b runs were known "
-        "(OLMO_LADDER.md says how). Seconds are beside other "
-        "work. Points are percentage points; standard errors are "
-        "between pairs of a run and a benchmark, taken for independent: runs of one size, and "
-        "benchmarks of one run, are off together, so these errors are too small. On wsc all "
-        "runs score 37 to 64%; its floor is 37%, what answers of the rarer class alone score.",
+        "shipped spec `checkpoints`. The first two splits use only data that are fitted for the "
+        "other two. On these and on the 3B runs of the OLMo ladder the spec was chosen among some "
+        "twenty, of which effects of runs on benchmarks (mixes worse, ahead on one of the three) "
+        "and the product of size and tokens (worse on the ladder) are kept here. Skills that "
+        "level off in tokens per parameter were tried later, when the errors on the 12b runs were "
+        "known (see OLMO_LADDER.md). Seconds were measured with other work on the machine. Points "
+        "are percentage points; standard errors are between pairs of a run and a benchmark, "
+        "assumed independent. Errors of runs of one size and of benchmarks of one run are "
+        "correlated, so these standard errors are too small. On wsc all runs score 37 to 64%; its "
+        "floor is 37%, the score of always giving the rarer answer.",
     ]
     for part, title in PARTS.items():
         paths = {name: runs / f"{part}, {name}.csv" for name in VARIANTS}

@@ -146,13 +146,13 @@ def write(seed: int) -> None:
         "",
         f"One run on the bundled leaderboard; NUTS with {CHAINS} chains of {TUNE} warm-up draws "
         f"and {DRAWS} draws, one after the other on one core. First draw: from the start of the "
-        "process to one draw of one chain, caches empty (cold) or as that left them (warm). Times "
-        "are clock / processor seconds: other work on the machine lengthens the first, hardly the "
-        "second. Where a task ran several times, the least; of NUTS, seeds differ, and processor "
-        "seconds of a fit whose functions are compiled, steps and least ESS are means over runs, "
-        "effective draws a second the sum of the runs' "
-        "least ESS over that of their seconds, ± one standard error by leaving out each run in "
-        "turn, R-hat the largest.",
+        "process to one draw of one chain, with empty caches (cold) or the caches that the cold "
+        "run left (warm). Times are wall / processor seconds: other work on the machine lengthens "
+        "the former, hardly the latter. If a task ran several times, the table has the shortest. "
+        "Runs of NUTS differ in their seeds: processor seconds of a fit with compiled functions, "
+        "steps and least ESS are means over runs; effective draws per second are the sum of the "
+        "runs' least ESS divided by the sum of their seconds, ± one jackknife standard error; "
+        "R-hat is the largest.",
     ]
     notes = HERE / "engines_notes.md"
     if notes.exists():

@@ -35,10 +35,10 @@ TASKS = {"cold": "processor", "warm": "processor", "gradient": "milliseconds"}
 _UNITS = {"cold": "s", "warm": "s", "gradient": "ms"}
 _ABOUT = (
     "Processor seconds from the start of a process to one draw of one chain, with imports, the "
-    "table and compilation, with empty caches (cold) and with what that left (warm); milliseconds "
-    "of one log density with its gradient, the median of 1,000. One core; the two checkouts take "
-    "turns. The ratio is the later commit over the earlier one within a turn: median (least, "
-    "largest)."
+    "table and compilation, with empty caches (cold) and with the caches that the cold run left "
+    "(warm); milliseconds of one log density with its gradient, the median of 1,000. One core; "
+    "the two checkouts take turns. The ratio is the later commit's figure over the earlier one's "
+    "within a turn: median (least, largest)."
 )
 
 

@@ -24,40 +24,42 @@ _TITLES = {
     "kernel": "numba kernel, by hand",
 }
 _IN_PROCESSES = ("stan", "pymc-own")  # chains in processes of their own
-_NOTES = """Every contender ran in a process of its own, one after the other, on one machine.
+_NOTES = """Every contender ran in its own process, one after the other, on one machine.
 
 - **First draw**: from the start of the process to one warm-up draw and one draw of one chain,
-  with imports, the table and compilation. Cold: every cache empty. Warm: what the cold one left.
-- **Gradient**: log density with gradient, one thread, median processor time. Of Stan, whose
-  interface gives no bare gradient: one chain's time on the clock over its leapfrog steps. Of the
-  package: in the coordinates in which it samples; for the goal, kernel and package are timed in
-  one process and in the same variables, the model's own.
-- **NUTS**: warm-up and draws of all chains on the clock, without compilation, and without the
-  package's search for places to begin at (of cai2025; it is in the first draw); least ESS, bulk or
-  tail, and largest R-hat over the parameters that all codings have (those at the top, and the
-  families' skills). Each engine keeps its defaults: target acceptance 0.8, tree depth 10, diagonal
-  metric.
-- PyMC's default sampler is nutpie where that is installed, and it is given the package's own model:
-  for the recommended spec both run the same algorithm on the same variables, and differ by the
-  noise of the least ESS. For cai2025 the package moves in coordinates of its own.
-- **Memory**: largest resident memory of the process that samples, and of its largest worker where
-  chains have processes of their own.
-- **Difference**: largest less smallest difference of log densities, ours less theirs, over six
-  random points, in nats. Zero but for rounding: the same posterior. For the package and PyMC: what
-  is compared is the model's density compiled by PyMC. Entries that the package declares at
-  anchors, and that enter nothing else, are not in the hand-written codings.
-- `latentscale` here is the recommended spec without its terms (curves of benchmarks that bend in
-  log size), which the codings by hand have not; its times are not those of the spec as shipped.
-- Priors, likelihood and centring are the package's; lineage and family levels by hand are the
-  plain non-centred coding, not the package's rotation. NumPyro runs in double precision, all chains
-  at once. On its clock are a few seconds in which JAX traces the model; on Stan's, the draws' way
-  through PyStan's server."""
+  with imports, the table and compilation. Cold: with every cache empty. Warm: with the caches
+  that the cold run left.
+- **Gradient**: log density with gradient, one thread, median processor time. For Stan, whose
+  interface does not expose the gradient alone: one chain's wall time divided by its leapfrog
+  steps. For the package: in the coordinates in which it samples. For the goal, kernel and
+  package are timed in one process and in the same variables, the model's own.
+- **NUTS**: wall time of warm-up and draws of all chains, without compilation and without the
+  package's search for starting points (for cai2025; it is included in the first draw); least ESS,
+  bulk or tail, and largest R-hat over the parameters that all codings have (top-level parameters
+  and the families' skills). Each engine keeps its defaults: target acceptance 0.8, tree depth 10,
+  diagonal metric.
+- PyMC's default sampler is nutpie if installed, and it samples the package's own model: for the
+  recommended spec both run the same algorithm on the same variables, and differ by the noise of the
+  least ESS. For cai2025 the package samples in its own coordinates.
+- **Memory**: largest resident memory of the sampling process, and of its largest worker if chains
+  have separate processes.
+- **Difference**: range of the difference in log density, ours minus theirs, over six random
+  points, in nats. Zero up to rounding means the same posterior. For the package and PyMC, the
+  density compared is the model's, compiled by PyMC. The hand-written codings omit entries that the
+  package declares at anchors and that enter nothing else.
+- `latentscale` here is the recommended spec without its terms (curvature of benchmarks in log
+  size), which the hand-written codings do not have; its times are not those of the spec as
+  shipped.
+- Priors, likelihood and centring are the package's; the hand-written lineage and family levels use
+  the plain non-centred coding, not the package's rotation. NumPyro runs in double precision, all
+  chains at once. Its times include a few seconds in which JAX traces the model; Stan's include the
+  transfer of draws through PyStan's server."""
 
 
 _ENGINES = """## The package's engines
 
-The fast engine beside the stock one, nutpie's own compiler on the package's model and an earlier
-commit, in one run: [ENGINES.md](ENGINES.md)."""
+The fast engine compared with the stock one, with nutpie's own compiler on the package's model
+and with an earlier commit, in one run: [ENGINES.md](ENGINES.md)."""
 
 
 def write(folder: Path, out: Path) -> bool:
@@ -85,7 +87,7 @@ def _of_spec(spec: str, rows: list[dict[str, Any]]) -> list[str]:
     title = f"## {spec}, {rows[0]['skills']} skills"
     if OURS not in measured:
         return [title, _figures(measured)]
-    ratios = "Ratios to the package: above 1 where the package is the better one."
+    ratios = "Ratios to the package: above 1 if the package is better."
     return [
         title,
         _figures(measured),
