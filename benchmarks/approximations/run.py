@@ -1,9 +1,10 @@
-"""Pathfinder and Laplace beside those of pymc-extras, on three posteriors; APPROXIMATIONS.md.
+"""Pathfinder and Laplace compared with those of pymc-extras, on three posteriors;
+   APPROXIMATIONS.md.
 
 Run from the project's root:  python -m benchmarks.approximations.run [--cases pooled]
 
-Needs ``pip install --no-deps pymc-extras better-optimize`` in an environment of its own: versions
-up to 0.15 ask for a PyMC older than the package's.
+Needs ``pip install --no-deps pymc-extras better-optimize`` in a separate environment: versions up
+to 0.15 require an older PyMC than the package's.
 
 pymc-extras is given the package's model as it is, and where it refuses that, the same log density
 as one flat vector. Distances are to NUTS on the same posterior: of each scalar parameter that all
@@ -63,7 +64,7 @@ def cases() -> dict[str, ModelSpec]:
 
 
 def main() -> None:
-    """Run what is asked for and has not been run, and write the table."""
+    """Run the requested cases that have not been run, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", nargs="+", choices=list(cases()), default=list(cases()))
     parser.add_argument("--seed", type=int, default=1)
@@ -79,7 +80,8 @@ def main() -> None:
 
 
 def contenders() -> dict[str, Callable[[ModelSpec, int], Posterior]]:
-    """Return what is compared, by name: from a spec and a seed to a posterior and what is said."""
+    """Return the contenders by name: functions from a spec and a seed to a posterior and a
+    message."""
     ours = (ls.Laplace(draws=DRAWS), ls.Pathfinder(draws=DRAWS))
     theirs = ("fit_laplace", "fit_pathfinder")
     return {
@@ -124,7 +126,7 @@ def _file(contender: str) -> str:
 
 
 def _path(case: str, contender: str) -> Path | None:
-    """Return where the row of a contender is kept; None where it was not run."""
+    """Return where the row of a contender is kept; None if it was not run."""
     path = RUNS / case.replace(" ", "_") / f"{_file(contender)}.json"
     return path if path.exists() else None
 
@@ -224,7 +226,7 @@ def write(seed: int) -> None:
 
 
 def _row(case: str, contender: str) -> dict[str, Any]:
-    """Return the row of a contender that was run, with distances where both have draws."""
+    """Return the row of a finished contender, with distances if both have draws."""
     path = _path(case, contender)
     assert path is not None
     row: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

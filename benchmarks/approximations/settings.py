@@ -70,7 +70,7 @@ def half_of_families(seed: int) -> ls.Scores:
 
 
 def rows(case: str) -> pd.DataFrame:
-    """Return one row a setting: processor seconds and distances, means over halves and seeds."""
+    """Return one row per setting: processor seconds and distances, means over halves and seeds."""
     each: dict[str, list[dict[str, float | None]]] = {name: [] for name in SETTINGS}
     for half in HALVES:
         spec, scores = cases()[case], half_of_families(half)

@@ -1,4 +1,4 @@
-"""Coverage of forecasts by the intervals that earlier forecasts say to ask for."""
+"""Coverage of forecasts when earlier forecasts set the nominal probability of their intervals."""
 
 from __future__ import annotations
 
@@ -12,18 +12,16 @@ WANTED = (0.9, 0.5)
 
 
 def as_asked(cells: pd.DataFrame, earlier: pd.DataFrame) -> dict[str, str]:
-    """Return coverage as it is and by `latentscale.studies.nominal_for` of earlier forecasts.
+    """Return coverage as it is and with `latentscale.studies.nominal_for` of earlier forecasts.
 
     Parameters
     ----------
     cells, earlier
         Tables of forecasts with the columns family and pit.
 
-    Returns
-    -------
-    dict
-        The factor, and by wanted coverage what forecasts cover, what to ask for, and what they
-        cover then; standard errors are between families.
+    Returns ------- dict The factor and, for each wanted coverage, the actual coverage, the
+    nominal probability to ask for, and the coverage it gives; standard errors are between
+    families.
     """
     asked = ls.studies.nominal_for(earlier, WANTED, seed=1)
     central = (2 * (cells["pit"] - 0.5)).abs()

@@ -25,19 +25,12 @@ def forecast_by_model(
 ) -> pd.DataFrame | None:
     """Return a fold's forecasts, conditional on what it gives of each model.
 
-    Weights of posterior draws that are degenerate are borne with. The numbers are those of
-    `forecast_fold` on the whole fold, which forecasts models with given scores one by one.
+    Degenerate importance weights are accepted. The numbers are those of `forecast_fold` on
+    the whole fold, which forecasts models with given scores one by one.
 
-    Parameters
-    ----------
-    fit, scores, fold
-        As for `forecast_fold`.
-    folder
-        Where the forecasts of each model are kept.
-    seed
-        Seed of every forecast.
-    minutes
-        After so many no further model is begun, and None is returned.
+    Parameters ---------- fit, scores, fold As for `forecast_fold`. folder Where
+    the forecasts of each model are kept. seed Seed of every forecast. minutes
+    After this time no further model is begun, and None is returned.
     """
     folder.mkdir(parents=True, exist_ok=True)
     began = time.time()
@@ -64,8 +57,8 @@ def forecast_by_model(
 def forecast_by_family(fit: ls.Fit, scores: Scores, fold: ls.folds.Fold, seed: int) -> pd.DataFrame:
     """Return forecasts of a fold's models with given scores, a family's models together.
 
-    Each family is forecast conditional on all scores that the fold gives of its models, by
-    tempered weights of posterior draws where they are degenerate.
+    Each family is forecast conditional on all scores that the fold gives for its models;
+    importance weights are tempered if they are degenerate.
 
     Parameters
     ----------

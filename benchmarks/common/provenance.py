@@ -1,4 +1,4 @@
-"""What a result was made with: command, seed, versions and machine."""
+"""How a result was made: command, seed, versions and machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LIBRARIES = ("latentscale", "pymc", "pytensor", "nutpie", "numba", "numpy", "sci
 
 
 def provenance(seed: int) -> str:
-    """Return one Markdown paragraph that says how to get the same numbers."""
+    """Return one Markdown paragraph on how to reproduce the numbers."""
     program = ".".join(Path(sys.argv[0]).resolve().with_suffix("").parts[-3:])
     command = shlex.join(["python", "-m", program, *sys.argv[1:]])
     versions = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)

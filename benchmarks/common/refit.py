@@ -1,9 +1,9 @@
-"""Refit: one design, many tables that differ in their scores alone.
+"""Refit: one design, many tables that differ only in their scores.
 
 The package's own sampler is used; it compiles a model once in a process and passes it the table.
-Real-valued loadings leave a second mode of next to no mass, where an anchor is taken for noise and
-its skill's sign is turned; a chain that starts there stays. `sample` tells such chains by their
-energy.
+Real-valued loadings leave a second mode of negligible mass, in which an anchor is fitted as noise
+and its skill's sign is flipped; a chain that starts there stays. `sample` recognises such chains
+by their energy.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ STUCK = 20.0  # mean energy that far above the lowest chain: another, negligible
 
 @dataclass(frozen=True)
 class ChainDraws:
-    """Draws, and what it took to get them.
+    """Draws, and how they were obtained.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class ChainDraws:
 
 
 def sample(spec: ModelSpec, design: Design, method: ls.NUTS, seed: int) -> ChainDraws:
-    """Sample; where chains disagree, run four longer ones and drop those in a negligible mode."""
+    """Sample; if chains disagree, run four longer ones and drop those in a negligible mode."""
     drawn = method.draw(spec, design, seed=seed, progress=False)
     first = convergence_of(spec, design, drawn.posterior, None).max_rhat
     if first < DISAGREE:
@@ -68,7 +68,7 @@ def sample(spec: ModelSpec, design: Design, method: ls.NUTS, seed: int) -> Chain
 
 
 def leading_chains(energy: xr.DataArray) -> np.ndarray:
-    """Return the chains whose mean energy lies at most `STUCK` above the lowest.
+    """Return the chains whose mean energy is at most `STUCK` above the lowest.
 
     Energy is minus the log density plus a kinetic part that is the same on average in every
     chain, so chains differ in it as they differ in log density.

@@ -67,7 +67,7 @@ from the spread between replications).
 
 
 def fits(table: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a size: replications, time and convergence."""
+    """Return one row per size: replications, time and convergence."""
     one = table.drop_duplicates(["families", "replication"])
     rows = []
     for families, group in one.groupby("families"):
@@ -88,13 +88,13 @@ def fits(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def rate(families: np.ndarray, root_mean_square: np.ndarray) -> tuple[float, float]:
-    """Return slope and standard error of log error on log families, one point a replication."""
+    """Return slope and standard error of log error on log families, one point per replication."""
     fitted = stats.linregress(np.log(families), np.log(root_mean_square))
     return float(fitted.slope), float(fitted.stderr)
 
 
 def errors(table: pd.DataFrame) -> pd.DataFrame:
-    """Return root mean square errors by size, and the rate of what should shrink."""
+    """Return root mean square errors by size, and the rate of the quantities that should shrink."""
     rows = []
     for quantity, group in table.groupby("quantity", sort=False):
         if quantity.startswith("new score"):
@@ -144,7 +144,7 @@ def normality(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, path: Path) -> None:
-    """Plot error against families on log axes, one panel a quantity, with the expected slope."""
+    """Plot error against families on log axes, one panel per quantity, with the expected slope."""
     from matplotlib.ticker import FuncFormatter, LogLocator
 
     from latentscale.plots.style import BLUE, GREY, VERMILLION, legend, panels, title

@@ -1,9 +1,9 @@
 """Consistency: do errors shrink as 1/sqrt(families), and do intervals cover, as families grow?
 
 Tables with one fixed truth (K = 2, anchored, after Cai et al. 2025) and fresh families in every
-replication, simulated with numpy alone; fitted by NUTS. Theory (arXiv:2512.06553) promises that
-loadings, slopes and family variances are consistent and asymptotically normal in the number of
-families. The levels of one family are not: they rest on that family's own scores.
+replication, simulated with numpy alone; fitted by NUTS. By theory (arXiv:2512.06553) loadings,
+slopes and family variances are consistent and asymptotically normal in the number of families.
+The levels of one family are not: they depend on that family's own scores.
 
     python -m benchmarks.consistency.run                  # all sizes; goes on where it was stopped
     python -m benchmarks.consistency.run --families 20 --replications 4
@@ -104,7 +104,7 @@ def template(fitted: pd.DataFrame) -> Scores:
 
 
 def simulate(made: Design, planned: pd.DataFrame, seed: int) -> Table:
-    """Draw fresh families and scores round the fixed truth, by numpy alone."""
+    """Draw fresh families and scores around the fixed truth, with numpy alone."""
     rng = np.random.default_rng([SEED, seed])
     families = len(made.families)
     mix = np.array([[1.0, 0.0], [CORRELATION, np.sqrt(1 - CORRELATION**2)]])
@@ -163,7 +163,7 @@ def found(spec: ModelSpec, fit: ls.Fit) -> dict[str, np.ndarray]:
 def average_family(spec: ModelSpec, fit: ls.Fit) -> xr.DataArray:
     """Return the expected score of a family at the fitted families' mean, on the grid.
 
-    Every covariate stands `GRID` standard deviations from its mean; dims (sample, model,
+    Every covariate is `GRID` standard deviations from its mean; dims (sample, model,
     benchmark).
     """
     names = [f"x = {value:g}" for value in GRID]
@@ -208,7 +208,7 @@ def compare(quantity: str, truth: np.ndarray, draws: np.ndarray) -> dict[str, ob
 def replicate(
     spec: ModelSpec, made: Design, planned: pd.DataFrame, method: ls.NUTS, number: int
 ) -> pd.DataFrame:
-    """Simulate, fit and compare once; one row a quantity."""
+    """Simulate, fit and compare once; one row per quantity."""
     families = len(made.families)
     seed = int(np.random.SeedSequence([SEED, families, number]).generate_state(1)[0]) % 2**31
     table = simulate(made, planned, seed)

@@ -1,9 +1,10 @@
 """Simple forecasts of the same hidden scores, on the logit scale.
 
-``mean``: the benchmark's mean. Of single cells, ``two-way``: a bias of each model and benchmark;
-``rank 2``: matrix completion as BenchPress describes it. Of whole models, ``regression``: on size,
-tokens and date, as far as most models state them, with slopes by benchmark pulled to common ones
-and an offset by family; of training checkpoints ``last checkpoint``, the run's last fitted score.
+``mean``: the benchmark's mean. For single cells, ``two-way``: a bias of each model and benchmark;
+``rank 2``: matrix completion as BenchPress describes it. For whole models, ``regression``: on
+those of size, tokens and date that most models state, with slopes by benchmark shrunk to common
+ones and an offset by family; for training checkpoints ``last checkpoint``, the run's last fitted
+score.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ COLUMNS = ["model", "family", "benchmark", "score", "baseline", "median"]
 
 
 def baseline_table(scores: Scores, fold: ls.folds.Fold) -> pd.DataFrame:
-    """Return forecasts of a fold by each baseline, one row a hidden score and baseline.
+    """Return forecasts of a fold by each baseline, one row per hidden score and baseline.
 
     Scores of benchmarks that are not fractions are left out.
     """
@@ -48,7 +49,7 @@ def baseline_table(scores: Scores, fold: ls.folds.Fold) -> pd.DataFrame:
 
 
 def _long(scores: Scores) -> pd.DataFrame:
-    """Return the scores that are fractions, one row a score, with logits and covariates."""
+    """Return the scores that are fractions, one row per score, with logits and covariates."""
     frame = scores.to_frame()
     known = {name: _covariate(frame[name]) for name in FEATURES if name in frame}
     known = {k: v for k, v in known.items() if v.notna().mean() >= MOST and v.nunique() > 1}

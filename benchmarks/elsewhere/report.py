@@ -1,4 +1,4 @@
-"""ELSEWHERE.md: errors and coverage of every kept fold, beside the baselines on the same cells."""
+"""ELSEWHERE.md: errors and coverage of every kept fold, and of baselines on the same cells."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from benchmarks.elsewhere.tables import TABLES, scores_of
 
 PROMISED = 0.9
 TOO_FAR = 2.0
-"""Standard errors beyond 85 or 95% at which coverage is looked into."""
+"""Standard errors beyond 85 or 95% at which coverage is marked."""
 EDGES = {"below 10": (-1.0, 10.0), "10 to 90": (10.0, 90.0), "above 90": (90.0, 101.0)}
 """Forecasts by extremity, in points."""
 FITTED = (2, 5, 10)
 """Numbers of fitted scores up to which models are grouped."""
 FEW = 5
-"""Benchmarks of one fold in the table of those that are furthest from what is promised."""
+"""Benchmarks per fold in the table of those furthest from nominal coverage."""
 
 
 def report(runs: Path, seed: int) -> str:
@@ -74,7 +74,7 @@ def report(runs: Path, seed: int) -> str:
 
 
 def _others(runs: Path, folds: list[tuple[str, str, pd.DataFrame]]) -> list[str]:
-    """Return a section on specs that were fitted beside the one of auto."""
+    """Return a section on specs fitted in addition to auto's."""
     rows = []
     for name, split, cells in folds:
         for path in sorted(runs.glob(f"{name}-{split}-as-*.csv")):
@@ -138,7 +138,7 @@ def _mark(cells: pd.DataFrame) -> str:
 
 
 def beside(cells: pd.DataFrame) -> dict[str, str]:
-    """Return the mean absolute error less each baseline's, paired by cell."""
+    """Return the mean absolute error minus each baseline's, paired by cell."""
     less = {}
     for name in ("mean", "two-way", "rank 2", "regression", "last checkpoint"):
         less[name] = ""
@@ -195,7 +195,7 @@ def by_fitted(name: str, split: str, cells: pd.DataFrame) -> list[dict[str, str]
 
 
 def furthest(name: str, split: str, cells: pd.DataFrame) -> list[dict[str, str]]:
-    """Return the benchmarks of a fold whose coverage is furthest from what is promised."""
+    """Return the benchmarks of a fold whose coverage is furthest from nominal."""
     rows = []
     for benchmark, some in cells.groupby("benchmark"):
         if len(some) >= 10:

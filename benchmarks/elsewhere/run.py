@@ -1,9 +1,8 @@
 """Shipped specs on tables that took no part in choosing them; ELSEWHERE.md.
 
 Each table is read as a user reads it, fitted with the spec that `ls.spec_for` returns, and its
-hidden scores are forecast through `ls.backtest`, beside simple baselines. The tables are read in
-place (../shared/tables). Finished folds are kept in the folder runs, so a run that was stopped goes
-on.
+hidden scores are forecast through `ls.backtest` and by simple baselines. The tables are read in
+place (../shared/tables). Finished folds are kept in the folder runs, so an interrupted run resumes.
 
     python -m benchmarks.elsewhere.run "base models" cells   # one fold
     python -m benchmarks.elsewhere.run                       # all that are not there
@@ -35,12 +34,12 @@ CHAINS, TUNE, DRAWS = 2, 200, 200
 
 
 def spec_of(name: str, spec: str = AUTO) -> ModelSpec:
-    """Return a shipped spec as it is fitted to a table; AUTO leaves the choice to the table."""
+    """Return a shipped spec as fitted to a table; with AUTO the table determines the spec."""
     return ls.spec_for(scores_of(name), spec).spec
 
 
 def forecast(name: str, split: str, seed: int, named: str = AUTO) -> pd.DataFrame:
-    """Fit what a split leaves of a table, forecast what it hides, and compare."""
+    """Fit the visible part of a split, forecast the hidden part, and compare."""
     scores = scores_of(name)
     method = ls.NUTS(draws=DRAWS, tune=TUNE, chains=CHAINS, cores=1)
     fold = TABLES[name].splits[split](scores)
@@ -59,7 +58,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("table", nargs="?", choices=[*TABLES])
     parser.add_argument("split", nargs="?")
-    parser.add_argument("--spec", default=AUTO, help="a shipped spec beside the one of auto")
+    parser.add_argument("--spec", default=AUTO, help="a shipped spec in addition to auto's")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--report", action="store_true", help="write ELSEWHERE.md, fit nothing")
     parser.add_argument("--minutes", type=float, default=1e6, help="begin no fold after so many")

@@ -21,17 +21,18 @@ from latentscale.data.scores import Scores
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "tables"
 SEED = 1
-"""Of random cells and of the models that are drawn from the leaderboard."""
+"""Seed of random cells and of the models drawn from the leaderboard."""
 SHARE = 0.2
 """Share of cells, and of models by size, that is hidden."""
 DRAWN = 150
 """Models of the leaderboard: a table that a user might have, fitted by NUTS in a minute or two."""
 TOKENS_PER_STEP = 2_097_152
-"""Of Pythia's runs (Biderman et al. 2023, arXiv:2304.01373)."""
+"""Tokens per step of Pythia's runs (Biderman et al. 2023, arXiv:2304.01373)."""
 RUN = r"pythia-[\d.]+[mb](-deduped|-bf16)?"
 """Pythia's 16 runs: neither interventions nor other batch sizes."""
 STEPS = (1000, 3000, 13000, 33000, 63000, 93000, 123000, 143000)
-"""Checkpoints in use: near ones say the same, and before step 1000 scores are those of chance."""
+"""Checkpoints in use: neighbouring ones are redundant, and before step 1000 scores are
+at chance."""
 LAST = 63000
 """Step after which checkpoints are hidden: more than half of the tokens of a run."""
 

@@ -1,9 +1,9 @@
 """Largest members of lineages of fine-tunes, hidden; FINE_TUNES.md.
 
 The Open LLM Leaderboard v2 (../shared/tables/open_llm_leaderboard_v2, read in place) is a table of
-community fine-tunes and merges. Lineages with several sizes are dealt to two folds; a fold hides
-all models of the largest size of each of its lineages, and forecasts them from all else. Forecasts
-are kept in the folder runs, fold by fold, so a run that was stopped goes on.
+community fine-tunes and merges. Lineages with several sizes are split into two folds; a fold hides
+all models of the largest size of each of its lineages, and forecasts them from the rest. Forecasts
+are kept in the folder runs, fold by fold, so an interrupted run resumes.
 
     python -m benchmarks.fine_tunes.run date       # one spec, both folds
     python -m benchmarks.fine_tunes.run date --method subsampled
@@ -100,7 +100,7 @@ def hidden(seed: int) -> tuple[Scores, tuple[ls.folds.Fold, ...]]:
     kept = frame["params_b"].notna() & (frame["tuning"] != "multimodal")
     kept &= frame["released"] < pd.Timestamp(BEFORE)
     frame = frame[kept]
-    # A lineage known by its architecture alone is not one: anyone may train a model of that form.
+    # An architecture alone does not define a lineage: anyone may train a model of that form.
     named = frame[~frame["lineage"].str.contains("architecture")]
     largest = {}
     for lineage, members in named.groupby("lineage", sort=True):

@@ -1,8 +1,8 @@
 """Measure how well NUTS mixes on the bundled data, coding by coding; write GEOMETRY.md.
 
-Each case is a spec with some fields replaced, and settings of the sampler. Reported are the
+Each case is a spec with some fields replaced, and settings of the sampler. The report covers the
 parameters that a user reads (no raw effects): the largest R-hat, the least bulk and tail ESS,
-divergences, E-BFMI, leapfrog steps, and minimum ESS for a thousand steps, which is a figure of the
+divergences, E-BFMI, leapfrog steps, and the least ESS per thousand steps, which depends on the
 geometry alone: a noisy machine does not change it. Finished cases are kept in its folder runs.
 
     python -m benchmarks.geometry.run                  # what has not been run yet, then the table
@@ -74,7 +74,7 @@ def case(name: str) -> tuple[ls.ModelSpec, ls.NUTS]:
 
 
 def is_done(name: str, file: Path) -> bool:
-    """Return whether a file holds this case, of the spec and with the settings of today."""
+    """Return whether a file holds this case with today's spec and settings."""
     if not file.is_file():
         return False
     kept = json.loads(file.read_text())
@@ -107,7 +107,7 @@ def measure(name: str) -> dict[str, Any]:
 
 
 def write(rows: list[dict[str, Any]]) -> None:
-    """Write GEOMETRY.md: the table between what was tried and how it was run."""
+    """Write GEOMETRY.md: how it was run, the table and the notes."""
     frame = pd.DataFrame(rows).drop(columns="settings")
     head = "| " + " | ".join(frame.columns) + " |\n" + "|---" * len(frame.columns) + "|"
     body = ["| " + " | ".join(map(str, row)) + " |" for row in frame.itertuples(index=False)]

@@ -67,14 +67,14 @@ SHARED_PARAMETERS = (
     "model_group_scale",
 )
 """Parameters whose posteriors are compared if a case has them; loadings that are free to
-   rotate are left out."""
+rotate are left out."""
 METHODS: dict[str, Method] = {
     "gibbs": ls.methods.Gibbs(draws=2000, tune=1000, chains=2, cores=1),
     "nuts": ls.NUTS(draws=500, tune=400, chains=2, cores=1),
 }
 LEVEL = 4.0
 """Largest difference allowed, in standard errors: 1 in 16,000 exceeds it by chance, and some
-   hundreds are compared."""
+hundreds are compared."""
 RANKED = 31  # draws that a truth is ranked among: 32 equally likely ranks
 SEED = 1
 

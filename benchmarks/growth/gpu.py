@@ -1,4 +1,4 @@
-"""NUTS by NumPyro on a made-up table of thousands of models, on the device that JAX finds.
+"""NUTS by NumPyro on a simulated table of thousands of models, on the device that JAX finds.
 
 python -m benchmarks.growth.gpu --models 20000
 """

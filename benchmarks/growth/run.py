@@ -130,7 +130,7 @@ def fit_by_advi(models: int, benchmarks: int, seed: int, batch: int | None) -> d
 
 
 def in_process(kind: str, models: int, benchmarks: int, seed: int, batch: int = 0) -> dict:
-    """Run one measurement in a process of its own; a batch of 0 is the whole table."""
+    """Run one measurement in a separate process; a batch of 0 is the whole table."""
     command = [sys.executable, "-W", "ignore", __file__, "--one", kind]
     command += [str(models), str(benchmarks), str(batch), "--seed", str(seed)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

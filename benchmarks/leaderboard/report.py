@@ -222,8 +222,8 @@ def tuned_shares() -> tuple[float, float]:
 def between_families() -> pd.DataFrame:
     """Return standard deviations between and within families of base and of tuned models.
 
-    By moments: residuals of logits of scores on log size, date and chat template, by least
-    squares; families count alike.
+    Moment estimates from least-squares residuals of logits of scores on log size, date and
+    chat template; families have equal weight.
     """
     scores, fold = leaderboard(SEED, EARLIER)
     frame = scores.to_frame().set_index("model").loc[list(fold.train)]

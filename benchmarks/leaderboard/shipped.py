@@ -1,8 +1,8 @@
 """The Open LLM Leaderboard v2 as a user fits it: the spec that `ls.spec_for` returns; SHIPPED.md.
 
-Tables, cuts and hidden scores are those of `benchmarks.leaderboard.run`, whose specs name what the
-leaderboard says of tuning; here nothing is chosen by hand. Beside it stand simple forecasts of the
-same scores. Forecasts are kept in the folder runs, so a run that was stopped goes on.
+Tables, cuts and hidden scores are those of `benchmarks.leaderboard.run`, whose specs use what the
+leaderboard records about tuning; here nothing is chosen by hand. The report compares simple
+forecasts of the same scores. Forecasts are kept in the folder runs, so an interrupted run resumes.
 
     python -m benchmarks.leaderboard.shipped   # all cuts, then SHIPPED.md
 """
@@ -31,7 +31,7 @@ from latentscale.files import replacing
 
 CUTS = (EARLIEST, EARLIER, CUT)
 BATCH = 500
-"""Models in a batch of ADVI: as docs/which_method.md has for thousands of models."""
+"""Models per batch of ADVI, as docs/which_method.md advises for thousands of models."""
 
 
 def forecasts(cut: str, runs: Path, seed: int) -> pd.DataFrame:
@@ -63,7 +63,7 @@ def simple(cut: str) -> pd.DataFrame:
 
 
 def _family_mean(scores: Scores, fold: ls.folds.Fold, later: pd.DataFrame) -> pd.DataFrame:
-    """Forecast later models by the mean of their family's fitted scores, else the benchmark's."""
+    """Forecast later models by their family's mean fitted score, or else the benchmark's mean."""
     long = (
         training_scores(scores, fold)
         .to_frame()
@@ -78,7 +78,7 @@ def _family_mean(scores: Scores, fold: ls.folds.Fold, later: pd.DataFrame) -> pd
 
 
 def beside(cells: pd.DataFrame, baselines: pd.DataFrame) -> list[dict[str, str]]:
-    """Return errors of each baseline on some cells, and of the spec less theirs."""
+    """Return errors of each baseline on some cells, and the spec's minus theirs."""
     rows = []
     for name, theirs in baselines.groupby("baseline", sort=False):
         both = cells.merge(theirs, on=["model", "benchmark"], suffixes=("", "_simple"))
@@ -108,9 +108,9 @@ def report(tables: dict[str, pd.DataFrame], seed: int) -> str:
         "Models uploaded before a cut are fitted, except for a random tenth of their scores; "
         "these and all scores of later models are forecast by the predictive median. Families and "
         "lineages are read from base models and names; nothing is declared by hand. `ls.spec_for` "
-        f"returns {' or '.join(sorted(specs))}; ADVI in batches of {BATCH} models takes "
-        f"{min(seconds):.0f} to {max(seconds):.0f} s on the clock, one run each: the first fit on "
-        "a machine compiles, later ones find that in a cache. Points are percentage points; "
+        f"returns {' or '.join(sorted(specs))}. ADVI in batches of {BATCH} models takes "
+        f"{min(seconds):.0f} to {max(seconds):.0f} s of wall time, from one run each; the first "
+        "fit on a machine compiles, and later ones read the cache. Points are percentage points; "
         "standard errors are between families as read. The specs of LEADERBOARD.md use more of "
         "what the leaderboard records about tuning.",
         markdown(pd.DataFrame(errors)),

@@ -78,9 +78,9 @@ def spec_of(variant: str) -> ModelSpec:
 def table_of(variant: str, scores: Scores) -> Scores:
     """Return the table with families as a variant takes them.
 
-    ``by series``, families are series such as Llama 3.1 in place of base models: sizes of a series
-    then share what is particular to it on each benchmark, and a base model of which one tune is
-    fitted learns from those of other sizes.
+    ``by series``, families are series such as Llama 3.1 instead of base models: sizes of a series
+    then share its effects on each benchmark, and a base model with one fitted tune borrows
+    strength from those of other sizes.
     """
     if "by series" not in variant:
         return scores

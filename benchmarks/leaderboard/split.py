@@ -18,7 +18,7 @@ from latentscale.data.scores import Scores
 HERE = Path(__file__).resolve().parent
 SHARED = HERE.parents[1].parent / "shared" / "tables" / "open_llm_leaderboard_v2" / "contents.csv"
 SEED = 1
-"""Of the random cells and models that are hidden."""
+"""Seed of the random cells and models that are hidden."""
 CUT = "2024-09-01"
 """Two months before the last upload in the table: about a third of the models are later."""
 SHARE = 0.1
@@ -26,11 +26,11 @@ SHARE = 0.1
 EARLIER = "2024-07-15"
 """A cut at which variants are compared: only scores of models uploaded up to CUT are used."""
 EARLIEST = "2024-06-01"
-"""Another, with models uploaded up to EARLIER: new base models that were better came after it."""
+"""Another, with models uploaded up to EARLIER; better new base models came after it."""
 UNTIL = {EARLIEST: EARLIER, EARLIER: CUT}
 """Models uploaded later than this are left out of the tables of the cuts for choosing."""
 AT_RANDOM = "models at random"
-"""In place of a cut: a part of the models uploaded before EARLIER is hidden, of any date."""
+"""Instead of a cut: a part of the models uploaded before EARLIER is hidden, whatever their date."""
 PART = 0.2
 """Share of those: enough for a standard error of coverage of about two points between families."""
 
@@ -40,8 +40,8 @@ def leaderboard(seed: int, cut: str) -> tuple[Scores, ls.folds.Fold]:
     """Return the models of known size, and one fold of later models and of random cells.
 
     The few multimodal models are left out, since no fitted one has this kind of tuning. For the
-    cuts for choosing, models uploaded later than `UNTIL` are left out altogether. Under `AT_RANDOM`
-    models at random stand for the later ones, and no cells of others are hidden.
+    cuts for choosing, models uploaded later than `UNTIL` are left out altogether. Under
+    `AT_RANDOM`, random models take the place of the later ones, and no cells of others are hidden.
     """
     if cut == AT_RANDOM:
         return at_random(seed)

@@ -43,7 +43,7 @@ def monte_carlo(
 ) -> tuple[float, float]:
     """Return the total log likelihood by Monte Carlo, and its standard error.
 
-    Latents are drawn from their population, or round each family's mode with weights.
+    Latents are drawn from their population, or around each family's mode with weights.
     """
     rng = np.random.default_rng(seed)
     placement = likelihood.place(vector)
@@ -165,7 +165,7 @@ def _cell(value: object) -> str:
 
 
 def timed_fit(spec: ls.ModelSpec, scores: ls.Scores, seed: int) -> tuple[tuple[float, float], Any]:
-    """Return wall-clock and processor seconds of a whole fit, and the fit."""
+    """Return wall and processor seconds of a whole fit, and the fit."""
     clock, cpu = time.perf_counter(), time.process_time()
     fit = ls.fit(spec, scores, method=ls.MarginalML(), seed=seed, progress=False)
     return (time.perf_counter() - clock, time.process_time() - cpu), fit

@@ -1,4 +1,4 @@
-"""MIXED_UNITS.md: what `mixed_units.py` found, with its figure."""
+"""MIXED_UNITS.md: the results of `run.py`, with their figure."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def write_report(folder: Path, seed: int) -> None:
 
 
 def detection(table: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a kind and share, one column a table size."""
+    """Return one row per kind and share, one column per table size."""
     rows = []
     for (kind, share), group in table.groupby(["kind", "share"], sort=False):
         row = {"rescaled": kind, "share": f"{100 * share:g}%"}
@@ -66,7 +66,7 @@ def detection(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def errors(table: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a mixture: error and coverage of the held-out models' raw scores."""
+    """Return one row per mixture: error and coverage of the held-out models' raw scores."""
     table = table.assign(
         error=100 * (table["score"] - table["median"]).abs(),
         inside=(table["score"] >= table["lower"]) & (table["score"] <= table["upper"]),
@@ -93,7 +93,7 @@ def errors(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def loading_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return loadings, one row a benchmark and skill, one column a mixture."""
+    """Return loadings, one row per benchmark and skill, one column per mixture."""
     free = table[table["upper"] - table["lower"] > 1e-9]
     rows = []
     for (benchmark, skill), group in free.groupby(["benchmark", "skill"], sort=False):
@@ -106,7 +106,7 @@ def loading_table(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, path: Path) -> None:
-    """Plot loadings against the share of rescaled rows, one panel a benchmark."""
+    """Plot loadings against the share of rescaled rows, one panel per benchmark."""
     from latentscale.plots.style import BLUE, VERMILLION, across_label, legend, panels, title
 
     free = table[(table["upper"] - table["lower"] > 1e-9) & table["kind"].isin(["none", "models"])]

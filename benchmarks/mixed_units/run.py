@@ -1,7 +1,7 @@
-"""Mixed units: what scores rescaled by (score - floor) / (1 - floor) among raw ones do to a fit.
+"""Mixed units: effects on a fit of scores rescaled by (score - floor) / (1 - floor) among raw ones.
 
 Builds such mixtures from the bundled figures, fits them, and counts how often the package's check
-of floors says so.
+of floors detects them.
 
     python -m benchmarks.mixed_units.run              # writes MIXED_UNITS.md and its figure
     python -m benchmarks.mixed_units.run --quick      # one mixture, few subsets, files apart
@@ -61,7 +61,7 @@ def light_spec() -> ModelSpec:
 def rescale(dataset: xr.Dataset, models: list[str]) -> xr.Dataset:
     """Return the dataset with some models' scores as (score - floor) / (1 - floor), 0 at least.
 
-    The Open LLM Leaderboard v2 publishes scores so, with what lies below the floor at 0.
+    The Open LLM Leaderboard v2 publishes scores in this form, with scores below the floor at 0.
     """
     score, floor = dataset["score"], dataset["floor"]
     moved = ((score - floor) / (1 - floor)).clip(min=0)

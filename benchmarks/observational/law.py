@@ -1,7 +1,7 @@
-"""The observational scaling law of Ruan et al. 2024 (arXiv:2405.10938), fitted again.
+"""The observational scaling law of Ruan et al. 2024 (arXiv:2405.10938), refitted.
 
-Principal components of the standard benchmarks, and a sigmoid of them fitted by least squares to a
-task's scores; beside it the same sigmoid of training compute.
+A sigmoid of the standard benchmarks' principal components, fitted by least squares to a task's
+scores; for comparison, the same sigmoid of training compute.
 """
 
 from __future__ import annotations

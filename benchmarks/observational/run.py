@@ -2,11 +2,11 @@
 
 The tables of Ruan et al. 2024 (../shared/tables/obsscaling, read in place: Apache-2.0,
 ryoungj/ObsScaling) and their splits: BIG-bench tasks of models above a training compute, and agent
-scores of the strongest tenth, from standard benchmarks and the tasks of weaker models. The part
-`inside` leaves the hidden BIG-bench scores out and hides those of the quarter of the other models
-with the most compute: splits of our own, on which weaker models say less still. The spec is
-the one that `ls.spec_for` returns for the table. Finished forecasts are kept in the folder runs, so
-a run that was stopped goes on.
+scores of the strongest tenth, from standard benchmarks and weaker models' scores on the tasks. The
+part `inside` has our own splits: it leaves the hidden BIG-bench scores out and hides those of the
+quarter of the other models with the most compute, so that the weaker models are even less
+informative. The spec is the one that `ls.spec_for` returns for the table. Finished forecasts are
+kept in the folder runs, so an interrupted run resumes.
 
     python -m benchmarks.observational.run emergent   # or agents, or inside
     python -m benchmarks.observational.run --report   # OBSERVATIONAL.md of all that is there
@@ -160,7 +160,7 @@ def forecast(task: Task, seed: int) -> pd.DataFrame:
 
 
 def figures(cells: pd.DataFrame) -> dict[str, str]:
-    """Return mean absolute errors in points, beside those of the laws, and coverage."""
+    """Return mean absolute errors in points, those of the laws, and coverage."""
     inside = (cells["score"] >= cells["lower"]) & (cells["score"] <= cells["upper"])
     away = {c: _away(cells, c) for c in ("median", "law", "compute") if c in cells}
     return {

@@ -268,7 +268,7 @@ def figures(cells: pd.DataFrame) -> dict[str, str]:
 
 
 def lead(name: str, cells: dict[str, pd.DataFrame]) -> str:
-    """Return the MAE less that of the shipped spec in points, with standard error between tasks."""
+    """Return the MAE minus the shipped spec's in points, with standard error between tasks."""
     if name == "checkpoints" or "checkpoints" not in cells:
         return ""
     key = ["family", "benchmark"]

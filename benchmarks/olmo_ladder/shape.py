@@ -30,17 +30,18 @@ from benchmarks.pythia import run as pythia
 
 HERE = Path(__file__).resolve().parent
 FLOORS = {"ARC-Challenge": 0.18, "OpenBookQA": 0.18}
-"""Small runs score below one over the number of choices on these two: floors under all scores."""
+"""Small runs score below chance on these two, so their floors are set below all scores."""
 ZERO_SHOT = {"lambada_openai": 0.0, "arc_easy": 0.25, "piqa": 0.5, "sciq": 0.25, "winogrande": 0.47}
 """Pythia's benchmarks that rise for all sizes, with floors under all scores."""
 NEAREST = 0.004
-"""Scores nearer to the floor, or below it, count as this far above it, so that logits are finite.
-Only 19 of 770 scores of Pythia do, all at step 512, and none of the ladder. With half or
-twice as much the shapes rank alike on every split, and no mean error moves by more than 0.04."""
+"""Scores closer to the floor than this, or below it, are moved to this distance above it, so that
+logits are finite. This affects only 19 of 770 scores of Pythia, all at step 512, and none of the
+ladder. With half or twice the distance the shapes have the same ranking on every split, and no
+mean error changes by more than 0.04."""
 BEFORE = 2000
 """Pythia's steps up to which every run scores near chance."""
 KNOTS, BEYOND = 8, 2.0
-"""Of the trend in tokens, as in the shipped spec."""
+"""Knots of the trend in tokens, as in the shipped spec."""
 SD_SLOPE, SD_RATE, SD_CHANGE = 0.5, 0.5, 0.15
 """Spread of slopes and of exponents, and of changes of slope over one standard deviation of the
 covariate, as ridge penalties: the first two are the shipped spec's priors, the third is about
@@ -52,13 +53,13 @@ LOSSES = {
     "Pile": "eval/pile-validation/CrossEntropyLoss",
     "bits per byte of the tasks' answers": "",
 }
-"""Losses that no score enters."""
+"""Losses that do not depend on any score."""
 SHAPES: dict[str, tuple[str, ...]] = {
     "tokens": ("size levels off", "tokens level off", "trend"),
     "tokens, product": ("size levels off", "tokens level off", "trend", "product"),
     "tokens per parameter": ("size levels off", "tokens", "ratio levels off", "trend"),
 }
-"""What the skill is the sum of: the shipped spec, that with the product, and the alternative."""
+"""Terms of the skill: the shipped spec's, these with the product, and the alternative's."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def hinges(x: np.ndarray, fitted: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def fit(shape: str, runs: Runs, fitted: np.ndarray) -> tuple[np.ndarray, dict[str, float]]:
-    """Return the expected skill of every row, and the exponents of what levels off."""
+    """Return the expected skill of every row, and the exponents of the levelling terms."""
     size, tokens, ratio = (
         standardised(x, fitted) for x in (runs.size, runs.tokens, runs.tokens - runs.size)
     )
@@ -225,7 +226,7 @@ def suite() -> tuple[Runs, Splits]:
 
 
 def compared(runs: Runs, splits: Splits) -> pd.DataFrame:
-    """Return what each shape leaves of the fitted checkpoints and errors on held-out ones."""
+    """Return each shape's residuals on fitted checkpoints and errors on held-out ones."""
     rows = []
     for split, (fitted, held) in splits.items():
         for shape in SHAPES:
@@ -297,7 +298,7 @@ def _gain_table(values: np.ndarray, rows: list[str], columns: list[str]) -> pd.D
 
 
 def first_step(runs: Runs, splits: Splits) -> pd.DataFrame:
-    """Return what is left of every last checkpoint by the shipped shape, fitted up to 1.3B."""
+    """Return the residual of every last checkpoint under the shipped shape, fitted up to 1.3B."""
     fitted, _ = splits["3B from runs up to 1.3B"]
     rows = []
     for what, rule in (("190M to 1.3B", fitted), ("190M to 3B", np.ones(len(fitted), bool))):
@@ -313,7 +314,7 @@ def first_step(runs: Runs, splits: Splits) -> pd.DataFrame:
 
 
 def left_to_runs(tables: Mapping[str, Runs]) -> pd.DataFrame:
-    """Return slopes in log tokens within runs of what each shape leaves, against log size."""
+    """Return slopes in log tokens of each shape's residuals within runs, against log size."""
     rows = []
     for name, runs in tables.items():
         everything = np.ones(len(runs.skill), dtype=bool)

@@ -1,4 +1,4 @@
-"""The two-step task scaling law of Bhagia et al. 2024 (arXiv:2412.04403), fitted again.
+"""The two-step task scaling law of Bhagia et al. 2024 (arXiv:2412.04403), refitted.
 
 Step 1: bits per byte of a task's answers from size and tokens, A / N^a + B / D^b + E, on the last
 checkpoints of the runs. Step 2: accuracy from bits per byte, a sigmoid, on all checkpoints but the

@@ -1,1 +1,1 @@
-"""Partitioned inference beside NUTS, and on tables of thousands of models."""
+"""Partitioned inference compared with NUTS, and on tables of thousands of models."""

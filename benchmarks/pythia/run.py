@@ -2,9 +2,9 @@
 
 The published result files as one long table (../shared/tables/pythia, read in place: Apache-2.0,
 EleutherAI/pythia) are read by `latentscale.readers.read_checkpoints`: a run is a family. Finished
-forecasts are kept in the folder runs, so a run that was stopped goes on. Variants of the shipped
-spec are compared inside what the two parts fit: on the checkpoints before half of every run, and on
-the two 6.9b runs from smaller ones.
+forecasts are kept in the folder runs, so an interrupted run resumes. Variants of the shipped spec
+are compared within the data that the two parts fit: on the checkpoints before half of every run,
+and on the two 6.9b runs from smaller ones.
 
     python -m benchmarks.pythia.run later         # the second half of every run
     python -m benchmarks.pythia.run largest       # all checkpoints of the two 12b runs
@@ -36,7 +36,7 @@ TOKENS_PER_STEP = 2_097_152
 RUN = r"pythia-[\d.]+[mb](-deduped|-bf16)?"
 """The 16 runs of the suite: neither interventions nor other batch sizes."""
 STEPS = (512, 1000, 3000, 13000, 23000, 43000, 63000, 83000, 103000, 123000, 143000)
-"""Checkpoints in use: near ones say the same, and before step 512 every score is that of chance."""
+"""Checkpoints in use: neighbouring ones are redundant, and before step 512 scores are at chance."""
 HALF, EARLY = 71500, 13000
 """Half of the 143,000 steps of a run; and the last step that is shown inside the first half."""
 PARTS = {
@@ -145,7 +145,7 @@ def _measured(cells: pd.DataFrame, part: str) -> pd.DataFrame:
 def figures(cells: pd.DataFrame) -> dict[str, str]:
     """Return error, bias and coverage in points, with standard errors between runs and tasks.
 
-    They take what one run scores on one benchmark for independent of all else.
+    They assume that a run's scores on a benchmark are independent of all others.
     """
     by = cells["family"] + cells["benchmark"]
     error = 100 * (cells["median"] - cells["score"])

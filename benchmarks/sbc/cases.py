@@ -57,9 +57,9 @@ def cases() -> dict[str, Case]:
     """Return the cases by name."""
     cai = ls.load_spec("cai2025").with_({"skills.identify.anchors": BENCHMARKS[:4]})
     positive = {"loading": {"dist": "HalfNormal", "sigma": 1.0}}
-    # Opened ceilings are no draws of the posterior, which is what is tested.
+    # Opened ceilings are not posterior draws, which are what is tested.
     sampled = ls.load_spec("latentscale").with_({"benchmarks.ceiling_open": 0.0})
-    # What it is without size classes, which the models of `dated` do not have, nor settings.
+    # Without size classes and settings, which the models of `dated` do not have.
     shared = ls.load_spec("capabilities").with_({"covariates": ["released", "reasoning"]})
     closed = shared.with_({"skills.release": False})
     declared = {name: ls.Benchmark(group=GROUPS.get(name, "")) for name in BENCHMARKS}

@@ -1,7 +1,7 @@
 """One simulation of the calibration study as a refit: in worker processes or on a cluster, kept.
 
-Each simulation has a file of its own while a case runs. Those of a case end up, one row each, in
-the case's table, which is what the report reads and the repository keeps.
+Each simulation has a separate file while a case runs. At the end each becomes a row of the
+case's table, which the report reads and the repository keeps.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def run(
 
 
 def stem(case: str, fault: str) -> str:
-    """Return the name of a case's files, with the identity of its spec."""
+    """Return the name of a case's files, with its spec's digest."""
     return f"sbc_{case}_{fault}_{cases()[case].spec.digest[:8]}"
 
 
@@ -152,5 +152,5 @@ def _whole(values: dict[str, float]) -> dict[str, object]:
 
 @lru_cache(maxsize=1)
 def _study(case: str, fault: str) -> Study:
-    """Return a case with its simulator, built once a process."""
+    """Return a case with its simulator, built once per process."""
     return prepare(cases()[case], fault)

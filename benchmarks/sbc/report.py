@@ -1,4 +1,4 @@
-"""SBC.md: what `run.py` found, with rank figures."""
+"""SBC.md: the results of `run.py`, with rank figures."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ simultaneous for one quantity, so about 5% of quantities leave their band by cha
 
 
 def write_report(folder: Path, kept: int, seed: int) -> None:
-    """Write SBC.md and one figure a result file."""
+    """Write SBC.md and one figure per result file."""
     out = HERE if folder.name == "results" else folder
     (out / "figures").mkdir(exist_ok=True)
     lines = [INTRO.format(kept=kept, level=LEVEL), provenance(seed), "", "## Result", ""]
@@ -99,7 +99,7 @@ def write_report(folder: Path, kept: int, seed: int) -> None:
 
 
 def version(case: str, digest: str) -> str:
-    """Return whether a case's spec is today's, by the beginning of its digest."""
+    """Return whether a case's spec is today's, from the beginning of its digest."""
     today = cases().get(case)
     return "today's" if today and today.spec.digest.startswith(digest) else "earlier"
 

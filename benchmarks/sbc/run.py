@@ -12,7 +12,7 @@ quantities after Modrák et al. 2023). Deliberate faults show that the check has
     python -m benchmarks.sbc.run --case latentscale --workers 8
     python -m benchmarks.sbc.run --case latentscale --cluster tcp://10.0.0.1:8786
 
-A run that was stopped goes on where it was.
+An interrupted run resumes.
 """
 
 from __future__ import annotations

@@ -117,10 +117,10 @@ def draw_block(model: pm.Model, fault: str, count: int, seed: int) -> tuple[xr.D
 
 
 def inside(scores: np.ndarray) -> np.ndarray:
-    """Say which tables, dims (draw, cell), keep every score away from 0 and 1.
+    """Return which tables, dims (draw, cell), keep every score away from 0 and 1.
 
-    The rule looks at data alone, so a posterior given an accepted table is what it was, and ranks
-    over accepted tables stay uniform. Pulling scores inside instead would change the data and not
+    The rule depends only on the data, so the posterior given an accepted table is unchanged, and
+    ranks over accepted tables stay uniform. Clamping scores instead would change the data but not
     the density that is fitted to them.
     """
     return np.all((scores > EDGE) & (scores < 1 - EDGE), axis=1)
@@ -220,13 +220,13 @@ def _elements(array: xr.DataArray) -> dict[str, np.ndarray]:
 
 
 def _likelihood(truth: ls.Fit, fit: ls.Fit) -> Iterator[Pair]:
-    """Yield the log likelihood of the table, a quantity that sees data and parameters at once."""
+    """Yield the log likelihood of the table, which depends on both data and parameters."""
     total = [f.tree[LOG_LIKELIHOOD]["score"].sum(CELL).values.ravel() for f in (truth, fit)]
     yield "log likelihood", float(total[0][0]), total[1]
 
 
 def _of_benchmarks(truth: ls.Fit, fit: ls.Fit) -> Iterator[Pair]:
-    """Yield what rotations of the skills leave of each benchmark's loadings and slopes.
+    """Yield rotation-invariant functions of each benchmark's loadings and slopes.
 
     The length of its loadings over the skills, and the slope of its predictor in each covariate.
     """

@@ -30,7 +30,7 @@ class Band:
 
 
 def rank(truth: float, draws: np.ndarray, rng: np.random.Generator) -> int:
-    """Return how many draws lie below the truth, ties broken at random (Talts et al. 2018)."""
+    """Return how many draws are below the truth, with ties broken at random (Talts et al. 2018)."""
     below = int(np.count_nonzero(draws < truth))
     ties = int(np.count_nonzero(draws == truth))
     return below + int(rng.integers(ties + 1))
@@ -44,7 +44,7 @@ def scaled(ranks: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarra
 def band(unit: np.ndarray) -> Band:
     """Return the ECDF of numbers in (0, 1) with its 95% simultaneous band.
 
-    Säilynoja, Bürkner and Vehtari 2022, as ArviZ has it.
+    Säilynoja, Bürkner and Vehtari 2022, as in ArviZ.
     """
     at, lower, upper = _limits(len(unit))
     return Band(at, np.searchsorted(np.sort(unit), at, side="right") / len(unit), lower, upper)
@@ -71,12 +71,10 @@ def uniformity(ranks: pd.DataFrame, draws: int, seed: int = 0) -> pd.DataFrame:
     seed
         Of the random spread of ranks inside their cells.
 
-    Returns
-    -------
-    One row a quantity: simulations that rank it, mean_rank (scaled; 0.5 expected), cover_50 and
-    cover_90 (share of central intervals that hold the truth), p_ks (Kolmogorov-Smirnov), p_chi2 (8
-    bins), in_band, and p_holm:
-    the smaller of the two p-values after Holm's correction over both tests of all quantities.
+    Returns ------- One row a quantity: simulations that rank it, mean_rank (scaled; 0.5 expected),
+    cover_50 and cover_90 (share of central intervals that contain the truth), p_ks
+    (Kolmogorov-Smirnov), p_chi2 (8 bins), in_band, and p_holm: the smaller of the two p-values
+    after Holm's correction over both tests of all quantities.
     """
     rng = np.random.default_rng(seed)
     rows = []

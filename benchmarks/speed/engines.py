@@ -1,13 +1,13 @@
-"""The fast engine beside the stock one, nutpie's own compiler and an earlier commit; ENGINES.md.
+"""The fast engine against the stock one, nutpie's own compiler and an earlier commit; ENGINES.md.
 
 Run from the project's root:  python -m benchmarks.speed.engines [--earlier ../base590]
 
-Each task runs in a process of its own on one core, contenders in turn, so that what else the
-machine does falls on all alike; beside the clock the processor's time is recorded, which waits for
-nobody. All fit one spec, the earlier commit's where there is one: later ones have more terms.
-Results are kept in the folder runs/engines as they come; a run that was stopped goes on.
-``--report`` only writes the table. An earlier commit's checkout comes from
-``git worktree add --detach ../base590 590bc21``.
+Each task runs in a separate process on one core, contenders in turn, so that other work on the
+machine affects all alike. Besides wall time, processor time is recorded, which does not include
+waiting. All fit one spec, the earlier commit's if there is one, because later ones have more
+terms. Results are kept in the folder runs/engines as they come; an interrupted run resumes.
+``--report`` only writes the table. An earlier commit's checkout comes from ``git worktree add
+--detach ../base590 590bc21``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ OUT = HERE / "ENGINES.md"
 SPECS = ("latentscale", "cai2025")
 CONTENDERS = ("fast", "stock", "nutpie", "earlier")
 TASKS = ("cold", "warm", "gradient", "sample")
-# Long enough for effective draws to be counted, short enough that a piece ends in some minutes.
+# Long enough to estimate effective sample sizes, short enough for a piece to take some minutes.
 DRAWS, TUNE, CHAINS = 250, 300, 2
 """Kept draws and warm-up draws of each chain, and chains, one after the other."""
 _OF_NUTS = ("runs", "NUTS s", "steps a draw", "least ESS", "ESS/s", "R-hat")
@@ -63,7 +63,7 @@ class Task:
 
 
 def main() -> None:
-    """Measure what is not measured yet, and write the table."""
+    """Make the missing measurements, and write the table."""
     options = _options()
     RUNS.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
@@ -106,7 +106,7 @@ def _plan(options: argparse.Namespace) -> list[Task]:
 
 
 def _in_process(task: Task, options: argparse.Namespace) -> dict[str, Any]:
-    """Run a task in a fresh process, with caches of the contender's own, empty for a cold start."""
+    """Run a task in a fresh process, with the contender's own caches, empty for a cold start."""
     caches = RUNS / "caches" / f"{task.spec}.{task.contender}.{task.repeat}"
     checkout = options.earlier if task.contender == "earlier" else ROOT
     environment = os.environ | {
@@ -138,7 +138,7 @@ def _in_process(task: Task, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def write(seed: int) -> None:
-    """Write ENGINES.md from the results that there are."""
+    """Write ENGINES.md from the available results."""
     lines = [
         "# The engines side by side",
         "",
@@ -196,7 +196,7 @@ def _row(spec: str, contender: str) -> dict[str, str]:
 
 
 def _rate(runs: pd.DataFrame) -> str:
-    """Return effective draws a second over all runs, with a jackknife standard error."""
+    """Return effective draws per second over all runs, with a jackknife standard error."""
     rate = runs["ess"].sum() / runs["seconds"].sum()
     if len(runs) < 2:
         return f"{rate:.2f}"

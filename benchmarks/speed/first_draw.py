@@ -5,9 +5,9 @@ The other checkout comes from ``git worktree add --detach ../before 47f84f7``.
 
 Both fit the same spec, the earlier checkout's file, on the bundled table: one warm-up draw and one
 draw of one chain, in a process of its own, with every cache empty (cold) and with what that left
-(warm); then the log density with its gradient. What is compared is the processor's time, and the
-two take turns, because other work on a machine lengthens that too. Results are kept in the folder
-runs/first_draw as they come, and a run that was stopped goes on.
+(warm); then the log density with its gradient. Processor times are compared, and the two take
+turns, because other work on a machine lengthens processor time too. Results are kept in the folder
+runs/first_draw as they come, and an interrupted run resumes.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _ABOUT = (
 
 
 def main() -> None:
-    """Measure what is not measured yet, and write the table."""
+    """Make the missing measurements, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--earlier", type=Path, required=True, help="checkout to compare with")
     parser.add_argument("--specs", nargs="+", default=["latentscale"])

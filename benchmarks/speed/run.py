@@ -8,9 +8,9 @@ Contenders code the same posterior: the package, `pymc.sample` on its model, and
 hand in NumPyro and in Stan. Each task runs in a process of its own, one after the other: the first
 draw with empty caches, again with what the first left, the check that the log density is the
 package's, and the run of NUTS. A hand-written numba kernel of each law is the floor of gradients.
-Results are kept in the folder runs as they come, in one of its own for each length of
-run, seed and count of skills; --resume takes up where an earlier run stopped, --report only writes
-the table. The table of the full length goes to SPEED.md, others beside their results.
+Results are kept in the folder runs as they come, in one of its own for each length of run, seed
+and count of skills; --resume takes up where an earlier run stopped, --report only writes the
+table. The table of the full length goes to SPEED.md, others next to their results.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ AGREEMENT_LIMIT = 1e-5  # nats, of log densities near 1e5
 
 
 class TaskError(Exception):
-    """A task that failed, or whose timings count for nothing."""
+    """A task that failed, or whose timings are meaningless."""
 
 
 def main() -> None:
-    """Run what is asked for, one process after the other, and write the table after each."""
+    """Run the requested tasks, one process after the other, and write the table after each."""
     options = _options()
     settings = _settings(options)
     folder, out = folder_of(settings), options.out or table_of(settings)

@@ -1,4 +1,4 @@
-"""What run.py can be asked for, where results go, and the command that asks for them again."""
+"""Options of run.py, where its results go, and the command that reproduces them."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ class Task:
 
 
 def preset(quick: bool) -> Settings:
-    """Return what is not asked for otherwise."""
+    """Return the default settings."""
     return QUICK if quick else FULL
 
 
 def folder_of(settings: Settings) -> Path:
-    """Return the folder of results of these settings alone."""
+    """Return the folder for results of these settings only."""
     parts = [f"{settings.chains}x{settings.tune}+{settings.draws}", f"seed{settings.seed}"]
     parts = ["quick"] * settings.quick + parts
     parts += [f"skills{settings.skills}"] * (settings.skills is not None)
@@ -76,7 +76,7 @@ def folder_of(settings: Settings) -> Path:
 
 
 def table_of(settings: Settings) -> Path:
-    """Return where the table goes: SPEED.md for the full length, else beside the results."""
+    """Return where the table goes: SPEED.md for the full length, otherwise next to the results."""
     full = settings == replace(FULL, seed=settings.seed)
     return (HERE if full else folder_of(settings)) / "SPEED.md"
 

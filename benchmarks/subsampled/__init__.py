@@ -1,1 +1,2 @@
-"""NUTS on a subsample, all other lineages conditioned, beside NUTS on the whole table."""
+"""NUTS on a subsample, with all other lineages conditioned on it, against NUTS on the
+whole table."""

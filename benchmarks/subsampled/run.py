@@ -1,5 +1,5 @@
 """NUTS on a subsample, with all other lineages conditioned on it, against NUTS; writes
-   SUBSAMPLED.md.
+SUBSAMPLED.md.
 
 Run from the project's root, in pieces; an interrupted piece resumes:
 

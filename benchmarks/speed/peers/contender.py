@@ -85,7 +85,7 @@ class Contender(ABC):
         """Return the log density, changes of variables counted, at points of `law`'s target."""
 
     def disagreement(self, count: int = 6) -> float:
-        """Return how far the log density is from the package's, but for a constant.
+        """Return how far the log density is from the package's, up to a constant.
 
         The largest less the smallest difference over random points, in nats.
         """
