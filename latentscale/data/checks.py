@@ -219,9 +219,9 @@ def _models_without_score(dataset: xr.Dataset) -> list[Finding]:
     if not empty.any():
         return []
     message = (
-        f"{int(empty.sum())} rows have no score on any benchmark: "
+        f"{counted(int(empty.sum()), 'row has', 'rows have')} no score on any benchmark: "
         f"{listed(dataset[MODEL].to_numpy()[empty])}. "
-        "They stay in the table, but the fit learns nothing from them."
+        "A row without scores stays in the table, but the fit learns nothing from it."
     )
     return [Finding("warning", "model-without-score", "rows", message)]
 

@@ -144,7 +144,7 @@ def test_settings_of_another_kind_are_refused(settings, message):
 def test_rows_without_a_run_are_refused():
     table = long_table()
     table.loc[2, "run"] = None
-    with pytest.raises(DataError, match='column "run" is empty in 1 rows, the first row 2'):
+    with pytest.raises(DataError, match='column "run" is empty in 1 row, first in row 2'):
         checkpoint_measurements(table, tokens_per_step=1)
 
 

@@ -96,7 +96,7 @@ def test_several_rows_of_a_model_are_averaged_or_the_best_is_taken(hub):
     assert cell(read, "gpt-5_high", "mmlu").score == pytest.approx(0.92)
     assert cell(read, "gpt-5_high", "mmlu").source == "paper; card"
     assert cell(epoch_measurements(hub, repeats="best"), "gpt-5_high", "mmlu").score == 0.94
-    assert "2 rows of 1 scores" in read.audit.filter("repeats-merged").findings[0].message
+    assert "2 rows of 1 score;" in read.audit.filter("repeats-merged").findings[0].message
     with pytest.raises(DataError, match='repeats="last" is not known'):
         epoch_measurements(hub, repeats="last")
 

@@ -129,7 +129,7 @@ def test_a_reading_keeps_the_table_s_index_and_counts_what_it_was_read_from():
     assert '3 of 4 names state the size: mini 3 ("mini" 2, "4.5 to 16 billion" 1)' in (
         finding.message
     )
-    assert '1 do not: "c"' in finding.message
+    assert '1 does not: "c"' in finding.message
 
 
 def test_a_name_that_is_no_text_is_refused_with_its_row():

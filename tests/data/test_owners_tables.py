@@ -221,3 +221,34 @@ def test_subjects_at_checkpoints_without_steps_are_joined_at_each() -> None:
     rows = [("a-1b", b, task, "acc", b / 100) for b in (10.0, 20.0) for task in subjects]
     table = pd.DataFrame(rows, columns=["run", "tokens_b", "task", "metric", "value"])
     assert scored(read_checkpoints(table), "mmlu") == pytest.approx([0.1, 0.2])
+
+
+@pytest.mark.parametrize("name", ["Quantization", "API Provider", "Served by"])
+def test_variants_of_one_model_that_are_averaged_are_warned_of(name: str) -> None:
+    table = pd.concat([of_four(**{name: "first"}), of_four(**{name: "second"})])
+    assert f'"{name}"' not in said(read_published(of_four(**{name: "first"})), "settings-merged")
+    (finding,) = read_published(table).audit.filter("settings-merged")
+    assert (finding.where, finding.level) == (name, "warning")
+
+
+def test_fractions_in_other_rows_of_a_model_are_not_averaged_with_percentages() -> None:
+    rows = [("o3", 83.3), ("o3", 0.82), ("o1", 78.0), ("o1", 0.4), ("GPT-5", 85.7)]
+    table = pd.DataFrame(rows, columns=["Model", "GPQA"])
+    scores = read_published(table)
+    by_name = dict(zip(scores.models, scored(scores, "GPQA"), strict=True))
+    assert by_name == pytest.approx({"o3": 0.8265, "o1": 0.392, "GPT-5": 0.857})
+    assert '"o3: 0.82"' in said(scores, "fractions-among-percentages")
+    minutes = read_published(table.rename(columns={"GPQA": "Horizon (min)"}))
+    assert min(scored(minutes, "Horizon (min)")) == pytest.approx(39.2)
+
+
+def test_ends_of_intervals_with_a_unit_belong_to_the_score_beside_them() -> None:
+    ends = {"95% CI Lower (min)": [20.0, 30, 40, 50], "95% CI Upper (min)": [80.0, 120, 160, 200]}
+    table = of_four(**{"Horizon (min)": [40.0, 60, 80, 100], **ends, "MMLU": [80.0, 81, 82, 83]})
+    stderr = read_published(table).dataset["stderr"].sel(benchmark="Horizon (min)").values
+    expected = np.array([40.0, 60, 80, 100]) * np.log(2) / 1.96
+    assert sorted(stderr) == pytest.approx(sorted(expected))
+    one = read_published(of_four(**{"Horizon (min)": [40.0, 60, 80, 100], "95% CI (min)": "±5"}))
+    assert set(one.dataset["stderr"].sel(benchmark="Horizon (min)").values) == {5 / 1.96}
+    plain = of_four(**{"GPQA (min)": [80.0, 78, 75, 79], "GPQA (max)": [90.0, 88, 85, 89]})
+    assert np.isfinite(read_published(plain).dataset["stderr"].values).all()

@@ -24,7 +24,7 @@ def test_sizes_are_read_from_names_where_the_table_states_none() -> None:
     assert sizes.loc[["llama-7b", "Qwen2.5-72B-Instruct", "Mixtral-8x7B"]].tolist() == [7, 72, 56]
     assert np.isnan(sizes["gpt-4"])
     (said,) = (finding.message for finding in read.audit.filter("sizes-from-names"))
-    assert "3 of 4 models" in said and '1 state none: "gpt-4"' in said
+    assert "3 of 4 models" in said and '1 states none: "gpt-4"' in said
     assert 'Of "Mixtral-8x7B" the size is experts times size' in said
 
 

@@ -186,7 +186,8 @@ def reasoning(names: Iterable[str]) -> NameReading:
     message += f" ({reasons})." if yes else "."
     silent = [name for name in read if name not in yes]
     if silent:
-        message += f" {len(silent)} are taken not to: {listed(silent, 5)}."
+        are = "is" if len(silent) == 1 else "are"
+        message += f" {len(silent)} {are} taken not to: {listed(silent, 5)}."
     if contrasted:
         message += f" Of {listed(contrasted, 4)} the name is listed with reasoning as well."
     finding = Finding("info", "reasoning-from-names", "model", message)

@@ -232,7 +232,8 @@ def with_names(models: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
     filled = own.isna() & guess.notna()
     if filled.any():
         message = (
-            f"{int(filled.sum())} models have the provider of their series: "
+            f"{counted(int(filled.sum()), 'model has', 'models have')} the provider of "
+            f"{'its' if filled.sum() == 1 else 'their'} series: "
             f"{listed(models.loc[filled, 'model'], 4)}."
         )
         findings.append(Finding("info", "provider-by-series", "provider", message))
@@ -260,7 +261,7 @@ def _families(models: pd.DataFrame) -> Finding:
     families = models["family"].value_counts()
     largest = ", ".join(f"{name} ({count})" for name, count in families.head(5).items())
     message = (
-        f"families of {len(models)} models are the series in their names: {len(families)} "
+        f"families of {counted(len(models), 'model')} are the series in names: {len(families)} "
         f"({int((families == 1).sum())} of one model), the largest {largest}."
     )
     return Finding("info", "families-from-names", "family", message)
@@ -330,9 +331,9 @@ def one_score_a_cell(
     counts = groups.size().groupby("benchmark", sort=False).size().sort_values(ascending=False)
     largest = ", ".join(f"{name} {count}" for name, count in counts.head(5).items())
     message = (
-        f"{len(counts)} benchmarks have several rows of one model ({int(several.sum())} rows of "
-        f"{len(merged)} scores; {largest}{' and others' if len(counts) > 5 else ''}); the "
-        f"{rule} was taken."
+        f"{counted(len(counts), 'benchmark has', 'benchmarks have')} several rows of one model "
+        f"({int(several.sum())} rows of {counted(len(merged), 'score')}; "
+        f"{largest}{' and others' if len(counts) > 5 else ''}); the {rule} was taken."
     )
     whole = pd.concat([cells[~several], merged[list(cells.columns)]], ignore_index=True)
     return whole, [Finding("info", "repeats-merged", "scores", message)]

@@ -173,7 +173,9 @@ def name_findings(
     message += f": {'; '.join(counts)}." if counts else "."
     silent = table.loc[table["basis"] == "", "name"]
     if len(silent):
-        message += f" {len(silent)} do not: {listed(silent, 5)}."
+        message += (
+            f" {len(silent)} {'does' if len(silent) == 1 else 'do'} not: {listed(silent, 5)}."
+        )
     return (Finding("info", f"{what.replace(' ', '-')}-from-names", "model", message),)
 
 

@@ -47,6 +47,7 @@ from latentscale.data.readers.revisions import TokensPerStep, checked_tokens, to
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError, listed
 from latentscale.files import expanded
+from latentscale.markup import counted
 
 _BATCH: Final = "batch_size_in_tokens"
 _DOWNSTREAM: Final = "eval/downstream/"
@@ -259,8 +260,8 @@ def _of_long(table: pd.DataFrame, columns: Mapping[str, str], what: str) -> pd.D
         empty = np.flatnonzero(table[column].isna()).tolist()
         if empty:
             raise DataError(
-                f'{what}: column "{column}" is empty in {len(empty)} rows, the first row '
-                f"{empty[0]}; every row needs one."
+                f'{what}: column "{column}" is empty in {counted(len(empty), "row")}, first in row '
+                f"{empty[0]}; every row needs a value."
             )
     shots = to_numbers(table["num_fewshot"])[0] if "num_fewshot" in table else np.nan
     setting = table["setting"].astype(str) if "setting" in table else pd.Series("", table.index)

@@ -100,6 +100,10 @@ _POWER: Final = re.compile(r"(?:1|10|(?<![\w.]))(?:e|\^)\+?(\d{2})(?!\d)", re.IG
 """A power of ten in a heading: "FLOPs (1E21)", "FLOPs (10^21)"."""
 _METRIC: Final = re.compile(r"metrics?([ _-]?(name|id))?|measure|指标", re.IGNORECASE)
 _INTERVAL: Final = re.compile(r"95 ?%|(?<![a-z])ci(?![a-z])|interval|±|\+/-", re.IGNORECASE)
+_UNITS: Final = r"mins?|minutes?|h|hrs?|hours?|s|secs?|seconds?|usd|[$€£%]|pp|points?"
+_UNIT: Final = re.compile(_UNITS)
+_UNIT_BESIDE: Final = re.compile(rf"[(\[]({_UNITS})[)\]]", re.IGNORECASE)
+"""Units that headings of errors and intervals state: "95% CI lower (min)"."""
 _LOW: Final = re.compile(
     r"(?<![a-z])(low(er)?|lb|min|q0?025|q2\.5|p2\.5|l95)(?![a-z0-9])", re.IGNORECASE
 )
@@ -235,13 +239,21 @@ def bounds_among(names: Sequence[str]) -> list[tuple[str, str, str]]:
     list
         The rest of the name that both share, the lower column and the upper one.
     """
-    low = {_rest(name, _LOW): name for name in names if _LOW.search(name.replace("_", " "))}
-    high = {_rest(name, _HIGH): name for name in names if _HIGH.search(name.replace("_", " "))}
+    texts = {_without_unit(name): name for name in names}
+    low = {_rest(text, _LOW): name for text, name in texts.items() if _LOW.search(text)}
+    high = {_rest(text, _HIGH): name for text, name in texts.items() if _HIGH.search(text)}
     return [(rest, low[rest], high[rest]) for rest in low if rest in high]
 
 
-def _rest(name: str, end: re.Pattern[str]) -> str:
-    return spelling(_ENDS.sub(" ", end.sub(" ", without_brackets(name.replace("_", " ")))))
+def _without_unit(name: str) -> str:
+    """Return a heading without its unit in brackets, which is the end itself in "GPQA (min)"."""
+    text = name.replace("_", " ")
+    bare = _UNIT_BESIDE.sub(" ", text)
+    return bare if _LOW.search(bare) or _HIGH.search(bare) else text
+
+
+def _rest(text: str, end: re.Pattern[str]) -> str:
+    return spelling(_ENDS.sub(" ", end.sub(" ", without_brackets(text))))
 
 
 def scored_by(name: str, benchmarks: Sequence[str], left: str | None) -> str | None:
@@ -267,6 +279,12 @@ def scored_by(name: str, benchmarks: Sequence[str], left: str | None) -> str | N
         starts = (b for key, b in spelt.items() if key.startswith(short))
         return spelt.get(short) or next(starts, None)
     return left or (benchmarks[0] if benchmarks else None)
+
+
+def names_nothing(rest: str) -> bool:
+    """Return whether a name is empty or a unit alone, as what is left of "95% CI (min)"."""
+    short = spelling(rest)
+    return not short or bool(_UNIT.fullmatch(short))
 
 
 def without_error_words(name: str) -> str:

@@ -30,10 +30,11 @@ from latentscale.data.readers.published.columns import (
     bounds_among,
     is_error,
     is_interval,
+    names_nothing,
     scored_by,
     without_error_words,
 )
-from latentscale.errors import listed, spelling
+from latentscale.errors import listed
 
 _MOST_ITEMS: Final = 1e6
 """Items of a benchmark: the largest test sets have some ten thousand."""
@@ -101,14 +102,14 @@ def standard_errors(
         before = reversed(order[: order.index(name)])
         left = next((n for n in before if n not in errors and not is_neither(n)), None)
         rest = about[0] if kind == "bounds" else without_error_words(name)
-        if spelling(rest):
+        if not names_nothing(rest):
             owner = scored_by(rest, list(info), None)
         elif left in columns and left not in info:
             unused[name] = f"by its name errors or ends of intervals of {left}, which is not used"
             continue
         else:
             filled = ~table[name].map(is_empty).to_numpy(dtype=bool)
-            owner = scored_by(rest, *_measured_where(filled, columns, info, left))
+            owner = scored_by("", *_measured_where(filled, columns, info, left))
         if owner is None:
             unused[name] = "by its name errors or ends of intervals, but of no benchmark here"
             continue

@@ -15,12 +15,20 @@ import pandas as pd
 from latentscale.data.audit import Finding
 from latentscale.data.column_names import is_neither
 from latentscale.data.readers.published.cells import Bools, Floats, ScoreCells
-from latentscale.data.readers.published.columns import is_lower, is_rating, unit_of_amount
+from latentscale.data.readers.published.columns import (
+    is_in_points,
+    is_lower,
+    is_rating,
+    unit_of_amount,
+)
 from latentscale.errors import listed
 from latentscale.markup import counted
 
 _SIGNED: Final = 10
 """Cells of which one may be wrong, where cells have percent signs: none of those is above 100."""
+_NEAR: Final = 20.0
+"""Percentage points within which two rows of one model lie, by different prompts or agents: a cell
+that is so near as a fraction, and below 1 as a percentage, is a fraction."""
 _BARE: Final = 50
 """The same without signs: of fewer numbers, one beyond 100 may be the largest of an amount."""
 
@@ -71,16 +79,20 @@ def _outside(name: str, cells: ScoreCells) -> Bools:
     known = values[~np.isnan(values)]
     outside = (values < 0) | (values > 100)
     none = np.zeros(len(values), dtype=bool)
-    # An error rate may exceed 100%, as word error rates do.
-    other = is_neither(name) or is_rating(name) or is_lower(name)
-    other = other or unit_of_amount(name) is not None
-    if other or cells.minutes.any() or cells.money.any() or not outside.any():
+    if _in_other_units(name, cells) or not outside.any():
         return none
     share = _SIGNED if cells.percent.any() else _BARE
     within = known[(known >= 0) & (known <= 100)]
     if outside.sum() * share > len(known) or within.max(initial=0.0) <= 1:
         return none
     return outside
+
+
+def _in_other_units(name: str, cells: ScoreCells) -> bool:
+    """Return whether a column holds amounts, ratings or errors, which may exceed 100%."""
+    other = is_neither(name) or is_rating(name) or is_lower(name) or is_in_points(name)
+    other = other or unit_of_amount(name) is not None
+    return other or bool(cells.minutes.any() or cells.money.any())
 
 
 def named_outside(values: Floats, models: pd.Series) -> str:
@@ -102,7 +114,8 @@ def with_signs(
 
     A cell of at most 1 without a sign is a fraction if it lies among the column's other scores as
     one ("0.761" among 20% to 90%) and not as a percentage, and the other way round; where it may
-    be both, or neither, it is left out. Parameters are as for `without_impossible`.
+    be both, or neither, it is left out. Without any sign a cell of at most 1 is a fraction where
+    it is near other rows of its model as one. Parameters are as for `without_impossible`.
     """
     read = dict(columns)
     findings = []
@@ -110,7 +123,17 @@ def with_signs(
         values = cells.values
         bare = ~cells.percent & (values > 0) & (values <= 1)
         others = values[~bare & ~np.isnan(values)]
-        if name in declared or not cells.percent.any() or not bare.any() or not others.size:
+        if name in declared or not bare.any() or not others.size:
+            continue
+        if not cells.percent.any():
+            if _in_other_units(name, cells) or values[~np.isnan(values)].max() > 100:
+                continue
+            taken = bare & _near_their_model(values, models[name])
+            read[name] = cells._replace(
+                values=np.where(taken, 100 * values, values),
+                half=np.where(taken, 100 * cells.half, cells.half),
+            )
+            findings += _of_their_model(name, models[name], values, taken)
             continue
         low, high = others.min(), others.max()
         small = (values >= low) & (values <= high)
@@ -120,6 +143,27 @@ def with_signs(
         read[name] = cells._replace(values=values * factor, half=cells.half * factor)
         findings += _findings(name, models[name], values, taken, unsure)
     return read, findings
+
+
+def _near_their_model(values: Floats, models: pd.Series) -> Bools:
+    """Return which cells lie, as fractions, near the percentages in other rows of their model."""
+    percentages = pd.Series(np.where((values > 1) & (values <= 100), values, np.nan))
+    others = percentages.groupby(models.to_numpy()).transform("mean").to_numpy()
+    return np.asarray(np.abs(100 * values - others) < _NEAR)
+
+
+def _of_their_model(name: str, models: pd.Series, values: Floats, taken: Bools) -> list[Finding]:
+    """Name the cells that other rows of their models show to be fractions."""
+    if not taken.any():
+        return []
+    shown = _shown(models, values, taken)
+    message = (
+        f"{counted(len(shown), 'cell')} of at most 1 "
+        f"{'is a fraction' if len(shown) == 1 else 'are fractions'} by other rows of the same "
+        f"model, which hold percentages, and read as such: {listed(shown, 6)}. Write all scores in "
+        "one unit."
+    )
+    return [Finding("warning", "fractions-among-percentages", name, message)]
 
 
 def _findings(

@@ -298,7 +298,9 @@ def _of_benchmarks(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, lis
 def _without_scores(models: pd.Series) -> list[Finding]:
     if models.empty:
         return []
-    message = f"{counted(len(models), 'model')} without a score were left out: {listed(models, 5)}."
+    were = "was" if len(models) == 1 else "were"
+    message = f"{counted(len(models), 'model')} without a score {were} left out: "
+    message += f"{listed(models, 5)}."
     return [Finding("info", "models-without-scores", "model", message)]
 
 

@@ -98,7 +98,9 @@ def _with_totals(
         f"the table states no sizes; those of {len(pairs)} of {counted(len(models), 'model')} are "
         f"read from their names, in billions: {listed(pairs, 6)}."
     )
-    message += f" {len(silent)} state none: {listed(silent, 4)}." if silent else ""
+    message += (
+        f" {counted(len(silent), 'states', 'state')} none: {listed(silent, 4)}." if silent else ""
+    )
     both = zip(models["model"], parsed, strict=True)
     experts = [name for name, one in both if any(map(_EXPERTS.fullmatch, one.words))]
     if experts:
