@@ -62,6 +62,11 @@ def number_of_cell(value: object) -> float | None:
     return _float(value) if isinstance(value, Real | Decimal) else None
 
 
+def has_figures(column: pd.Series) -> bool:
+    """Return whether a column has cells that begin as numbers do: 0.5, "72.5%", "$3"."""
+    return bool(column.dropna().astype(str).str.match(r"\s*[-+~<>$\u2212]?\s*\.?\d").any())
+
+
 def cells_of(column: pd.Series) -> npt.NDArray[np.object_]:
     """Return a column's cells as they are; a category's are its labels."""
     values = column.array
@@ -259,6 +264,8 @@ def read_score_column(
                 "but every column beside the model's own is read as a benchmark. Declare it as a "
                 f'feature, features=["{name}"], drop it, or turn it into numbers.'
             )
+            if has_figures(pd.Series(filled)):
+                text += " latentscale.readers.read_published reads cells as hubs print them."
             return np.full(len(column), np.nan), [at_column(name, text)]
     values, problems = read_numbers(column, labels, name)
     problems += scale.problems(values, range(len(values)), labels, name)

@@ -13,6 +13,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import KNOWN_BENCHMARKS, squeezed
 from latentscale.data.column_names import is_aggregate, is_neither
+from latentscale.data.columns import has_figures
 from latentscale.data.dates import shown_dates
 from latentscale.data.features.base import Feature
 from latentscale.data.frames import AnyFrame, as_pandas
@@ -149,21 +150,16 @@ def if_turned(frame: pd.DataFrame) -> str:
     place = names.index(first) if names else 0
     before, after = names[:place], names[place + 1 :]
     known = set(METADATA) & set(names)
-    if len(after) < 2 or known or not (headings or unnamed) or _has_figures(frame[first]):
+    if len(after) < 2 or known or not (headings or unnamed) or has_figures(frame[first]):
         return ""
-    if any(map(_has_figures, (frame[name] for name in before))) or not all(
-        _has_figures(frame[name]) for name in after
+    if any(map(has_figures, (frame[name] for name in before))) or not all(
+        has_figures(frame[name]) for name in after
     ):
         return ""
     drop = f".drop(columns={before!r})" if before else ""
     call = f'frame{drop}.set_index("{first}").T.reset_index(names="model")'
     hint = f" If the models are the columns, transpose it: {call}."
     return f' If the column "{first}" names the models, call it "model".{hint}' if unnamed else hint
-
-
-def _has_figures(column: pd.Series) -> bool:
-    """Return whether a column has cells that begin as numbers do: 0.5, "72.5%", "$3"."""
-    return bool(column.dropna().astype(str).str.match(r"\s*[-+~<>$\u2212]?\s*\.?\d").any())
 
 
 def closest(candidates: Iterable[str], name: str, cutoff: float = 0.6) -> str | None:

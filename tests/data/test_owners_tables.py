@@ -252,3 +252,13 @@ def test_ends_of_intervals_with_a_unit_belong_to_the_score_beside_them() -> None
     assert set(one.dataset["stderr"].sel(benchmark="Horizon (min)").values) == {5 / 1.96}
     plain = of_four(**{"GPQA (min)": [80.0, 78, 75, 79], "GPQA (max)": [90.0, 88, 85, 89]})
     assert np.isfinite(read_published(plain).dataset["stderr"].values).all()
+
+
+def test_printed_cells_in_a_table_with_families_are_refused_with_a_remedy_that_works() -> None:
+    table = pd.DataFrame({"model": ["o3", "o1"], "family": "o", "gpqa": ["83.3%", "78.0%"]})
+    with pytest.raises(DataError, match="read_published reads cells as hubs print them"):
+        Scores.from_frame(table)
+    assert scored(read_published(table), "gpqa") == pytest.approx([0.833, 0.78])
+    with pytest.raises(DataError) as other:
+        Scores.from_frame(table.assign(gpqa=["good", "better"]))
+    assert "read_published" not in str(other.value)
