@@ -205,7 +205,7 @@ def rows_of_prob(
         return rows.copy()
     if again is None:
         raise FitError(
-            f"This result holds intervals of probability {own_prob:g} alone; call {call} with "
+            f"This result holds only intervals of probability {own_prob:g}; call {call} with "
             f"prob={prob:g}."
         )
     return again(prob)
@@ -233,9 +233,8 @@ class Picture:
         self.name = name
         self._module, _, self._function = name.rpartition(":")
         self._module = self._module or _PLOTS
-        self.__doc__ = (
-            f"Draw it: `{self._module}.{self._function}`, whose other arguments it takes."
-        )
+        function = f"{self._module}.{self._function}"
+        self.__doc__ = f"Draw it with `{function}`; takes the other arguments of that function."
 
     @overload
     def __get__(self, result: None, owner: type) -> Picture: ...

@@ -264,8 +264,7 @@ def prob(value: object) -> float:
 
 
 UNSTORABLE_RULE: Final = (
-    "It holds a NUL character or half of a surrogate pair, which no file of fits can hold: "
-    "take it out."
+    "It holds a NUL character or half of a surrogate pair, which saved fits cannot hold: remove it."
 )
 
 

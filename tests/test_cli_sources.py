@@ -135,7 +135,7 @@ def test_a_table_of_one_benchmark_is_fitted_with_one_skill(
             words += ["--feature", "colour", "--feature", "shape"]
         assert main([str(word) for word in words]) == 0
         said = " ".join(capsys.readouterr().out.split())
-        assert "the table has 1 benchmark:" in said and "with 1 skill in place of" in said
+        assert "the table has 1 benchmark:" in said and "with 1 skill instead of" in said
     assert [model.skills.count for model, *_ in asked] == [1, 1]
 
 

@@ -12,8 +12,8 @@ from latentscale.errors import SpecError, listed, nearest
 from latentscale.registry import PLUGINS
 
 _ELSEWHERE = (
-    " A kind of another package is known once the module that registers it is imported, or "
-    f"named by the environment variable {PLUGINS}."
+    " A kind from another package is known once the module that registers it is imported, or "
+    f"named in the environment variable {PLUGINS}."
 )
 
 

@@ -85,11 +85,11 @@ class Record(BaseModel):
 
     def __setattr__(self, name: str, value: object) -> None:
         raise SpecError(
-            f'A spec does not change: make a changed copy with .with_({{"{name}": ...}}).'
+            f'A spec cannot be changed: make a changed copy with .with_({{"{name}": ...}}).'
         )
 
     def __delattr__(self, name: str) -> None:
-        raise SpecError(f'A spec does not change, so "{name}" cannot be taken out of it.')
+        raise SpecError(f'A spec cannot be changed, so "{name}" cannot be deleted.')
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy with `update` checked, which pydantic's own would not do; see `with_`.
@@ -223,7 +223,7 @@ def _check_changes(changes: object) -> None:
     name = changes.get("name")
     if isinstance(name, str) and not name.strip():
         raise SpecError(
-            f"name: {name!r} is empty, and results of several specs are known by their names."
+            f"name: {name!r} is empty, but results of several specs are identified by name."
         )
 
 

@@ -348,9 +348,9 @@ def _warn_of_single_items(scores: Scores) -> None:
     if counts.any():
         where = ", ".join(f'"{name}" ({count})' for name, count in counts[counts > 0].items())
         warnings.warn(
-            f"Scores of 0 or 1 over a single item are fitted as 0.5, right or wrong, so that they "
-            f"say nothing of their models: benchmarks {where}, n_items 1. Average several items "
-            "to one score, give their number, or leave these scores out.",
+            f"Scores of 0 or 1 on a single item are fitted as 0.5, right or wrong, so they carry "
+            f"no information about their models: benchmarks {where}, n_items 1. Average several "
+            "items into one score, give the number of items, or leave these scores out.",
             DataWarning,
             stacklevel=4,
         )
@@ -372,8 +372,8 @@ def _refuse_levels(spec: ModelSpec, transform: CovariateTransform) -> None:
         for name in names:
             if name not in transform.columns:
                 raise SpecError(
-                    f'{where}: "{name}" is not one number and has no slope. Leave it out, or in '
-                    f"covariates and here {single_covariates_of(kinds[name])}."
+                    f'{where}: "{name}" is not a single number, so it has no slope. Leave it out, '
+                    f"or in covariates and here {single_covariates_of(kinds[name])}."
                 )
     if transform.categories and not spec.skills.count:
         raise SpecError(
@@ -397,8 +397,8 @@ def _refuse_both(spec: ModelSpec, transform: CovariateTransform) -> None:
     if names and spec.undisclosed.kind == "estimated":
         raise SpecError(
             f'Missing values of {listed(names)} are declared as "estimated", and the spec has '
-            'undisclosed = {kind = "estimated"}, which is for tokens alone. Leave that out of the '
-            'spec, and declare Feature("tokens_t", missing="estimated") beside them.'
+            'undisclosed = {kind = "estimated"}, which covers tokens only. Leave that out of the '
+            'spec, and declare Feature("tokens_t", missing="estimated") as well.'
         )
 
 

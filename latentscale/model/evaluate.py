@@ -178,7 +178,7 @@ def _refuse_other_rows(effect: xr.DataArray, table: xr.Dataset) -> None:
     if len(new):
         raise DataError(
             f'These rows are not among the models of "{effect.name}": '
-            f"{listed([str(name) for name in new])}. Forecast them by latentscale.predict, which "
+            f"{listed([str(name) for name in new])}. Forecast them with latentscale.predict, which "
             f'draws the effects of new models, give residuals="{NO_RESIDUALS}" for their '
             "families' curves, or give their effects as residuals."
         )

@@ -163,9 +163,9 @@ def with_families(rows: Rows, families: Sequence[object], known: Sequence[object
     new = dict.fromkeys(str(name) for name in families if str(name) not in place)
     if new and place:
         raise DataError(
-            f"These rows are of families without effects among the draws: {listed(new)}."
-            f"{nearest(next(iter(new)), place)} Forecast them by latentscale.predict, which draws "
-            "the effects of new families, or give their effects (effects=)."
+            f"The draws have no effects for the families of these rows: {listed(new)}."
+            f"{nearest(next(iter(new)), place)} Forecast them with latentscale.predict, which "
+            "draws the effects of new families, or give their effects (effects=)."
         )
     index = [place.get(str(family), 0) for family in families]
     coords = {MODEL: rows.instruct[MODEL].values} if MODEL in rows.instruct.coords else {}

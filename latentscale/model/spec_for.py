@@ -151,7 +151,7 @@ def _chosen(scores: Scores) -> tuple[str, tuple[str, ...]]:
     if (share := _share_of_checkpoints(scores)) >= LEAST_SHARE:
         return OF_RUNS, (
             f"{share:.0%} of the models are checkpoints, of one family and size at {_A_CURVE} or "
-            f"more numbers of tokens: the spec is {OF_RUNS}",
+            f"more token counts: the spec is {OF_RUNS}",
         )
     if sized < _LEAST_SIZED:
         return WITHOUT_SIZES, (
@@ -241,7 +241,7 @@ def _what_is_left(
     columns = listed(missing_features(scores.dataset, gone))
     raise SpecError(
         f'The spec "{model.name}" cannot be fitted: {why}, and it has no other covariate, no '
-        "skills and no effects of families, so nothing is left in which models differ. Give "
+        "skills and no effects of families, so its models would not differ at all. Give "
         f"{columns} when the table is read, or name a spec that needs none of them, such as "
         f'"{WITHOUT_SIZES}".'
     )
@@ -287,7 +287,7 @@ def _with_fewer_skills(model: ModelSpec, scores: Scores) -> tuple[ModelSpec, tup
         return model, ()
     why = (
         f"the table has {counted(scored, 'benchmark')}: {model.name} is fitted with "
-        f"{counted(most, 'skill')} in place of {model.skills.count}"
+        f"{counted(most, 'skill')} instead of {model.skills.count}"
     )
     alone = {"family.correlated": False} if most == 1 else {}
     return model.with_({"skills.count": most, **alone}), (why,)

@@ -101,8 +101,8 @@ def _left_out_text(
     counts = {column: int((rows & scored).sum()) for column, rows in missing.items()}
     columns = ", ".join(f"{column} of {count}" for column, count in counts.items() if count)
     return (
-        f'The spec "{spec.name}" leaves out {counted(len(names), "model")}, for want of {columns}: '
-        f"{listed(names)}. Fill these cells, or use a spec with other covariates than "
+        f'The spec "{spec.name}" leaves out {counted(len(names), "model")}, missing {columns}: '
+        f"{listed(names)}. Fill these cells, or use a spec with covariates other than "
         f"{listed(spec.covariates)}.{_drawn_instead(scores, [c for c in counts if counts[c]])}"
     )
 

@@ -75,8 +75,8 @@ def refuse_used(path: Path) -> None:
             return
         if (path / HEADER).exists():
             raise FitError(
-                f"{path} is already in use: name a new folder, or go on with the draws in it "
-                f'by latentscale.resume("{path}").'
+                f"{path} is already in use: name a new folder, or continue the draws in it "
+                f'with latentscale.resume("{path}").'
             )
         others = _others(path)
     if others:
@@ -165,7 +165,7 @@ def unverified_header(path: Path) -> dict[str, Any]:
     if path.is_file():
         raise FitError(
             f"{path} is a file, not a folder of draws by NUTS(store=...); read a file that "
-            f'fit.save wrote by latentscale.load("{path}").'
+            f'fit.save wrote with latentscale.load("{path}").'
         )
     if not path.is_dir():
         raise FitError(f"There is no folder {path}.")
@@ -179,7 +179,7 @@ def unverified_header(path: Path) -> dict[str, Any]:
             )
     raise FitError(
         f"{path} holds no draws by latentscale yet: it is empty, or its sampler was stopped before "
-        f'it began. Begin it by latentscale.fit(..., method=latentscale.NUTS(store="{path}")).'
+        f'it began. Begin it with latentscale.fit(..., method=latentscale.NUTS(store="{path}")).'
     )
 
 

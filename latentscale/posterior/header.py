@@ -219,7 +219,7 @@ def json_table(text: object, path: Path) -> dict[str, Any]:
         Naming the file, if the text is none, or is far longer than headers are.
     """
     if not isinstance(text, str) or len(text) > MOST_CHARACTERS:
-        raise FitError(f"{path} cannot be read: its header is not a text of usual length.")
+        raise FitError(f"{path} cannot be read: its header is not text, or is unusually long.")
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -253,7 +253,7 @@ def verified(document: Mapping[str, Any], tree: xr.DataTree, path: Path) -> dict
             content = MIGRATIONS[schema](content)
         except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
             reason = f"{type(error).__name__}: {error}"
-            raise FitError(f"{path} cannot be read: its header is not whole ({reason}).") from None
+            raise FitError(f"{path} cannot be read: its header is incomplete ({reason}).") from None
     return content
 
 
@@ -268,7 +268,7 @@ def readable(path: Path) -> Iterator[None]:
     except LatentscaleError:
         raise
     except MemoryError:
-        raise FitError(f"{path} cannot be read: it needs more memory than there is.") from None
+        raise FitError(f"{path} cannot be read: it needs more memory than is free.") from None
     except PermissionError:
         raise FitError(f"{path} cannot be read: permission denied.") from None
     except Exception as error:

@@ -65,7 +65,7 @@ def _check(content: bytes | mmap.mmap, start: int, path: Path) -> None:
         if step < _TEXT.size:
             raise FitError(
                 f"{path} cannot be read: its texts are damaged (a size of {size} bytes at "
-                f"{place}). Take a copy of the file that is whole."
+                f"{place}). Use an intact copy of the file."
             )
         place += step
 

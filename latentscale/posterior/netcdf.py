@@ -121,7 +121,7 @@ def header_text(file: BinaryIO, path: Path) -> str | None:
         kind = h5py.h5a.open(root.id, ATTRIBUTE.encode())
         text = h5py.check_string_dtype(kind.dtype)
         if text is None or kind.shape != ():
-            raise FitError(f"{path} cannot be read: its header is not a text.")
+            raise FitError(f"{path} cannot be read: its header is not text.")
         header = root.attrs[ATTRIBUTE]
         return header.decode() if isinstance(header, bytes) else str(header)
 

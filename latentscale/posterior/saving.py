@@ -130,7 +130,7 @@ def _check(content: io.BytesIO, path: Path) -> None:
             document = verified(parsed(text, path), netcdf.read_tree(content, path), path)
             FitHeader.from_dict(document, path)
     except FitError as error:
-        raise FitError(f"Cannot write {path}: it would not come back as it is ({error})") from None
+        raise FitError(f"Cannot write {path}: it could not be read back ({error})") from None
 
 
 def _as_json(value: Any) -> Any:

@@ -132,8 +132,8 @@ class StoredRun:
                 if labels.values.astype(str).tolist() != wanted:
                     raise FitError(
                         f'{self.path} cannot be read: chain {number} labels its "{dim}" '
-                        f"{listed(labels.values)}, where its scores and spec have "
-                        f"{listed(wanted)}. It is damaged; take a copy that is whole."
+                        f"{listed(labels.values)}, but its scores and spec have "
+                        f"{listed(wanted)}. It is damaged; use an intact copy."
                     )
         return chains
 
@@ -184,15 +184,16 @@ class StoredRun:
 
 def _without_hash(names: Sequence[str], go_on: str) -> str:
     return (
-        f"{listed(names)} did not end, so its draws have no hash: that they are whole was checked, "
-        f"but not that nobody changed them. {go_on} ends it and gives them one."
+        f"{listed(names)} did not end, so its draws have no hash: they are known to be complete, "
+        f"but someone may have changed them. {go_on} ends it and gives them one."
     )
 
 
 def _of_old(names: Sequence[str]) -> str:
     return (
-        f"{listed(names)}: a version before 0.2 wrote these draws, without a hash: damage that "
-        "leaves numbers in them cannot be seen. Save the fit by fit.save(path), which gives it one."
+        f"{listed(names)}: a version before 0.2 wrote these draws without a hash, so damage that "
+        "leaves valid numbers cannot be detected. Save the fit with fit.save(path), which gives it "
+        "one."
     )
 
 

@@ -288,7 +288,7 @@ def test_a_term_that_is_not_linear_as_it_says_is_refused(
         return posterior + posterior**2
 
     monkeypatch.setattr(ModelGroup, "predictor", bent)
-    with pytest.raises(FitError, match='"model-group": what it adds is not linear'):
+    with pytest.raises(FitError, match='"model-group": its contribution is not linear'):
         ls.fit(gibbs_spec("pooled"), table, method=ls.methods.Gibbs(), progress=False)
 
 
@@ -306,11 +306,13 @@ def test_two_effects_of_single_models_on_skills_are_refused(
 
     monkeypatch.setattr(Residual, "normal_effects", twice)
     monkeypatch.setattr(Residual, "skill", both)
-    with pytest.raises(FitError, match=r'one effect of single .*; "residual" and "other" are 2'):
+    with pytest.raises(
+        FitError, match=r'one effect of individual .* has 2: "residual" and "other"'
+    ):
         spec = gibbs_spec("pooled")
         problem_of(spec, design(spec, table))
 
 
 def test_floors_of_guessing_are_refused_with_the_benchmarks(small_scores: Scores) -> None:
-    with pytest.raises(FitError, match='"beta", "delta" have floors'):
+    with pytest.raises(FitError, match='"beta", "delta" have guessing floors'):
         ls.fit(gibbs_spec("pooled"), small_scores, method=ls.methods.Gibbs(), progress=False)

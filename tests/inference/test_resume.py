@@ -262,7 +262,9 @@ def test_a_folder_of_another_density_is_not_resumed(stored, tmp_path, monkeypatc
         return dataclasses.replace(model, log_density=log_density)
 
     monkeypatch.setattr(nutpie_chains, "compiled", tilted)
-    with pytest.raises(ls.FitError, match="another model of its spec than the version that began"):
+    with pytest.raises(
+        ls.FitError, match="a different model from its spec than the version that began"
+    ):
         ls.resume(folder, draws=more, progress=False)
     assert len(stream.runs(folder)) == len(stream.runs(stored[0]))
 

@@ -57,7 +57,7 @@ def test_another_prior_is_found_by_the_log_density() -> None:
 
 @pytest.mark.parametrize("recorded", [True, False])
 def test_another_parameterisation_is_found_by_the_parameters(recorded: bool) -> None:
-    with pytest.raises(FitError, match='the same positions now give other "floor"'):
+    with pytest.raises(FitError, match='the same positions now give different "floor"'):
         check(model(factor=1.01), chain(0.3, -1.0, recorded=recorded))
 
 

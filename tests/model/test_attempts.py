@@ -109,7 +109,7 @@ def test_other_bounds_for_benchmarks_of_one_task_are_refused() -> None:
     info = dict(scores.benchmark_info)
     info["code"] = replace(info["code"], floor=0.25)
     other = ls.Scores.from_frame(scores.to_frame(), benchmarks=info)
-    with pytest.raises(SpecError, match=r'"code pass@10" states the floor 0, and "code".* 0\.25'):
+    with pytest.raises(SpecError, match=r'"code pass@10" states the floor 0, but "code".* 0\.25'):
         ls.build(spec(), other)
 
 

@@ -55,7 +55,7 @@ def test_squares_less_their_mean_are_added(
 def test_products_and_repeated_names_are_refused() -> None:
     square = {"covariates": ["log_params", "log_params:log_params"]}
     for squares in (["log_params:log_params"], ["log_params", "log_params"]):
-        with pytest.raises(SpecError, match="once each, and no products"):
+        with pytest.raises(SpecError, match="each covariate once, without products"):
             spec_of("skill", term={"squares": squares}, **square)
 
 

@@ -176,7 +176,7 @@ def test_the_audit_of_what_is_fitted_keeps_the_reader_and_says_what_was_left_out
     assert len(kept) == 2 and set(kept) <= set(used.audit)
     assert "0.306" in kept[1].message and not used.audit.filter("mixed-units")
     left = used.audit.filter("rows-left-out").table().set_index("where")["message"]
-    assert "leaves out 3 models, for want of params_b of 3" in left["model"]
+    assert "leaves out 3 models, missing params_b of 3" in left["model"]
     assert '"ax-3", "bx-3", "cx-3"' in left["model"]
     assert "not fitted" in left["Late"] and used.benchmarks == ("HLE", "Quiz")
     assert used.audit.filter("rows-left-out").warnings == tuple(used.audit.filter("rows-left-out"))

@@ -147,7 +147,7 @@ def test_rows_without_what_covariates_need_are_left_out_with_one_message(
     gaps = frame.assign(released=frame["released"].where(frame.index > 2))
     gaps.loc[1, "provider"] = None
     scores = ls.Scores.from_frame(gaps, features=[CONTEXT])
-    with pytest.warns(DataWarning, match=r"leaves out 3 models, for want of") as caught:
+    with pytest.warns(DataWarning, match=r"leaves out 3 models, missing") as caught:
         prepared = design(spec_of("released", "provider"), scores)
     assert len(caught) == 1 and "released of 3, provider of 1" in str(caught[0].message)
     assert prepared.left_out == tuple(frame["model"][:3])

@@ -166,7 +166,7 @@ def test_free_skills_are_as_many_as_leave_the_noise_identified(benchmarks: int, 
     table = ls.Scores.from_frame(ROWS[["model", "family"]].assign(**scores))
     choice = ls.spec_for(table, "capabilities")
     assert choice.spec.skills.count == most
-    said = f"with {most} skill{'s' * (most > 1)} in place of 3"
+    said = f"with {most} skill{'s' * (most > 1)} instead of 3"
     assert any(said in reason for reason in choice.reasons) is (most < 3)
     sized = ls.Scores.from_frame(ROWS[["model", "family", "quiz", "sums"]].assign(**SIZES))
     assert ls.spec_for(sized).spec.skills.count == 2  # anchored

@@ -175,7 +175,7 @@ def test_a_header_that_is_no_header_is_refused(copied, text) -> None:
 def test_a_header_of_another_type_is_refused(copied, value) -> None:
     with h5py.File(copied, "r+") as file:
         file.attrs["latentscale"] = value
-    with pytest.raises(FitError, match="not a text"):
+    with pytest.raises(FitError, match="not text"):
         ls.load(copied)
 
 

@@ -263,7 +263,7 @@ def test_a_folder_stopped_before_its_header_can_be_begun_again(
                 start_folder(path, quick_spec, prepared, made, ("intercept",))
         for call in (ls.load, ls.resume):
             with pytest.raises(
-                FitError, match=r"holds no draws.*yet.*Begin it by latentscale\.fit"
+                FitError, match=r"holds no draws.*yet.*Begin it with latentscale\.fit"
             ):
                 call(path)
         refuse_used(path)

@@ -37,8 +37,8 @@ MAX_FULL_RANK = 5000
 
 _STILL_RISING = "The ELBO was still rising at the last step: raise steps."
 _NOT_FINITE = (
-    "The ELBO is not a finite number: the density is 0 or not a number where the approximation is. "
-    "Lower learning_rate; if it stays, look at scores.audit and at the priors of scales."
+    "The ELBO is not finite: draws of the approximation reach points where the density is 0 or "
+    "NaN. Lower learning_rate; if that does not help, check scores.audit and the priors of scales."
 )
 
 
@@ -93,8 +93,8 @@ class ADVI(Method):
     __repr__ = call_text
 
     good_for: ClassVar[str] = (
-        "large tables and quick comparisons of forecasts' centres; its intervals are usually too "
-        "narrow"
+        "large tables and quick comparisons of the centres of forecasts; its intervals are usually "
+        "too narrow"
     )
 
     weighted: ClassVar[bool] = False
@@ -117,7 +117,7 @@ class ADVI(Method):
             self._check_counts("batch")
             if self.approximation == "full_rank":
                 raise FitError(
-                    'ADVI.batch works with approximation="mean_field"; leave one of them out.'
+                    'ADVI.batch works only with approximation="mean_field"; leave one of them out.'
                 )
 
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:

@@ -76,7 +76,7 @@ class Laplace(Method):
     """
 
     good_for: ClassVar[str] = (
-        "a first look in seconds, and parameters that many scores inform; scales of effects "
+        "a first look in seconds, and parameters informed by many scores; scales of effects "
         "and shares are often off centre"
     )
 
@@ -133,8 +133,8 @@ class Laplace(Method):
             if not np.isfinite(top.value):
                 raise FitError(
                     "The log density is not finite at the priors' support points, where the climb "
-                    "to the mode begins: look at scores.audit for scores far from the others, or "
-                    "at the priors for scales that are too wide."
+                    "to the mode begins: check scores.audit for scores far from the others, and "
+                    "the priors for scales that are too wide."
                 )
             shown.update(1, "mode")
             mode, factor, floored, gradient = _at_mode(density, top.mode)
@@ -164,8 +164,8 @@ def _faults(floored: int, gradient: float) -> tuple[str, ...]:
         were = "was" if floored == 1 else "were"
         return (
             f"At its mode the posterior curves the wrong way in {counted(floored, 'direction')}, "
-            f"which {were} given a wide normal. Specs with an effect for each model or family have "
-            "such modes: use NUTS or ADVI.",
+            f"which {were} given a wide normal. This is usual for specs with an effect for each "
+            "model or family: use NUTS or ADVI.",
         )
     if gradient > _LEVEL:
         return ("The optimiser did not reach the mode: raise max_iterations, or use NUTS.",)

@@ -75,8 +75,8 @@ class Pathfinder(Method):
     """
 
     good_for: ClassVar[str] = (
-        "a first look in seconds and starting points; intervals are rough, most of all those of "
-        "scales and of families with few members"
+        "a first look in seconds and initial points; intervals are rough, especially for scales "
+        "and for families with few members"
     )
 
     draws: int = 1000
@@ -149,7 +149,7 @@ class Pathfinder(Method):
         paths = [path for path in attempts if path is not None]
         if not paths:
             raise FitError(
-                "No path of Pathfinder gave an approximation: the optimiser met no curvature. "
+                "No Pathfinder path gave an approximation: the optimiser found no curvature. "
                 "Lower jitter, raise paths, or use NUTS()."
             )
         drawn = self._combine(paths, np.random.default_rng(seed))

@@ -89,7 +89,7 @@ def designed(spec: ModelSpec, design: Design, term: Term, labels: dict[str, Any]
         skill = term.skill(values, rows)
         added = term.predictor(values, rows, None) if skill is None else skill
         if added is None:
-            raise FitError(f'The term "{term.kind}" adds nothing by its "{effect.variable}".')
+            raise FitError(f'The term "{term.kind}" adds nothing through "{effect.variable}".')
         return on_draws(added)
 
     return [_designed(term, effect, labels, evaluated) for effect in effects]
@@ -134,8 +134,8 @@ def _check_linear(made: Designed, labels: dict[str, Any], evaluated: Any) -> Non
     size = np.abs(added).max() + 1.0
     if np.abs(added - wanted.transpose(*names).values).max() > _LINEAR * size:
         raise FitError(
-            f'Gibbs cannot draw under the term "{made.term.kind}": what it adds is not linear in '
-            f'its variable "{effect.variable}". Use NUTS().'
+            f'Gibbs cannot draw under the term "{made.term.kind}": its contribution is not linear '
+            f'in its variable "{effect.variable}". Use NUTS().'
         )
 
 

@@ -170,7 +170,7 @@ def _checked(draw: dict[str, Kept]) -> dict[str, Kept]:
     for name, _, values in draw.values():
         if not np.isfinite(values).all():
             raise FitError(
-                f'Gibbs drew a value of "{name}" that is not a number: a standard deviation or a '
+                f'Gibbs drew a value of "{name}" that is not finite: a standard deviation or a '
                 "precision has left the range of doubles. Use a narrower prior for it, or NUTS()."
             )
     return draw

@@ -114,8 +114,8 @@ def _skill_blocks(
     single = [f'"{block.effect.variable}"' for block in blocks if block.single]
     if len(single) > 1:  # one is integrated out, and drawn given all others
         raise FitError(
-            f"Gibbs can draw one effect of single models on skills; {' and '.join(single)} are "
-            f"{len(single)}. {INSTEAD}"
+            f"Gibbs can draw only one effect of individual models on skills; the spec has "
+            f"{len(single)}: {' and '.join(single)}. {INSTEAD}"
         )
     return blocks
 
@@ -125,7 +125,7 @@ def _skill_block(spec: ModelSpec, made: Designed, labels: dict[str, Any]) -> Ski
     single = MODEL in effect.dims
     if single and (made.levels or effect.scale is None):
         raise FitError(
-            f'Gibbs cannot draw the effects "{effect.variable}" of single models. {INSTEAD}'
+            f'Gibbs cannot draw the effects "{effect.variable}" of individual models. {INSTEAD}'
         )
     levels = {d: made.shape[d] for d in effect.dims if d != SKILL}
     size = int(np.prod(list(levels.values())))
@@ -151,7 +151,7 @@ def _columns(
         effect = made.effect
         if MODEL in made.shape:
             raise FitError(
-                f'Gibbs cannot draw "{effect.variable}", which every score has its own of. '
+                f'Gibbs cannot draw "{effect.variable}", which has a value for every score. '
                 f"{INSTEAD}"
             )
         levels = {d: made.shape[d] for d in made.levels}
@@ -196,7 +196,7 @@ def _single_block(
     values = made.values[cells.model, cells.bench]
     if MODEL not in made.shape or (values != 0).sum(axis=1).max() > 1 or effect.centred:
         raise FitError(
-            f'Gibbs cannot draw the effects "{effect.variable}", of which a score has several. '
+            f'Gibbs cannot draw the effects "{effect.variable}": a score depends on several. '
             f"{INSTEAD}"
         )
     levels = {d: made.shape[d] for d in effect.dims}

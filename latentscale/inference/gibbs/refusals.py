@@ -66,8 +66,8 @@ def _of_scores(spec: ModelSpec, design: Design) -> Iterator[str]:
     away = names[bounded & (design.floor.values != end)]
     if len(away):
         yield (
-            f"{listed(list(away))} have floors of guessing, above which curves are not linear on "
-            "the logit scale (Benchmark(floor=0) leaves them out of the model)"
+            f"{listed(list(away))} have guessing floors, above which curves are not linear on "
+            "the logit scale (Benchmark(floor=0) leaves the floors out of the model)"
         )
     if CEILING in design.known_curve:
         off = names[bounded & (design.known_curve[CEILING].values != 1 - end)]
@@ -75,8 +75,8 @@ def _of_scores(spec: ModelSpec, design: Design) -> Iterator[str]:
             yield f"{listed(list(off))} have ceilings other than 1"
     if design.sampling is not None:
         yield (
-            "the table states standard errors or items of single scores, which make variances that "
-            "depend on expected scores"
+            "the table states standard errors or item counts of single scores, so variances depend "
+            "on expected scores"
         )
     if settings.pooled and settings.largest_precision is not None:
         yield (
@@ -85,11 +85,11 @@ def _of_scores(spec: ModelSpec, design: Design) -> Iterator[str]:
         )
     if spec.skills.count and not spec.skills.scale_dims:
         yield (
-            'skills.identify.scales is "shared", and each skill is drawn with spreads of its own '
-            '("by-skill" has those)'
+            'skills.identify.scales is "shared", but Gibbs draws separate spreads for each skill '
+            '(set "by-skill")'
         )
     if settings.precision_covariates:
-        yield "benchmarks.precision_covariates make variances that differ between models"
+        yield "benchmarks.precision_covariates make variances differ between models"
 
 
 def _of_terms(spec: ModelSpec, design: Design) -> Iterator[str]:
@@ -128,7 +128,7 @@ def _of_loadings(spec: ModelSpec) -> Iterator[str]:
 def _not_normal(spec: ModelSpec, slots: list[str]) -> Iterator[str]:
     for slot in slots:
         if spec.prior(slot).dist != "Normal":
-            yield f'the prior of "{slot}" is {spec.prior(slot)}, and must be a Normal'
+            yield f'the prior of "{slot}" is {spec.prior(slot)}, but must be a Normal'
 
 
 def unused(term: Term) -> bool:

@@ -144,7 +144,7 @@ def _from_every_start(
     values = [value for _, value in ended]
     if not np.isfinite(max(values)):
         raise FitError(
-            "The marginal likelihood is not finite at any start; look at scores.audit for scores "
+            "The marginal likelihood is not finite at any start; check scores.audit for scores "
             "far from the others, or use NUTS."
         )
     return [vector for vector, _ in ended], values

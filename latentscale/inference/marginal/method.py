@@ -94,7 +94,7 @@ class MarginalML(Method):
 
     good_for: ClassVar[str] = (
         "estimates, standard errors, AIC and BIC, and forecasts where families are many; intervals "
-        "of scales are those of a normal distribution of their logs"
+        "of scales assume that their logs are normal"
     )
 
     starts: int = 6
@@ -205,7 +205,7 @@ def _status(estimate: MarginalEstimate, latents: LatentDraws, covariance: str) -
         )
     elif not estimate.converged:
         coarse = abs(estimate.quadrature_error) > _ERROR_LIMIT
-        raised = "nodes, by which gradient and value agree" if coarse else "iterations or starts"
+        raised = "nodes, so that gradient and value agree" if coarse else "iterations or starts"
         advice.append(
             f"The maximum was not reached (Newton decrement {estimate.decrement:.2g}): raise "
             f"{raised}."
@@ -224,7 +224,7 @@ def _status(estimate: MarginalEstimate, latents: LatentDraws, covariance: str) -
         advice.append("Some family's latents are drawn from few candidates: raise candidates.")
     if covariance != "observed" and estimate.families < 5 * estimate.n_parameters:
         advice.append(
-            f"{estimate.families} families are few for {estimate.n_parameters} parameters: the "
+            f"{estimate.families} families are too few for {estimate.n_parameters} parameters: the "
             f'{covariance} covariance is unreliable; prefer covariance = "observed".'
         )
     word = "maximum found" if estimate.converged else "maximum NOT found"

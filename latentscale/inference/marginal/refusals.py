@@ -78,23 +78,23 @@ def _refuse_scores(spec: ModelSpec, method: str) -> None:
     if not benchmark.likelihood.scalar:
         known = listed(name for name, kind in LIKELIHOODS.items() if kind.scalar)
         raise SpecError(
-            f"{method} knows benchmarks.likelihood {known} alone; this spec has "
+            f"{method} supports only benchmarks.likelihood {known}; this spec has "
             f'"{benchmark.likelihood.kind}". Change it, or use NUTS.'
         )
     if benchmark.floor != "fixed":
         raise SpecError(
-            f'{method} takes benchmarks.floor "fixed" alone; it is "{benchmark.floor}". Change it, '
-            "or use NUTS."
+            f'{method} supports only benchmarks.floor "fixed"; it is "{benchmark.floor}". Change '
+            "it, or use NUTS."
         )
     if benchmark.link.scalar is None:
         known = ", ".join(name for name, kind in LINKS.items() if kind.scalar)
         raise SpecError(
-            f"{method} knows the links {known}; benchmarks.link is "
+            f"{method} supports the links {known}; benchmarks.link is "
             f'"{benchmark.link.kind}". Change it, or use NUTS.'
         )
     for term in terms_of(spec):
         if not term.quadrature:
-            raise SpecError(f'{method} does not know the term "{term.kind}"; {_INSTEAD}')
+            raise SpecError(f'{method} does not support the term "{term.kind}"; {_INSTEAD}')
 
 
 def _refuse_scales(design: Design, method: str) -> None:

@@ -192,6 +192,6 @@ _REFUSED: Mapping[Coordinates, str] = {
     ),
     "centred": (
         'NUTS.coordinates = "centred" needs a spec with benchmarks.pooled = true, and chains that '
-        'begin by the prior (NUTS.start = PriorStart()); leave it out, or use "model".'
+        'begin from the prior (NUTS.start = PriorStart()); leave it out, or use "model".'
     ),
 }

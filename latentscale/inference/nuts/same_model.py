@@ -60,7 +60,8 @@ def refuse_another_model(
     ]
     changed = dict.fromkeys(name for chain in kept for name in _changed(model, chain))
     if changed:
-        raise _refusal(path, begun_with, f"the same positions now give other {listed(changed, 4)}")
+        what = f"the same positions now give different {listed(changed, 4)}"
+        raise _refusal(path, begun_with, what)
     gap = _gap(model, kept)
     if gap > _NATS:
         what = f"log densities at the same positions now differ by {gap:.3g} from those recorded"
@@ -105,7 +106,7 @@ def _gap(model: ChainModel, chains: list[ChainDraws]) -> float:
 
 def _refusal(path: Path, begun_with: str, what: str) -> FitError:
     return FitError(
-        f"{path} cannot be resumed: this version builds another model of its spec than the version "
-        f"that began it (latentscale {begun_with}): {what}. latentscale.load opens its draws; "
-        "begin another folder for more."
+        f"{path} cannot be resumed: this version builds a different model from its spec than the "
+        f"version that began it (latentscale {begun_with}): {what}. latentscale.load opens its "
+        "draws; begin another folder for more."
     )

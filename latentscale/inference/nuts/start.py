@@ -234,9 +234,9 @@ class ModeStart(Start):
         """
         if self.least_share is not None:
             raise FitError(
-                "ModeStart.least_share acts where modes are weighed by their mass, in whitened "
-                "coordinates (NUTS.coordinates); this run moves in the model's own. Leave it out "
-                "and use ModeStart.margin."
+                "ModeStart.least_share works only in whitened coordinates (NUTS.coordinates), "
+                "where modes are weighted by their mass; this run moves in the model's own. Leave "
+                "it out and use ModeStart.margin."
             )
         ends = self.climb(compiled, seed=seed, cores=cores, progress=progress)
         modes = distinct_modes(ends)
@@ -299,8 +299,8 @@ class ModeStart(Start):
         finite = [end for end in ends if np.isfinite(end.value)]
         if not finite:
             raise FitError(
-                "The log density is not finite at any start; look at scores.audit for scores far "
-                "from the others, or at the priors for scales that are too wide."
+                "The log density is not finite at any start; check scores.audit for scores far "
+                "from the others, and the priors for scales that are too wide."
             )
         return sorted(finite, key=lambda end: -end.value)
 
@@ -335,8 +335,8 @@ def _message_on(
             )
     if len(ends) > 1 and inside == 1:
         advice.append(
-            f"Only 1 of {len(ends)} climbs reached the highest mode: raise ModeStart.climbs, "
-            "there may be a higher one."
+            f"Only 1 of {len(ends)} climbs reached the highest mode, and there may be a higher "
+            "one: raise ModeStart.climbs."
         )
     return message, tuple(advice)
 

@@ -201,8 +201,9 @@ def lifted(curvature: Floats) -> Floats:
     """Return symmetric matrices; those of saddles with the sizes of their eigenvalues, raised."""
     if not np.isfinite(curvature).all():
         raise FitError(
-            "The density of a lineage has no finite curvature where the search is: a standard "
-            "deviation or a precision has left its range. Use narrower priors for them, or NUTS()."
+            "The density of a lineage has no finite curvature where the search has got to: a "
+            "standard deviation or a precision has left the range of doubles. Use narrower priors "
+            "for them, or NUTS()."
         )
     try:
         np.linalg.cholesky(curvature)

@@ -130,8 +130,8 @@ class Partitioned(Method):
         self._check_counts("shard", "candidates", "rounds")
         if self.candidates % 4:
             raise FitError(
-                f"Partitioned.candidates must be a multiple of 4; got {self.candidates}. They are "
-                "two halves of pairs of opposite sign."
+                f"Partitioned.candidates must be a multiple of 4; got {self.candidates}. They form "
+                "two halves, each of pairs with opposite signs."
             )
         check_engine(self)
 
@@ -232,7 +232,9 @@ class Partitioned(Method):
                 f"{weights.error:.2f} standard deviations: raise candidates."
             )
         if not weights.ess >= self._least_ess:
-            faults.append(f"The weights leave {weights.ess:.0f} effective draws: raise draws.")
+            faults.append(
+                f"The importance weights leave {weights.ess:.0f} effective draws: raise draws."
+            )
         return status_of_approximation(
             weights.pareto_k,
             tuple(faults),

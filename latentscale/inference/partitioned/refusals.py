@@ -57,8 +57,8 @@ def refuse_sizes(unit: np.ndarray, method: Method, *, does: str) -> None:
     name = type(method).__name__
     if not (unit >= 0).any():
         raise SpecError(
-            f"{name} {does} latents of families, lineages and models, and this spec "
-            "has none of them. Use NUTS or Laplace."
+            f"{name} {does} latents of families, lineages and models, but this spec "
+            "has none. Use NUTS or Laplace."
         )
     most = int(np.bincount(unit[unit >= 0]).max())
     if most > MOST_LATENTS:

@@ -397,14 +397,14 @@ def _judged(
     if draws < _LEAST_KEPT:
         failed[:] = True
         advice.append(
-            f"The fit has {draws} draws, too few to confirm latents and for ends of intervals: "
+            f"The fit has {draws} draws, too few to confirm latents and to estimate interval ends: "
             f"raise kept to {_LEAST_KEPT} or more."
         )
     elif failed.any():
         which = listed([names[place] for place in np.nonzero(failed)[0]], _NAMED)
         advice.append(
             f"Latents of {int(failed.sum())} of {len(failed)} lineages are not confirmed "
-            f"({which}): raise trajectories; if it stays, use NUTS for a table with them."
+            f"({which}): raise trajectories; if that does not help, use NUTS for a table with them."
         )
     if not rounding <= _MOST_ROUNDING:
         advice.append(

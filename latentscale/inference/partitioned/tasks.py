@@ -179,7 +179,7 @@ def run_tasks(
             + (
                 "The others are kept: run it again."
                 if kept
-                else "Give `folder`, and what other shards finish is kept for the next run."
+                else "Give `folder` to keep finished shards for the next run."
             )
         )
     return whole

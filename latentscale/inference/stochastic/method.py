@@ -207,9 +207,9 @@ class StochasticMarginalML(Method):
         if maximum.flat.any():
             named = [label for label, flat in zip(labels, maximum.flat, strict=True) if flat]
             advice.append(
-                f"The likelihood does not identify {listed(named)}, as far as its noise shows: "
-                "their standard errors mean nothing. Raise moves; if it stays, use fewer skills or "
-                "other anchors, or NUTS with priors."
+                f"The likelihood does not identify {listed(named)}, as far as Monte Carlo noise "
+                "shows: their standard errors mean nothing. Raise moves; if that does not help, "
+                "use fewer skills or other anchors, or NUTS with priors."
             )
         if not maximum.last_step <= STEP_LIMIT:
             advice.append(
@@ -222,7 +222,7 @@ class StochasticMarginalML(Method):
             )
         if not maximum.acceptance > 0.5:
             advice.append(
-                f"Trajectories of the latents are accepted at {maximum.acceptance:.0%} only: "
+                f"Only {maximum.acceptance:.0%} of the latents' trajectories are accepted: "
                 "raise steps, or use NUTS."
             )
         word = "maximum NOT reached" if advice else "maximum reached"

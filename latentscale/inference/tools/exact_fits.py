@@ -52,8 +52,8 @@ def refuse_exact_fits(spec: ModelSpec, design: Design, method: str) -> None:
     if names:
         raise SpecError(
             f"The likelihood has no maximum, which {method} needs: the scores of {listed(names)} "
-            "(a single one, or all alike) are fitted exactly by coefficients of the benchmark's "
-            "own, so that its precision can grow without bound. Leave such benchmarks out "
+            "(a single score, or all equal) are fitted exactly by the benchmark's own "
+            "coefficients, so its precision can grow without bound. Leave such benchmarks out "
             "(scores.select(benchmarks=[...])), or use NUTS, whose priors bound precisions."
         )
 

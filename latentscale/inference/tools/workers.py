@@ -61,8 +61,8 @@ def in_workers[Task, Result](
             yield place, result
     except BrokenProcessPool:  # a process was killed, and all that were at work with it
         warnings.warn(
-            "A worker process was killed, most often for want of memory: what is left "
-            f"({counted(len(left), 'task')}) is done one at a time. Fewer workers need less.",
+            "A worker process was killed, most often because memory ran out. What is left "
+            f"({counted(len(left), 'task')}) runs one at a time. Fewer workers need less memory.",
             FitWarning,
             stacklevel=2,
         )
@@ -91,8 +91,8 @@ def _apart(work: Callable[[Any], Any], tasks: dict[int, Any]) -> Iterator[Any]:
             yield (
                 place,
                 FitError(
-                    "its worker process was killed, most often for want of memory. Free memory, "
-                    "or give the fit fewer draws or chains, and run it again."
+                    "its worker process was killed, most often because memory ran out. Free "
+                    "memory, or give the fit fewer draws or chains, and run it again."
                 ),
             )
 

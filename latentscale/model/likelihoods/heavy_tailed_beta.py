@@ -61,8 +61,8 @@ class HeavyTailedBetaLikelihood(Likelihood):
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         _WEIGHT: PriorSlot(
             Prior("Beta", alpha=2, beta=8),
-            "share of scores with three times the standard deviation, and of these with nine, "
-            "over largest_weight",
+            "share of scores with three times the standard deviation, and share of these with "
+            "nine times, each divided by largest_weight",
         ),
     }
 

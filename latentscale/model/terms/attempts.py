@@ -82,9 +82,9 @@ class Attempts(Term):
         tasks = _tasks(table)
         if not tasks:
             raise SpecError(
-                "terms, attempts: no benchmark of this table has several attempts. Say which when "
-                'the table is read, as in benchmarks={"humaneval pass@10": Benchmark(attempts=10, '
-                'task="humaneval")}, or leave the term out.'
+                "terms, attempts: no benchmark of this table has several attempts. Declare them "
+                'when the table is read, as in benchmarks={"humaneval pass@10": '
+                'Benchmark(attempts=10, task="humaneval")}, or leave the term out.'
             )
         _refuse_other_bounds(design)
         coordinate(TASK, tasks)
@@ -110,9 +110,9 @@ def _refuse_other_bounds(design: Design) -> None:
         for place in np.flatnonzero(known.values != known.values[first]):
             own, other = float(known.values[place]), float(known.values[first[place]])
             raise SpecError(
-                f'terms, attempts: "{names[place]}" states the {bound} {own:g}, and '
-                f'"{names[first[place]]}", of the same task, {other:g}. Both are of one attempt: '
-                f"give all benchmarks of a task one {bound}, as in benchmarks="
+                f'terms, attempts: "{names[place]}" states the {bound} {own:g}, but '
+                f'"{names[first[place]]}", of the same task, {other:g}. The {bound} refers to one '
+                f"attempt: give all benchmarks of a task the same one, as in benchmarks="
                 f'{{"{names[place]}": Benchmark({bound}={other:g}, attempts=..., task=...)}}.'
             )
 

@@ -68,7 +68,7 @@ class Curvature(Term):
         products = [name for name in self.squares if ":" in name]
         if products or len(set(self.squares)) < len(self.squares):
             raise SpecError(
-                "terms, curvature: squares must name covariates once each, and no products; got "
+                "terms, curvature: squares must name each covariate once, without products; got "
                 f"{listed(self.squares)}."
             )
 

@@ -46,7 +46,7 @@ class BenchmarkCurve(Term):
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "floor_shift": PriorSlot(
             Prior("Normal", mu=0, sigma=0.2),
-            "logit c_j less the logit of the known floor (of c_j / d_j, for a stated ceiling d_j)",
+            "logit c_j minus the logit of the known floor (of c_j / d_j, for a stated ceiling d_j)",
         ),
         "ceiling": PriorSlot(
             Prior("Beta", alpha=18, beta=2),
