@@ -1,4 +1,4 @@
-"""Errors that a user is meant to read.
+"""Errors and warnings written for users.
 
 Each message says what was wrong, where, what is allowed and what to do next.
 """
@@ -38,7 +38,7 @@ class LatentscaleError(ValueError):
 
 
 class DataError(LatentscaleError):
-    """A table of scores or of planned models cannot be used as it is.
+    """A table of scores or of planned models cannot be used.
 
     Examples
     --------
@@ -91,7 +91,7 @@ class DataWarning(UserWarning):
 
 
 class FitWarning(UserWarning):
-    """A fit was made, but part of it should not be trusted without a look.
+    """A fit was made, but part of it needs checking before it is trusted.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a module needs that adds a link, likelihood, term, scale, feature, method or verb.
+"""What you need to add a link, likelihood, term, scale, feature, method or verb.
 
     from latentscale.extend import LINKS, Link, maths_of
 

@@ -23,8 +23,8 @@ _TABLE_DIMS = frozenset({MODEL, BENCHMARK, FAMILY, LINEAGE, RELEASE, SETTING, CE
 class Named(Protocol):
     """An array with named dims: an xarray DataArray or a PyTensor xtensor variable.
 
-    What the equations may do with either: arithmetic, which broadcasts over dims by name and takes
-    numbers too, and a few methods that both have. Functions are those of `maths_of`.
+    The equations may use arithmetic, which broadcasts over dims by name and takes numbers too, and
+    a few methods that both kinds of array have. `maths_of` gives the functions.
 
     Examples
     --------

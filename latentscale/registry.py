@@ -1,10 +1,10 @@
-"""Registries: the kinds of one concept by name, those of the package and those of others.
+"""Registries: the kinds of one concept by name, from this package and from others.
 
-Nothing else keeps a list of kinds. Each kind is a class in a module of its own in the concept's
-folder, and every module of that folder is imported at the first look-up, so adding a file there
-registers a kind. Other packages register theirs with the same decorator, and name the modules that
-do so as entry points of the group ``latentscale.kinds``, so that a spec file, a saved fit and the
-command line find them in any process.
+Nothing else keeps a list of kinds. Each kind is a class in its own module in the concept's folder,
+and every module of that folder is imported at the first look-up, so adding a file there registers
+a kind. Other packages register theirs with the same decorator, and name the modules concerned as
+entry points of the group ``latentscale.kinds``, so that a spec file, a saved fit and the command
+line find them in any process.
 """
 
 from __future__ import annotations

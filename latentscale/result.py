@@ -1,4 +1,4 @@
-"""What every result of an analysis has: `.table(prob)`, a short text, `.plot()` if it has one.
+"""What every result of an analysis has: `.table(prob)`, a short text, and perhaps `.plot()`.
 
 A result computes its own numbers; nothing here does.
 """
@@ -84,7 +84,7 @@ class Result(ABC):
     @property
     @abstractmethod
     def headline(self) -> str:
-        """What it says, in a sentence.
+        """The result in one sentence.
 
         Examples
         --------
@@ -136,7 +136,7 @@ class Result(ABC):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What has to be known beside the numbers: shown with its text and in its figure.
+        """What readers must know along with the numbers: shown in its text and in its figure.
 
         Examples
         --------
@@ -269,7 +269,7 @@ def was_attribute(table: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataFr
 
 
 class _OldTable:
-    """`table` as a method that can still be used as the data frame which it was."""
+    """`table` as a method that can still be used as the data frame it once was."""
 
     def __init__(self, method: Callable[..., pd.DataFrame]) -> None:
         self._method = method

@@ -1,4 +1,4 @@
-"""Questions that are asked less often than those of `latentscale` itself.
+"""Analyses that are needed less often than the ones in `latentscale` itself.
 
 Of a fit: why a forecast is what it is, what makes scores vary, how skills go with outcomes and with
 another fit's, undisclosed tokens, predictive checks, single families, other priors; many new

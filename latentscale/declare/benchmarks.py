@@ -21,7 +21,7 @@ class Instruct(Record):
     Attributes
     ----------
     shift
-        Whether tuned models have another level on each benchmark.
+        Whether tuned models have a different level on each benchmark.
     slopes
         Covariates whose slopes on each benchmark differ for tuned models.
     """
@@ -39,33 +39,33 @@ class BenchmarkSpec(Record):
         The increasing curve from the linear predictor to (0, 1), one of
         `latentscale.declare.kinds.LINKS`.
     floor
-        Guessing floors: ``"fixed"`` at the table's, or ``"estimated"`` by benchmark, around
-        the table's on the logit scale; a floor of 0 stays 0, and one of 1 where lower is better 1.
+        Guessing floors: ``"fixed"`` at the table's values, or ``"estimated"`` by benchmark, around
+        the table's on the logit scale; a floor of 0 stays 0 (1 stays 1 where lower is better).
     ceiling
-        ``"fixed"`` at 1 (at 0 where lower is better), or ``"estimated"`` by benchmark; where the
-        table states a ceiling, that one in either case.
+        ``"fixed"`` at 1 (at 0 where lower is better), or ``"estimated"`` by benchmark; a ceiling
+        that the table states is used in either case.
     ceiling_open
         Share of the posterior draws, 0 to 1, in which estimated ceilings are opened after the fit:
         the benchmark's curve then rises to 1, and is fitted to its scores given the draw's linear
-        predictors (`latentscale.model.open_ceilings`). Density, sampling and leave-one-out are
-        those of estimated ceilings; forecasts and curves are a mixture. A point estimate keeps its
-        ceilings, and fixed ceilings and those that a table states stay as they are.
+        predictors (`latentscale.model.open_ceilings`). Density, sampling and leave-one-out use
+        the estimated ceilings; forecasts and curves are a mixture. Point estimates, fixed ceilings
+        and ceilings that the table states are not affected.
     likelihood
         The noise of a score around mu, one of `latentscale.declare.kinds.LIKELIHOODS`.
     pooled
-        Intercepts, loadings, precisions and estimated ceilings are partially pooled over
-        benchmarks, around the mean of their group where benchmarks have one: for tables of many
+        Whether intercepts, loadings, precisions and estimated ceilings are partially pooled over
+        benchmarks, around the mean of the benchmark's group if it has one: for tables of many
         benchmarks with few scores.
     largest_precision
-        Where benchmarks are pooled, what their precisions phi_j stay below: 1 / phi_j is
-        exp(-x_j) + 1 / largest_precision for a pooled x_j. Scores over n items, which sampling
-        alone scatters, have a precision of n at most. Where one benchmark repeats another, as one
-        column filled in from another does, the likelihood has no maximum in x_j. None for no bound.
+        Upper bound of pooled precisions phi_j: 1 / phi_j is exp(-x_j) + 1 / largest_precision for
+        a pooled x_j. Sampling alone limits the precision of scores over n items to n. If one
+        benchmark repeats another, such as a column filled in from another one, the likelihood has
+        no maximum in x_j. None for no bound.
     precision_covariates
         Covariates that change the log precision (the heteroscedastic variant).
     family_effect
-        A family x benchmark effect beyond the skills: partially pooled, or fixed where
-        families are fixed.
+        Whether there is a family x benchmark effect beyond the skills: partially pooled, or fixed
+        if families are fixed.
     family_slopes
         Covariates whose slopes on each benchmark differ between families beyond the skills,
         partially pooled by benchmark.
@@ -74,7 +74,7 @@ class BenchmarkSpec(Record):
         benchmark; ``"by-covariate"``: each covariate has its own, so that families may differ much
         in what instruction tuning adds to a benchmark, say, and little in what size adds.
     slopes
-        Covariates for which every benchmark has a slope of its own beyond its skills.
+        Covariates with a separate slope on every benchmark, beyond the skills.
     instruct
         Effect of instruction tuning.
     """

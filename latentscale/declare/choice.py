@@ -1,4 +1,4 @@
-"""Keys and kinds that a record takes: choosing a record by its kind, and refusing unknown keys."""
+"""Choosing a record by its kind, and refusing keys that a record does not have."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def kind_of(record: type[BaseModel]) -> str:
 
 @dataclass(frozen=True)
 class Choice:
-    """Marks a field of a record that takes one of several kinds, each a record of its own.
+    """Marks a field of a record that takes one of several kinds, each a separate record class.
 
     Attributes
     ----------

@@ -16,7 +16,7 @@ from latentscale.validate import without_repeats
 
 
 def _spec_folder() -> Path:
-    """Folder of the shipped specs: inside an installed package, beside it in a checkout."""
+    """Folder of the shipped specs: inside an installed package, next to it in a checkout."""
     package = Path(str(files("latentscale")))
     inside = package / "model_specs"
     return inside if inside.is_dir() else package.parent / "model_specs"
@@ -108,7 +108,7 @@ def spec_from_dict(document: Mapping[str, Any]) -> ModelSpec:
     Returns
     -------
     ModelSpec
-        The spec, with defaults where the document is silent.
+        The spec, with defaults for fields that the document does not give.
 
     Raises
     ------
@@ -144,7 +144,7 @@ def spec_from_json(text: str) -> ModelSpec:
     Raises
     ------
     SpecError
-        If the text is not JSON, or not that of a spec.
+        If the text is not JSON, or is not a spec.
 
     Examples
     --------

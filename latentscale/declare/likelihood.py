@@ -1,4 +1,4 @@
-"""Likelihood: how a measured score scatters around mu, and what a kind of it declares."""
+"""Likelihood: how a measured score scatters around mu, and what each kind declares."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ Step = Callable[[xr.DataArray, xr.DataArray, xr.DataArray, np.random.Generator],
 class Likelihood(Record):
     """The distribution of a score; its fields are its settings in a spec.
 
-    A kind is a subclass with a field ``kind``, registered by ``@LIKELIHOODS.add``. See
-    ``latentscale/model/likelihoods`` for the kinds of the package.
+    A kind is a subclass with a field ``kind``, registered by ``@LIKELIHOODS.add``. The package's
+    own kinds are in ``latentscale/model/likelihoods``.
 
     Attributes
     ----------
@@ -48,16 +48,16 @@ class Likelihood(Record):
     """Whether every benchmark must state its number of items, 2 or more."""
 
     linearised: ClassVar[bool] = False
-    """Whether mu (1 - mu) / phi is about the variance of a score, so that scores linearise.
+    """Whether the variance of a score is about mu (1 - mu) / phi, so that scores linearise.
 
-    Sampling in coordinates centred by linearised scores needs it.
+    Required for sampling in coordinates centred by linearised scores.
     """
 
     normal_on_logit: ClassVar[bool] = False
     """Whether logits of scores are normal around logit mu with variance 4 / phi.
 
-    Or a Student-t of the degrees of freedom ``tail``, a mixture of normals over phi. Gibbs
-    sampling needs it.
+    Or Student-t with ``tail`` degrees of freedom, a mixture of normals over phi. Required for
+    Gibbs sampling.
     """
 
     scalar: ClassVar[bool] = False
@@ -125,12 +125,12 @@ class Likelihood(Record):
 
 @dataclass(frozen=True)
 class Noise(ABC):
-    """Distribution of a score given mu and the precision phi; the larger phi, the closer to mu.
+    """Distribution of a score given mu and the precision phi; a larger phi keeps it closer to mu.
 
-    A kind is a frozen dataclass; its fields are what a density needs beside the two: arrays with
-    named dims, or plain settings. A PyMC model takes `log_density` and `draw` as they are, unless
-    the kind also has the method `observe` of `Observes`. Log densities are per unit of score for
-    every likelihood, so that they compare.
+    A kind is a frozen dataclass; its fields are what a density needs in addition to mu and phi:
+    arrays with named dims, or plain settings. A PyMC model uses `log_density` and `draw` directly,
+    unless the kind also has the method `observe` of `Observes`. Log densities are per unit of
+    score for every likelihood, so they are comparable.
 
     Examples
     --------
@@ -142,14 +142,14 @@ class Noise(ABC):
     """
 
     heavy_tailed: ClassVar[bool] = False
-    """Whether tails are heavier than a normal's; asked of noise on an unbounded scale alone."""
+    """Whether tails are heavier than a normal's; used only for noise on an unbounded scale."""
 
     @abstractmethod
     def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
         """Return the log density of scores inside (0, 1), by broadcasting over dims.
 
-        Written with the functions of `latentscale.maths.maths_of`, it serves draws and the
-        PyMC model; a kind that has `observe` needs it on draws alone.
+        Written with the functions of `latentscale.maths.maths_of`, it serves both draws and the
+        PyMC model; a kind that has `observe` needs it only on draws.
 
         Parameters
         ----------

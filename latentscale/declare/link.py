@@ -1,4 +1,4 @@
-"""Link: an increasing curve from the linear predictor to (0, 1), and what a kind of it declares."""
+"""Link: an increasing curve from the linear predictor to (0, 1), and what each kind declares."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Link(Record):
     """An increasing link h; its fields are its settings in a spec.
 
     A kind is a subclass with a field ``kind``, registered by ``@LINKS.add``; its instances are
-    part of a spec. See ``latentscale/model/links`` for the kinds of the package.
+    part of a spec. The package's own kinds are in ``latentscale/model/links``.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Link(Record):
         return {}
 
     def coords(self) -> dict[str, list[str]]:
-        """Return the coordinates of dims that are the link's own.
+        """Return the coordinates of the link's own dims.
 
         Returns
         -------
@@ -74,10 +74,10 @@ class Link(Record):
         return {}
 
     def constants(self, parameters: Mapping[str, Named]) -> dict[str, Named]:
-        """Return what depends on parameters alone, by name.
+        """Return quantities that depend only on the parameters, by name.
 
-        A model computes it once for each benchmark, before parameters are spread over cells;
-        `share` takes it where it is among its parameters.
+        A model computes them once for each benchmark, before parameters are expanded to cells;
+        `share` uses those that it finds among its parameters.
 
         Parameters
         ----------
@@ -103,7 +103,7 @@ class Link(Record):
         Parameters
         ----------
         parameters
-            The link's own parameters, with dims that line up with those of `eta`.
+            The link's own parameters, with dims that broadcast against those of `eta`.
         eta
             Linear predictor; an xarray array or a variable of a PyTensor graph. Use the functions
             of `latentscale.maths.maths_of`, which serve both.

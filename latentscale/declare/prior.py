@@ -14,7 +14,7 @@ from latentscale.errors import SpecError, listed, nearest
 from latentscale.validate import is_number, plain_fields, real_number
 
 Reading = Literal["own", "level", "shift", "noise", "ceiling"]
-"""What a value of a parameter says in scores; see `PriorSlot`."""
+"""What a parameter's value means for scores; see `PriorSlot`."""
 
 REAL: Final = "real"
 POSITIVE: Final = "positive"
@@ -36,7 +36,7 @@ _LOCATIONS: Final = ("mu",)
 
 
 def distributions_on(support: str) -> tuple[str, ...]:
-    """Return the names of the prior distributions that live on ``"real"``, or another support."""
+    """Return the names of the prior distributions with a support, such as ``"real"``."""
     return tuple(name for name, (where, _) in _DISTRIBUTIONS.items() if where == support)
 
 
@@ -50,8 +50,7 @@ class Prior:
         Name of the distribution, as PyMC spells it: Normal, StudentT, Laplace (real line);
         HalfNormal, HalfStudentT, LogNormal, Gamma, Exponential (positive); Beta (unit interval).
     mu, sigma, nu, alpha, beta, b, lam
-        The numbers that `dist` takes, as PyMC names them; those of other distributions
-        must be left out.
+        The parameters of `dist`, as PyMC names them; leave out parameters of other distributions.
 
     Raises
     ------
@@ -101,7 +100,7 @@ class Prior:
 
     @property
     def support(self) -> str:
-        """Where the distribution lives: ``"real"``, ``"positive"`` or ``"unit"``.
+        """Support of the distribution: ``"real"``, ``"positive"`` or ``"unit"``.
 
         Examples
         --------
@@ -265,13 +264,14 @@ class PriorSlot:
     Parameters
     ----------
     default
-        The prior of specs that give none.
+        The prior used by specs that give none.
     meaning
-        What the parameter is, in a few words.
+        A short description of the parameter.
     reading
-        What a value says in scores, for `latentscale.elicit`: ``"level"``, the score of a benchmark
-        at average skill; ``"shift"``, a change of the linear predictor, or its standard deviation;
-        ``"noise"``, how far scores scatter; ``"ceiling"``; or ``"own"`` where it says nothing.
+        What a value means for scores, for `latentscale.elicit`: ``"level"``, the score of a
+        benchmark at average skill; ``"shift"``, a change of the linear predictor, or its standard
+        deviation; ``"noise"``, how far scores scatter; ``"ceiling"``; or ``"own"`` for parameters
+        that cannot be read in scores.
 
     Examples
     --------
@@ -308,7 +308,7 @@ class Parameter:
 class PriorSlots(Mapping[str, PriorSlot]):
     """Every parameter that takes a prior, by the name used under ``[priors]`` in a spec file.
 
-    Gathered from the registered terms, links and likelihoods, each of which states its own.
+    Collected from the registered terms, links and likelihoods, each of which declares its own.
     """
 
     def __getitem__(self, name: str) -> PriorSlot:

@@ -1,7 +1,7 @@
 """Record: the frozen, strictly typed base of every part of a spec.
 
-Whatever way a record comes about (constructor, copy with changes, pydantic's own methods), its
-fields are checked. Reading of files is `latentscale.declare.io`'s.
+However a record is made (constructor, copy with changes, pydantic's own methods), its fields are
+checked. `latentscale.declare.io` reads files.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Record(BaseModel):
         Parameters
         ----------
         changes
-            New values by field name. A dot leads into a part, whose other fields stay:
+            New values by field name. A dot addresses a field of a part, whose other fields stay:
             ``{"skills.count": 3}``; a name without a dot replaces the whole field. All changes
             are made at once, then checked together. A new ``kind`` (``"benchmarks.link.kind"``)
             starts from that kind's defaults.
@@ -63,7 +63,7 @@ class Record(BaseModel):
         Returns
         -------
         Record
-            The changed copy; the record itself stays as it is.
+            The changed copy; the record itself does not change.
 
         Raises
         ------
@@ -92,9 +92,7 @@ class Record(BaseModel):
         raise SpecError(f'A spec cannot be changed, so "{name}" cannot be deleted.')
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """Return a copy with `update` checked, which pydantic's own would not do; see `with_`.
-
-        `deep` changes nothing, since every part of a record is frozen.
+        """Return a copy with `update` checked, unlike pydantic's own method; see `with_`.
 
         Parameters
         ----------
@@ -162,7 +160,7 @@ class Record(BaseModel):
     def model_construct(  # type: ignore[override]  # pydantic's plug-in makes fields of **values
         cls, _fields_set: set[str] | None = None, **values: Any
     ) -> Self:
-        """Make a record as the constructor does: its fields are checked, unlike pydantic's own.
+        """Make a record as the constructor does, checking its fields, unlike pydantic's own method.
 
         Parameters
         ----------
@@ -190,7 +188,7 @@ class Record(BaseModel):
 
 
 def explain(error: ValidationError) -> str:
-    """Return what pydantic found wrong, one line a problem: where, what, and the value."""
+    """Return what pydantic found wrong, one line per problem: where, what, and the value."""
     lines = []
     for problem in error.errors():
         where = ".".join(str(step) for step in problem["loc"])

@@ -17,8 +17,8 @@ class Anchored(Record):
     Attributes
     ----------
     anchors
-        Benchmarks in order of preference; the first `count` of them that the table holds
-        are the anchors. Where too few are there, the rest are chosen from the scores.
+        Benchmarks in order of preference; the first `count` that the table has are the anchors.
+        If the table has too few, the rest are chosen from the scores.
     unit
         ``"family"``: families have unit variance in every skill, as in Cai et al.;
         ``"anchor"``: a skill is measured in its anchor's link scale (anchor loading 1),
@@ -38,14 +38,14 @@ class Anchored(Record):
 
 
 class Free(Record):
-    """Loadings are not tied down: fine for prediction, no meaning for a single skill.
+    """Unconstrained loadings: fine for prediction, but single skills have no meaning.
 
     Attributes
     ----------
     scales
-        ``"by-skill"``: loadings and effects on skills have a spread of their own in every skill;
-        ``"shared"``: one spread in all of them, so that priors too are the same for all rotations
-        of the skills.
+        ``"by-skill"``: loadings and effects on skills have a separate spread for every skill;
+        ``"shared"``: all skills have one spread, so the priors too are invariant to rotations of
+        the skills.
     """
 
     kind: Literal["free"] = "free"
@@ -58,14 +58,14 @@ class SkillSpec(Record):
     Attributes
     ----------
     count
-        Number of skills K; with 0 there are none and each benchmark has its own curve.
+        Number of skills K; with 0, each benchmark has its own curve.
     identify
         What identifies skills among their rotations: anchors, or nothing.
     residual
         Whether every model deviates from its family's curve, skill by skill.
     release
-        Whether models that are one release at several settings, such as reasoning efforts, have
-        a share of that deviation in common.
+        Whether models that are one release at several settings, such as reasoning efforts, share
+        part of that deviation.
     """
 
     count: int = Field(default=2, ge=0, le=12)
@@ -75,7 +75,7 @@ class SkillSpec(Record):
 
     @property
     def scale_dims(self) -> tuple[str, ...]:
-        """Dims of the spread of an effect on skills, beside those of the effect's own groups.
+        """Dims of the spread of an effect on skills, in addition to its own groups' dims.
 
         Examples
         --------
@@ -93,11 +93,11 @@ class FamilySpec(Record):
     ----------
     level
         ``"none"``: families share one curve; ``"fixed"``: every family has its own level
-        under a wide prior, nothing is shared; ``"partial"``: partially pooled.
+        under a wide prior, without pooling; ``"partial"``: partially pooled.
     lineage
-        Families borrow from the lineage that they descend from.
+        Whether families borrow strength from the lineage they descend from.
     correlated
-        A family's skills are correlated (an LKJ prior); otherwise independent.
+        Whether a family's skills are correlated (an LKJ prior) instead of independent.
     slopes
         Covariates whose slopes differ between families, partially pooled.
     """

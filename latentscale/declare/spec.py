@@ -38,20 +38,20 @@ class ModelSpec(Record):
     Attributes
     ----------
     name
-        What the model is called.
+        Name of the model.
     description
-        What the model is, in a line.
+        One-line description of the model.
     sources
-        The papers that it follows.
+        The papers it follows.
     covariates
         Covariates of the skills: ``log_params``, ``log_tokens``, ``log_flops``, ``instruct``,
         any other feature of the table by its name, such as ``released``, or products and squares
-        such as ``log_params:log_tokens``. Whether the table has them is checked when the spec
-        meets it.
+        such as ``log_params:log_tokens``. They are checked against the table when the spec is
+        fitted to it.
     optional
-        Those of `covariates` that a table may be without: where fewer than half of the models
-        state one, the fit goes on without it and without terms that use it, with a warning. Other
-        names have no effect.
+        Covariates that a table need not have: if fewer than half of the models state one, it is
+        left out of the fit with a warning, as are terms that use it. Names that are not in
+        `covariates` have no effect.
     skills
         How many skills, and what identifies them.
     family
@@ -59,11 +59,11 @@ class ModelSpec(Record):
     benchmarks
         How skills become scores.
     undisclosed
-        What becomes of models whose training tokens are needed and undisclosed: left out, or
-        fitted with their tokens as parameters.
+        How to treat models whose training tokens are needed but undisclosed: leave them out, or
+        fit them with their tokens as parameters.
     terms
-        Further terms of the equations, one table each: a trend, or a kind that another package
-        registered.
+        Further terms of the equations, one table each: a trend, or a kind registered by another
+        package.
     priors
         Priors that replace the defaults of `PRIOR_SLOTS`, by parameter name.
 
@@ -309,7 +309,7 @@ class ModelSpec(Record):
         return self.model_copy(update={"priors": {**self.priors, **priors}})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON types; `latentscale.declare.io.spec_from_dict` reads them back.
+        """Return the spec as plain JSON types, for `latentscale.declare.io.spec_from_dict`.
 
         Returns
         -------
@@ -342,11 +342,11 @@ class ModelSpec(Record):
 
     @property
     def digest(self) -> str:
-        """First 16 hexadecimal digits of the SHA-256 of what the model is, not of its name.
+        """First 16 hexadecimal digits of the SHA-256 of the model; its name does not enter.
 
-        It covers what the spec sets away from the defaults and the priors that it uses, so a later
-        version that adds an option or a prior slot gives the same digest. Which covariates are
-        optional does not enter: a fit has them or its spec does not name them.
+        It covers the settings that differ from the defaults and the priors that the model uses, so
+        a later version that adds an option or a prior slot gives the same digest. It ignores which
+        covariates are optional: a fit either has them or its spec does not name them.
 
         Examples
         --------
@@ -425,7 +425,7 @@ class ModelSpec(Record):
         }
 
     def unused_priors(self) -> tuple[str, ...]:
-        """Return the priors that the spec sets of parameters that its model does not have, sorted.
+        """Return the priors that the spec sets for parameters its model does not have, sorted.
 
         Returns
         -------
@@ -453,7 +453,7 @@ class ModelSpec(Record):
         return fitted_text(str(self).splitlines())
 
     def _shown_priors(self) -> dict[str, str]:
-        """Return the priors, defaults apart; marked where the model has no such parameter."""
+        """Return given priors, then defaults; marked where the model has no such parameter."""
         unused = self.unused_priors()
         given = {
             f"prior {name}": f"{prior} (not used)" if name in unused else str(prior)
@@ -463,7 +463,7 @@ class ModelSpec(Record):
         return given | {f"default prior {name}": text for name, text in defaults}
 
     def facts(self) -> dict[str, str]:
-        """Return what the model is, in a few words a part.
+        """Return a short description of each part of the model.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Records of what becomes of models whose training tokens are undisclosed."""
+"""How specs treat models whose training tokens are undisclosed."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class LeaveOut(Record):
 class Estimated(Record):
     """The missing token counts are parameters, under the prior ``log_tokens``.
 
-    The scores of such a model, those of its family and its size then say how many tokens it may
-    have seen, and its forecasts carry what they do not say. Covariates are centred and scaled on
-    the models that disclose their tokens.
+    A model's scores, its family's scores and its size then inform its token count, and its
+    forecasts include the remaining uncertainty. Covariates are centred and scaled on the models
+    that disclose their tokens.
     """
 
     kind: Literal["estimated"] = "estimated"

@@ -89,7 +89,7 @@ def spec_for(scores: Scores, spec: str | Path = AUTO) -> SpecChoice:
     """Return a spec that a table can be fitted with, and the reasons.
 
     ``"auto"`` takes ``checkpoints`` where at least half of the models are checkpoints: models of
-    one family and size at three or more numbers of tokens. Else it takes ``latentscale`` where at
+    one family and size at three or more token counts. Else it takes ``latentscale`` where at
     least three quarters of the models state a size, ``latentscale_dated`` where as many state a
     date of release too and dates differ, and ``capabilities``, which leaves out no model for its
     size, for other tables. Such a spec is then without covariates that fewer than half of the

@@ -25,8 +25,8 @@ class BetaBinomialLikelihood(Likelihood):
     """Counts of correct items, binomial around a rate that is Beta with mean mu, precision phi.
 
     Scores times the benchmark's number of items are rounded to counts; benchmarks whose
-    number of items is unknown are refused. phi is what is left beside sampling of items.
-    Standard errors that a table states of fractions are not used: the counts say as much.
+    number of items is unknown are refused. phi describes the scatter beyond sampling of items.
+    Standard errors that a table states for fractions are not used: the counts imply them.
     """
 
     kind: Literal["beta-binomial"] = "beta-binomial"

@@ -22,11 +22,11 @@ _RATIO = "outlier_precision_ratio"
 
 @LIKELIHOODS.add
 class ContaminatedBetaLikelihood(Likelihood):
-    """Scores are Beta(mu, phi), but for a share of them, which are Beta(mu, ratio phi).
+    """Scores are Beta(mu, phi), except for a share of outliers, which are Beta(mu, ratio phi).
 
     Tails are heavier than a Beta's, while near floors and ceilings the variance shrinks as a
     Beta's does. The share and the ratio, both inside (0, 1), are learned: `shared` by all
-    benchmarks, or one of each a benchmark.
+    benchmarks, or one pair per benchmark.
 
     References
     ----------

@@ -36,14 +36,14 @@ class HeavyTailedBetaLikelihood(Likelihood):
 
     The weight is learned: ``tail_weight``, inside (0, 1), times `largest_weight`. Above one half
     most scores are wider than usual, and the posterior of a sparse table can have a second mode
-    there, in which tails take the part of usual scores and phi is many times as high.
+    there, in which the tails play the role of the usual scores and phi is many times as high.
 
     Attributes
     ----------
     shared
         Whether all benchmarks have one weight; otherwise each has its own.
     largest_weight
-        What the weight w stays below, in (0, 1]. At 1 ``tail_weight`` is w itself.
+        Upper bound of the weight w, in (0, 1]. At 1 ``tail_weight`` is w itself.
 
     References
     ----------

@@ -25,7 +25,7 @@ _TAIL = "tail"
 class StudentTLikelihood(Likelihood):
     """logit of the score ~ Student-t around logit mu, of scale 2 / sqrt(phi); mu is the median.
 
-    The degrees of freedom ``tail`` are learned: `shared` by all benchmarks, or one each.
+    The degrees of freedom ``tail`` are learned: `shared` by all benchmarks, or one per benchmark.
     """
 
     kind: Literal["student-t"] = "student-t"

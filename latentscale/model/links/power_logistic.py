@@ -23,9 +23,9 @@ _LOG_2 = float(np.log(2))
 class PowerLogistic(Link):
     """The logistic curve to a learned positive power by benchmark: an asymmetric link.
 
-    It is shifted and stretched so that h(0) = 1/2 and h'(0) = 1/4. The power then changes the
-    asymmetry alone: without this it trades off against the intercept and the slopes, and a sampler
-    crawls along that ridge.
+    It is shifted and stretched so that h(0) = 1/2 and h'(0) = 1/4. The power then changes only the
+    asymmetry; otherwise it trades off against the intercept and the slopes, and a sampler crawls
+    along that ridge.
     """
 
     kind: Literal["power-logistic"] = "power-logistic"

@@ -28,16 +28,16 @@ _RATE = "task_item_spread"
 
 @TERMS.add
 class Attempts(Term):
-    """Benchmarks of several attempts an item: pass@k from the success rates of pass@1.
+    """Benchmarks with several attempts per item: pass@k from the success rates of pass@1.
 
     Items' success rates are Beta with the expected score of one attempt as mean. Benchmarks of one
-    task (``latentscale.Benchmark(attempts=10, task="humaneval")``) share all but their
-    precision: the linear predictor of each and its curve (floor, ceiling, the link's parameters)
-    are those of the task, so that more attempts never score lower. Their own intercepts, loadings
-    and curves are not used, and keep their priors.
+    task (``latentscale.Benchmark(attempts=10, task="humaneval")``) share everything except their
+    precision: each uses the task's linear predictor and curve (floor, ceiling, the link's
+    parameters), so more attempts never score lower. Their own intercepts, loadings and curves are
+    not used, and keep their priors.
 
-    Scores of exactly 1, frequent at many attempts, are fitted half an item lower, which makes
-    items look a little less alike than they are: `s_j` comes out too small.
+    Scores of exactly 1, frequent at many attempts, are fitted half an item lower. This makes items
+    look slightly more different than they are: `s_j` comes out too small.
     """
 
     kind: Literal["attempts"] = "attempts"

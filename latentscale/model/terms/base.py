@@ -1,8 +1,8 @@
-"""Term: a part of the model's equations, and what a kind of it says of itself.
+"""Term: a part of the model's equations, and what each kind declares.
 
-The classes are in ``latentscale/model/terms``, one a file. Whoever walks over a model's terms
-(building, forecasts, few-shot conditioning, variance shares, rotation of skills) asks each of them,
-and keeps no list of its own.
+The classes are in ``latentscale/model/terms``, one per file. Code that goes through a model's terms
+(building, forecasts, few-shot conditioning, variance shares, rotation of skills) asks each term and
+keeps no separate list.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ class Rows[Array: Named]:
     Attributes
     ----------
     covariates
-        Standardised covariates by dim: ``covariate`` for those of skills, and the own dim of every
-        term that uses a subset; dims (model, that dim), and sample where tokens are drawn.
+        Standardised covariates by dim: ``covariate`` for covariates of skills, and a separate dim
+        for every term that uses a subset; dims (model, that dim), and sample if tokens are drawn.
     instruct
         The instruct flag, 0 or 1, dims (model,).
     data
-        What terms take of the models beside these, by the names that they give.
+        What else terms need of the models, by the names that the terms give.
     family
         Index of each model's family into the family dim of the terms, dims (model,); None where
         nothing differs between families.
@@ -140,9 +140,9 @@ class Term(Record):
     """A part of the equations that a spec switches on; its fields are its settings.
 
     A kind is a subclass with a field ``kind``, registered by ``@TERMS.add``. A spec switches it on
-    by a table ``[[terms]]`` with that kind and its settings, unless the kind says by `of` which
-    specs have it. Values of a term are the variables that it declares, by name, with named dims;
-    methods work alike on a PyTensor graph and on draws.
+    with a table ``[[terms]]`` that gives its kind and settings, unless the kind's `of` decides
+    which specs have it. Values of a term are the variables that it declares, by name, with named
+    dims; methods work both on a PyTensor graph and on draws.
 
     Attributes
     ----------
@@ -247,7 +247,7 @@ class Term(Record):
         return tuple(self.latents)
 
     def coords(self, spec: ModelSpec) -> dict[str, list[Any]]:
-        """Return the coordinates of dims that are the term's own."""
+        """Return the coordinates of the term's own dims."""
         return {}
 
     def covariates(self) -> dict[str, tuple[str, ...]]:
@@ -275,9 +275,9 @@ class Term(Record):
         return draws
 
     def data(self, table: xr.Dataset) -> dict[str, xr.DataArray]:
-        """Return what the term takes of models beside covariates, by a name of its own.
+        """Return what the term needs of models in addition to covariates, by names of its own.
 
-        It is found again under that name in `Rows.data`. A numeric array each, dims with model.
+        `Rows.data` has each under that name: a numeric array, dims with model.
 
         Parameters
         ----------
@@ -288,9 +288,9 @@ class Term(Record):
         return {}
 
     def known(self, table: xr.Dataset) -> dict[str, xr.DataArray]:
-        """Return what the term takes of benchmarks, by a name of its own, dims (benchmark,).
+        """Return what the term needs of benchmarks, by names of its own, dims (benchmark,).
 
-        It is found again under that name among the values that the term is given.
+        The values that the term is given have each under that name.
 
         Parameters
         ----------
@@ -328,11 +328,11 @@ class Term(Record):
         return None
 
     def fixed(self, design: Design) -> dict[str, Any]:
-        """Return what its equations take that follows from the table alone, by name."""
+        """Return the inputs of its equations that depend only on the table, by name."""
         return {}
 
     def poolings(self) -> tuple[Pooling, ...]:
-        """Return how its parameters of benchmarks are pooled; none where they are not."""
+        """Return how its benchmark parameters are pooled; empty if they are not."""
         return ()
 
     def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...] | None:

@@ -21,7 +21,7 @@ BENCHMARK_SHARE: Final = (40, "benchmark's own slopes")
 
 @TERMS.add
 class BenchmarkSlopes(Term):
-    """Covariates for which every benchmark has a slope of its own beyond its skills."""
+    """Covariates with a separate slope on every benchmark, beyond the skills."""
 
     names: tuple[str, ...]
     kind: Literal["benchmark_slopes"] = "benchmark_slopes"

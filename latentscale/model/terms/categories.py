@@ -26,10 +26,10 @@ EFFECT = "category_effect"
 
 @TERMS.add
 class CategoryEffects(Term):
-    """Effects of levels on skills, normal with one standard deviation a category and skill.
+    """Effects of levels on skills, normal with one standard deviation per category and skill.
 
-    Which of a spec's covariates are categories, the table says; of the others the term adds
-    nothing.
+    The table says which of a spec's covariates are categories; other covariates do not enter this
+    term.
     """
 
     names: tuple[str, ...]

@@ -43,18 +43,18 @@ _PLACE: str = "category_trend_place"
 
 @TERMS.add
 class CategoryTrend(Term):
-    """A slope and a trend of its own for each level of a category, such as each provider.
+    """A separate slope and trend for each level of a category, such as each provider.
 
     Both are deviations from what all models share: the covariate's slope, and the term ``trend``
-    where the spec has it; so their means over the fitted levels are 0. A level's line and its
-    changes at the knots (see `Trend`) are 0 at the mean of the covariate, where the level's own
-    effect says where it stands. The category must be among the spec's covariates, and partially
+    if the spec has it; so their means over the fitted levels are 0. A level's line and its
+    changes at the knots (see `Trend`) are 0 at the mean of the covariate, where the category's
+    effect gives the level. The category must be among the spec's covariates, and partially
     pooled. A level that was not fitted has a slope and a trend drawn from the population of levels.
 
     Attributes
     ----------
     covariate
-        The covariate, which must be one of the spec's covariates, and no product.
+        The covariate: one of the spec's covariates, not a product.
     category
         The category, such as ``"provider"``.
     shape
@@ -62,7 +62,7 @@ class CategoryTrend(Term):
     knots
         Distances between knots over the range of the fitted models; 0 for straight lines.
     beyond
-        How far knots go on past that range, on either side, in standard deviations.
+        How far knots extend beyond that range, on either side, in standard deviations.
 
     References
     ----------

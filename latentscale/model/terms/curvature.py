@@ -22,19 +22,19 @@ CURVATURE: str = "curvature_covariate"
 
 @TERMS.add
 class Curvature(Term):
-    """Squares of standardised covariates: skills gain less, or more, the further these go.
+    """Squares of standardised covariates: skills gain less, or more, as these grow.
 
     A product such as ``log_params:log_params`` among the spec's covariates is a square too, under
-    the prior of slopes. That prior is too wide for it where few families have large members: the
-    curve of a family with one small member then bends as it likes.
+    the prior of slopes. That prior is too wide for squares if few families have large members: the
+    curve of a family with one small member is then almost free to bend.
 
     Attributes
     ----------
     squares
-        The covariates to square, of those of the spec; no products.
+        The covariates of the spec to square; no products.
     of_each
-        What has a curvature of its own: every ``"skill"``, or every ``"benchmark"``, in the
-        linear predictor beside the skills.
+        What has its own curvature: every ``"skill"``, or every ``"benchmark"``, added to the
+        linear predictor.
     """
 
     squares: tuple[str, ...] = Field(min_length=1)

@@ -24,20 +24,20 @@ _PLACES: str = "levelling_places"
 
 @TERMS.add
 class LevellingOff(Term):
-    """Skills level off in covariates, as losses do in size and tokens: powers in place of logs.
+    """Skills level off in covariates, as losses do in size and tokens: powers instead of logs.
 
-    Skills rise along g(x) = (1 - exp(-lambda x)) / lambda in place of x, with the slope B at the
-    mean of the fitted models. Where x is the standardised log of a feature, g is the Box-Cox
+    Skills rise along g(x) = (1 - exp(-lambda x)) / lambda instead of x, with the slope B at the
+    mean of the fitted models. If x is the standardised log of a feature, g is the Box-Cox
     transform of the feature over its geometric mean, with power -lambda / s, s the standard
-    deviation of the log: near 0 the logarithm; the larger lambda, the sooner skills level off
-    beyond the fitted models. Losses follow such powers (Hoffmann et al. 2022, arXiv:2203.15556,
-    eq. 2). All skills share them. Products among the covariates, and slopes of families and
-    benchmarks, are in x as it is.
+    deviation of the log. Near 0 it is the logarithm; the larger lambda, the sooner skills level
+    off beyond the fitted models. Losses follow powers of this form (Hoffmann et al. 2022,
+    arXiv:2203.15556, eq. 2). All skills share lambda. Products among the covariates, and slopes of
+    families and benchmarks, use x itself.
 
     Attributes
     ----------
     names
-        The covariates that level off, of those of the spec; no products.
+        The covariates of the spec that level off; no products.
     """
 
     names: tuple[str, ...] = Field(min_length=1)

@@ -43,7 +43,7 @@ _ALIKE = replace(_SIGNED, alike=True)
 
 @TERMS.add
 class Loadings(Term):
-    """Loadings of benchmarks on skills: of anchors on their own skill alone, of others on all."""
+    """Loadings of benchmarks on skills: anchors load only on their own skill, others on all."""
 
     anchored: bool
     family_unit: bool

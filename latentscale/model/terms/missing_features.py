@@ -24,8 +24,8 @@ _OF_RELEASE = "missing_standard_of_release"
 class MissingFeatures(Term):
     """Missing values of features declared with ``Feature(missing="estimated")``.
 
-    Covariates depend on them as `latentscale.model.missing` says: the term adds to no equation by
-    itself, and has no parameter where no feature in use is declared so.
+    `latentscale.model.missing` describes how covariates depend on them. The term itself adds
+    nothing to the equations, and has no parameters unless a feature in use is declared this way.
     """
 
     kind: Literal["missing_features"] = "missing_features"

@@ -1,4 +1,4 @@
-"""v_ig: effects of single models on groups of benchmarks beyond the skills."""
+"""v_ig: effects of individual models on groups of benchmarks beyond the skills."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _MEMBER = "benchmark_group_member"
 class ModelGroup(Term):
     """A model x group effect: a model is better or worse at all benchmarks of a group.
 
-    Groups are the benchmarks' own, from `latentscale.Benchmark(group=...)`. One variance a group;
-    a group of one benchmark has no effect, which would not be identified beside its noise.
+    Groups come from `latentscale.Benchmark(group=...)`, and each has its own variance. A group of
+    one benchmark has no effect, because it would not be identified separately from noise.
     """
 
     kind: Literal["model-group"] = "model-group"

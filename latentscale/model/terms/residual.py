@@ -34,7 +34,7 @@ are given, dims (sample, row, skill), NaN for other rows."""
 class Residual(Term):
     """A deviation of every model's skills, independent between skills.
 
-    Models deviate independently, but for settings of one release where the spec says so
+    Models deviate independently, except for settings of one release if the spec says so
     (`latentscale.model.release_share`).
     """
 

@@ -1,4 +1,4 @@
-"""o_s: what scores of one source are above or below those of others."""
+"""o_s: offsets between scores of different sources."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Sources(Term):
     """Offsets of sources: harnesses, prompts and vendors that score the same models differently.
 
     A source's offset is added to the linear predictor of all its benchmarks, partially pooled over
-    sources. Benchmarks of one task (``Scores.from_long(..., sources="apart")``) share all but
-    precision and offset: their own intercepts and loadings are not used, and keep their priors.
-    Scores of one model from several sources are independent given skills and offsets: a deviation
-    that is particular to model and task counts once for each source.
+    sources. Benchmarks of one task (``Scores.from_long(..., sources="apart")``) share everything
+    except precision and offset: their own intercepts and loadings are not used, and keep their
+    priors. Scores of one model from several sources are independent given skills and offsets: a
+    deviation that is particular to model and task counts once for each source.
     """
 
     kind: Literal["sources"] = "sources"

@@ -34,7 +34,7 @@ _COVARIATE: str = "trend_covariate"
 
 @TERMS.add
 class Trend(Term):
-    """What the straight line in a covariate leaves: a local linear trend, or a random walk.
+    """Departure from the straight line in a covariate: a local linear trend, or a random walk.
 
     f_k(x) = sum over knots j of change_jk times h_j(x), for the standardised covariate x. Local
     linear: h_j(x) = max(x - x_j, 0) for knots above the mean, max(x_j - x, 0) below, so that the
@@ -43,19 +43,19 @@ class Trend(Term):
     knot, so that the level changes. Either way f is 0 at the mean, and changes are independent
     Normal(0, trend_scale_k^2 times the distance of two knots).
 
-    Knots go on beyond what was fitted, with changes that no score informs: forecasts there widen
-    as the trend may turn. Past the last knot the trend goes on as it was.
+    Knots extend beyond the fitted range, with changes that no score informs: forecasts there widen
+    because the trend may turn. Beyond the last knot the trend continues unchanged.
 
     Attributes
     ----------
     covariate
-        The covariate, which must be one of the spec's covariates, and no product.
+        The covariate: one of the spec's covariates, not a product.
     shape
         ``"local-linear"`` (an integrated random walk) or ``"random-walk"``.
     knots
         Distances between knots over the range of the fitted models.
     beyond
-        How far knots go on past that range, on either side, in standard deviations.
+        How far knots extend beyond that range, on either side, in standard deviations.
 
     References
     ----------

@@ -23,7 +23,7 @@ _OF_RELEASE = "log_tokens_of_release"
 class UndisclosedTokens(Term):
     """The log of undisclosed training tokens, which covariates then depend on.
 
-    How is `latentscale.model.undisclosed`'s: the term adds to no equation by itself.
+    `latentscale.model.undisclosed` describes how. The term itself adds nothing to the equations.
     """
 
     kind: Literal["undisclosed_tokens"] = "undisclosed_tokens"
