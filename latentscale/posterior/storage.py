@@ -1,4 +1,4 @@
-"""Storage: a fit from the file that `Fit.save` wrote, or from a folder of draws; without pickle."""
+"""Storage: read a fit from a file by `Fit.save`, or from a folder of draws; without pickle."""
 
 from __future__ import annotations
 
@@ -47,19 +47,19 @@ def load(path: str | Path) -> Fit:
     ----------
     path
         The NetCDF file, or the folder of draws; ``~`` is expanded. A folder can be read while its
-        sampler runs and after a crash: the fit then holds what the chains that got far have in
-        common, and its status says that it is partial.
+        sampler runs and after a crash. The fit then holds the draws that the longer chains have
+        in common, and its status says that it is partial.
 
     Returns
     -------
     Fit
-        The fit, as it was when saved.
+        The saved fit.
 
     Raises
     ------
     FitError
-        If there is no such file, it was not written by latentscale or by a newer version of it,
-        it is damaged or was changed, or a folder holds no draw yet.
+        If there is no such file; if it was not written by latentscale, or by a newer version; if
+        it is damaged or was changed; or if a folder holds no draws yet.
 
     Examples
     --------
@@ -95,14 +95,14 @@ def load(path: str | Path) -> Fit:
 
 @dataclass(frozen=True)
 class StoredRun:
-    """What a folder of draws holds beside the draws.
+    """What a folder of draws holds in addition to the draws.
 
     Attributes
     ----------
     path
         The folder.
     header
-        What it says of itself: spec, covariate transform, provenance, stored variables, start.
+        Its spec, covariate transform, provenance, stored variables and starting points.
     scores
         As in a fit.
     """
@@ -122,7 +122,7 @@ class StoredRun:
         Raises
         ------
         FitError
-            If they are damaged, or have other labels than the scores and the spec give them.
+            If they are damaged, or their labels differ from those of the scores and the spec.
         """
         chains = read_chains(self.path, self.header.variables)
         expected = coordinates_of(self.header.spec, self.design)
@@ -132,8 +132,8 @@ class StoredRun:
                 if labels.values.astype(str).tolist() != wanted:
                     raise FitError(
                         f'{self.path} cannot be read: chain {number} labels its "{dim}" '
-                        f"{listed(labels.values)}, where its scores and spec have "
-                        f"{listed(wanted)}. It is damaged; take a copy that is whole."
+                        f"{listed(labels.values)}, but its scores and spec have "
+                        f"{listed(wanted)}. It is damaged; use an intact copy."
                     )
         return chains
 
@@ -153,7 +153,7 @@ class StoredRun:
         if not any(chain.length for chain in chains.values()):
             raise FitError(
                 f"{self.path} holds no draws yet: sampling was stopped before the first kept draw, "
-                f"or is still in warm-up. {go_on} begins it again."
+                f"or is still in warm-up. {go_on} starts it again."
             )
         posterior, stats = common_draws(chains)
         wanted, asked = wanted_draws(self.path), header.provenance.settings["chains"]
@@ -184,25 +184,25 @@ class StoredRun:
 
 def _without_hash(names: Sequence[str], go_on: str) -> str:
     return (
-        f"{listed(names)} did not end, so its draws have no hash: that they are whole was checked, "
-        f"but not that nobody changed them. {go_on} ends it and gives them one."
+        f"{listed(names)} did not end, so its draws have no hash: they were checked for damage, "
+        f"but cannot be checked for changes. {go_on} finishes the run and adds a hash."
     )
 
 
 def _of_old(names: Sequence[str]) -> str:
     return (
-        f"{listed(names)}: a version before 0.2 wrote these draws, without a hash: damage that "
-        "leaves numbers in them cannot be seen. Save the fit by fit.save(path), which gives it one."
+        f"{listed(names)}: a version before 0.2 wrote these draws without a hash, so changed "
+        "numbers cannot be detected. Save the fit with fit.save(path), which adds a hash."
     )
 
 
 def read_folder(path: Path) -> StoredRun:
-    """Read what a folder of draws holds beside the draws.
+    """Read what a folder of draws holds in addition to the draws.
 
     Raises
     ------
     FitError
-        If it is not such a folder, or was changed after it was made.
+        If it is not a folder of draws, or was changed after it was made.
     """
     header, scores = read_header(path)
     return StoredRun(path, header, Scores(scores).select())

@@ -1,4 +1,4 @@
-"""Which specs and tables Gibbs sampling takes; others are refused with what to use instead."""
+"""Refuse specs and tables that Gibbs sampling cannot take, and say what to use instead."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _OWN = (
     Loadings,
     ModelPrecision,
     Precision,
-)  # which the sampler draws by rules of their own
+)  # the sampler has its own updates for these
 
 
 def refuse(spec: ModelSpec, design: Design) -> None:
-    """Raise FitError where some conditional is not one that Gibbs sampling draws exactly.
+    """Raise FitError if Gibbs sampling cannot draw some conditional exactly.
 
     Raises
     ------
@@ -66,8 +66,8 @@ def _of_scores(spec: ModelSpec, design: Design) -> Iterator[str]:
     away = names[bounded & (design.floor.values != end)]
     if len(away):
         yield (
-            f"{listed(list(away))} have floors of guessing, above which curves are not linear on "
-            "the logit scale (Benchmark(floor=0) leaves them out of the model)"
+            f"{listed(list(away))} have guessing floors, with which curves are not linear on the "
+            "logit scale (Benchmark(floor=0) leaves them out of the model)"
         )
     if CEILING in design.known_curve:
         off = names[bounded & (design.known_curve[CEILING].values != 1 - end)]
@@ -75,25 +75,25 @@ def _of_scores(spec: ModelSpec, design: Design) -> Iterator[str]:
             yield f"{listed(list(off))} have ceilings other than 1"
     if design.sampling is not None:
         yield (
-            "the table states standard errors or items of single scores, which make variances that "
-            "depend on expected scores"
+            "the table states standard errors or item counts of single scores, so variances depend "
+            "on expected scores"
         )
     if settings.pooled and settings.largest_precision is not None:
         yield (
             f"benchmarks.largest_precision = {settings.largest_precision:g} bounds pooled "
-            "precisions, which then have no prior that is normal on the log scale; leave it out"
+            "precisions, whose prior is then not normal on the log scale; leave it out"
         )
     if spec.skills.count and not spec.skills.scale_dims:
         yield (
-            'skills.identify.scales is "shared", and each skill is drawn with spreads of its own '
-            '("by-skill" has those)'
+            'skills.identify.scales is "shared", but Gibbs draws each skill with spreads of its '
+            'own (use "by-skill")'
         )
     if settings.precision_covariates:
-        yield "benchmarks.precision_covariates make variances that differ between models"
+        yield "benchmarks.precision_covariates make variances differ between models"
 
 
 def _of_terms(spec: ModelSpec, design: Design) -> Iterator[str]:
-    """Yield which terms and priors have conditionals of another form."""
+    """Yield the terms and priors whose conditionals have another form."""
     if design.undisclosed:
         yield f"undisclosed training tokens are parameters ({listed(design.undisclosed)})"
         return
@@ -105,10 +105,10 @@ def _of_terms(spec: ModelSpec, design: Design) -> Iterator[str]:
             continue
         effects = term.normal_effects(spec, design)
         if effects is None:
-            yield f'the term "{term.kind}" does not say that it is linear in normal effects'
+            yield f'the term "{term.kind}" is not declared as linear in normal effects'
             continue
         if any(e.equal_correlation is not None for e in effects):
-            yield "settings of one release have correlated residuals (skills.release)"
+            yield "the settings of one release have correlated residuals (skills.release)"
         slots = [e.prior for e in effects if e.prior is not None]
         slots += [f"{e.pooling.name}_mean" for e in effects if e.pooling is not None]
         yield from _not_normal(spec, slots)
@@ -128,9 +128,9 @@ def _of_loadings(spec: ModelSpec) -> Iterator[str]:
 def _not_normal(spec: ModelSpec, slots: list[str]) -> Iterator[str]:
     for slot in slots:
         if spec.prior(slot).dist != "Normal":
-            yield f'the prior of "{slot}" is {spec.prior(slot)}, and must be a Normal'
+            yield f'the prior of "{slot}" is {spec.prior(slot)}, but must be a Normal'
 
 
 def unused(term: Term) -> bool:
-    """Return whether the sampler draws what a term has by rules of its own."""
+    """Return whether the sampler has its own updates for a term."""
     return isinstance(term, _OWN)
