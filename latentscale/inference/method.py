@@ -1,4 +1,4 @@
-"""Inference methods: settings as frozen objects, one result type, found by their names."""
+"""Inference methods: frozen objects that hold settings, with one result type, found by name."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from latentscale.registry import Registry
 from latentscale.validate import choice, plain_fields, real_number, whole_number
 
 _CORES: Final = "cores"
-"""Setting of the methods that use several cores; None for all of the machine's."""
+"""Setting of methods that use several cores; None for all of the machine's."""
 MOST_COUNTED = 2**31 - 1
-"""The largest count that every library beneath takes (32 bits with a sign)."""
+"""The largest count that every library underneath accepts (signed 32 bits)."""
 
 
 @dataclass(frozen=True)
@@ -31,28 +31,28 @@ class Method(ABC):
     """
 
     weighted: ClassVar[bool] = True
-    """Whether draws of an approximation are chosen by their importance weights.
+    """Whether draws of an approximation are resampled by their importance weights.
 
-    Draws that are used without them must be closer to the posterior: Pareto k up to 0.5.
+    Unweighted draws must be closer to the posterior: Pareto k up to 0.5.
     """
     thins: ClassVar[bool] = False
-    """Whether a fit keeps only some of the draws that its status judges."""
+    """Whether a fit keeps only some of the draws on which its status is based."""
 
     @classmethod
     def weighed(cls, settings: Mapping[str, Any], kept: int) -> int:
-        """Return how many draws the importance weights of an approximation are of.
+        """Return how many draws of an approximation have importance weights.
 
         Parameters
         ----------
         settings
-            Fields of the method, as a fit's provenance has them.
+            Fields of the method, as in a fit's provenance.
         kept
             Draws of the fit.
 
         Returns
         -------
         int
-            `kept`, unless the method chooses its draws from more.
+            `kept`, unless the method chooses its draws from a larger number.
 
         Examples
         --------
@@ -70,7 +70,7 @@ class Method(ABC):
         spec, design
             What to fit.
         seed
-            Seed of the random numbers; the same seed gives the same draws, as `fit` says.
+            Seed of the random numbers; see `fit` for when the same seed gives the same draws.
         progress
             Whether to show progress.
 
@@ -99,12 +99,12 @@ class Method(ABC):
         return asdict(self)
 
     def on_one_core(self) -> Self:
-        """Return the method for work beside others: on one core, unless a number was asked for.
+        """Return the method for use in parallel jobs: on one core, unless `cores` was set.
 
         Returns
         -------
         Method
-            The method itself where its number of cores was given.
+            The method itself if its number of cores was set.
 
         Examples
         --------
@@ -124,7 +124,7 @@ class Method(ABC):
             whole_number(value, what, least=least, most=most, error=FitError)
 
     def _check_cores(self) -> None:
-        """Refuse a number of cores that is not a count, nor None for all of the machine's."""
+        """Refuse a number of cores that is neither a count nor None (all of the machine's)."""
         if getattr(self, _CORES) is not None:
             self._check_counts(_CORES)
 
@@ -146,11 +146,11 @@ def _name_of(kind: type[Method]) -> str:
 
 
 METHODS: Registry[Method] = Registry("method", "latentscale.inference", _name_of, FitError)
-"""Every inference method by the name of its class, which a fit's provenance has too."""
+"""Every inference method by the name of its class, which a fit's provenance also records."""
 
 
 def method_class(name: str) -> type[Method]:
-    """Return the method of a name; capitals and small letters are one, as on a command line.
+    """Return the method with a name, ignoring case as the command line does.
 
     Raises
     ------
@@ -162,14 +162,14 @@ def method_class(name: str) -> type[Method]:
 
 
 def method_of(name: str, settings: Mapping[str, Any]) -> Method:
-    """Return a method with settings, as a command line or a fit's provenance has them.
+    """Return a method with settings, as given on a command line or in a fit's provenance.
 
     Parameters
     ----------
     name
-        Of the method, such as ``"NUTS"``.
+        Name of the method, such as ``"NUTS"``.
     settings
-        Values of its fields by name; its defaults for all others.
+        Values of its fields by name; other fields keep their defaults.
 
     Raises
     ------

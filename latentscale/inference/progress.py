@@ -22,14 +22,14 @@ from rich.progress import (
 from latentscale.markup import counted
 
 _LOG_STEPS: Final = 5
-"""Lines of a log for one piece of work: its start, its end and what lies between."""
+"""Most lines in a log for one piece of work: one for every fifth of it."""
 _NOTEBOOK_SECONDS: Final = 0.5
-"""Least time between two changes of a notebook's line: each is a message to the browser."""
+"""Shortest time between two updates in a notebook: each is a message to the browser."""
 _PATIENCE: Final = 1.0
-"""Seconds before a wait is shown, and between two changes of its line: what is read from a cache
-needs no line."""
+"""Seconds before a wait is shown, and between two updates of its line. Reading from a cache takes
+less."""
 _NOTEBOOK_BAR: Final = 30
-"""Width of a notebook's bar, characters: with its numbers it fits into 80."""
+"""Width of a notebook's bar in characters: with its numbers the line fits into 80."""
 
 
 class _Display(Protocol):
@@ -43,12 +43,11 @@ class _Display(Protocol):
 class WorkProgress:
     """Shows how much of `total` is done; use it as a context manager.
 
-    A terminal gets a bar on standard error. A notebook gets a line with a bar of characters,
-    changed in place, whose last state stays in the saved notebook; it needs no widgets. A log
-    (neither of them) gets a line at every fifth of the work, so that saved output stays short.
+    A terminal gets a bar on standard error. A notebook gets a line with a text bar, updated in
+    place without widgets; its last state stays in the saved notebook. A log (anything else) gets
+    a line after every fifth of the work, so that saved output stays short.
 
-    Work never fails for want of a place to show its progress: after an error in showing it,
-    nothing more is shown.
+    An error in showing progress never stops the work; nothing more is shown after it.
     """
 
     def __init__(self, total: int, label: str, unit: str, *, enabled: bool) -> None:
@@ -91,15 +90,15 @@ class WorkProgress:
 
 
 COMPILING: Final = "compiling the model"
-"""What a method that waits for the compiler says after its name."""
+"""Shown after a method's name while it waits for the compiler."""
 
 
 class Waiting:
-    """Shows for how long work of unknown length, such as compilation, has gone on.
+    """Shows how long work of unknown length, such as compilation, has been running.
 
-    Use it as a context manager. Nothing is shown of what ends within a second. A terminal gets a
-    line with the time that passes, a notebook one that is changed in place and stays as it was at
-    the end, a log the label alone, once.
+    Use it as a context manager. Work that ends within a second is not shown. A terminal gets a line
+    with the elapsed time. A notebook gets a line that is updated in place and keeps its last state.
+    A log gets the label once.
     """
 
     def __init__(self, label: str, *, enabled: bool) -> None:
@@ -160,7 +159,7 @@ class Waiting:
 
 
 class _Work:
-    """What there is to do: its amount, its name and its unit."""
+    """A piece of work: its amount, its name and its unit."""
 
     def __init__(self, total: int, label: str, unit: str) -> None:
         self.total = total
@@ -173,7 +172,7 @@ class _Work:
 
 
 def _display(work: _Work) -> _Display | None:
-    """Return a display for the place that the program runs in."""
+    """Return a display for a notebook, a terminal or a log, whichever this is."""
     if _in_notebook():
         return _Notebook(work)
     if sys.stderr is None:  # closed, or a program without a console
@@ -232,7 +231,7 @@ class _Notebook:
         self._shown_at = self._began
         self._last = (0, "")
         self._ended = False
-        # The cell that this began in: a kernel knows it by context, and threads have others.
+        # The cell that this began in: kernels find it by context, and other threads have their own.
         self._context = contextvars.copy_context()
         self._handle: Any = self._publish(None)
 
@@ -262,10 +261,10 @@ class _Notebook:
 
 
 def _publish_text(text: str, handle: Any, context: contextvars.Context) -> Any:
-    """Show a text in a new output of a notebook's cell, or in that of a handle."""
+    """Show a text in a new output of a notebook cell, or update the output of a handle."""
     from IPython.display import display, update_display
 
-    # Only plain text: it is read by browsers, by saved notebooks and by converters alike.
+    # Plain text only, which browsers, saved notebooks and converters all show.
     data = {"text/plain": text}
     if handle is None:
         return context.run(display, data, raw=True, display_id=True)
@@ -273,7 +272,7 @@ def _publish_text(text: str, handle: Any, context: contextvars.Context) -> Any:
 
 
 def divergence_note(count: int) -> str:
-    """Return what a sampler's progress says of divergent transitions; nothing of none."""
+    """Return a note on divergent transitions for a sampler's progress; empty if there are none."""
     return counted(count, "divergence") if count else ""
 
 

@@ -34,28 +34,28 @@ def fit(
     spec
         The model, from `latentscale.load_spec`.
     scores
-        The table, from `Scores.from_frame` or `latentscale.datasets`. Rows that the spec
-        cannot use (no score, or unknown tokens where it needs them) are left out with a
-        warning and are not in ``fit.scores``. Optional covariates (`ModelSpec.optional`) and terms
-        that the table has no data for are left out with a warning and are not in ``fit.spec``.
+        The table, from `Scores.from_frame` or `latentscale.datasets`. Rows that the spec cannot use
+        (without a score, or without the tokens that it needs) are left out of ``fit.scores`` with a
+        warning. Optional covariates (`ModelSpec.optional`) and terms without data in the table are
+        left out of ``fit.spec`` with a warning.
     method
         How to fit; NUTS with 4 chains of 1,000 draws by default.
     seed
-        Seed of the random numbers; the same seed gives the same draws with the same versions of
-        the libraries on the same kind of processor, whether the model's code is compiled now or
-        read from disk. Other processors round the last digit differently, and chains then part.
+        Seed of the random numbers. The same seed gives the same draws with the same library
+        versions on the same kind of processor, whether the model is compiled now or read from
+        disk. Other processors round the last digit differently, and the chains then diverge.
     progress
         Whether to show a progress bar on standard error.
 
     Returns
     -------
     Fit
-        The fit. Look at ``fit.status`` before you trust it.
+        The fit. Check ``fit.status`` before you trust it.
 
     Raises
     ------
     DataError, SpecError
-        If the table or the spec cannot be used, or they do not fit each other.
+        If the table or the spec cannot be used, or they do not match each other.
     FitError
         If the method fails.
 

@@ -1,6 +1,6 @@
-"""Chains: a fit with some of its chains alone, judged anew.
+"""Chains: a fit with only some of its chains, judged again.
 
-For modes that lie apart; how chains are started and weighed is `latentscale.inference.nuts`'s.
+For separate modes; `latentscale.inference.nuts` starts and weighs chains.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ _REPORT: Final = (
 
 
 def fit_of_chains(fit: Fit, chains: Iterable[int]) -> Fit:
-    """Return a fit with some of its chains alone (see `Fit.with_chains`).
+    """Return a fit with only some of its chains (see `Fit.with_chains`).
 
     Raises
     ------
     FitError
-        If a chain is not in the fit or is named twice, or the fit has one chain alone.
+        If a chain is not in the fit or is named twice, or the fit has only one chain.
     """
     every = [int(chain) for chain in fit.posterior[CHAIN].values]
     if len(every) < 2:
         raise FitError(
-            f"The fit ({fit.provenance.method}) has one chain, so there is none to leave out: "
+            f"The fit ({fit.provenance.method}) has only one chain, so none can be left out: "
             "fit with chains=4 to compare chains."
         )
     kept = _checked(chains, every)
@@ -55,21 +55,21 @@ def fit_of_chains(fit: Fit, chains: Iterable[int]) -> Fit:
 
 
 def _judged(fit: Fit) -> Status:
-    """Return the status that a fit's draws have by themselves."""
+    """Return the status that follows from a fit's draws alone."""
     return status_of_chains(
         fit.convergence(), interrupted=fit.status.interrupted, good_for=fit.status.good_for
     )
 
 
 def _status(fit: Fit, chosen: Fit, kept: list[int], every: list[int]) -> Status:
-    """Return the status of the chains kept, with what the fit's own says beside its draws.
+    """Return the status of the chains kept, with what the fit's status adds to its diagnostics.
 
-    That is where the chains began, which modes they leave out, and chains left out before.
+    That is where the chains started, which modes they leave out, and chains left out before.
     """
     own = _judged(fit)
     before = fit.status.message.partition(f"{own.message}; ")[2]
     said = tuple(line for line in fit.status.advice if line not in own.advice)
-    # Advice without it is of an earlier version's diagnostics, in other words than this one's.
+    # Advice that differs from `own` may also be an earlier version's wording of a diagnostic.
     judged = status_with_start(_judged(chosen), before, said)
     if sorted(kept) == sorted(every):
         return judged

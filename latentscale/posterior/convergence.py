@@ -13,59 +13,58 @@ from latentscale.dims import CHAIN, DRAW
 from latentscale.markup import counted, fitted_text, known_number
 
 RHAT_LIMIT = 1.01
-"""Largest R-hat of chains that agree (Vehtari et al. 2021, section 4)."""
+"""Largest acceptable R-hat (Vehtari et al. 2021, section 4)."""
 
 ESS_LIMIT = 400.0
-"""Least effective sample size: 100 for each of four chains (Vehtari et al. 2021, section 4)."""
+"""Smallest acceptable ESS: 100 for each of four chains (Vehtari et al. 2021, section 4)."""
 
 EBFMI_LIMIT = 0.3
-"""Least E-BFMI, as Stan and PyMC warn (Betancourt 2016, arXiv:1604.00695)."""
+"""E-BFMI below which Stan and PyMC warn (Betancourt 2016, arXiv:1604.00695)."""
 
 PREDICTOR = "linear_predictor"
-"""Name of the linear predictors among what is judged of free skills."""
+"""Name of the linear predictors in the table of a fit with free skills."""
 
-# Standard deviation below which a number is the same in all draws, such as a fixed loading.
+# Standard deviation below which a parameter counts as constant, such as a fixed loading.
 _CONSTANT = 1e-12
 FROZEN: float = 0.2
-"""Spread of a chain's draws, over that of the chain that moves most, below which it has not moved:
-short chains of one posterior differed by a factor of at most 1.6, one that was stuck by 10."""
+"""Ratio of a chain's spread to the widest chain's, below which the chain has hardly moved. Short
+chains of one posterior differed by a factor of at most 1.6; a stuck chain differed by 10."""
 
 _REJECTED = 0.05
-"""Acceptance below which nearly every place of a trajectory is rejected: where 0.8 is accepted on
-average, at most 0.2 / 0.95 of the transitions have it (Markov's inequality)."""
+"""Acceptance rate below which nearly every point of a trajectory is rejected: with an average
+acceptance of 0.8, at most 0.2 / 0.95 of the transitions are this low (Markov's inequality)."""
 _STUCK: int = 10
-"""Such transitions in a row from which a chain is stuck: if they were independent, fewer than one
-draw in a million would begin so many. They are a hundredth of a chain of the default length."""
+"""Number of such transitions in a row from which a chain counts as stuck. If they were independent,
+fewer than one draw in a million would start such a run. It is a hundredth of a default chain."""
 
-# Fewest draws from which ArviZ computes R-hat and effective sample sizes.
+# Fewest draws for which ArviZ computes R-hat and effective sample sizes.
 _FEWEST = 4
 
 
 @dataclass(frozen=True, repr=False)
 class Convergence:
-    """Worst figures over all parameters, and one row a parameter.
+    """Convergence diagnostics: the worst over all parameters, and a table by parameter.
 
     Attributes
     ----------
     table
-        Columns variable, where, rhat, ess_bulk, ess_tail; one row a scalar parameter.
+        Columns variable, where, rhat, ess_bulk, ess_tail; one row per scalar parameter.
     divergences
         Number of divergent transitions after warm-up.
     ebfmi
         Smallest energy Bayesian fraction of missing information over chains.
     left_out
-        Variables that are not judged, since scores leave free skills' rotation and level open;
-        linear predictors are judged in their place.
+        Variables that are not judged, because scores do not identify the rotation and level of
+        free skills; linear predictors are judged in their place.
     frozen
-        Numbers of chains that hardly moved: the standard deviation of half of their numbers is
-        below a fifth of that in the chain that moves most. Their warm-up ended before they had
-        found how far to step.
+        Numbers of the chains that hardly moved: for half of their parameters, the standard
+        deviation is below a fifth of the largest chain's. Warm-up ended before it had found a
+        suitable step size.
     not_finite
-        Variables with draws that are NaN or infinite, of which no figure can be computed.
+        Variables with NaN or infinite draws, whose diagnostics cannot be computed.
     stuck
-        Chains that stayed where they were for ten transitions or more, nearly all of whose steps
-        were rejected, each with the largest number of such transitions in a row. The posterior is
-        narrower there than the steps are long.
+        Chains that rejected nearly every step for ten transitions in a row or more, each with the
+        length of its longest such run. The posterior is narrower there than the steps are long.
     """
 
     table: pd.DataFrame
@@ -102,9 +101,10 @@ class Convergence:
 
     @property
     def slowest(self) -> str:
-        """Where the largest R-hat is, such as "precision, gsm8k", for a status that fails.
+        """The parameter with the largest R-hat, such as "precision, gsm8k".
 
-        Of free skills the largest R-hat of linear predictors, on which forecasts rest, is added.
+        For free skills, the largest R-hat of the linear predictors, which forecasts depend on, is
+        added.
         """
         worst = self.table.loc[self.table["rhat"].idxmax()]
         place = ", ".join(text for text in (worst["variable"], worst["where"]) if text)
@@ -114,7 +114,7 @@ class Convergence:
         return f"{place}; of linear predictors at most {rhats.max():.3f}"
 
     def efficiency(self, draws: int) -> float:
-        """Return the mean effective over the actual number of draws, at most 1; 1 if unknown."""
+        """Return the mean ratio of effective to actual sample size, at most 1; 1 if unknown."""
         share = float(self.table["ess_bulk"].mean()) / draws
         return min(share, 1.0) if np.isfinite(share) else 1.0
 
@@ -135,7 +135,7 @@ def convergence(posterior: xr.Dataset, sample_stats: xr.Dataset | None) -> Conve
     Returns
     -------
     Convergence
-        Figures of every scalar parameter that varies, and the worst of them.
+        Diagnostics of every scalar parameter that varies, and the worst of them.
 
     Examples
     --------
@@ -176,7 +176,7 @@ def _stuck(chains: np.ndarray, sample_stats: xr.Dataset | None) -> tuple[tuple[i
 
 
 def _frozen(posterior: xr.Dataset) -> tuple[int, ...]:
-    """Return the chains whose draws hardly spread, beside the chain that moves most."""
+    """Return the chains whose draws hardly spread compared with the chain that moves most."""
     if posterior.sizes[CHAIN] < 2 or posterior.sizes[DRAW] < _FEWEST:
         return ()
     spreads = [

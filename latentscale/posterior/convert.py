@@ -1,4 +1,4 @@
-"""Convert: any method's draws become one DataTree with ArviZ's groups and named dims."""
+"""Convert any method's draws to one DataTree with ArviZ's groups and named dims."""
 
 from __future__ import annotations
 
@@ -46,8 +46,9 @@ def to_tree(spec: ModelSpec, design: Design, draws: Draws) -> xr.DataTree:
     -------
     A tree with groups posterior, sample_stats, log_likelihood (dim cell, with the model and
     benchmark of each cell as coordinates), log_prior (top-level parameters), observed_data
-    and constant_data, ``estimate`` from an estimator, and ``opened`` where ceilings are opened in
-    a share of the draws. The posterior also holds ``model_skill`` (chain, draw, model, skill).
+    and constant_data; ``estimate`` if the method is an estimator; and ``opened`` if ceilings are
+    opened in a share of the draws. The posterior also holds ``model_skill`` (chain, draw, model,
+    skill).
     """
     posterior = skills_last(draws.posterior)
     evaluation = Evaluator.of(spec, design.transform, design.scores.dataset).at(
@@ -75,9 +76,9 @@ def to_tree(spec: ModelSpec, design: Design, draws: Draws) -> xr.DataTree:
 
 
 def skills_last(posterior: xr.Dataset) -> xr.Dataset:
-    """Return draws in which what has skills has them after its own dim, whatever the method.
+    """Return draws with the skill dim last in variables that also have a group dim.
 
-    Applied to new draws, and where a fit is read: earlier versions saved the order of the method.
+    Applied to new draws and to fits read from disk: earlier versions saved each method's own order.
     """
     turned = {
         name: draws.transpose(CHAIN, DRAW, ..., SKILL)
@@ -131,7 +132,7 @@ def _log_prior(spec: ModelSpec, design: Design, posterior: xr.Dataset) -> xr.Dat
 
 
 def _fixed_at_zero(term: Term, spec: ModelSpec, design: Design) -> dict[str, xr.DataArray]:
-    """Return for which benchmarks standard deviations of effects are 0, by name, (benchmark,)."""
+    """Return for which benchmarks each standard deviation of effects is 0, dims (benchmark,)."""
     scales = [effect.scale for effect in term.normal_effects(spec, design) or ()]
     names = {BENCHMARK: list(design.scores.benchmarks)}
     return {

@@ -1,4 +1,4 @@
-"""What every inference method hands over before it becomes a fit."""
+"""What every inference method returns, before it becomes a fit."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class NothingKept(FitError):
 
     def __init__(self) -> None:
         super().__init__(
-            "Sampling was stopped before the first kept draw; there is nothing to keep."
+            "Sampling was stopped before the first kept draw, so there are no draws to keep."
         )
 
 
 @dataclass(frozen=True)
 class Draws:
-    """Draws of one method.
+    """Draws from one inference method.
 
     Attributes
     ----------
@@ -42,14 +42,14 @@ class Draws:
     sample_stats
         The method's statistics, dims (chain, draw), or None.
     status
-        What the draws are worth.
+        Whether the draws can be trusted.
     seconds
         Wall-clock seconds by stage, such as ``compile`` and ``sample``.
     estimate
-        What an estimator found besides its draws (standard errors, criteria), or None.
+        What an estimator gives besides draws (standard errors, information criteria), or None.
     chosen
-        Settings that the method left open and the run settled, as JSON types: the fit's provenance
-        has them in place of the method's own.
+        Settings that were left open and chosen during the run, as JSON types; they replace the
+        method's own in the fit's provenance.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def sampler_statistics(raw: xr.Dataset) -> xr.Dataset:
 
 
 def kept_chains(lengths: Sequence[int]) -> tuple[list[int], int]:
-    """Return which chains got far enough to keep, and the length that these have in common.
+    """Return which chains are long enough to keep, and the length that these have in common.
 
     A chain is kept if it has at least half as many draws as the longest.
 

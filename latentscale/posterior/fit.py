@@ -1,4 +1,4 @@
-"""Fit: a spec, the rows it used, its draws and what they are worth."""
+"""Fit: a spec, the rows it used, its draws and whether they can be trusted."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ class Fit:
     spec
         The model that was fitted.
     scores
-        The rows that it used.
+        The rows of the table that were used.
     tree
         DataTree with ArviZ's groups: posterior, sample_stats, log_likelihood, log_prior,
         observed_data, constant_data, and opened where ceilings were opened in a share of the
         draws; dims chain, draw, model, benchmark, skill, family, lineage, covariate.
     status
-        Whether it converged, and advice.
+        Whether the fit converged, and what to do if it did not.
     transform
         The covariate transform, fitted on `scores`.
     provenance
@@ -85,7 +85,7 @@ class Fit:
 
     @property
     def posterior(self) -> xr.Dataset:
-        """Draws of the parameters as they were sampled, dims (chain, draw, ...).
+        """Posterior draws of the parameters as sampled, dims (chain, draw, ...).
 
         Examples
         --------
@@ -98,10 +98,10 @@ class Fit:
     def samples(self) -> xr.Dataset:
         """Draws with chains joined, dims (sample, ...), sample counted from 0.
 
-        The coordinates sample, chain and draw say which draw a row is; they stay with it
-        through selection and resampling. Where ceilings were opened in a share of the draws
-        (``spec.benchmarks.ceiling_open``), curves are those of forecasts, ``open_ceiling`` is 1 in
-        these draws, and `posterior` has the curves that were sampled.
+        The coordinates sample, chain and draw identify each draw, also after selection and
+        resampling. Where ceilings were opened in a share of the draws
+        (``spec.benchmarks.ceiling_open``), ``open_ceiling`` is 1 in these draws and their curves
+        are the ones that forecasts use; `posterior` keeps the curves as sampled.
 
         Examples
         --------
@@ -123,7 +123,7 @@ class Fit:
 
     @property
     def evaluator(self) -> Evaluator:
-        """What turns draws and rows into skills, linear predictors, expected scores, precisions.
+        """Computes skills, linear predictors, expected scores and precisions from draws and rows.
 
         Examples
         --------
@@ -149,7 +149,7 @@ class Fit:
         skills = self.posterior.coords.get(SKILL)
         if not made.anchors or skills is None:
             return made
-        # Those of the draws: an earlier version may have chosen others for the same table.
+        # Take the anchors from the draws: an earlier version may have chosen others for this table.
         return replace(made, anchors=tuple(str(name) for name in skills.values))
 
     @cached_property
@@ -165,13 +165,14 @@ class Fit:
     def convergence(self) -> Convergence:
         """Return R-hat, ESS, divergences and energy of the draws.
 
-        Of free skills that are not aligned, linear predictors are judged in place of loadings and
-        skills, which rotate.
+        Free skills that are not aligned can rotate, so linear predictors are judged in place of
+        loadings and skills.
 
         Returns
         -------
         Convergence
-            Figures of every parameter: ``max_rhat``, ``min_ess``, ``divergences`` and ``ebfmi``.
+            Diagnostics of every parameter, and the worst of them: ``max_rhat``, ``min_ess``,
+            ``divergences`` and ``ebfmi``.
 
         Examples
         --------
@@ -182,21 +183,21 @@ class Fit:
         return replace(figures, table=figures.table.copy())
 
     def with_chains(self, chains: Iterable[int]) -> Fit:
-        """Return the fit with some of its chains alone, judged anew.
+        """Return the fit with only some of its chains, and judge their convergence again.
 
-        For chains that lie in separate modes (`latentscale.diagnose` says which). What the other
-        chains drew is in no interval of the result; no share of a mode is estimated. The
+        Use it when chains sit in separate modes (`latentscale.diagnose` says which). Intervals of
+        the result ignore the other chains, and the probability of each mode is not estimated. The
         provenance records the choice as ``chains_kept``.
 
         Parameters
         ----------
         chains
-            Numbers of the chains to keep, as ``fit.posterior["chain"]`` has them.
+            Numbers of the chains to keep, as in ``fit.posterior["chain"]``.
 
         Returns
         -------
         Fit
-            A fit of the same spec and scores. The fit itself stays as it is.
+            A new fit of the same spec and scores; this one is unchanged.
 
         Raises
         ------
@@ -214,14 +215,15 @@ class Fit:
         """Write the fit to one NetCDF file; `latentscale.load` reads it back.
 
         The file holds the draws, the spec, the scores with their audit, the covariate transform,
-        versions and a hash of it all. Nothing in it is pickled. Attributes of the tree are kept
-        as JSON holds them: numbers, texts, lists and tables as they are, all else as text.
+        versions and a hash of the contents. Nothing in it is pickled. Attributes of the tree are
+        stored as JSON: numbers, texts, lists and tables unchanged, anything else as text.
 
         Parameters
         ----------
         path
-            The file to write, ``~`` expanded; its folder must exist. An older file is replaced
-            once the new one is whole: a stop or a full disk leaves the older one.
+            The file to write, ``~`` expanded; its folder must exist. An existing file is replaced
+            only once the new one is complete, so an interrupted save or a full disk leaves the old
+            one.
 
         Returns
         -------
@@ -231,8 +233,8 @@ class Fit:
         Raises
         ------
         FitError
-            If the path cannot be written to, the disk is full, or the tree holds what a NetCDF
-            file cannot hold. The fit in memory is as it was.
+            If the path cannot be written to, the disk is full, or the tree holds something that a
+            NetCDF file cannot store. The fit in memory is unchanged.
 
         Examples
         --------
@@ -257,7 +259,7 @@ class Fit:
         return f"{'; '.join(parts)} (.spec.priors_table())"
 
     def _open_ceilings(self) -> str:
-        """Return in how many draws ceilings were opened, and how many curves kept theirs."""
+        """Return in how many draws ceilings were opened, and how many curves stayed as sampled."""
         opened = self.tree[OPENED][IS_OPEN]
         draws = opened.any(BENCHMARK)
         curves = int(draws.sum()) * len(estimated_ceilings(self.spec, self.design)) - int(

@@ -1,8 +1,8 @@
-"""A folder of draws: who may write to it, and what it says of itself.
+"""A folder of draws: who may write to it, and its header.
 
-For the folder as a whole; its runs and their draws are `latentscale.posterior.stream`'s. A folder
-holds the spec, the scores and the settings (``fit.json``, ``scores.nc``), the file that locks it,
-and one sub-folder a run of the sampler.
+Runs and their draws are in `latentscale.posterior.stream`. A folder holds the spec, the scores and
+the settings (``fit.json``, ``scores.nc``), a lock file, and one sub-folder for each run of the
+sampler.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from latentscale.posterior.provenance import Provenance
 HEADER = "fit.json"
 SCORES = "scores.nc"
 _GROUP = "scores"
-# What a stop leaves before the header is there: files that are renamed once they are whole. Those
-# with "unfinished" are commit 590bc21's.
+# Files left if a sampler stops before it has written the header: temporary files are renamed once
+# they are complete. Names with "unfinished" date from commit 590bc21.
 _LEFT_OVER = (LOCK, SCORES, ".scores.*", ".fit.*", "fit.unfinished")
 
 
@@ -59,9 +59,9 @@ def claimed(path: Path) -> Iterator[None]:
 
 
 def refuse_used(path: Path) -> None:
-    """Refuse a path that holds draws, or anything of others.
+    """Refuse a path that holds draws, or files that latentscale did not write.
 
-    What a sampler leaves that was stopped before it had described its folder is not an obstacle.
+    Files left by a sampler that stopped before it wrote its header are allowed.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def start_folder(
     advice: Sequence[str] = (),
     chart: Mapping[str, Any] | None = None,
 ) -> None:
-    """Make a folder for draws, with all that is needed to read them.
+    """Make a folder for draws, with everything needed to read them.
 
     Parameters
     ----------
@@ -106,11 +106,11 @@ def start_folder(
     spec, design, provenance
         What is fitted, and how.
     variables
-        Names of the parameters that are stored.
+        Names of the stored parameters.
     message, advice
-        Where the chains begin, and what to do about it, for the status.
+        Where the chains start and the advice on that, for the status.
     chart
-        The coordinates of the chains' positions, as JSON holds them; None for the model's own.
+        The coordinates of the chains' positions, as JSON; None for the model's own.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def read_header(path: Path) -> tuple[FolderHeader, xr.Dataset]:
 
 
 def unverified_header(path: Path) -> dict[str, Any]:
-    """Return the header of a folder as it is written, before anything in it was verified.
+    """Return the header of a folder as written, before any of it is verified.
 
     Raises
     ------
@@ -174,8 +174,8 @@ def unverified_header(path: Path) -> dict[str, Any]:
             return parsed(file_text(path / HEADER), path / HEADER)
         if _others(path):
             raise FitError(
-                f'{path} is a folder and holds no draws by latentscale: there is no "{HEADER}" in '
-                "it. Give the file that fit.save wrote, or the folder of NUTS(store=...)."
+                f'{path} is a folder but holds no draws by latentscale: it has no "{HEADER}". '
+                "Give the file that fit.save wrote, or the folder of NUTS(store=...)."
             )
     raise FitError(
         f"{path} holds no draws by latentscale yet: it is empty, or its sampler was stopped before "
@@ -184,7 +184,7 @@ def unverified_header(path: Path) -> dict[str, Any]:
 
 
 def _others(path: Path) -> list[str]:
-    """Return what a folder without a header holds that no sampler left there."""
+    """Return the files in a folder without a header that no sampler left there."""
     names = [
         child.name
         for child in sorted(path.iterdir())

@@ -1,6 +1,6 @@
-"""The header of a saved fit and of a folder of draws: how it is written, checked and migrated.
+"""The header of a saved fit or a folder of draws: how it is written, checked and migrated.
 
-For what a file says of itself; `latentscale.posterior.netcdf` reads the variables.
+`latentscale.posterior.netcdf` reads the variables.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from latentscale.posterior.status import Status
 from latentscale.validate import is_whole
 
 SCHEMA: Final = 3
-"""Version of what this version writes; `MIGRATIONS` reads all earlier ones."""
+"""Schema that this version writes; `MIGRATIONS` reads all earlier ones."""
 
 MOST_CHARACTERS: Final = 2**26
-"""Longest header: a spec and settings take some kB, coordinates of chains and notes some MB."""
+"""Longest header: a spec and settings take a few kB, chains' coordinates and findings a few MB."""
 
 _NUMBER = (int, float)
 _NONE = type(None)
@@ -65,7 +65,7 @@ _CHART = ("eta", "weight", "origin", "spread")
 
 @dataclass(frozen=True)
 class Header:
-    """What a fit or a folder of draws says of itself.
+    """What the headers of a fit and of a folder of draws have in common.
 
     Attributes
     ----------
@@ -98,7 +98,7 @@ class FitHeader(Header):
         As in a fit.
     attributes
         Attributes of the tree's groups and variables, by group's path, then by variable's name
-        (``""`` for the group itself); None where the file's own count (schema 1).
+        (``""`` for the group itself); None to use the file's own (schema 1).
     """
 
     status: Status
@@ -137,9 +137,9 @@ class FolderHeader(Header):
     Attributes
     ----------
     variables
-        Names of the parameters that are stored.
+        Names of the stored parameters.
     start_message, start_advice
-        Where the chains began, and what to do about it; empty where nothing was looked for.
+        Where the chains started and the advice on that; empty if no search for modes was made.
     chart
         The coordinates of the chains' positions; None for the model's own.
     """
@@ -189,9 +189,9 @@ def sealed(document: Mapping[str, Any], tree: xr.DataTree) -> str:
 
 
 def parsed(text: object, path: Path) -> dict[str, Any]:
-    """Return the header that a JSON text holds, once this version can read its schema.
+    """Return the header in a JSON text, once this version can read its schema.
 
-    Nothing else in it is believed before `verified`.
+    Nothing else in it is trusted before `verified`.
 
     Raises
     ------
@@ -211,12 +211,12 @@ def parsed(text: object, path: Path) -> dict[str, Any]:
 
 
 def json_table(text: object, path: Path) -> dict[str, Any]:
-    """Return the table that a JSON text holds.
+    """Return the table in a JSON text.
 
     Raises
     ------
     FitError
-        Naming the file, if the text is none, or is far longer than headers are.
+        Naming the file, if it is not the text of a table, or is far longer than any header.
     """
     if not isinstance(text, str) or len(text) > MOST_CHARACTERS:
         raise FitError(f"{path} cannot be read: its header is not text, or is unusually long.")
@@ -230,7 +230,7 @@ def json_table(text: object, path: Path) -> dict[str, Any]:
 
 
 def file_text(path: Path) -> str:
-    """Return the text of a file, cut off behind the longest header."""
+    """Return the text of a file, cut off just beyond the longest allowed header."""
     with readable(path), path.open(encoding="utf-8") as file:
         return file.read(MOST_CHARACTERS + 1)
 
@@ -241,7 +241,7 @@ def verified(document: Mapping[str, Any], tree: xr.DataTree, path: Path) -> dict
     Raises
     ------
     FitError
-        Naming the file, if they do not: it was damaged or changed.
+        Naming the file, if they do not match: it was damaged or changed.
     """
     content = {key: value for key, value in document.items() if key != "hash"}
     if document.get("hash") != content_hash(tree, content):
@@ -259,9 +259,9 @@ def verified(document: Mapping[str, Any], tree: xr.DataTree, path: Path) -> dict
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Raise whatever a damaged or crafted file makes libraries raise as one FitError.
+    """Turn any exception that a damaged or crafted file causes into a FitError.
 
-    HDF5, Zarr, h5netcdf, xarray and the decoders below them raise nearly every type on such files.
+    HDF5, Zarr, h5netcdf, xarray and their decoders raise nearly every type on such files.
     """
     try:
         yield
@@ -292,7 +292,7 @@ def _is_another_file(path: Path) -> bool:
 
 
 def _schema(document: Mapping[str, Any]) -> int | None:
-    """Return a header's schema; headers of schema 1 call it their format."""
+    """Return a header's schema; headers of schema 1 call it ``format``."""
     schema = document.get("schema", document.get("format"))
     return schema if _counts(schema) else None
 
@@ -322,10 +322,10 @@ def _common(document: Mapping[str, Any], path: Path) -> dict[str, Any]:
 
 
 def _spec(text: str, priors: Mapping[str, Any]) -> ModelSpec:
-    """Read a spec so that it means what it meant when it was written.
+    """Read a spec with the meaning that it had when it was written.
 
-    Defaults of priors may change between versions; those that were fitted stay. Fields are all
-    written out in `text`.
+    Default priors may change between versions, so the fitted ones are kept. `text` has every field
+    written out.
     """
     spec = spec_from_json(text)
     fitted = spec.with_priors(priors)

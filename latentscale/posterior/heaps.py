@@ -1,8 +1,8 @@
-"""Texts of an HDF5 file, whose damage makes the library look for their end for ever.
+"""Damaged texts of an HDF5 file, on which the library would loop for ever.
 
-HDF5 keeps texts of any length in collections, one after the other, and finds the next by the size
-of each ("HDF5 File Format Specification", III.E). In versions up to 2.0 an unused one of size 0,
-as a block of zeros on a disk leaves it, is followed by itself.
+HDF5 stores texts of variable length in collections, one after the other, and uses the size of each
+to find the next ("HDF5 File Format Specification", III.E). In versions up to 2.0, an unused text of
+size 0, such as a zeroed disk block leaves, points to itself.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ _HEAD: Final = struct.Struct("<8sQ")
 _TEXT: Final = struct.Struct("<HHIQ")
 """Number of a text (0 where unused), references to it, reserved bytes, and its size."""
 _WORD: Final = 8
-"""Bytes to a multiple of which texts are filled up."""
+"""Texts are padded to a multiple of this many bytes."""
 SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 """How an HDF5 file begins."""
 _WIDTHS: Final = {0: 13, 1: 13, 2: 9, 3: 9}
-"""By version of the superblock, where the widths of addresses and of sizes are, a byte each."""
+"""Offset of the widths of addresses and sizes, one byte each, by version of the superblock."""
 
 
 def refuse_endless_texts(file: BinaryIO, path: Path) -> None:
-    """Refuse a file whose texts HDF5 would never come to the end of.
+    """Refuse a file whose texts would make HDF5 loop for ever.
 
     Raises
     ------
@@ -72,11 +72,11 @@ def _check(content: bytes | mmap.mmap, start: int, path: Path) -> None:
 
 @contextmanager
 def _bytes_of(file: BinaryIO) -> Iterator[bytes | mmap.mmap]:
-    """Give the content of a file without reading a large one into memory."""
+    """Yield the content of a file without reading a large one into memory."""
     if isinstance(file, io.BytesIO):
         yield file.getvalue()
     elif os.fstat(file.fileno()).st_size == 0:
-        yield b""  # which cannot be mapped
+        yield b""  # an empty file cannot be mapped
     else:
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
             yield mapped

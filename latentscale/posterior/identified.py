@@ -1,10 +1,10 @@
-"""What scores identify of a fit's draws, and the convergence of that.
+"""Convergence of the quantities that the scores identify.
 
-Free skills can be rotated without a change of any expected score: chains of one posterior then
-differ in loadings and skills for ever. They can be shifted too, all models' by as much, where
-intercepts shift back: an intercept is the predictor of a model of skill 0, and only priors hold
-where 0 lies. Such chains are judged by linear predictors instead, of pairs of a model and a
-benchmark and on average over the models.
+Rotating free skills changes no expected score, so chains of one posterior may differ in loadings
+and skills for ever. Shifting the skills of all models by the same amount changes none either if
+intercepts shift back: an intercept is the linear predictor at skill 0, and only priors locate that
+0. Such chains are judged by linear predictors instead, for pairs of a model and a benchmark and on
+average over the models.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from latentscale.model.terms.intercept import INTERCEPT
 from latentscale.posterior.convergence import PREDICTOR, Convergence, convergence
 
 MEAN_PREDICTOR = "mean_linear_predictor"
-"""Name of linear predictors' means over the fitted models, by benchmark, among what is judged."""
+"""Name of the mean linear predictors over the fitted models, by benchmark, in the table."""
 
 PLACE = "model_benchmark"
 """Dim of pairs of a model and a benchmark, whose labels are ``"model, benchmark"``."""
 _MOST_CELLS = 2000
-"""Linear predictors that are judged: as many as models and benchmarks have parameters, about."""
+"""Most linear predictors judged: about as many as models and benchmarks have parameters."""
 _BLOCK = 20_000_000
-"""Numbers of one block of linear predictors: 160 MB."""
+"""Numbers in one block of linear predictors: 160 MB."""
 
 
 def rotates(spec: ModelSpec) -> bool:
-    """Return whether the skills of a spec are free to rotate, in draws that are not aligned."""
+    """Return whether the skills of a spec are free to rotate before draws are aligned."""
     return spec.skills.count > 0 and spec.skills.identify.kind == "free"
 
 
@@ -64,10 +64,10 @@ def convergence_of(
 ) -> Convergence:
     """Compute R-hat and ESS of what the scores identify (see `convergence`).
 
-    Where skills are free to rotate, that is the linear predictor of some 2,000 pairs of a model
-    and a benchmark, measured or not, spread evenly over the table, each benchmark's mean predictor
-    over the models, and every parameter but intercepts that has no dim of skills. Else it is every
-    parameter.
+    Without free skills, that is every parameter. With free skills, it is the linear predictor of
+    up to 2,000 pairs of a model and a benchmark, measured or not, spread evenly over the table;
+    each benchmark's mean linear predictor over the models; and every parameter without a skill
+    dim, except intercepts.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def convergence_of(
     posterior, sample_stats
         As for `convergence`.
     aligned
-        Whether the draws of free skills were aligned, so that single skills can be judged.
+        Whether the draws of free skills were aligned, so that individual skills can be judged.
     """
     if aligned or not rotates(spec):
         return convergence(posterior, sample_stats)
@@ -86,7 +86,7 @@ def convergence_of(
 
 
 def predictors(spec: ModelSpec, design: Design, posterior: xr.Dataset) -> xr.Dataset:
-    """Return linear predictors of fitted models, of pairs with a benchmark and on average.
+    """Return linear predictors of fitted models, for pairs with a benchmark and on average.
 
     Parameters
     ----------
@@ -95,9 +95,9 @@ def predictors(spec: ModelSpec, design: Design, posterior: xr.Dataset) -> xr.Dat
 
     Returns
     -------
-    `PREDICTOR`, dims (chain, draw, model_benchmark), of pairs that are spread evenly over the
-    table, or of every pair where there are at most 2,000; `MEAN_PREDICTOR`, dims (chain, draw,
-    benchmark), the mean over all fitted models.
+    `PREDICTOR`, dims (chain, draw, model_benchmark), for pairs spread evenly over the table, or
+    for every pair if there are at most 2,000; `MEAN_PREDICTOR`, dims (chain, draw, benchmark), the
+    mean over all fitted models.
     """
     models, benchmarks = design.scores.models, design.scores.benchmarks
     total = len(models) * len(benchmarks)

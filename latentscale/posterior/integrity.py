@@ -1,4 +1,4 @@
-"""Integrity: a hash of everything that a file of draws holds."""
+"""Integrity: a hash of everything in a file of draws."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-# numpy's kinds of arrays whose bytes are hashed: numbers and truth values; dates and durations.
+# NumPy's array kinds whose bytes are hashed: numbers and booleans; dates and durations.
 _NUMBERS = "fiub"
 _TIMES = "Mm"
 
@@ -39,10 +39,10 @@ def _pieces(tree: xr.DataTree) -> Iterator[bytes]:
 
 
 def _canonical(values: np.ndarray) -> np.ndarray:
-    """Return values as they come back from a file: one NaN, one byte order, one unit of time."""
+    """Return values in the form read from a file: one NaN, one byte order, one unit of time."""
     kind = values.dtype.kind
     if kind in _TIMES:
-        # Microseconds hold every year from -290,000 to 290,000; a file may come back in another.
+        # Microseconds hold every year from -290,000 to 290,000; a file may use another unit.
         return values.astype(f"{kind}8[us]").astype(np.int64)
     values = values.astype(values.dtype.newbyteorder("<"), copy=False)
     return np.where(np.isnan(values), values.dtype.type(np.nan), values) if kind == "f" else values
@@ -55,7 +55,7 @@ def _as_bytes(values: np.ndarray) -> bytes:
 
 
 def _pieces_of_schema_1(tree: xr.DataTree) -> Iterator[bytes]:
-    """Hash as commit 590bc21 did: without types and shapes."""
+    """Yield the pieces hashed by commit 590bc21: without types and shapes."""
     for group in sorted(tree.children):
         dataset = tree[group].to_dataset()
         for name in sorted(str(variable) for variable in dataset.variables):

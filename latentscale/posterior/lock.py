@@ -1,7 +1,7 @@
 """A lock on a folder of draws: one process writes to it at a time.
 
-The operating system holds the lock and gives it up when the process ends, however it ends. Where a
-file system has no such locks, the process and machine named in the file decide.
+The operating system holds the lock and releases it when the process ends, however it ends. On a
+file system without such locks, the process and machine named in the file decide.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LOCK = "lock"
 # Where another process holds the lock: POSIX says EAGAIN or EACCES, Windows EACCES or EDEADLK.
 _HELD = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}
 _LONGEST = 1000  # characters of the file: a process and the name of a machine
-# Windows locks bytes, and locked ones cannot be read: one far behind the text.
+# Windows locks bytes, and locked bytes cannot be read, so lock one far beyond the text.
 _LOCKED_BYTE = 2**20
 
 
@@ -41,7 +41,7 @@ def locked(folder: Path) -> Iterator[None]:
     Raises
     ------
     FitError
-        If another sampler writes to the folder, or nothing can be written there.
+        If another sampler writes to the folder, or the folder cannot be written to.
     """
     try:
         # Unbuffered: on a full disk a buffer is written, and fails, when the file is closed.
@@ -51,7 +51,7 @@ def locked(folder: Path) -> Iterator[None]:
     with file:
         _take(file, folder)
         try:
-            with contextlib.suppress(OSError):  # on a full disk the lock holds without its text
+            with contextlib.suppress(OSError):  # on a full disk the lock still holds, without text
                 _write(file, json.dumps({"process": os.getpid(), "machine": socket.gethostname()}))
             yield
         finally:
@@ -93,7 +93,7 @@ def _write(file: FileIO, text: str) -> None:
 
 
 def _holder(file: FileIO) -> dict[str, Any]:
-    """Return the process and the machine that a lock names, or nothing."""
+    """Return the process and the machine that a lock names; empty if it names none."""
     try:
         file.seek(0)
         holder = json.loads(file.read(_LONGEST))
@@ -104,7 +104,7 @@ def _holder(file: FileIO) -> dict[str, Any]:
 
 
 def _may_run(holder: dict[str, Any]) -> bool:
-    """Return whether a lock's process may still run; on another machine nothing can be known."""
+    """Return whether a lock's process may still run; on another machine assume that it does."""
     if not holder:
         return False
     if holder.get("machine") != socket.gethostname() or os.name != "posix":

@@ -1,7 +1,7 @@
-"""Migrations: headers of earlier schemas as this version's.
+"""Migrations: turn headers of earlier schemas into this version's.
 
-For headers alone: the variables of a file have kept their names since schema 1. Add a function here
-whenever `latentscale.posterior.header.SCHEMA` grows, and never change one that is here.
+Only headers need this: variables have kept their names since schema 1. Add a function here whenever
+`latentscale.posterior.header.SCHEMA` grows, and never change an existing one.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _from_1(document: Document) -> Document:
 
 
 def _from_2(document: Document) -> Document:
-    """Write out that a transform has no declared features, where schema 2 left the key out.
+    """Add an empty list of declared features to a transform, which schema 2 may have left out.
 
     The record of a run in a folder of draws has no transform.
     """
@@ -60,4 +60,4 @@ def _from_2(document: Document) -> Document:
 
 
 MIGRATIONS: Final[Mapping[int, Callable[[Document], Document]]] = {1: _from_1, 2: _from_2}
-"""By schema, the function that gives a header of the next schema."""
+"""For each schema, the function that gives a header of the next schema."""

@@ -1,6 +1,6 @@
-"""NetCDF files of latentscale: built in memory, and read only after their sizes were checked.
+"""NetCDF files of latentscale: built in memory, and read only once their sizes are checked.
 
-For the bytes of a file; `latentscale.posterior.header` says what they mean.
+This module handles bytes; `latentscale.posterior.header` interprets the header.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from latentscale.posterior.heaps import refuse_endless_texts
 ATTRIBUTE = "latentscale"
 """Attribute of the root group that holds the header."""
 
-_LEVEL = 3  # of deflate: higher ones take longer and save some 1%, as draws are noise
-# What deflate can shrink most: a match of 258 bytes takes at least 2 bits (RFC 1951).
+_LEVEL = 3  # deflate level: higher ones take longer and save about 1%, as draws are noise
+# Best compression ratio of deflate: a match of 258 bytes takes at least 2 bits (RFC 1951).
 _BEST_RATIO = 1032
-# Declared without question: a chunk of an array without rows is not stored at all.
+# Accepted without a check: a chunk of an array without rows is not stored at all.
 _SMALL = 2**16
-# Attributes name dimensions and fill values; 16 bytes for each variable on a dimension.
+# Attributes name dimensions and fill values, with 16 bytes for each variable on a dimension.
 _LARGEST_ATTRIBUTE = 2**19
 _FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 _NUMBERS = "fiu"  # numpy's kinds of numbers: floating, integer, unsigned
-# Texts are measured a few at a time, so that no more than 256 MB of crafted ones is ever read.
+# Texts are measured a few at a time, so that a crafted file cannot make us read more than 256 MB.
 _MOST_TEXTS = 4096
 _MOST_TEXT_BYTES = 2**28
 # How netCDF names a dimension without labels, which holds no data.
@@ -41,23 +41,23 @@ _ONLY_LENGTH = b"This is a netCDF dimension but not a netCDF variable"
 
 
 def image(tree: xr.DataTree, header: str | None, path: Path) -> io.BytesIO:
-    """Return the bytes of a NetCDF file, without attributes but the header.
+    """Return the bytes of a NetCDF file, without attributes other than the header.
 
-    It is built in memory: HDF5 ends the process where it cannot write its file to the end.
+    It is built in memory, because HDF5 ends the process if it cannot finish writing a file.
 
     Parameters
     ----------
     tree
         The variables.
     header
-        What the file says of itself; None where another file says it.
+        The header's text; None if another file holds it.
     path
         Where the file goes, for messages.
 
     Raises
     ------
     FitError
-        If the tree holds what NetCDF cannot hold.
+        If the tree holds something that NetCDF cannot store.
     """
     plain = xr.DataTree.from_dict(
         {node.path: node.to_dataset().drop_encoding().drop_attrs() for node in tree.subtree}
@@ -77,13 +77,13 @@ def image(tree: xr.DataTree, header: str | None, path: Path) -> io.BytesIO:
         plain.to_netcdf(buffer, engine="h5netcdf", encoding=encoding)
     except MemoryError:
         raise FitError(f"Cannot write {path}: there is not enough memory to build it.") from None
-    except Exception as error:  # of nearly every type, by what a user has put in the tree
-        raise FitError(f"Cannot write {path}: NetCDF cannot hold its tree ({error}).") from error
+    except Exception as error:  # of nearly any type, depending on what a user put in the tree
+        raise FitError(f"Cannot write {path}: NetCDF cannot store its tree ({error}).") from error
     return buffer
 
 
 def write(path: Path, content: io.BytesIO) -> None:
-    """Put the bytes of a file in the place of `path`.
+    """Write the bytes of a file to `path`, replacing what is there.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def write(path: Path, content: io.BytesIO) -> None:
 
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a regular file: all that is read of it is then of one file, whoever replaces it."""
+    """Open a regular file once, so that everything is read from it even if it is replaced."""
     if not path.is_file():
         raise FitError(f"There is no file {path}.")
     with path.open("rb") as file:
@@ -127,12 +127,12 @@ def header_text(file: BinaryIO, path: Path) -> str | None:
 
 
 def read_tree(file: BinaryIO, path: Path) -> xr.DataTree:
-    """Return all variables of a file, once it is clear that they fit its size and the memory.
+    """Return all variables of a file, after a check that they fit its size and the memory.
 
     Raises
     ------
     FitError
-        If it declares more than it can hold, or holds what latentscale does not write.
+        If it declares more data than it can hold, or holds data that latentscale does not write.
     """
     size = file.seek(0, os.SEEK_END)
     with _hdf5(file, path) as root:
@@ -145,7 +145,7 @@ def read_tree(file: BinaryIO, path: Path) -> xr.DataTree:
         )
     file.seek(0)
     with xr.open_datatree(file, engine="h5netcdf") as tree:
-        # Group by group: loading the tree leaves index coordinates of groups without data unread.
+        # Group by group: loading the whole tree skips index coordinates of groups without data.
         groups = {node.path: node.to_dataset(inherit=False).load() for node in tree.subtree}
     loaded = xr.DataTree.from_dict(groups)
     loaded.attrs.pop(ATTRIBUTE, None)
@@ -161,7 +161,7 @@ def _hdf5(file: BinaryIO, path: Path) -> Iterator[h5py.File]:
 
 
 def _datasets(group: h5py.Group, path: Path, seen: set[int]) -> Iterator[h5py.Dataset]:
-    """Yield the datasets of a file; a link to elsewhere and a circle of groups are refused."""
+    """Yield the datasets of a file; refuse external links and circles of groups."""
     address = h5py.h5o.get_info(group.id).addr
     if address in seen:
         raise FitError(f'{path} cannot be read: its group "{group.name}" is linked twice.')
@@ -169,7 +169,7 @@ def _datasets(group: h5py.Group, path: Path, seen: set[int]) -> Iterator[h5py.Da
     _check_attributes(group, path)
     for name in group:
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            raise FitError(f'{path} cannot be read: "{group.name}/{name}" links to elsewhere.')
+            raise FitError(f'{path} cannot be read: "{group.name}/{name}" is not a plain link.')
         child = group[name]
         if isinstance(child, h5py.Dataset):
             _check_attributes(child, path)
@@ -188,7 +188,7 @@ def _check_attributes(owner: h5py.Group | h5py.Dataset, path: Path) -> None:
 
 
 def _declared(data: h5py.Dataset, size: int, path: Path) -> int:
-    """Return the bytes that a dataset takes in memory, once it is clear that it can hold them."""
+    """Return the bytes a dataset takes in memory, after a check that the file can hold them."""
     if bytes(np.bytes_(data.attrs.get("NAME", b""))).startswith(_ONLY_LENGTH):
         return 0
     is_text = h5py.check_string_dtype(data.dtype) is not None
@@ -210,7 +210,7 @@ def _declared(data: h5py.Dataset, size: int, path: Path) -> int:
 
 
 def _text_bytes(data: h5py.Dataset, size: int, path: Path) -> int:
-    """Return the bytes of all texts: many cells may refer to one text of the file."""
+    """Return the bytes of all texts; several cells may refer to the same text of the file."""
     at_once = max(1, min(_MOST_TEXTS, _MOST_TEXT_BYTES // size) // max(1, _size(data.shape[1:])))
     total = 0
     for start in range(0, data.shape[0], at_once):
@@ -225,7 +225,7 @@ def _size(shape: tuple[int, ...]) -> int:
 
 
 def _memory() -> int | None:
-    """Return the bytes of memory of this machine, or None where the system does not say."""
+    """Return this machine's memory in bytes, or None if the system does not report it."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):

@@ -1,6 +1,6 @@
-"""Opened ceilings left out of a fit, for what judges the posterior as it was sampled.
+"""A fit without opened ceilings, for checks of the posterior as it was sampled.
 
-How they are opened is `latentscale.model.open_ceilings`'s.
+`latentscale.model.open_ceilings` opens them.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def as_sampled(fit: Fit) -> Fit:
-    """Return a fit whose draws all have the ceilings that were sampled, as its log likelihood has.
+    """Return a fit whose draws all have the sampled ceilings, as its log likelihood does.
 
     Parameters
     ----------
     fit
-        A fit, which stays as it is; returned where none of its ceilings is open.
+        A fit, which is not changed; returned itself if none of its ceilings is open.
     """
     if OPENED not in fit.tree:
         return fit

@@ -1,6 +1,6 @@
-"""Which posterior draw a row of draws comes from, and pairing of arrays by that.
+"""Pair arrays by the posterior draw that each row comes from.
 
-Draws that were resampled, thinned or sorted keep the coordinate ``sample``: the number of their
+Draws that were resampled, thinned or sorted keep the coordinate ``sample``, the number of their
 posterior draw in `Fit.samples`. Nothing here pairs by position.
 """
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from latentscale.posterior.fit import Fit
 
 ORIGIN = (SAMPLE, CHAIN, DRAW)
-"""Coordinates over ``sample`` that say which posterior draw a row comes from."""
+"""Coordinates over ``sample`` that identify the posterior draw of a row."""
 
 
 def joined_chains[Arrays: (xr.DataArray, xr.Dataset)](draws: Arrays) -> Arrays:
@@ -42,14 +42,14 @@ def joined_chains[Arrays: (xr.DataArray, xr.Dataset)](draws: Arrays) -> Arrays:
 
 
 def with_origin(array: xr.DataArray, draws: xr.Dataset | xr.DataArray) -> xr.DataArray:
-    """Return an array computed row by row from draws, with their coordinates of `ORIGIN`.
+    """Return an array computed row by row from draws, with the draws' `ORIGIN` coordinates.
 
     Parameters
     ----------
     array
-        Dims with sample, in the order of `draws`; one without sample stays as it is.
+        Dims with sample, in the order of `draws`; an array without sample is returned unchanged.
     draws
-        What it was computed from.
+        The draws that it was computed from.
     """
     if SAMPLE not in array.dims:
         return array
@@ -66,31 +66,31 @@ def by_sample(fit: Fit, values: xr.DataArray) -> xr.DataArray:
     fit
         The fit.
     values
-        Dims (chain, draw, ...), such as a log likelihood; paired with the posterior's draws by
-        the labels of its chains and draws.
+        Dims (chain, draw, ...), such as a log likelihood; paired with the posterior draws by
+        chain and draw labels.
 
     Raises
     ------
     FitError
-        If a draw of the posterior is not among them.
+        If a posterior draw has no value.
     """
     return joined_chains(paired(values, fit.posterior))
 
 
 def paired(values: xr.DataArray, draws: xr.DataArray | xr.Dataset) -> xr.DataArray:
-    """Return values of chains and draws in the order of other draws' chains and draws.
+    """Return values reordered to match the chains and draws of other draws.
 
     Parameters
     ----------
     values
-        Dims (chain, draw, ...). A dim without labels is in order.
+        Dims (chain, draw, ...). A dim without labels is taken to be in order.
     draws
-        Whose chains and draws are wanted.
+        Draws with the wanted chains and draws.
 
     Raises
     ------
     FitError
-        If one of them is not among the values.
+        If a wanted chain or draw has no value.
     """
     paired = values
     for dim in (CHAIN, DRAW):
@@ -109,19 +109,19 @@ def _places(values: xr.DataArray, draws: xr.DataArray | xr.Dataset, dim: str) ->
     absent = ~np.isin(draws[dim].values, values[dim].values)
     if absent.any():
         raise FitError(
-            f"These draws do not belong together: {dim} {draws[dim].values[absent][0]} is in one "
-            "of them only. Load the fit again, or fit again."
+            f"These draws do not belong together: {dim} {draws[dim].values[absent][0]} is in only "
+            "one of them. Load the fit again, or fit again."
         )
     return draws[dim]
 
 
 def at_samples(values: xr.DataArray, draws: xr.DataArray) -> xr.DataArray:
-    """Return values of posterior draws at the posterior draws that other rows come from.
+    """Return, for each row of other draws, the value of the posterior draw that it comes from.
 
     Parameters
     ----------
     values
-        Dims with sample, one value a posterior draw, in any order.
+        Dims with sample, one value per posterior draw, in any order.
     draws
         Dims with sample, in any order and with any repeats, such as a forecast's.
 
@@ -137,7 +137,7 @@ def at_samples(values: xr.DataArray, draws: xr.DataArray) -> xr.DataArray:
     index = values.indexes.get(SAMPLE)
     wanted = np.asarray(draws[SAMPLE].values)
     if index is None or not index.is_unique:
-        raise FitError("Values to pair with draws need one label of sample for each draw.")
+        raise FitError("Values to pair with draws need a unique sample label for each draw.")
     places = index.get_indexer(wanted)
     if (places < 0).any():
         raise FitError(
@@ -159,9 +159,9 @@ def in_chains(fit: Fit, samples: xr.DataArray) -> xr.DataArray:
 
     Returns
     -------
-    The chains and draws of the posterior where each of them occurs once; where draws were
-    resampled or thinned, one chain in the order of the posterior's draws, which keeps the
-    dependence between neighbours.
+    The chains and draws of the posterior if each occurs exactly once. If draws were resampled or
+    thinned, one chain in the order of the posterior draws, which keeps the dependence between
+    neighbours.
     """
     ordered = samples.isel({SAMPLE: np.argsort(samples[SAMPLE].values, kind="stable")})
     sizes = fit.posterior.sizes

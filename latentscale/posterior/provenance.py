@@ -8,8 +8,8 @@ from typing import Any
 from latentscale.markup import call_text
 
 FAMILIES_CENTRED = "families_centred"
-"""Setting that methods record by which families' effects are not taken from their mean over the
-table: false."""
+"""Setting that a method records as false if it did not centre families' effects on their mean over
+the table."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""Saving: a fit to one NetCDF file, whole or not at all.
+"""Saving: write a fit to one NetCDF file, completely or not at all.
 
-For files; draws that go to a folder as they come are `latentscale.posterior.folder`'s.
+Draws that are streamed to a folder are in `latentscale.posterior.folder`.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 SCORES = "scores"
 """Group of the table; the other groups are those of the fit's tree."""
 AUDIT: Final = "audit"
-"""Attribute of that group that holds what was found when the table was read; not in older files."""
+"""Attribute of that group with the findings from when the table was read; not in older files."""
 _MOST_FINDINGS: Final = 10_000
-"""Findings that a file keeps: some MB of a header, and more than anybody reads."""
+"""Most findings that a file keeps: a few MB of header, and more than anybody reads."""
 
 
 def save_fit(fit: Fit, path: str | Path) -> Path:
@@ -40,13 +40,13 @@ def save_fit(fit: Fit, path: str | Path) -> Path:
     Raises
     ------
     FitError
-        If the path cannot be written to, or the tree holds what the file cannot hold.
+        If the path cannot be written to, or the tree holds something the file cannot store.
     """
     path = writable_path(path, FitError)
     if SCORES in fit.tree.children:
         raise FitError(
-            f'Cannot write {path}: the tree has a group "{SCORES}", under which the file keeps the '
-            "fitted table; give the group another name."
+            f'Cannot write {path}: the tree has a group "{SCORES}", the name under which the file '
+            "keeps the fitted table; give the group another name."
         )
     groups = {node.path: node.to_dataset() for node in fit.tree.subtree}
     table = fit.scores.dataset.assign_attrs({AUDIT: _findings(fit.scores.audit)})
@@ -74,8 +74,8 @@ def save_fit(fit: Fit, path: str | Path) -> Path:
 def scores_of(table: xr.Dataset) -> Scores:
     """Return the scores of a file's table, with the audit that was saved with it.
 
-    Much of that is of cells as they were read, which the table no longer shows: several sources of
-    a score, dates without a day. A table without it is audited anew.
+    Much of the audit concerns cells as they were read, which the table no longer shows: several
+    sources of a score, dates without a day. A table saved without its audit is audited again.
     """
     bare = table.copy()
     found = bare.attrs.pop(AUDIT, None)
@@ -94,12 +94,12 @@ def _findings(audit: Audit) -> list[dict[str, str]]:
 
 
 def attributes_of(tree: xr.DataTree) -> dict[str, dict[str, dict[str, Any]]]:
-    """Return the attributes of a tree's groups and variables as JSON holds them.
+    """Return the attributes of a tree's groups and variables as JSON types.
 
     Returns
     -------
     By the group's path, then by the variable's name (``""`` for the group itself); groups without
-    any are left out.
+    attributes are left out.
     """
     attributes: dict[str, dict[str, dict[str, Any]]] = {}
     for node in tree.subtree:
@@ -113,7 +113,7 @@ def attributes_of(tree: xr.DataTree) -> dict[str, dict[str, dict[str, Any]]]:
 def with_attributes(
     tree: xr.DataTree, attributes: Mapping[str, Mapping[str, Mapping[str, Any]]]
 ) -> xr.DataTree:
-    """Return a tree with the attributes that `attributes_of` gave, and no other."""
+    """Return a tree with the attributes that `attributes_of` gave, and no others."""
     groups = {node.path: node.to_dataset(inherit=False).drop_attrs() for node in tree.subtree}
     for path, owners in attributes.items():
         for name, held in owners.items():
@@ -123,7 +123,7 @@ def with_attributes(
 
 
 def _check(content: io.BytesIO, path: Path) -> None:
-    """Refuse to write what would not come back, such as a text with a NUL character in it."""
+    """Refuse to write what could not be read back, such as a text with a NUL character in it."""
     try:
         with readable(path):
             text = netcdf.header_text(content, path)

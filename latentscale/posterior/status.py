@@ -1,4 +1,4 @@
-"""Status: what a fit is worth, and what to do about it."""
+"""Status: whether a fit can be trusted, and what to do if it cannot."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from latentscale.posterior.convergence import (
 )
 
 FOR_ANYTHING = "estimates, intervals and forecasts, once converged"
-"""What draws of a sampler are good for."""
+"""What a sampler's draws are good for."""
 
 
 @dataclass(frozen=True)
@@ -28,23 +28,23 @@ class Status:
     Attributes
     ----------
     is_posterior
-        Whether the draws are draws of a posterior (or of an approximation to it);
+        Whether the draws come from a posterior (or an approximation to it);
         False for a point estimate.
     converged
         True, False, or None where a method cannot judge it.
     interrupted
-        Whether the work was stopped before its end.
+        Whether the run was stopped early.
     message
-        One line for people.
+        A one-line summary.
     advice
-        What to do, one step a line; empty where all is well.
+        What to do, one step per line; empty if nothing needs doing.
     good_for
         What draws of this method can be used for.
     pareto_k
         Shape of the tail of the importance weights p / q of an approximation q, or None for
-        a method without one. Up to min(1 - 1 / log10(draws), 0.7) weighted draws can be trusted
-        (Vehtari et al. 2024); up to 0.5 at most those of ADVI and Laplace, which are not weighted
-        (Yao et al. 2018). NaN where it cannot be computed.
+        a method without one. Weighted draws can be trusted up to
+        min(1 - 1 / log10(draws), 0.7) (Vehtari et al. 2024); the draws of ADVI and Laplace, which
+        are not weighted, up to 0.5 at most (Yao et al. 2018). NaN where it cannot be computed.
 
     Examples
     --------
@@ -64,9 +64,9 @@ class Status:
 
     @property
     def caveat(self) -> str:
-        """What a number of this fit is published with: the first part of `message`.
+        """The caveat to publish with any number from this fit: the first part of `message`.
 
-        Empty where the fit converged and was not stopped, and where its method cannot judge it.
+        Empty if the fit converged and was not stopped, or if its method cannot judge convergence.
 
         Examples
         --------
@@ -93,12 +93,12 @@ class Status:
 
     @classmethod
     def from_dict(cls, document: dict[str, Any]) -> Status:
-        """Read back what `to_dict` gave.
+        """Rebuild a status from the output of `to_dict`.
 
         Parameters
         ----------
         document
-            A mapping from `to_dict`, or of it written as JSON.
+            A mapping from `to_dict`, or the same read back from JSON.
 
         Returns
         -------
@@ -114,12 +114,12 @@ class Status:
 
 
 def caveats(statuses: Mapping[str, Status]) -> str:
-    """Return `Status.caveat` of the fits that have one, each after its name; empty if none has.
+    """Return the caveats of several fits, each preceded by the fit's name; empty if none has one.
 
     Parameters
     ----------
     statuses
-        By name of the fit, of those that a result rests on together.
+        Statuses of the fits that a result rests on, by name of the fit.
 
     Examples
     --------
@@ -138,16 +138,16 @@ def status_of_chains(
     Parameters
     ----------
     convergence
-        Figures of the chains.
+        Convergence diagnostics of the chains.
     interrupted
-        Whether sampling was stopped before its end.
+        Whether sampling was stopped early.
     good_for
         What draws of the method can be used for.
 
     Returns
     -------
     Status
-        With the advice that follows.
+        The verdict, with advice.
 
     Examples
     --------
@@ -169,7 +169,7 @@ def status_of_chains(
 
 
 def status_with_start(status: Status, message: str, advice: tuple[str, ...]) -> Status:
-    """Return a status of chains that also says where they began, and what to do about it."""
+    """Return a status of chains that also says where they started, with the advice on that."""
     if not message:
         return status
     joined = f"{status.message}; {message}"
@@ -177,7 +177,7 @@ def status_with_start(status: Status, message: str, advice: tuple[str, ...]) -> 
 
 
 def status_of_partial(status: Status, held: str, how: str) -> Status:
-    """Return the status of chains that are not at their end, with how to go on."""
+    """Return the status of chains that have not finished, and how to continue them."""
     advice = (
         *status.advice[:-1],
         f"These draws are partial ({held}): go on with {how}.",
@@ -201,20 +201,20 @@ def status_of_approximation(
     pareto_k
         Shape of the tail of the importance weights; NaN with too few draws.
     faults
-        What went wrong in the optimisation and what to do; empty where it ended well.
+        What went wrong in the optimisation and what to do; empty if it succeeded.
     figures
-        What the optimisation reached, for people.
+        What the optimisation reached, as text.
     good_for
         What draws of this method can be used for.
     interrupted
         Whether the optimisation was stopped by the user.
     limit
-        Largest Pareto k that the number of draws bears, from `numerics.psis.k_limit`.
+        Largest acceptable Pareto k for this number of draws, from `numerics.psis.k_limit`.
 
     Returns
     -------
     Status
-        With the advice that follows.
+        The verdict, with advice.
 
     Examples
     --------
@@ -223,11 +223,11 @@ def status_of_approximation(
     """
     advice = list(faults)
     if interrupted:
-        advice.append("Optimisation was stopped early: run it again to its end.")
+        advice.append("Optimisation was stopped early: run it again and let it finish.")
     if isnan(pareto_k):
         advice.append(
-            "Pareto k cannot be computed, so nothing shows how close the approximation is: "
-            "ask for at least 100 draws."
+            "Pareto k cannot be computed, so the accuracy of the approximation is unknown: "
+            "use at least 100 draws."
         )
     elif pareto_k > limit:
         advice.append(
@@ -246,7 +246,7 @@ def status_of_approximation(
 
 
 def problems(convergence: Convergence) -> tuple[str, ...]:
-    """Return what is wrong with a set of chains and what to do, one line a problem."""
+    """Return what is wrong with a set of chains and what to do, one line per problem."""
     lines = []
     if convergence.not_finite:
         lines.append(
@@ -269,7 +269,7 @@ def problems(convergence: Convergence) -> tuple[str, ...]:
             f"R-hat is {convergence.max_rhat:.3f} ({convergence.slowest}), above {RHAT_LIMIT}: the "
             "chains disagree. Use more tuning and more draws; if that does not help, "
             + (
-                "use fewer skills."  # free ones, of which what the scores identify was judged
+                "use fewer skills."  # free skills: what the scores identify has been judged
                 if convergence.left_out
                 else "the skills may not be identified."
             )
@@ -280,7 +280,7 @@ def problems(convergence: Convergence) -> tuple[str, ...]:
             f"Chain {names} hardly moved: its draws spread less than a fifth as far as another "
             "chain's. Use more tuning, or keep the other chains (fit.with_chains)."
         )
-    said = bool(lines) and isnan(convergence.min_ess)  # of what cannot be computed
+    said = bool(lines) and isnan(convergence.min_ess)  # a line above says why there is no ESS
     if not (convergence.min_ess >= ESS_LIMIT or said):
         lines.append(
             f"The smallest effective sample size is {convergence.min_ess:.0f}, below "

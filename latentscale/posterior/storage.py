@@ -1,4 +1,4 @@
-"""Storage: a fit from the file that `Fit.save` wrote, or from a folder of draws; without pickle."""
+"""Storage: read a fit from a file by `Fit.save`, or from a folder of draws; without pickle."""
 
 from __future__ import annotations
 
@@ -47,19 +47,19 @@ def load(path: str | Path) -> Fit:
     ----------
     path
         The NetCDF file, or the folder of draws; ``~`` is expanded. A folder can be read while its
-        sampler runs and after a crash: the fit then holds what the chains that got far have in
-        common, and its status says that it is partial.
+        sampler runs and after a crash. The fit then holds the draws that the longer chains have
+        in common, and its status says that it is partial.
 
     Returns
     -------
     Fit
-        The fit, as it was when saved.
+        The saved fit.
 
     Raises
     ------
     FitError
-        If there is no such file, it was not written by latentscale or by a newer version of it,
-        it is damaged or was changed, or a folder holds no draw yet.
+        If there is no such file; if it was not written by latentscale, or by a newer version; if
+        it is damaged or was changed; or if a folder holds no draws yet.
 
     Examples
     --------
@@ -95,14 +95,14 @@ def load(path: str | Path) -> Fit:
 
 @dataclass(frozen=True)
 class StoredRun:
-    """What a folder of draws holds beside the draws.
+    """What a folder of draws holds in addition to the draws.
 
     Attributes
     ----------
     path
         The folder.
     header
-        What it says of itself: spec, covariate transform, provenance, stored variables, start.
+        Its spec, covariate transform, provenance, stored variables and starting points.
     scores
         As in a fit.
     """
@@ -122,7 +122,7 @@ class StoredRun:
         Raises
         ------
         FitError
-            If they are damaged, or have other labels than the scores and the spec give them.
+            If they are damaged, or their labels differ from those of the scores and the spec.
         """
         chains = read_chains(self.path, self.header.variables)
         expected = coordinates_of(self.header.spec, self.design)
@@ -153,7 +153,7 @@ class StoredRun:
         if not any(chain.length for chain in chains.values()):
             raise FitError(
                 f"{self.path} holds no draws yet: sampling was stopped before the first kept draw, "
-                f"or is still in warm-up. {go_on} begins it again."
+                f"or is still in warm-up. {go_on} starts it again."
             )
         posterior, stats = common_draws(chains)
         wanted, asked = wanted_draws(self.path), header.provenance.settings["chains"]
@@ -198,12 +198,12 @@ def _of_old(names: Sequence[str]) -> str:
 
 
 def read_folder(path: Path) -> StoredRun:
-    """Read what a folder of draws holds beside the draws.
+    """Read what a folder of draws holds in addition to the draws.
 
     Raises
     ------
     FitError
-        If it is not such a folder, or was changed after it was made.
+        If it is not a folder of draws, or was changed after it was made.
     """
     header, scores = read_header(path)
     return StoredRun(path, header, Scores(scores).select())

@@ -1,8 +1,8 @@
-"""Draws on disk as they come: runs of a sampler that can be read at any moment, after a crash too.
+"""Draws streamed to disk: runs of a sampler that can be read at any moment, even after a crash.
 
-For the runs in a folder; `latentscale.posterior.folder` says what the folder is. While a run goes
-on its draws are chunks of a Zarr store, each written whole; when it ends they become one NetCDF
-file. ``run.json`` says which chains run and how many draws each had before.
+`latentscale.posterior.folder` describes the folder that holds the runs. During a run, draws are
+written as complete chunks of a Zarr store; at its end they become one NetCDF file. ``run.json``
+records which chains run and how many draws each had before.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from latentscale.posterior.zarr_store import ChainDraws, read_store
 
 _RUN, _ZARR, _DONE = "run.json", "draws.zarr", "draws.nc"
 _POSITION, _LOG_DENSITY = "position", "log_density"
-"""Beside the statistics of draws: of the last draw alone."""
+"""Stored with the statistics, for the last draw only."""
 _MOST_RUNS = 1_000_000  # resuming a thousand times a day takes three years to get there
 
 
@@ -46,7 +46,7 @@ def start_run(
     seed: int,
     before: Mapping[int, int] | None = None,
 ) -> Path:
-    """Make the sub-folder of one run and return it; its Zarr store is `zarr_folder`.
+    """Make the sub-folder of one run and return it; its Zarr store is at `zarr_folder`.
 
     Parameters
     ----------
@@ -59,12 +59,12 @@ def start_run(
     tune, seed
         Warm-up and seed of this run.
     before
-        Draws that each chain has before this run; None where that is not known.
+        Draws that each chain has before this run; None if unknown.
 
     Raises
     ------
     FitError
-        If nothing can be written there.
+        If the folder cannot be written to.
     """
     record = {
         "schema": SCHEMA,
@@ -99,8 +99,8 @@ def runs(path: Path) -> list[Path]:
 def runs_without_hash(path: Path) -> list[str]:
     """Return the names of runs whose draws are still in the sampler's own store.
 
-    The sampler writes its chunks itself, so nothing tells a changed number there from a drawn one;
-    the file that a finished run becomes has a hash.
+    The sampler writes its own chunks, without a hash, so a changed number there cannot be detected;
+    the file of a finished run has a hash.
     """
     return [run.name for run in runs(path) if not (run / _DONE).is_file()]
 
@@ -122,12 +122,12 @@ def wanted_draws(path: Path) -> int:
 
 
 def finish_run(run: Path, variables: Sequence[str]) -> None:
-    """Turn a run's Zarr store into one NetCDF file; a run without a draw stays as it is.
+    """Turn a run's Zarr store into one NetCDF file; a run without draws is left unchanged.
 
     Raises
     ------
     FitError
-        If the disk is full; the draws are then still in the Zarr store.
+        If the disk is full; the draws then stay in the Zarr store.
     """
     if not (run / _DONE).is_file():
         record = _record(run, unverified_header(run.parent))
@@ -150,7 +150,7 @@ def finish_run(run: Path, variables: Sequence[str]) -> None:
 
 
 def read_chains(path: Path, variables: Sequence[str]) -> dict[int, ChainDraws]:
-    """Return all draws in a folder, chain by chain, runs joined in order.
+    """Return all draws in a folder by chain, with runs joined in order.
 
     Raises
     ------
@@ -167,14 +167,14 @@ def read_chains(path: Path, variables: Sequence[str]) -> dict[int, ChainDraws]:
 
 
 def common_draws(chains: dict[int, ChainDraws]) -> tuple[xr.Dataset, xr.Dataset]:
-    """Return what the chains that got far have in common, dims (chain, draw, ...).
+    """Return the draws that the longer chains have in common, dims (chain, draw, ...).
 
-    Chains keep their numbers, by which statuses name them.
+    Chains keep their numbers, which statuses refer to.
 
     Raises
     ------
     FitError
-        If there is no kept draw.
+        If there are no kept draws.
     """
     numbers = list(chains)
     far, length = kept_chains([chains[number].length for number in numbers])
@@ -204,19 +204,19 @@ def _joined(first: ChainDraws, second: ChainDraws) -> ChainDraws:
 def _refuse_overlap(
     run: Path, record: Mapping[str, Any], chain: int, earlier: int, length: int
 ) -> None:
-    """Refuse draws that two samplers added in the same place, and gaps where a run was removed."""
+    """Refuse draws that two samplers added at the same place, and gaps where a run was removed."""
     before = (record.get("before") or {}).get(str(chain))
     if length and before is not None and before > earlier:
         raise FitError(
-            f"{run} goes on from draw {before} of chain {chain}, but the runs before it hold "
+            f"{run} continues from draw {before} of chain {chain}, but the runs before it hold "
             f"{earlier}: a run is missing from the folder, or damaged."
         )
-    # Runs of schema 1 do not say where they began, but none goes beyond what it was asked for.
+    # Runs of schema 1 do not record where they began, but none goes beyond the draws requested.
     twice = earlier + length > record["draws"] if before is None else before < earlier
     if length and twice:
         raise FitError(
-            f"{run} and a run before it hold the same draws of chain {chain}: two samplers went on "
-            f"at once. Move {run} out of the folder, then load or resume it."
+            f"{run} and a run before it hold the same draws of chain {chain}: two samplers ran at "
+            f"once. Move {run} out of the folder, then load or resume it."
         )
 
 
@@ -231,7 +231,7 @@ def _read_run(
         chains = {}
         if not (run / _DONE).is_file():
             raise
-    # Its sampler may have ended while its store was read, and removed it.
+    # Its sampler may have ended, and removed the store, while it was being read.
     return _read_done(run, record) if (run / _DONE).is_file() else chains
 
 
@@ -244,7 +244,7 @@ def _read_done(run: Path, record: Mapping[str, Any]) -> dict[int, ChainDraws]:
         if "schema" in record:
             content = verified(parsed(text, path), tree, path)
             if content.get("run") != record["hash"]:
-                raise FitError(f"{path} belongs to another run: it was moved or changed.")
+                raise FitError(f"{path} belongs to a different run: it was moved or changed.")
         return {
             number: _chain(tree.children[f"chain-{number}"])
             for number in record["chains"]
@@ -267,9 +267,9 @@ def _records(path: Path) -> list[tuple[Path, dict[str, Any]]]:
 
 
 def _record(run: Path, fit: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a run says of itself: verified, but for runs of schema 1, which had no hash.
+    """Return a run's record, verified except for runs of schema 1, which had no hash.
 
-    A folder of schema 1 may hold runs of both; `fit` is its header.
+    A folder of schema 1 may hold runs of both kinds; `fit` is its header.
     """
     path = run / _RUN
     text = file_text(path)

@@ -1,7 +1,7 @@
-"""The Zarr store to which nutpie writes its draws, read at any moment of its life.
+"""Read the Zarr store to which nutpie writes its draws, at any moment.
 
-For stores that may have been stopped anywhere: before they were described, in the middle of a
-draw, or while they are still written to.
+Writing may have stopped anywhere, before the store was described or in the middle of a draw, or
+may still be going on.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from latentscale.errors import FitError
 from latentscale.posterior.draws import sampler_statistics
 
 _GROUPS = ("posterior", "sample_stats", "warmup_sample_stats")
-_EVENTS = "divergence_"  # what the sampler's arrays of divergent transitions begin with
+_EVENTS = "divergence_"  # prefix of the sampler's arrays of divergent transitions
 _LOG_DENSITY = "logp"  # the sampler's name
-# What Zarr and its decoders raise on a chunk that is not whole.
+# What Zarr and its decoders raise on an incomplete chunk.
 _UNREADABLE = (RuntimeError, ValueError, OSError)
 
 
@@ -35,13 +35,12 @@ class ChainDraws:
     posterior, stats
         Parameters and statistics, dims (draw, ...).
     position
-        Where the chain stood last on the unconstrained scale, shape (n,); None if it had not
-        moved.
+        The chain's last position on the unconstrained scale, shape (n,); None if it has not moved.
     log_density
-        Log density of the model at the position of the last kept draw, as the sampler had it; None
-        without a kept draw, and in files of versions that did not record it.
+        Log density of the model at the last kept draw, as recorded by the sampler; None without a
+        kept draw, and in files of versions that did not record it.
     has_moved_on
-        Whether the position is of a warm-up after the last kept draw.
+        Whether the position comes from a warm-up after the last kept draw.
     """
 
     posterior: xr.Dataset
@@ -59,7 +58,7 @@ class ChainDraws:
 def read_store(
     store: Path, chains: Sequence[int], variables: Sequence[str]
 ) -> dict[int, ChainDraws]:
-    """Return the draws in a store by chain; nothing where it was stopped before it had any.
+    """Return the draws in a store by chain; empty if it was stopped before the first draw.
 
     Parameters
     ----------
@@ -85,7 +84,7 @@ def read_store(
                 )
                 for place, chain in enumerate(chains)
             }
-    except Exception as error:  # of nearly every type, by where the sampler was stopped
+    except Exception as error:  # of nearly any type, depending on where the sampler was stopped
         if not _holds_draws(store, variables):
             return {}
         reason = f"{type(error).__name__}: {error}"
@@ -93,10 +92,10 @@ def read_store(
 
 
 def _opened(store: Path) -> xr.DataTree:
-    """Open a store without the arrays of divergent transitions, one entry a transition.
+    """Open a store without the arrays that have one entry per divergent transition.
 
-    The sampler gives each its length at the end, one after the other: stopped between two, they
-    are of one dim and of different lengths. Which transitions diverged is a statistic of draws.
+    The sampler sets their lengths one after the other at the end. If it is stopped in between,
+    arrays on one dim differ in length. Which transitions diverged is also a statistic of draws.
     """
     events = {path.name for path in store.glob(f"*/{_EVENTS}*")}
     return xr.open_datatree(store, engine="zarr", consolidated=False, drop_variables=sorted(events))
@@ -104,7 +103,7 @@ def _opened(store: Path) -> xr.DataTree:
 
 @contextmanager
 def _without_notices() -> Iterator[None]:
-    """Be silent on folders that hold no array yet: the sampler makes them first."""
+    """Silence notices on folders without an array, which the sampler makes first."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Object at .* is not recognized")
         yield
@@ -121,7 +120,7 @@ def _read_chain(posterior: xr.Dataset, stats: xr.Dataset, warm_up: xr.Dataset) -
     try:
         chain = _read_draws(posterior, stats, until)
     except _UNREADABLE:
-        # A power cut can leave the last chunk empty; one before it that is so is damage.
+        # A power cut can leave the last chunk empty; an earlier empty chunk is damage.
         chunk = int(stats["energy"].encoding["preferred_chunks"][DRAW])
         chain = _read_draws(posterior, stats, max(until - 1, 0) // chunk * chunk)
     if chain.length:
@@ -133,7 +132,7 @@ def _read_chain(posterior: xr.Dataset, stats: xr.Dataset, warm_up: xr.Dataset) -
 
 
 def _read_draws(posterior: xr.Dataset, stats: xr.Dataset, until: int) -> ChainDraws:
-    """Read the draws that are whole: chunks of other variables may not have been written."""
+    """Read the complete draws: chunks of some variables may not have been written yet."""
     position = stats["unconstrained_draw"].isel({DRAW: slice(until)}).values
     posterior = _plain(posterior.isel({DRAW: slice(until)}).load())
     named = sampler_statistics(stats).isel({DRAW: slice(until)}).load().drop_attrs()
@@ -151,7 +150,7 @@ def _read_draws(posterior: xr.Dataset, stats: xr.Dataset, until: int) -> ChainDr
 
 
 def _drawn(energy: xr.DataArray) -> int:
-    """Return the number of draws written, by bisection: the store is as long as it will be."""
+    """Return the number of draws written, by bisection: the store has its final length already."""
     low, high = 0, int(energy.sizes[DRAW])
     while low < high:
         middle = (low + high) // 2

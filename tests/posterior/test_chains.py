@@ -101,7 +101,7 @@ def test_chains_that_are_not_there_are_refused(apart: Fit, chains: object, words
 
 
 def test_one_chain_alone_is_no_choice(prior_fit, quick_spec, small_scores) -> None:
-    with pytest.raises(FitError, match="has one chain"):
+    with pytest.raises(FitError, match="has only one chain"):
         prior_fit(quick_spec, small_scores).with_chains([0])
 
 

@@ -209,7 +209,7 @@ def test_draws_of_another_run_are_refused(finished, prepared, store, begin, name
     stream.finish_run(run, names)
     assert ls.load(finished).posterior.sizes["draw"] == 80
     shutil.copy(finished / "run-000" / "draws.nc", run / "draws.nc")
-    with pytest.raises(FitError, match="belongs to another run"):
+    with pytest.raises(FitError, match="belongs to a different run"):
         ls.load(finished)
 
 
@@ -278,7 +278,7 @@ def test_a_folder_stopped_before_its_header_can_be_begun_again(
 def test_what_a_kill_of_the_first_version_left_can_be_begun_again(folder) -> None:
     (folder / folders.HEADER).rename(folder / "fit.unfinished")
     refuse_used(folder)
-    with pytest.raises(FitError, match="Begin it"):
+    with pytest.raises(FitError, match="Start with"):
         ls.load(folder)
 
 

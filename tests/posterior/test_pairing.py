@@ -45,7 +45,7 @@ def test_a_group_in_another_order_is_paired_by_its_labels(fit: Fit) -> None:
     mixed = logs.isel(draw=RNG.permutation(20), chain=[2, 0, 1])
     np.testing.assert_array_equal(by_sample(fit, mixed), by_sample(fit, logs))
     np.testing.assert_array_equal(paired(mixed, fit.posterior), logs)
-    with pytest.raises(ls.FitError, match="draw 103 is in one of them only"):
+    with pytest.raises(ls.FitError, match="draw 103 is in only one of them"):
         by_sample(fit, logs.sel(draw=[d for d in range(100, 120) if d != 103]))
     with pytest.raises(ls.FitError, match="do not belong together: 20 and 12 of the dim draw"):
         by_sample(fit, logs.isel(draw=slice(12)).drop_vars("draw"))
@@ -60,7 +60,7 @@ def test_values_follow_rows_that_were_resampled(fit: Fit) -> None:
     np.testing.assert_array_equal(paired["sample"], wanted)
     with pytest.raises(ls.FitError, match="has no value"):
         at_samples(values.isel(sample=slice(10)), rows)
-    with pytest.raises(ls.FitError, match="one label of sample for each draw"):
+    with pytest.raises(ls.FitError, match="a unique sample label for each draw"):
         at_samples(values.isel(sample=[0, 0, 1]), rows)
 
 

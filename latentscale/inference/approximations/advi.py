@@ -1,4 +1,4 @@
-"""ADVI: the normal distribution nearest to the posterior, by stochastic gradients."""
+"""ADVI: the normal approximation with the highest ELBO, found by stochastic gradients."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from latentscale.posterior.provenance import FAMILIES_CENTRED
 from latentscale.posterior.status import status_of_approximation
 
 MAX_FULL_RANK = 5000
-"""Most parameters of a full covariance: its factor takes 200 MB, and every step its square."""
+"""Most parameters with a full covariance: its factor takes 200 MB, and each step its square."""
 
 _STILL_RISING = "The ELBO was still rising at the last step: raise steps."
 _NOT_FINITE = (
@@ -47,11 +47,12 @@ _NOT_FINITE = (
 class ADVI(Method):
     """Automatic differentiation variational inference (Kucukelbir et al. 2017).
 
-    A normal on the unconstrained scale, with the evidence lower bound (ELBO) climbed by Adam on
-    one-draw gradients. Without a learning rate, the best of a few is found by short trials. The
-    rate falls threefold whenever the ELBO stops rising, and the run has converged when it stops
-    rising at the smallest rate; the parameters are averaged over the last `window` of steps, as by
-    Welandawe et al. 2022, "Robust, automated, and accurate black-box variational inference".
+    A normal approximation on the unconstrained scale, whose evidence lower bound (ELBO) is
+    maximised by Adam with one-draw gradients. If no learning rate is given, short trials choose the
+    best of a few. The rate falls threefold whenever the ELBO stops rising, and the run has
+    converged when it stops rising at the smallest rate. Parameters are averaged over the last
+    `window` steps, as in Welandawe et al. 2022, "Robust, automated, and accurate black-box
+    variational inference".
 
     Attributes
     ----------
@@ -59,24 +60,25 @@ class ADVI(Method):
         Independent draws from the approximation.
     approximation
         ``"mean_field"``: independent parameters. ``"full_rank"``: any covariance; it starts
-        from the mean-field answer, and each step costs the square of the number of parameters.
+        from the mean-field solution, and a step's cost grows with the square of the number of
+        parameters.
     steps
-        Most gradient steps in all.
+        Maximum total number of gradient steps.
     learning_rate
-        Adam's first step size, or None to find one.
+        Adam's initial step size, or None to choose one by trials.
     window
         Steps over which the ELBO is averaged before it is compared.
     batch
-        Models that a step looks at, or None for all. For tables of thousands of models: families
-        are dealt into batches, lineage by lineage, and a step moves what all share and what
-        belongs to its own families. Families' effects are then not taken from their mean over the
-        table, which a batch cannot know; the intercepts are those of the population of families.
+        Models in each step's batch, or None for all. For tables of thousands of models. Families
+        are dealt into batches, lineage by lineage; a step updates the shared parameters and those
+        of its own families. A batch cannot know the mean of families' effects over the table, so
+        effects are not centred on it and intercepts refer to the population of families.
 
     Raises
     ------
     FitError
-        If a field is out of range, batches are asked of a full-rank approximation, or it has
-        more than 5,000 parameters.
+        If a field is out of range, a full-rank approximation is asked to use batches, or it would
+        have more than 5,000 parameters.
 
     References
     ----------
@@ -121,7 +123,7 @@ class ADVI(Method):
                 )
 
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
-        """Fit the approximation and draw from it; Ctrl-C keeps the approximation so far.
+        """Fit the approximation and draw from it; Ctrl-C keeps the approximation reached so far.
 
         Parameters
         ----------
@@ -136,7 +138,7 @@ class ADVI(Method):
         Raises
         ------
         FitError
-            If `approximation` is ``"full_rank"`` and the model has too many parameters for that.
+            If `approximation` is ``"full_rank"`` and the model has too many parameters for it.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""Importance weights of an approximation: the check that every approximate method carries."""
+"""Importance weights of an approximation, by which every approximate method is checked."""
 
 from __future__ import annotations
 

@@ -26,32 +26,32 @@ from latentscale.posterior.draws import Draws
 from latentscale.posterior.status import status_of_approximation
 
 MAX_PARAMETERS = 10_000
-"""Most parameters: the Hessian of as many takes 800 MB, and twice as many gradients."""
+"""Most parameters: their Hessian takes 800 MB, and twice as many gradients as parameters."""
 
-# The climb ends near the mode, from where Newton's steps go on: a gradient of 1/1000 is some
-# 1/1000 of a standard deviation away in units of the parameters.
+# The climb ends near the mode and Newton steps finish: a gradient of 1/1000 is about 1/1000 of a
+# standard deviation away, in units of the parameters.
 _FLAT = 1e-3
 _TOLERANCE = 1e-12
 _HISTORY = 20  # pairs of L-BFGS, as Nocedal and Wright advise (3 to 20) for costly densities
 # Newton's method doubles the digits with each step; the gain in log density that ends it.
 _NEWTON_STEPS = 4
 _NEWTON_DONE = 1e-6
-# Least curvature, relative to the largest and absolute (a standard deviation of 10 on the
-# unconstrained scale): flatter directions are not identified, and their normal is wide already.
+# Smallest curvature, relative to the largest and absolute (a standard deviation of 10 on the
+# unconstrained scale): flatter directions are not identified, and this normal is wide already.
 _FLATTEST = 1e-6
 _LEAST_CURVATURE = 1e-2
-# Largest entry of the gradient at a mode that was reached.
+# Largest entry of the gradient at which the mode counts as reached.
 _LEVEL = 1e-2
-_ROUNDING = 1e-9  # of a log density, by which a Newton step at the mode may seem to lose
+_ROUNDING = 1e-9  # in log density: at the mode, a Newton step may seem to lose this much
 _LOG_2PI = float(np.log(2 * np.pi))
 
 
 @METHODS.add
 @dataclass(frozen=True)
 class Laplace(Method):
-    """Normal approximation at the mode of the posterior on the unconstrained scale.
+    """Normal approximation at the posterior mode on the unconstrained scale.
 
-    The covariance is the inverse of the negative Hessian there (Tierney and Kadane 1986;
+    The covariance is the inverse of the negative Hessian at the mode (Tierney and Kadane 1986;
     Gelman et al., "Bayesian Data Analysis", section 13.3). The mode is found by L-BFGS and
     polished by Newton steps; the Hessian comes from central differences of the gradient.
 
@@ -60,7 +60,7 @@ class Laplace(Method):
     draws
         Independent draws from the normal.
     max_iterations
-        Most iterations of L-BFGS.
+        Maximum number of L-BFGS iterations.
 
     Raises
     ------
@@ -105,7 +105,7 @@ class Laplace(Method):
         Raises
         ------
         FitError
-            If the model has too many parameters for a Hessian, or its density is not finite.
+            If the model has too many parameters for a Hessian, or its log density is not finite.
 
         Examples
         --------
@@ -175,8 +175,8 @@ def _faults(floored: int, gradient: float) -> tuple[str, ...]:
 def _refuse_large(density: PosteriorDensity) -> None:
     if density.size > MAX_PARAMETERS:
         raise FitError(
-            f"Laplace needs the full {density.size} x {density.size} Hessian of this model; it "
-            f"takes up to {MAX_PARAMETERS} parameters. Use ADVI() or Pathfinder()."
+            f"Laplace needs the full {density.size} x {density.size} Hessian of this model; its "
+            f"limit is {MAX_PARAMETERS} parameters. Use ADVI() or Pathfinder()."
         )
 
 
@@ -187,8 +187,8 @@ def _at_mode(
 
     Returns
     -------
-    The mode; F with F F' the covariance there, shape (n, n); the number of directions
-    without curvature; and the largest entry of the gradient.
+    The mode; F with F F' the covariance there, shape (n, n); the number of directions that are not
+    concave; and the largest entry of the gradient.
     """
     value, gradient = density.value_and_gradient(point)
     factor, floored = _covariance_factor(density, point)
@@ -205,7 +205,7 @@ def _at_mode(
 
 
 def _covariance_factor(density: PosteriorDensity, point: np.ndarray) -> tuple[np.ndarray, int]:
-    """Return F with F F' = (-H)^-1, and in how many directions -H had to be lifted."""
+    """Return F with F F' = (-H)^-1, and the number of directions in which -H had to be raised."""
     curvature = -hessian(lambda there: density.value_and_gradient(there)[1], point)
     try:
         lower = linalg.cholesky(curvature, lower=True)
@@ -217,5 +217,5 @@ def _covariance_factor(density: PosteriorDensity, point: np.ndarray) -> tuple[np
 
 
 def _log_normaliser(factor: np.ndarray) -> float:
-    """Return log of the normal density's constant, by the determinant of F."""
+    """Return the log normalising constant of the normal density, from the determinant of F."""
     return float(np.linalg.slogdet(factor)[1]) + 0.5 * len(factor) * _LOG_2PI

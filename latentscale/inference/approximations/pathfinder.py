@@ -26,8 +26,8 @@ from latentscale.numerics.threads import one_blas_thread
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.status import Status, status_of_approximation
 
-# Tolerances of the climbs, relative gain and gradient: the best normal is met half way up, and a
-# climb to 1e-12 takes three times the steps.
+# Tolerances of the climbs, in relative gain and gradient: the best normal occurs half way up, and a
+# climb to 1e-12 takes three times as many steps.
 _TOLERANCE = 1e-6
 _FLAT = 1e-3
 _UNFINISHED = "The best path's optimiser did not reach the mode: raise max_iterations."
@@ -38,26 +38,26 @@ _UNFINISHED = "The best path's optimiser did not reach the mode: raise max_itera
 class Pathfinder(Method):
     """Multi-path Pathfinder (Zhang, Carpenter, Gelman and Vehtari 2022).
 
-    L-BFGS climbs the log density from scattered starts. At each iterate its estimate of the
-    inverse Hessian gives a normal approximation; a path keeps the one with the highest
-    evidence lower bound. Draws of all paths are resampled by Pareto-smoothed importance
-    weights over the paths' mixture (Veach and Guibas 1995): with replacement where these can be
-    trusted (Pareto k of at most 0.7, less for fewer than 2155 draws of all paths), else without,
-    which gives draws between the mixture and the posterior (Gelman et al., "Bayesian Data
-    Analysis", section 10.4).
+    L-BFGS climbs the log density from scattered starts. At each iterate, its estimate of the
+    inverse Hessian gives a normal approximation; each path keeps the one with the highest evidence
+    lower bound. The draws of all paths are resampled by Pareto-smoothed importance weights with
+    respect to the mixture of paths (Veach and Guibas 1995). Resampling is with replacement if the
+    weights can be trusted (Pareto k of at most 0.7, less for fewer than 2155 draws over all paths).
+    Otherwise it is without replacement, which gives draws between the mixture and the posterior
+    (Gelman et al., "Bayesian Data Analysis", section 10.4).
 
     Attributes
     ----------
     draws
         Draws to return.
     paths
-        Starts of L-BFGS, scattered uniformly by up to `jitter` around the initial point.
+        Number of L-BFGS starts, scattered uniformly by up to `jitter` around the initial point.
     history
-        Pairs of differences that the inverse Hessian is built from.
+        Pairs of differences from which the inverse Hessian is built.
     elbo_draws
-        Draws that estimate the evidence lower bound at each iterate.
+        Draws to estimate the evidence lower bound at each iterate.
     max_iterations
-        Most iterations of L-BFGS a path.
+        Maximum number of L-BFGS iterations per path.
     jitter
         Half-width of the starts' scatter on the unconstrained scale.
 
@@ -211,7 +211,8 @@ def _without_replacement(
 ) -> np.ndarray:
     """Return places drawn one after the other by their weights, in random order.
 
-    The largest of log weights with Gumbel noise are such draws (Efraimidis and Spirakis 2006).
+    Taking the largest log weights after adding Gumbel noise gives these draws (Efraimidis and
+    Spirakis 2006).
     """
     keys = log_weights + rng.gumbel(size=len(log_weights))
     return rng.permutation(np.argsort(-keys)[:count])

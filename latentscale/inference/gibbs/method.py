@@ -37,22 +37,23 @@ class Gibbs(Method):
     Skills, effects and loadings are drawn from their normal conditionals in blocks: all effects on
     skills at once, and each benchmark's intercept with its loadings and its families' effects.
     Standard deviations, precisions, shares, correlations, positive loadings and degrees of freedom
-    are drawn by slice sampling; Student-t noise is a mixture of normals. Nothing is compiled for a
-    spec: its loops are compiled once on a machine.
+    are drawn by slice sampling; Student-t noise is a mixture of normals. A new spec needs no
+    compilation: the sampler's loops are compiled once per machine.
 
     It takes the likelihoods ``student-t`` and ``logit-normal`` with the logistic link, floors of 0
-    and ceilings of 1, and any real or positive scale; what it cannot draw exactly is refused by
-    name. Expected scores within 1e-6 of 0 and 1 are not clipped while it draws.
+    and ceilings of 1, and any real or positive scale. If the spec has anything that it cannot draw
+    exactly, the error names it. Expected scores within 1e-6 of 0 and 1 are not clipped during
+    sampling.
 
     Attributes
     ----------
     draws, chains
         Kept draws of each chain, and the number of chains.
     tune
-        Draws of each chain before those that are kept.
+        Warm-up draws of each chain, which are not kept.
     thin
-        Sweeps for each kept draw; several where draws follow one another closely and the posterior
-        would be large.
+        Sweeps per kept draw; more than one if draws are strongly autocorrelated and the posterior
+        would take much memory.
     cores
         Chains run at once; None for as many as the machine has.
 
@@ -102,7 +103,7 @@ class Gibbs(Method):
         Raises
         ------
         FitError
-            If some conditional of the spec on this table is not one that it draws exactly.
+            If some conditional of the spec on this table cannot be drawn exactly.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""Which specs and tables Gibbs sampling takes; others are refused with what to use instead."""
+"""Refuse specs and tables that Gibbs sampling cannot take, and say what to use instead."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _OWN = (
     Loadings,
     ModelPrecision,
     Precision,
-)  # which the sampler draws by rules of their own
+)  # the sampler has its own updates for these
 
 
 def refuse(spec: ModelSpec, design: Design) -> None:
-    """Raise FitError where some conditional is not one that Gibbs sampling draws exactly.
+    """Raise FitError if Gibbs sampling cannot draw some conditional exactly.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def _of_scores(spec: ModelSpec, design: Design) -> Iterator[str]:
     if settings.pooled and settings.largest_precision is not None:
         yield (
             f"benchmarks.largest_precision = {settings.largest_precision:g} bounds pooled "
-            "precisions, which then have no prior that is normal on the log scale; leave it out"
+            "precisions, whose prior is then not normal on the log scale; leave it out"
         )
     if spec.skills.count and not spec.skills.scale_dims:
         yield (
@@ -93,7 +93,7 @@ def _of_scores(spec: ModelSpec, design: Design) -> Iterator[str]:
 
 
 def _of_terms(spec: ModelSpec, design: Design) -> Iterator[str]:
-    """Yield which terms and priors have conditionals of another form."""
+    """Yield the terms and priors whose conditionals have another form."""
     if design.undisclosed:
         yield f"undisclosed training tokens are parameters ({listed(design.undisclosed)})"
         return
@@ -105,10 +105,10 @@ def _of_terms(spec: ModelSpec, design: Design) -> Iterator[str]:
             continue
         effects = term.normal_effects(spec, design)
         if effects is None:
-            yield f'the term "{term.kind}" does not say that it is linear in normal effects'
+            yield f'the term "{term.kind}" is not declared as linear in normal effects'
             continue
         if any(e.equal_correlation is not None for e in effects):
-            yield "settings of one release have correlated residuals (skills.release)"
+            yield "the settings of one release have correlated residuals (skills.release)"
         slots = [e.prior for e in effects if e.prior is not None]
         slots += [f"{e.pooling.name}_mean" for e in effects if e.pooling is not None]
         yield from _not_normal(spec, slots)
@@ -132,5 +132,5 @@ def _not_normal(spec: ModelSpec, slots: list[str]) -> Iterator[str]:
 
 
 def unused(term: Term) -> bool:
-    """Return whether the sampler draws what a term has by rules of its own."""
+    """Return whether the sampler has its own updates for a term."""
     return isinstance(term, _OWN)
