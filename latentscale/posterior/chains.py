@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 KEPT = "chains_kept"
 """Setting of the provenance that records which chains were kept."""
 _REPORT: Final = (
-    "Intervals ignore what the other chains drew: report which chains were left out, and why."
+    "No interval covers what the other chains drew: report which chains were left out, and why."
 )
 
 

@@ -267,7 +267,7 @@ def problems(convergence: Convergence) -> tuple[str, ...]:
     elif convergence.max_rhat > RHAT_LIMIT:
         lines.append(
             f"R-hat is {convergence.max_rhat:.3f} ({convergence.slowest}), above {RHAT_LIMIT}: the "
-            "chains disagree. Use more tuning and more draws; if that does not help, "
+            "chains disagree. Use more tuning and more draws; if it stays, "
             + (
                 "use fewer skills."  # free skills: what the scores identify has been judged
                 if convergence.left_out
@@ -277,8 +277,8 @@ def problems(convergence: Convergence) -> tuple[str, ...]:
     if convergence.frozen:
         names = ", ".join(map(str, convergence.frozen))
         lines.append(
-            f"Chain {names} hardly moved: its draws spread less than a fifth as far as another "
-            "chain's. Use more tuning, or keep the other chains (fit.with_chains)."
+            f"Chain {names} hardly moved: its draws spread less than a fifth as far as those of "
+            "another chain. Use more tuning, or keep the other chains (fit.with_chains)."
         )
     said = bool(lines) and isnan(convergence.min_ess)  # a line above says why there is no ESS
     if not (convergence.min_ess >= ESS_LIMIT or said):
@@ -295,7 +295,7 @@ def problems(convergence: Convergence) -> tuple[str, ...]:
         chain, count = max(convergence.stuck, key=lambda each: each[1])
         lines.append(
             f"Chain {chain} was stuck: nearly all steps of {count} transitions in a row were "
-            "rejected, because the posterior there is narrower than a step. The chain has too many "
+            "rejected, where the posterior is narrower than they are long, so it has too many "
             "draws there, or too few. Raise target_accept towards 0.99."
         )
     if convergence.ebfmi < EBFMI_LIMIT:
