@@ -278,7 +278,7 @@ def test_a_folder_stopped_before_its_header_can_be_begun_again(
 def test_what_a_kill_of_the_first_version_left_can_be_begun_again(folder) -> None:
     (folder / folders.HEADER).rename(folder / "fit.unfinished")
     refuse_used(folder)
-    with pytest.raises(FitError, match="Start with"):
+    with pytest.raises(FitError, match="Begin it with"):
         ls.load(folder)
 
 

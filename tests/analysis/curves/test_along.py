@@ -315,5 +315,5 @@ def test_a_family_without_a_size_is_said_to_lack_it(
     fit = prior_fit(
         spec_from_dict(document), ls.Scores.from_frame(table, features=[sized]), draws=5
     )
-    with pytest.raises(DataError, match=r"discloses its parameters \(billions\): give limits"):
+    with pytest.raises(DataError, match=r"discloses its parameters \(billions\); give limits"):
         ls.scaling_curve(fit, over="log_params", family=FAMILY)
