@@ -216,11 +216,16 @@ def test_a_table_is_simulated(folder: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_forecasts_say_how_sure_they_are_when_asked(folder: Path, fits: dict[str, Fit]) -> None:
+def test_forecasts_say_how_sure_they_are_when_asked(
+    folder: Path, fits: dict[str, Fit], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["predict", "fit.nc", "rows.csv", "--trust", "5", "--out", "forecast.csv"]) == 0
     table = pd.read_csv(folder / "forecast.csv").set_index(["model", "benchmark"])
     sure = ls.predict(fits["fit"], ROWS).trust(5).set_index(["model", "benchmark"])
     pd.testing.assert_series_equal(table["trust"].sort_index(), sure["trust"].sort_index())
+    assert main(["predict", "fit.nc", "rows.csv", "--trust", "5"]) == 0
+    said = capsys.readouterr().out
+    assert "trust: probability that the error is below 5 percentage points\n" in said
 
 
 @pytest.mark.filterwarnings("ignore")
