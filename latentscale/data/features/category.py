@@ -63,7 +63,8 @@ def read_levels(
     """
     cells = cells_of(column).copy()
     others = ~(of_kind(cells, str) | missing(cells))
-    cells[others] = [_as_text(cell) for cell in cells[others]]
+    for row in np.flatnonzero(others).tolist():  # a cell may hold a list
+        cells[row] = _as_text(cells[row])
     names, problems, _ = read_names(pd.Series(cells, dtype=object), labels, name)
     levels = pd.Series(names, dtype=object).replace("", None)
     if allowed:
@@ -120,7 +121,8 @@ class Category(FeatureKind):
         """Read names of levels."""
         known = () if self.feature.levels else _LEVELS_OF.get(self.name, ())
         others = (
-            f' For others declare Feature("{self.name}", "category", levels=[...]).'
+            f' For others declare Feature("{self.name}", "category", levels=[...]) when the table '
+            "of scores is read."
             if known
             else ""
         )
