@@ -23,6 +23,11 @@ _UNIT_OF_PERCENT: Final = re.compile(
 """Units of percentages, which fractions do not have."""
 
 
+def is_percent(unit: str) -> bool:
+    """Return whether the unit of scores says that they are percentages."""
+    return bool(_UNIT_OF_PERCENT.fullmatch(unit.strip()))
+
+
 @dataclass(frozen=True)
 class Benchmark:
     """What is known of a benchmark beside its scores.
@@ -163,7 +168,7 @@ class Benchmark:
         ends = np.array([self.floor, np.nan if self.ceiling is None else self.ceiling])
         floor, ceiling = scale.read(ends).tolist()
         kept = None if self.ceiling is None else ceiling
-        unit = "" if _UNIT_OF_PERCENT.fullmatch(self.unit.strip()) else self.unit
+        unit = "" if is_percent(self.unit) else self.unit
         return replace(self, scale=scale.kept_as, floor=floor, ceiling=kept, unit=unit)
 
     def _check_limits(self) -> None:
