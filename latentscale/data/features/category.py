@@ -32,7 +32,9 @@ SIZE_CLASSES: Final = ("nano", "mini", "small", "medium", "large")
 """Size classes of models, in order."""
 UNKNOWN: Final = "unknown"
 """Size class of a model whose name states neither a size nor a word for one."""
-_LEVELS_OF: Final = {"size_class": (*SIZE_CLASSES, UNKNOWN)}
+SIZE_LEVELS: Final = (*SIZE_CLASSES, UNKNOWN)
+"""Levels of the category size_class."""
+_LEVELS_OF: Final = {"size_class": SIZE_LEVELS}
 """Levels of categories that the package knows, allowed where a declaration states none."""
 
 
