@@ -351,7 +351,9 @@ def test_a_size_class_that_is_not_known_is_refused_unless_levels_are_declared(ta
 def test_the_size_classes_read_from_names_are_the_levels_that_tables_allow(table):
     levels = ls.readers.size_class(["a-1b"]).levels
     assert levels == SIZE_LEVELS
-    named = table.assign(size_class=pd.Series([*levels, "other"])).head(len(levels) + 1)
+    read = ls.Scores.from_frame(table.assign(size_class=list(levels)))
+    assert read.to_frame()["size_class"].tolist() == list(levels)
+    named = table.assign(size_class=[*levels[1:], "other"])
     with pytest.raises(DataError, match=r"1 problem\.\n.*Allowed levels: ") as caught:
         ls.Scores.from_frame(named)
     assert ", ".join(f'"{level}"' for level in levels) in str(caught.value)
