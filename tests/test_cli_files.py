@@ -206,3 +206,12 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one(
         ls.report(fit, "report.html")
     monkeypatch.undo()
     assert (folder / "report.html").read_text() == "old"
+
+
+def test_what_is_no_folder_of_draws_is_refused_before_a_file_is_said_to_be_replaced(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "fit.nc is a file, not a folder of draws" in _refused(capsys, "resume", "fit.nc")
+    (folder / "empty").mkdir()
+    assert "empty holds no draws" in _refused(capsys, "resume", "empty")
+    assert "There is no folder" in _refused(capsys, "resume", "absent")

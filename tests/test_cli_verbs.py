@@ -20,6 +20,7 @@ from latentscale.cli.console import with_options
 from latentscale.cli.output import finish
 from latentscale.declare import ModelSpec, spec_from_dict
 from latentscale.posterior.fit import Fit
+from latentscale.posterior.folder import HEADER
 
 ROWS = pd.DataFrame(
     {
@@ -216,11 +217,16 @@ def test_a_table_is_simulated(folder: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_forecasts_say_how_sure_they_are_when_asked(folder: Path, fits: dict[str, Fit]) -> None:
+def test_forecasts_say_how_sure_they_are_when_asked(
+    folder: Path, fits: dict[str, Fit], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["predict", "fit.nc", "rows.csv", "--trust", "5", "--out", "forecast.csv"]) == 0
     table = pd.read_csv(folder / "forecast.csv").set_index(["model", "benchmark"])
     sure = ls.predict(fits["fit"], ROWS).trust(5).set_index(["model", "benchmark"])
     pd.testing.assert_series_equal(table["trust"].sort_index(), sure["trust"].sort_index())
+    assert main(["predict", "fit.nc", "rows.csv", "--trust", "5"]) == 0
+    said = capsys.readouterr().out
+    assert "trust: probability that the error is below 5 percentage points\n" in said
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -428,17 +434,12 @@ def test_a_run_that_was_stopped_goes_on_to_a_saved_fit(
         asked.append((path, draws))
         return fits["fit"]
 
+    (folder / "run").mkdir()
+    (folder / "run" / HEADER).write_text('{"schema": 1}')
     monkeypatch.setattr(ls, "resume", resume)
     assert main(["resume", "run", "--draws", "50", "--out", "whole.nc"]) == 0
     assert asked == [(Path("run"), 50)]
     assert ls.load(folder / "whole.nc").posterior.identical(fits["fit"].posterior)
-
-
-def test_a_folder_without_a_run_is_refused(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (folder / "empty").mkdir()
-    assert "empty" in refused(capsys, "resume", "empty")
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -32,8 +32,8 @@ FAULTS = {
 }
 INTRO = """# Simulation-based calibration
 
-Parameters are drawn from the prior of a shipped spec (with the changes in `cases.py`; rows whose
-`version` is `earlier` used an earlier form of that spec). A table is simulated from them (16
+Parameters are drawn from the prior of a shipped spec (with the changes in `cases.py`; where `form
+of spec` is `earlier`, the spec has changed since the run). A table is simulated from them (16
 families x 3 models x 6 benchmarks, or 12 runs x 4 checkpoints; one cell in ten empty), the table
 is fitted by NUTS, and the truth is ranked among {kept} posterior draws. If density, sampler and
 forecasts are right, ranks are uniform. The test quantities are every top-level parameter, the mean
@@ -81,7 +81,7 @@ def write_report(folder: Path, kept: int, seed: int) -> None:
         table = pd.read_csv(path)
         ranks = table.drop(columns=list(META))
         test_of_ranks = uniformity(ranks, kept, seed)
-        about = {"case": case, "spec": digest, "version": version(case, digest)}
+        about = {"case": case, "spec": digest, "form of spec": form_of_spec(case, digest)}
         rows.append(about | _row(fault, table, test_of_ranks))
         figure = out / "figures" / f"{path.stem}.png"
         draw(
@@ -98,7 +98,7 @@ def write_report(folder: Path, kept: int, seed: int) -> None:
     (out / "SBC.md").write_text("\n".join([*lines, *sections]), encoding="utf-8")
 
 
-def version(case: str, digest: str) -> str:
+def form_of_spec(case: str, digest: str) -> str:
     """Return whether a case's spec is today's, from the beginning of its digest."""
     today = cases().get(case)
     return "today's" if today and today.spec.digest.startswith(digest) else "earlier"

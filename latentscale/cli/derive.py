@@ -260,7 +260,7 @@ def _option(name: str, bare: Any, default: Any, about: str) -> Argument | None:
         ]
         return Argument(name, kind, absent, _typed(name, lambda values: values or None), name)
     mappings = [p for p in (bare, *parts) if _is_numbers_by_name(p)]
-    if mappings and "Series" in str(bare):
+    if mappings and "Series" in str(parts[0]):  # of several types the command takes the first
         option = typer.Option(word, metavar="TABLE", help=about, callback=existing_input)
         kind = Annotated[Path, option]
         return Argument(name, kind, absent, _typed(name, outcome_of), name, True)

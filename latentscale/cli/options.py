@@ -62,6 +62,15 @@ def existing_fit(path: Path) -> Path:
     return path
 
 
+def existing_run(path: Path) -> Path:
+    """Return the path of a folder of draws, once it is clear that it is one."""
+    from latentscale.posterior.folder import unverified_header
+
+    path = expanded(path, FitError)
+    unverified_header(path)
+    return path
+
+
 def fit_output(path: Path | None) -> Path | None:
     """Return the path of a fit to write, once it is clear that it can be written."""
     if path is None:

@@ -30,12 +30,13 @@ from latentscale.data.layout import (
 )
 from latentscale.data.long import LONG_REQUIRED, read_long
 from latentscale.data.measured import read_stderr_frame
-from latentscale.data.problems import fail
+from latentscale.data.problems import Problem, fail
 from latentscale.data.scales.base import Scale, scale_of
 from latentscale.data.scales.percent import PercentScale
 from latentscale.data.scaling import benchmark_variables
 from latentscale.data.sources import APART, MERGED, SOURCES, apart
 from latentscale.data.table import Table, read_wide
+from latentscale.data.units_of_rows import UNIT, has_units, units_of_rows
 from latentscale.dims import BENCHMARK, FAMILY, LINEAGE, MODEL
 from latentscale.errors import DataError, listed
 from latentscale.validate import choice
@@ -92,9 +93,15 @@ def from_rows(
     if sources == APART:
         clean, benchmarks, more = apart(clean, benchmarks)
         findings = [*findings, *more]
-    scales = _stated_scales(benchmarks)
-    read = read_long(clean, scales, declared(features, clean), sources)
-    dataset, audit = _assemble(read, benchmarks, findings)
+    scales, stated = _stated_scales(benchmarks), declared(features, clean)
+    units: Mapping[str, str] = {}
+    problems: list[Problem] = []
+    if has_units(clean) and UNIT not in (feature.name for feature in stated):
+        units, problems, more = units_of_rows(clean, _stated_benchmarks(benchmarks))
+        clean, findings = clean.drop(columns=UNIT), [*findings, *more]
+    read = read_long(clean, scales, stated, sources)
+    read = replace(read, problems=(*read.problems, *problems))
+    dataset, audit = _assemble(read, benchmarks, findings, units)
     return _with_instruct(dataset, stated=INSTRUCT in clean), audit
 
 
@@ -109,10 +116,12 @@ def _assemble(
     table: Table,
     given: Mapping[str, Benchmark] | None,
     findings: Sequence[Finding],
+    units: Mapping[str, str] | None = None,
 ) -> tuple[xr.Dataset, Audit]:
     """Raise what is wrong with a table, or join it into one dataset with its audit."""
     fail(table.problems, _WHAT)
     stated, unknown = resolve(table.scores.columns, given)
+    stated |= {name: replace(stated[name], unit=unit) for name, unit in (units or {}).items()}
     info = {name: benchmark.as_kept() for name, benchmark in stated.items()}
     filled = table.scores.notna().any()
     if not filled.any():
@@ -142,20 +151,20 @@ def _assemble(
             dataset = dataset.assign({name: ((MODEL, BENCHMARK), own)})
     unknown = [finding for finding in unknown if finding.where in kept]
     percent = [name for name in kept if stated[name].scale == PercentScale.kind]
-    units = fractions_among_percentages(dataset, percent)
-    checks = [*units, *dataset_findings(dataset)]
+    mixed = fractions_among_percentages(dataset, percent)
+    checks = [*mixed, *dataset_findings(dataset)]
     all_findings = [*findings, *table.findings, *unknown, *dropped, *checks]
     return dataset, Audit(tuple(all_findings))
 
 
 def _stated_scales(given: Mapping[str, Benchmark] | None) -> dict[str, Scale]:
-    """Return the scales that the caller states; what is not a benchmark is refused later."""
+    return {n: scale_of(b.scale) for n, b in _stated_benchmarks(given).items()}
+
+
+def _stated_benchmarks(given: Mapping[str, Benchmark] | None) -> dict[str, Benchmark]:
+    """Return what the caller states; what is not a benchmark is refused later."""
     benchmarks = given.items() if isinstance(given, Mapping) else ()
-    return {
-        n: scale_of(benchmark.scale)
-        for n, benchmark in benchmarks
-        if isinstance(benchmark, Benchmark)
-    }
+    return {n: benchmark for n, benchmark in benchmarks if isinstance(benchmark, Benchmark)}
 
 
 def dataset_of_models(models: pd.DataFrame, features: Sequence[Feature] = ()) -> xr.Dataset:

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from latentscale.data.audit import Finding
+from latentscale.data.dates import as_date, middle_of
 from latentscale.data.scales.base import SCALES, scale_of
 from latentscale.data.scales.fraction import FractionScale
 from latentscale.errors import DataError, listed, nearest
@@ -21,6 +22,11 @@ _UNIT_OF_PERCENT: Final = re.compile(
     r"[%\uff05]|pct\.?|per ?cent|percentages?( points?)?", re.IGNORECASE
 )
 """Units of percentages, which fractions do not have."""
+
+
+def is_percent(unit: str) -> bool:
+    """Return whether the unit of scores says that they are percentages."""
+    return bool(_UNIT_OF_PERCENT.fullmatch(unit.strip()))
 
 
 @dataclass(frozen=True)
@@ -163,7 +169,7 @@ class Benchmark:
         ends = np.array([self.floor, np.nan if self.ceiling is None else self.ceiling])
         floor, ceiling = scale.read(ends).tolist()
         kept = None if self.ceiling is None else ceiling
-        unit = "" if _UNIT_OF_PERCENT.fullmatch(self.unit.strip()) else self.unit
+        unit = "" if is_percent(self.unit) else self.unit
         return replace(self, scale=scale.kept_as, floor=floor, ceiling=kept, unit=unit)
 
     def _check_limits(self) -> None:
@@ -267,13 +273,41 @@ def squeezed(name: str) -> str:
     return re.sub(r"[\W_]+", "", name.casefold())
 
 
+_BETWEEN_WORDS: Final = re.compile(r"(?<=[\w)\]])[\s_,;:-]+(?=\w)")
+_NUMBERED: Final = re.compile(r"v(er(sion)?)?[. ]?\d+(\.\d+)*|\d+\.\d+", re.IGNORECASE)
+"""A version with a sign of one: "v2", "version 1.1", "2.0". A bare whole number is not: "ARC 2"."""
+_DIGITS: Final = re.compile(r"\d{4}([-/.]?\d{2}){2}", re.ASCII)
+"""Days: "2026-01-15", "20260115"."""
+
+
+def without_version(name: str) -> str:
+    """Return a benchmark's name without the date or version at its end, which keep its format.
+
+    Examples
+    --------
+    >>> without_version("GPQA Q1 2026"), without_version("winogrande_v1.1")
+    ('GPQA', 'winogrande')
+    >>> without_version("MMLU-Pro"), without_version("ARC-AGI-2"), without_version("WSC273")
+    ('MMLU-Pro', 'ARC-AGI-2', 'WSC273')
+    """
+    for between in _BETWEEN_WORDS.finditer(name):
+        end = name[between.end() :]
+        day = middle_of(end) or (end if _DIGITS.fullmatch(end) else None)
+        if as_date(day) is not None or _NUMBERED.fullmatch(end):
+            return name[: between.start()]
+    return name
+
+
 def known_name(name: str) -> str | None:
     """Return the known benchmark that a name seems to mean, or None.
 
-    Case, spaces, hyphens and underscores are looked past; the name itself is never changed.
+    Case, spaces, hyphens and underscores are looked past, and so is a date or version at its end;
+    the name itself is never changed.
     """
     names = {squeezed(known): known for known in KNOWN_BENCHMARKS} | dict(_ALIASES)
     letters = squeezed(name)
+    if letters not in names:
+        letters = squeezed(without_version(name))
     if letters in names:
         return names[letters]
     close = get_close_matches(letters, names, n=1, cutoff=0.88)

@@ -251,7 +251,7 @@ def read_score_column(
     """Read one wide column of scores, judge its values, and return them as they are kept.
 
     A column without a single number is reported once, as a column that is not a benchmark, unless
-    it is one that was `fitted`.
+    it is one that was `fitted`: then its scale is known, and problems are those of single cells.
     """
     if not fitted and _plain_numbers(column) is None:
         cells = cells_of(column)
@@ -268,5 +268,8 @@ def read_score_column(
                 text += " latentscale.readers.read_published reads cells as hubs print them."
             return np.full(len(column), np.nan), [at_column(name, text)]
     values, problems = read_numbers(column, labels, name)
-    problems += scale.problems(values, range(len(values)), labels, name)
-    return scale.read(values), problems
+    odd = scale.problems(values, range(len(values)), labels, name)
+    if fitted and odd:  # the scale is settled, so each cell is at fault by itself
+        every = range(len(values))
+        odd = [p for r in every for p in scale.problems(values[[r]], [r], [labels[r]], name)]
+    return scale.read(values), problems + odd

@@ -30,8 +30,12 @@ _MODEL_YEARS: Final = (2015.0, 2035.0)
 """Numbers that can only be years where a whole column lies among them: ratings spread wider."""
 _FEW_YEARS: Final = 3
 """Fewer numbers than these may lie among years by chance: one player's rating is 2029."""
-_FIRST_DAY: Final = 19500101
-"""Numbers from here on may be days written as figures."""
+_FIRST_DAY: Final = 19000101
+_LAST_DAY: Final = 21001231
+"""Whole numbers between these may be days written as figures: no model is from another century."""
+_PERIODS: Final = ("D", "B", "M", "Q-DEC", "Y-DEC", "A-DEC")
+"""Frequencies of pandas' periods that are written as tables write days, months, quarters and years;
+a week or a quarter of a fiscal year is not."""
 _NANOSECOND_YEARS: Final = (1678, 2261)
 """First and last whole year that a count of nanoseconds since 1970 reaches in 64 bits."""
 
@@ -42,7 +46,7 @@ def read_dates(
     """Read a column of dates: text such as 2024-07-23, or date objects; NaT where empty.
 
     A moment in a time zone is turned into that of UTC. A year, a quarter or a month alone is its
-    middle, as `said_of_middles` says.
+    middle, as `said_of_middles` says. A number is a date if it is a day such as 20240723.
     """
     if is_datetime64_any_dtype(column.dtype):
         try:
@@ -70,6 +74,8 @@ def _date_rule(cell: Any) -> str:
         return f"Which is the day and which the month? {rule}"
     if isinstance(cell, Real) and float(cell) in _YEARS:
         return f'{rule} Write a year as text, "{float(cell):g}": its middle is taken.'
+    if isinstance(cell, pd.Period):
+        return f"{rule} Give days instead of periods, such as column.dt.to_timestamp()."
     return rule + _beyond(cell)
 
 
@@ -89,16 +95,31 @@ def _as_dates(cells: Sequence[Any]) -> list[np.datetime64 | None]:
 def _moment(cell: Any) -> np.datetime64 | None:
     if is_blank(cell):
         return np.datetime64("NaT", "ns")
-    return as_date(_middle(cell) or cell)
+    written = _as_written(cell)
+    return as_date(_middle(written) or written)
 
 
 def _middle(cell: Any) -> str | None:
-    return middle_of(cell.strip()) if isinstance(cell, str) else None
+    written = _as_written(cell)
+    return middle_of(written.strip()) if isinstance(written, str) else None
+
+
+def _as_written(cell: Any) -> Any:
+    """Return a day as a number (20240723) and a period of pandas as text; other cells as they are.
+
+    A number that is not a day of the calendar gives a text that is not a date.
+    """
+    if isinstance(cell, pd.Period):
+        return str(cell) if cell.freqstr in _PERIODS else cell
+    if is_number(cell) and float(cell).is_integer() and _FIRST_DAY <= cell <= _LAST_DAY:
+        return f"{float(cell):.0f}"
+    return cell
 
 
 def middles_of(column: pd.Series) -> dict[str, str]:
     """Return the day that is taken for each year, quarter or month alone in a column of dates."""
-    texts = dict.fromkeys(cell.strip() for cell in distinct_cells(column) if isinstance(cell, str))
+    written = map(_as_written, distinct_cells(column))
+    texts = dict.fromkeys(cell.strip() for cell in written if isinstance(cell, str))
     middles = {text: as_date(middle_of(text)) for text in texts}
     return {text: str(day)[:10] for text, day in middles.items() if day is not None}
 
@@ -193,7 +214,7 @@ def as_day(cell: Any) -> np.datetime64 | None:
     For dates that are asked about: the first day of such a period would be another than the middle
     that tables take for it.
     """
-    return None if _middle(cell) else as_date(cell)
+    return None if _middle(cell) else as_date(_as_written(cell))
 
 
 def why_not_a_day(cell: Any) -> str:
@@ -208,7 +229,7 @@ def why_not_a_day(cell: Any) -> str:
     if middle is None:
         return _beyond(cell)
     return (
-        f" {cell.strip()} has no day: give one, such as its first, or its middle, "
+        f" {str(cell).strip()} has no day: give one, such as its first, or its middle, "
         f"{str(middle)[:10]}, which it means as a model's release date."
     )
 
@@ -266,7 +287,7 @@ def figures_of_date(cell: Any) -> Any:
         return f"{short[1]}-20{short[2]}".replace(" ", "-") if short else cell
     if is_number(cell) and float(cell).is_integer():
         return f"{float(cell):.0f}"
-    return cell
+    return _as_written(cell)
 
 
 def spreadsheet_days(cells: Sequence[Any]) -> list[str] | None:

@@ -140,7 +140,8 @@ class Scores(ScoreTable):
             Columns ``model``, ``family``, ``benchmark`` and ``score``; ``lineage`` and features
             as in `from_frame`, repeated on the rows of a model. Optionally of each score:
             ``stderr`` (its standard error, in its units) and ``n_items`` (how many items it was
-            measured on), which enter the noise; and ``source``: scores of one model and
+            measured on), which enter the noise; ``unit``, one a benchmark, as `Benchmark.unit`;
+            and ``source``: scores of one model and
             benchmark from several sources are merged, weighted by inverse variance where all
             state stderr, else by items where all state those, else alike. Equal scores are one
             measurement, which was published more than once; the errors of others count as

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -71,7 +72,7 @@ def plot_frontier(frontier: Frontier, *, prob: float = DEFAULT_PROB, ax: OnAxes 
         own = table[table[frontier.by] == level] if frontier.by else table
         band = f"{prob:.0%} interval" if frontier.is_posterior and not frontier.by else None
         label = str(level) if frontier.by else "median" if frontier.is_posterior else "estimate"
-        _draw_level(panel, own, (look[0], look[1]), (label, band))
+        _draw_level(panel, own, frontier.last_fitted, (look[0], look[1]), (label, band))
     name = frontier.benchmark
     units = {name: frontier.unit} if name and frontier.unit else {}
     if name is not None:
@@ -106,21 +107,28 @@ def _label(frontier: Frontier) -> str:
 
 
 def _draw_level(
-    panel: Axes, rows: pd.DataFrame, look: tuple[str, str], labels: tuple[str, str | None]
+    panel: Axes,
+    rows: pd.DataFrame,
+    last_fitted: pd.Timestamp,
+    look: tuple[str, str],
+    labels: tuple[str, str | None],
 ) -> None:
-    """Draw median and band: dashed, with a paler band, where future models enter.
+    """Draw median and band: dashed, with a paler band, after the last fitted release.
 
     `look` gives colour and marker; `labels` are the labels of line and band, once in the legend.
     """
     color, marker = look
     beyond = rows["beyond_fitted"].to_numpy(dtype=bool)
-    fitted = int((~beyond).sum())
-    # What lies beyond begins at the last fitted point, so that the line has no gap.
-    parts = ((rows[:fitted], "-", _PALE), (rows[max(fitted - 1, 0) :], "--", _PALER))
+    edge = _at(last_fitted, rows) if beyond.any() and not beyond.all() else rows[:0]
+    parts = (
+        (pd.concat([rows[~beyond], edge]).drop_duplicates(DATE), "-", _PALE),
+        (pd.concat([edge, rows[beyond]]), "--", _PALER),
+    )
     line, band = labels
-    for part, style, alpha in parts if beyond.any() else parts[:1]:
+    for part, style, alpha in parts:
         if part.empty:
             continue
+        asked = part[DATE].isin(rows[DATE]).to_numpy()
         panel.fill_between(
             part[DATE], part["lower"], part["upper"], color=color, alpha=alpha, lw=0, label=band
         )
@@ -130,8 +138,16 @@ def _draw_level(
             color=color,
             lw=1.8,
             marker=marker,
+            markevery=asked.nonzero()[0].tolist(),
             ms=4,
             ls=style,
             label=line,
         )
         line, band = "_nolegend_", "_nolegend_"
+
+
+def _at(date: pd.Timestamp, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the point of a drawn line, and of its band, at a date between those of its rows."""
+    days = (rows[DATE] - date).dt.total_seconds()
+    columns = ("median", "lower", "upper")
+    return pd.DataFrame({DATE: [date]} | {c: [np.interp(0.0, days, rows[c])] for c in columns})

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import latentscale as ls
-from latentscale.data.dates import as_date, why_not_a_day
+from latentscale.data.dates import as_date, as_day, why_not_a_day
 from latentscale.errors import DataError
 
 
@@ -96,3 +96,61 @@ def test_an_empty_date_that_the_fitted_models_do_not_settle_is_named(prior_fit, 
     rows = pd.DataFrame({"model": ["new"], "family": ["x"], "released": [cell]})
     with pytest.raises(DataError, match='released is empty for "new"'):
         ls.predict(fit, rows)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [20261105, 20250102],
+        [20261105.0, 20250102.0],
+        pd.array([20261105, 20250102], dtype="Int64"),
+        pd.PeriodIndex(["2026-11-05", "2025-01-02"], freq="D"),
+    ],
+)
+def test_days_as_numbers_and_periods_of_a_day_are_dates(known, cells) -> None:
+    frame = known.frame.head(3).assign(released=pd.Series(cells))
+    scores = ls.Scores.from_frame(frame, features=["released"])
+    days = scores.dataset["released"].values.astype("datetime64[D]").astype(str)
+    assert days.tolist() == ["2026-11-05", "2025-01-02", "NaT"]
+    assert not scores.audit.filter("dates-by-middle")
+
+
+def test_days_as_numbers_are_dates_in_a_csv_file_and_of_a_declared_feature(known, tmp_path) -> None:
+    known.frame.head(2).assign(launch=[20261105, 20250102]).to_csv(tmp_path / "a.csv", index=False)
+    scores = ls.readers.read_scores(tmp_path / "a.csv", features=[ls.Feature("launch", "date")])
+    days = scores.to_frame()["launch"].astype("datetime64[ns]").dt.strftime("%Y-%m-%d")
+    assert days.tolist() == ["2026-11-05", "2025-01-02"]
+
+
+@pytest.mark.parametrize("freq", ["M", "Q", "Y"])
+def test_a_longer_period_is_its_middle_as_its_text_is(known, freq) -> None:
+    cells = pd.PeriodIndex(["2024-07", "2025-02"], freq=freq)
+    read = [
+        ls.Scores.from_frame(known.frame.head(2).assign(released=column), features=["released"])
+        for column in (cells, cells.astype(str))
+    ]
+    assert read[0].dataset["released"].equals(read[1].dataset["released"])
+    said, of_text = (one.audit.filter("dates-by-middle").findings for one in read)
+    assert said == of_text and len(said) == 1
+
+
+@pytest.mark.parametrize("number", [20261345, 11052026, 18991231, 21010101, 20261105.5, 1.7e18])
+def test_a_number_that_is_not_surely_a_day_is_refused(known, number) -> None:
+    frame = known.frame.head(2).assign(released=[number, number])
+    with pytest.raises(DataError, match="Expected a date such as 2024-07-23"):
+        ls.Scores.from_frame(frame, features=["released"])
+
+
+@pytest.mark.parametrize("freq", ["W", "Q-JAN"])
+def test_a_period_that_tables_do_not_write_is_refused_with_the_remedy(known, freq) -> None:
+    cells = pd.PeriodIndex(["2024-07-01", "2025-02-01"], freq=freq)
+    with pytest.raises(DataError, match=r"Give days instead of periods, .*to_timestamp"):
+        ls.Scores.from_frame(known.frame.head(2).assign(released=cells), features=["released"])
+
+
+def test_a_date_that_is_asked_about_may_be_a_number_or_a_period() -> None:
+    days = [as_day(20260701), as_day(pd.Period("2026-07-01", "D")), as_day("2026-07-01")]
+    assert len(set(days)) == 1 and days[0] is not None
+    month = pd.Period("2026-07", "M")
+    assert as_day(month) is None and "2026-07 has no day" in why_not_a_day(month)
+    assert as_day(2026) is None and as_day(1.7e18) is None

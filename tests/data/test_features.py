@@ -11,6 +11,7 @@ import pytest
 import latentscale as ls
 from latentscale.data import CovariateTransform, planned_models
 from latentscale.data.features import FEATURES, Feature
+from latentscale.data.features.category import SIZE_LEVELS
 from latentscale.data.known_features import features_of, kinds_among
 from latentscale.declare.undisclosed import DEPEND_ON_TOKENS
 from latentscale.errors import DataError, DataWarning, SpecError
@@ -345,3 +346,14 @@ def test_a_size_class_that_is_not_known_is_refused_unless_levels_are_declared(ta
     assert again.to_frame()["size_class"].tolist() == named["size_class"].tolist()
     row = pd.DataFrame({"model": ["n"], "family": ["f"], "size_class": "tiny"})
     assert planned_models(row, kept.benchmarks, fitted=kept.dataset)["size_class"].item() == "tiny"
+
+
+def test_the_size_classes_read_from_names_are_the_levels_that_tables_allow(table):
+    levels = ls.readers.size_class(["a-1b"]).levels
+    assert levels == SIZE_LEVELS
+    read = ls.Scores.from_frame(table.assign(size_class=list(levels)))
+    assert read.to_frame()["size_class"].tolist() == list(levels)
+    named = table.assign(size_class=[*levels[1:], "other"])
+    with pytest.raises(DataError, match=r"1 problem\.\n.*Allowed levels: ") as caught:
+        ls.Scores.from_frame(named)
+    assert ", ".join(f'"{level}"' for level in levels) in str(caught.value)

@@ -45,6 +45,22 @@ pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning"
         ("MuSR (0-shot)", 0.3433),
         ("BBH (3-shot, CoT)", 0.0),  # written answers
         ("GPQA Diamond¹", 0.25),
+        ("GPQA Q1 2026", 0.25),
+        ("GPQA Diamond 2026Q1 (0-shot)", 0.25),
+        ("gpqa_diamond_2026-01", 0.25),
+        ("GPQA (5-shot) Jan 2026", 0.25),
+        ("MMLU-Pro 2025", 0.1),
+        ("MMLU Pro v1.1", 0.1),
+        ("MMLU-Redux-2.0", 0.25),
+        ("WinoGrande 20240723", 0.5),
+        ("WSC Q1 2026", 38 / 104),
+        ("LongBench v2", 0.25),
+        ("LongBench v1", 0.0),  # another benchmark, with written answers
+        ("ARC-AGI-2", 0.0),
+        ("ARC 2", 0.0),
+        ("ARC-AGI 2026", 0.0),
+        ("SuperGPQA 2026", 0.0),
+        ("GPQA Q1 2026 pass@10", 0.0),
     ],
 )
 def test_the_floor_of_a_task_follows_from_its_choices(name: str, floor: float) -> None:
@@ -64,3 +80,12 @@ def test_a_published_table_says_which_floors_it_took() -> None:
     assert floors == {"ARC-C": 0.25, "XWinograd": 0.5, "PIQA": 0.0, "GSM8K": 0.0}
     (said,) = (finding.message for finding in read.audit.filter("scales-assumed"))
     assert '"ARC-C (0.25)", "XWinograd (0.5)", else 0' in said
+
+
+def test_a_dated_version_of_a_known_benchmark_is_named_where_floors_are_declared() -> None:
+    table = pd.DataFrame({"model": ["a", "b"], "family": "f", "MMLU-Pro Q1 2026": [0.4, 0.6]})
+    scores = ls.Scores.from_frame(table)
+    (finding,) = scores.audit.filter("near-known-benchmark")
+    assert 'known benchmark "mmlu_pro" (floor 0.1)' in finding.message
+    read = ls.readers.read_published(table.rename(columns={"family": "Version"}))
+    assert read.benchmark_info["MMLU-Pro Q1 2026"].floor == 0.1

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
-from latentscale.data import Scores
+from latentscale.data import Benchmark, Scores
 from latentscale.errors import DataError, DataWarning
 
 
@@ -122,3 +122,49 @@ def test_a_good_table_warns_of_nothing(long_table):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         Scores.from_long(long_table)
+
+
+def test_a_column_of_units_gives_the_unit_of_each_benchmark(long_table):
+    chess = long_table["benchmark"] == "gsm8k"
+    long_table.loc[chess, ["benchmark", "unit"]] = ["chess", " Elo "]
+    real = {"chess": Benchmark(scale="real")}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scores = Scores.from_long(long_table, benchmarks=real)
+    units = {name: benchmark.unit for name, benchmark in scores.benchmark_info.items()}
+    assert units == {"mmlu": "", "chess": "Elo"}
+    again = Scores.from_long(scores.to_long(), benchmarks=scores.benchmark_info)
+    assert again.benchmark_info == scores.benchmark_info
+
+
+def test_contradicting_units_are_refused_by_benchmark_and_value(long_table):
+    rows = long_table.index[long_table["benchmark"] == "gsm8k"]
+    long_table.loc[rows, "unit"] = "minutes"
+    long_table.loc[rows[-1], "unit"] = "hours"
+    message = refused(long_table)
+    assert 'benchmark "gsm8k" has several units: "minutes" (row ' in message
+    assert f'"hours" (row {rows[-1]})' in message
+    long_table.loc[rows, "unit"] = "minutes"
+    hours = {"gsm8k": Benchmark(scale="positive", unit="hours")}
+    with pytest.raises(DataError, match=r'has the unit "minutes" .* and "hours" in benchmarks='):
+        Scores.from_long(long_table, benchmarks=hours)
+
+
+def test_a_unit_that_says_percent_is_not_guessed_to_be_the_scale(long_table):
+    long_table["unit"] = "%"
+    with pytest.warns(DataWarning, match=r'mmlu: its unit "%" .* Benchmark\(scale="percent"\)'):
+        Scores.from_long(long_table)
+    long_table["score"] *= 100
+    percent = {name: Benchmark(scale="percent") for name in ("mmlu", "gsm8k")}
+    scores = Scores.from_long(long_table, benchmarks=percent)
+    assert not scores.audit.filter("unit-not-used")
+    assert Scores.from_long(long_table.drop(columns="unit"), benchmarks=percent).dataset.identical(
+        scores.dataset
+    )
+
+
+def test_a_column_unit_that_describes_models_or_holds_numbers_is_no_unit_of_scores(long_table):
+    with pytest.warns(DataWarning, match="unit: not used"):
+        Scores.from_long(long_table.assign(unit=1.0))
+    scores = Scores.from_long(long_table.assign(unit="army"), features=["unit"])
+    assert scores.to_frame()["unit"].eq("army").all()

@@ -320,6 +320,24 @@ def test_rows_that_state_what_their_release_does_are_not_warned_of() -> None:
     assert "(release)" not in "".join(read["assumed"].values.tolist())
 
 
+@pytest.mark.parametrize(
+    ("column", "cells", "message"),
+    [
+        ("mmlu", [93.0, 90.0], r"row 1 .*90\. Scores are fractions.*\n.*write 0\.93, or \"93%\""),
+        ("mmlu", [1300.0, -2.0], r"row 0 .*1300\. Scores are fractions.*\n.*row 1 .*-2\. Scores"),
+        ("size_class", ["huge", "mini"], r"levels=\[\.\.\.\]\) when the table of scores is read"),
+        ("params_b", [0.0, 1.0], r'with transform="identity" when the table of scores is read'),
+        ("provider", [["a"], "b"], r"column \"provider\": \['a'\]"),
+    ],
+)
+def test_hints_name_no_argument_that_forecasts_do_not_have(rows, column, cells, message) -> None:
+    scores = open_llm_leaderboard()
+    frame = rows.assign(**{column: pd.Series(cells)})
+    with pytest.raises(DataError, match=message) as caught:
+        planned_models(frame, scores.benchmarks, fitted=scores.dataset)
+    assert "benchmarks={" not in str(caught.value) and "features=[" not in str(caught.value)
+
+
 def test_what_was_assumed_is_one_line_with_counts():
     name, own = "reasoning=0 (name)", "lineage=bee (the family's own)"
     texts = [f"{name}; {own}", f"{name}; {own.replace('bee', 'dog')}", "released drawn (prior)", ""]

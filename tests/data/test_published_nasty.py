@@ -82,6 +82,25 @@ def test_small_percentages_without_their_sign_stay_and_doubtful_ones_are_left_ou
     assert '"GPT-5: 0.5"' in said(doubtful, "unit-unsure")
 
 
+def test_a_1_without_a_sign_among_percentages_is_1_percent_and_named() -> None:
+    cells = ["60%", "1", "100%", "55%", "58%", "70%", "81%", "90%"]
+    read = read_published(table(LCB=cells))
+    assert scored(read, "LCB")["GPT-5"] == pytest.approx(0.01)
+    assert '"GPT-5: 1". If all items were solved, write 100%' in said(read, "percent-sign")
+    assert not said(read, "fractions-among-percentages")
+    low = read_published(table(CritPt=["0.2%", "1", "3%", "1%", "2%", "4%", "0.1%", "0.7%"]))
+    assert scored(low, "CritPt")["GPT-5"] == pytest.approx(0.01)
+    assert not said(low, "percent-sign")  # as a fraction it would be far above all others
+
+
+def test_a_1_beside_fractions_without_a_sign_may_be_one_and_is_left_out() -> None:
+    cells = ["60%", "1", "100%", "55%", "0.92", "70%", "81%", "90%"]
+    read = read_published(table(LCB=cells))
+    assert math.isnan(scored(read, "LCB")["GPT-5"])
+    assert '"GPT-5: 1"' in said(read, "unit-unsure")
+    assert list(scored(read, "LCB").values()).count(0.92) == 1
+
+
 def test_scores_below_1_among_percentages_are_named_with_model_and_value() -> None:
     scores = read_published(table(LCB=[30.0, 0.306, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0]))
     assert '"LCB of GPT-5: 0.306"' in said(scores, "scores-tiny")

@@ -225,7 +225,7 @@ def frontier(
     benchmark: str | None = None,
     dates: Sequence[str],
     by: str | None = None,
-    anchors: Mapping[str, float] | None = None,
+    anchors: Mapping[str, float] | pd.Series | None = None,
     per_year: float | None = None,
     draws: int = 1000,
     seed: int = 0,
@@ -343,7 +343,9 @@ def frontier(
     )
 
 
-def _check_asked(fit: Fit, benchmark: str | None, anchors: Mapping[str, float] | None) -> None:
+def _check_asked(
+    fit: Fit, benchmark: str | None, anchors: Mapping[str, float] | pd.Series | None
+) -> None:
     """Refuse a benchmark that is not fitted, and both or neither of benchmark and anchors."""
     names = fit.scores.benchmarks
     if benchmark is not None and not (isinstance(benchmark, str) and benchmark in names):
@@ -393,7 +395,7 @@ def levels_of_models(fit: Fit, by: str) -> np.ndarray:
 
 
 def _valued(
-    fit: Fit, benchmark: str | None, anchors: Mapping[str, float] | None
+    fit: Fit, benchmark: str | None, anchors: Mapping[str, float] | pd.Series | None
 ) -> Callable[[Evaluation], xr.DataArray]:
     """Return what makes a number a model of an evaluation, dims (sample, model)."""
     if benchmark is not None:

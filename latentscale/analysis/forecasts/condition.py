@@ -148,8 +148,8 @@ def condition(
     rotated = [str(name) for name in draws.data_vars if str(name).endswith("_factor")]
     if rotated:
         raise FitError(
-            "Scores given to predict cannot condition an aligned fit, whose skills were rotated. "
-            "Give predict the fit before ls.align: its forecasts are the same."
+            "The scores given cannot condition an aligned fit, whose skills were rotated. Give the "
+            "fit before latentscale.align: its forecasts are the same."
         )
     groups = family_groups(fit, planned, fresh)
     kept = _draws_within_memory(fit, draws, groups, few_shot)

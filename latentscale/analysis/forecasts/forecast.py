@@ -173,7 +173,7 @@ class Forecast(Result):
         -------
         pandas.DataFrame
             One row per model and benchmark, the most certain first: model, benchmark, median, unit
-            (``"points"`` or the benchmark's own) and trust, the probability.
+            (of the median, as in `table`) and trust, the probability.
 
         Raises
         ------
@@ -200,8 +200,7 @@ class Forecast(Result):
         table = columns.to_dataframe(dim_order=[MODEL, BENCHMARK])[
             ["median", "trust"]
         ].reset_index()
-        unit = [self.units.get(str(name), "points") for name in table[BENCHMARK]]
-        table.insert(3, "unit", unit)
+        table = with_units(table, self.units)[[MODEL, BENCHMARK, "median", "unit", "trust"]]
         return table.sort_values("trust", ascending=False, kind="stable").reset_index(drop=True)
 
     def log_score(self, score: xr.DataArray) -> xr.DataArray:

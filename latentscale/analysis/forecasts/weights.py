@@ -59,7 +59,7 @@ class Degenerate(FitError):
             f"The {counted(n_scores, 'score')} given {verb} {fault}. The fit did not expect these "
             "scores, or there are many of them, and a forecast from these weights would be wrong. "
             "Check the scores and their columns. If they are right, fit them as well: add the "
-            "rows to the table and fit again, or give predict "
+            "rows to the table and fit again, or give predict, or another function that takes it, "
             "few_shot=latentscale.FewShot(refit=latentscale.NUTS()), which does that. "
             'FewShot(degenerate="temper") answers at once with tempered weights: intervals have '
             "about the right width, but medians can be off."

@@ -245,7 +245,7 @@ class CapabilityIndex(Result):
         return self.draws.sel({MODEL: name}, drop=True)
 
 
-def capability_index(fit: Fit, *, anchors: Mapping[str, float]) -> CapabilityIndex:
+def capability_index(fit: Fit, *, anchors: Mapping[str, float] | pd.Series) -> CapabilityIndex:
     """Return one number per model: its mean linear predictor over benchmarks, rescaled.
 
     The linear predictors of each benchmark are divided by their standard deviation over the fitted
@@ -260,7 +260,7 @@ def capability_index(fit: Fit, *, anchors: Mapping[str, float]) -> CapabilityInd
         A fit with skills or other effects of models.
     anchors
         Values of two models or more, such as ``{"Claude 3.5 Sonnet": 130, "GPT-5": 150}``, the
-        anchors of the Epoch Capabilities Index.
+        anchors of the Epoch Capabilities Index. A mapping or a Series by model.
 
     Returns
     -------
@@ -270,8 +270,8 @@ def capability_index(fit: Fit, *, anchors: Mapping[str, float]) -> CapabilityInd
     Raises
     ------
     DataError
-        If there are fewer than two anchors, or anchors were not fitted, have equal values, are
-        equally capable under the fit, or are in the order opposite to the fit's.
+        If there are fewer than two anchors, or anchors were not fitted, are named twice, have
+        equal values, are equally capable under the fit, or are in the order opposite to the fit's.
     FitError
         If no benchmark differs between models.
 
@@ -357,10 +357,12 @@ def _checked_published(published: object) -> dict[str, float]:
 def _checked_anchors(anchors: object, fit: Fit) -> dict[str, float]:
     first, last = fit.scores.models[0], fit.scores.models[-1]
     example = f'"{first}": 130, "{last}": 150'
-    if not isinstance(anchors, Mapping):
+    if not isinstance(anchors, Mapping | pd.Series):
         raise DataError(
-            f"anchors must be values by model, such as {{{example}}}; got {shown(anchors)}."
+            f"anchors must be values by model, such as {{{example}}}, as a mapping or a Series; "
+            f"got {shown(anchors)}."
         )
+    values: dict[str, float] = {}
     for name, value in anchors.items():
         if name not in fit.scores.models:
             raise DataError(
@@ -368,9 +370,12 @@ def _checked_anchors(anchors: object, fit: Fit) -> dict[str, float]:
             )
         if not is_number(value):
             raise DataError(f'anchors: the value of "{name}" must be a number; got {value!r}.')
-    if len(set(anchors.values())) < 2:
+        if str(name) in values:
+            raise DataError(f'anchors: "{name}" has several values; keep one.')
+        values[str(name)] = float(value)
+    if len(set(values.values())) < 2:
         raise DataError(
             f"anchors must give two models or more different values, such as {{{example}}}; "
-            f"got {dict(anchors)!r}."
+            f"got {values!r}."
         )
-    return {str(name): float(value) for name, value in anchors.items()}
+    return values

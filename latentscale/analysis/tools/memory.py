@@ -53,7 +53,8 @@ def refuse_too_large(fit: Fit, rows: int, draws: int, *, beside: int = 0) -> Non
     share = free / needed
     remedies = [f"forecast at most {_rounded(rows * share):,} rows at a time"]
     if draws * share >= _FEWEST_DRAWS:
-        remedies.insert(0, f"thin the draws with draws={_rounded(draws * share)}")
+        few = _rounded(draws * share)
+        remedies.insert(0, f"thin the draws with draws={few}, where the function takes that")
     what = (
         f"The forecast of {rows:,} rows x {draws:,} draws x {len(fit.scores.benchmarks):,} "
         "benchmarks"

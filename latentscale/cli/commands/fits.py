@@ -21,6 +21,7 @@ from latentscale.cli.options import (
     Seed,
     TableOut,
     Verbose,
+    existing_run,
 )
 from latentscale.cli.output import (
     announce,
@@ -88,7 +89,9 @@ def resume(
     folder: Annotated[
         Path,
         typer.Argument(
-            metavar="RUN", help="Folder that `latentscale fit --set store=RUN` wrote its draws to."
+            metavar="RUN",
+            help="Folder that `latentscale fit --set store=RUN` wrote its draws to.",
+            callback=existing_run,
         ),
     ],
     draws: Annotated[
@@ -109,7 +112,7 @@ def resume(
     import latentscale as ls
 
     announce([out])
-    result = ls.resume(folder.expanduser(), draws=draws)
+    result = ls.resume(folder, draws=draws)
     save_fit(result, out)
 
 

@@ -196,6 +196,9 @@ def _show_forecast(
         save_table(table, out)
         return
     units = units_note(forecast.units, dict.fromkeys(table["benchmark"]))
+    if trust is not None:
+        own = f", or {trust:g} of its unit on any other benchmark" if forecast.units else ""
+        note += f"; trust: probability that the error is below {trust:g} percentage points{own}"
     say(f"lower, upper: {prob:.4g} interval of a new score{units}{note}")
     shown = table.drop(columns=[c for c in ("extrapolates", "assumed") if not table[c].any()])
     print_table(on_screen(shown), "{:.3f}".format)

@@ -32,7 +32,9 @@ SIZE_CLASSES: Final = ("nano", "mini", "small", "medium", "large")
 """Size classes of models, in order."""
 UNKNOWN: Final = "unknown"
 """Size class of a model whose name states neither a size nor a word for one."""
-_LEVELS_OF: Final = {"size_class": (*SIZE_CLASSES, UNKNOWN)}
+SIZE_LEVELS: Final = (*SIZE_CLASSES, UNKNOWN)
+"""Levels of the category size_class."""
+_LEVELS_OF: Final = {"size_class": SIZE_LEVELS}
 """Levels of categories that the package knows, allowed where a declaration states none."""
 
 
@@ -63,7 +65,8 @@ def read_levels(
     """
     cells = cells_of(column).copy()
     others = ~(of_kind(cells, str) | missing(cells))
-    cells[others] = [_as_text(cell) for cell in cells[others]]
+    for row in np.flatnonzero(others).tolist():  # a cell may hold a list
+        cells[row] = _as_text(cells[row])
     names, problems, _ = read_names(pd.Series(cells, dtype=object), labels, name)
     levels = pd.Series(names, dtype=object).replace("", None)
     if allowed:
@@ -120,7 +123,8 @@ class Category(FeatureKind):
         """Read names of levels."""
         known = () if self.feature.levels else _LEVELS_OF.get(self.name, ())
         others = (
-            f' For others declare Feature("{self.name}", "category", levels=[...]).'
+            f' For others declare Feature("{self.name}", "category", levels=[...]) when the table '
+            "of scores is read."
             if known
             else ""
         )

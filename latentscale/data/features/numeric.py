@@ -63,7 +63,7 @@ class Numeric(FeatureKind):
         if self.is_log:
             rule = (
                 "Its logarithm is taken, so it must be above 0; correct it, leave the cell empty, "
-                'or declare transform="identity".'
+                'or declare the feature with transform="identity" when the table of scores is read.'
             )
             rows = np.flatnonzero(values <= 0).tolist()
             problems += [at_cell(r, labels[r], self.name, float(values[r]), rule) for r in rows]

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from latentscale.data.benchmarks import without_version
 from latentscale.errors import spelling
 
 _QUARTER: Final = """gpqa gpqadiamond gpqamain gpqaextended mmlu mmmlu mmluredux arc arcc arce
@@ -88,8 +89,8 @@ def guessing(name: str) -> float:
 
 
 def _without_settings(name: str) -> str:
-    """Return a heading up to what it says of how the task was run."""
-    while (short := _SETTING.sub("", name)) not in ("", name):
+    """Return a heading without how the task was run, and without its date or version."""
+    while (short := without_version(_SETTING.sub("", name))) not in ("", name):
         name = short
     return name
 

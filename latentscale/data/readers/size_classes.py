@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from latentscale.data.audit import Audit, Finding
-from latentscale.data.features.category import SIZE_CLASSES, UNKNOWN
+from latentscale.data.features.category import SIZE_CLASSES, SIZE_LEVELS, UNKNOWN
 from latentscale.data.readers.model_names import ModelName, parse_name
 from latentscale.errors import DataError, listed
 
@@ -132,8 +132,9 @@ def size_class(names: Iterable[str]) -> NameReading:
     read = {name: _class_of(parse_name(name)) for name in dict.fromkeys(column)}
     values = pd.Series([read[name][0] for name in column], index=column.index, dtype=object)
     basis = pd.Series([read[name][1] for name in column], index=column.index, dtype=object)
-    levels = (*SIZE_CLASSES, UNKNOWN)
-    return NameReading(values, basis, levels, Audit(name_findings(column, values, basis, "size")))
+    return NameReading(
+        values, basis, SIZE_LEVELS, Audit(name_findings(column, values, basis, "size"))
+    )
 
 
 def names_column(names: Iterable[str], what: str) -> pd.Series:

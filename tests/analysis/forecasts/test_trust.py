@@ -44,7 +44,9 @@ def test_trust_is_the_probability_of_an_error_below_so_many_points(forecast: For
         wanted = 1 - 2 * stats.norm.sf(reach / SPREAD[name])
         assert table.loc[name, "trust"] == pytest.approx(wanted, abs=0.01)
         assert table.loc[name, "median"] == pytest.approx(CENTRE[name], rel=0.01)
-    assert dict(table["unit"]) == {"mmlu": "points", "hle": "points", "elo": "Elo"}
+    assert dict(table["unit"]) == {"mmlu": "fraction", "hle": "fraction", "elo": "Elo"}
+    own = forecast.table().set_index("benchmark")
+    assert dict(own["unit"]) == dict(table["unit"])
 
 
 def test_the_surest_forecast_comes_first(forecast: Forecast) -> None:

@@ -38,6 +38,12 @@ def test_anchors_have_their_values_on_average(fit: Fit, anchors: dict[str, float
         np.testing.assert_allclose(index.draws.sel(model=name).mean(), value, rtol=1e-9)
 
 
+def test_anchors_may_be_a_series(fit: Fit, anchors: dict[str, float]) -> None:
+    index = ls.capability_index(fit, anchors=pd.Series(anchors))
+    xr.testing.assert_identical(index.draws, ls.capability_index(fit, anchors=anchors).draws)
+    assert dict(index.anchors) == anchors
+
+
 def test_with_one_skill_the_index_orders_models_as_the_skill_does(
     prior_fit: Callable[..., Fit], small_scores: Scores
 ) -> None:
@@ -123,6 +129,8 @@ def test_an_anchor_that_was_not_fitted_names_the_nearest_models(fit: Fit) -> Non
         ({"nobody": 1, "fam00-m0": 2}, '"nobody" was not fitted'),
         ({"fam00-m0": "high", "fam00-m1": 2}, "must be a number"),
         ({"fam00-m0": 2, "fam00-m1": 2}, "different values"),
+        (pd.Series([1.0, 2.0], ["fam00-m0", "fam00-m0"]), '"fam00-m0" has several values; keep'),
+        (pd.Series([1.0, 2.0], [0, 1]), '"0" was not fitted'),
     ],
 )
 def test_anchors_that_fix_no_scale_are_refused(fit: Fit, anchors: object, message: str) -> None:

@@ -112,10 +112,12 @@ def with_signs(
 ) -> tuple[dict[str, ScoreCells], list[Finding]]:
     """Return columns whose cells are all percentages where some have a percent sign, and findings.
 
-    A cell of at most 1 without a sign is a fraction if it lies among the column's other scores as
+    A cell below 1 without a sign is a fraction if it lies among the column's other scores as
     one ("0.761" among 20% to 90%) and not as a percentage, and the other way round; where it may
-    be both, or neither, it is left out. Without any sign a cell of at most 1 is a fraction where
-    it is near other rows of its model as one. Parameters are as for `without_impossible`.
+    be both, or neither, it is left out. A 1 without a sign is 1%, or left out where another cell
+    of the column is a fraction, as 1 may then be one as well. Without any sign a cell of at
+    most 1 is a fraction where it is near other rows of its model as one. Parameters are as for
+    `without_impossible`.
     """
     read = dict(columns)
     findings = []
@@ -138,10 +140,13 @@ def with_signs(
         low, high = others.min(), others.max()
         small = (values >= low) & (values <= high)
         fraction = (100 * values >= low) & (100 * values <= high)
-        taken, unsure = bare & fraction & ~small, bare & (fraction == small)
+        one = bare & (values == 1)
+        taken = bare & ~one & fraction & ~small
+        unsure = bare & np.where(one, taken.any(), fraction == small)
         factor = np.where(taken, 100.0, np.where(unsure, np.nan, 1.0))
         read[name] = cells._replace(values=values * factor, half=cells.half * factor)
         findings += _findings(name, models[name], values, taken, unsure)
+        findings += _ones(name, models[name], values, one & ~unsure & (fraction | ~small))
     return read, findings
 
 
@@ -188,6 +193,19 @@ def _findings(
         )
         findings.append(Finding("warning", "unit-unsure", name, message))
     return findings
+
+
+def _ones(name: str, models: pd.Series, values: Floats, ones: Bools) -> list[Finding]:
+    """Name the cells that hold a 1 without a sign, which are read as 1%."""
+    if not ones.any():
+        return []
+    shown = _shown(models, values, ones)
+    message = (
+        f"{counted(len(shown), 'cell')} of 1 without a percent sign among cells with one "
+        f"{'is' if len(shown) == 1 else 'are'} read as 1%, since the other scores are "
+        f"percentages: {listed(shown, 6)}. If all items were solved, write 100%."
+    )
+    return [Finding("warning", "percent-sign", name, message)]
 
 
 def _shown(models: pd.Series, values: Floats, chosen: Bools) -> list[str]:

@@ -47,6 +47,7 @@ from latentscale.data.readers.published.repeats import (
     refuse_several_metrics,
     refuse_unnamed_scores,
 )
+from latentscale.data.readers.published.runs import finished_runs
 from latentscale.data.readers.published.scores import OF_INTERVAL, long_cells, wide_cells
 from latentscale.data.readers.published.sizes import with_sizes_of_names
 from latentscale.data.readers.tuning import with_types
@@ -129,7 +130,8 @@ def read_published(
         their width in logarithms times the score (half their width where an end is not above 0).
         Whole numbers in a column such as "GPQA n" are the items of the benchmark's scores. Counts
         such as "28/30" are shares of as many items, where all cells of a column are such or have a
-        percent sign. Each decision is in the audit.
+        percent sign. Runs that a column Status, as in tables of Inspect's logs, says did not
+        finish are left out. Each decision is in the audit.
 
     Raises
     ------
@@ -205,6 +207,7 @@ def published_measurements(
             f"{what}: features: no column {listed(absent)}. It has {listed(table.columns, 12)}."
         )
     table, unnamed = rows_of_models(table, roles)
+    table, stopped = finished_runs(table, roles, [*declared, *own], what)
     if not roles.long:
         free = [name for name in roles.others if name not in own]
         refuse_unnamed_scores(table[[roles.columns["model"]]], table, free, what)
@@ -234,7 +237,8 @@ def published_measurements(
         features=(*published_features(own), *(features or ())),
         audit=Audit(
             (
-                *(*unnamed, *bare, *figures, *described_here, *found, *mixed, *merged, *without),
+                *(*unnamed, *stopped, *bare, *figures, *described_here, *found, *mixed),
+                *(*merged, *without),
                 *(*_errors(cells, info, halved), *of_sizes, *from_names, *turned),
                 *torn_releases(models),
             )
