@@ -1,4 +1,4 @@
-"""Which parts of a spec a table has the data for: the others are left out, and said."""
+"""Which parts of a spec a table has the data for; the others are left out with a warning."""
 
 from __future__ import annotations
 
@@ -32,13 +32,12 @@ fit that has it, and with fewer that would be most of the table."""
 
 
 def feasible(spec: ModelSpec, scores: Scores) -> ModelSpec:
-    """Return a spec without what a table has no data for; warn of what is left out.
+    """Return a spec without the parts that a table has no data for; warn about what is left out.
 
-    Left out are covariates that the spec calls optional and fewer than half of the models with a
-    score state, optional categories of one level, the terms that use them, and terms that have no
-    effect on the table, such as effects on groups of benchmarks where no benchmarks share a group.
-    Any other covariate that a table does not have is an error where the covariates are taken from
-    it.
+    The parts left out are optional covariates that fewer than half of the models with a score
+    state, optional categories with one level, the terms that use them, and terms that have no
+    effect for the table, such as effects on groups of benchmarks if no benchmarks share a group.
+    Any other covariate that a table does not have is an error when covariates are read from it.
 
     Parameters
     ----------
@@ -79,7 +78,7 @@ def feasible(spec: ModelSpec, scores: Scores) -> ModelSpec:
 def without_covariates(spec: ModelSpec, gone: Sequence[str]) -> dict[str, Any]:
     """Return the fields of a spec that name some covariates, without these, for `spec.with_`.
 
-    Where none is left that uses training tokens, those that are undisclosed are not estimated.
+    If no remaining covariate uses training tokens, undisclosed tokens are not estimated.
     """
     changes: dict[str, Any] = {}
     for path in USES_COVARIATES:

@@ -1,4 +1,4 @@
-"""Which spec a table can be fitted with at once, and why; not how well it fits."""
+"""Which spec suits a table's data, and why; not how well it fits."""
 
 from __future__ import annotations
 
@@ -53,15 +53,15 @@ _CALLED: Final = {"params_b": "size", _TOKENS: "training tokens"}
 
 @dataclass(frozen=True, repr=False)
 class SpecChoice:
-    """A spec that a table has the data for, and why it is this one.
+    """A spec for which a table has the data, and the reasons for choosing it.
 
     Attributes
     ----------
     spec
         The spec, for `latentscale.fit` or `latentscale.backtest`.
     reasons
-        Why, a sentence for each decision: the spec chosen, what it is fitted without, and which
-        models it leaves out. Empty where a spec is returned as it was.
+        A sentence for each decision: the spec chosen, what it is fitted without, and which models
+        it leaves out. Empty if a spec is returned unchanged.
 
     Examples
     --------
@@ -88,25 +88,26 @@ class SpecChoice:
 def spec_for(scores: Scores, spec: str | Path = AUTO) -> SpecChoice:
     """Return a spec that a table can be fitted with, and the reasons.
 
-    ``"auto"`` takes ``checkpoints`` where at least half of the models are checkpoints: models of
-    one family and size at three or more token counts. Else it takes ``latentscale`` where at
-    least three quarters of the models state a size, ``latentscale_dated`` where as many state a
-    date of release too and dates differ, and ``capabilities``, which leaves out no model for its
-    size, for other tables. Such a spec is then without covariates that fewer than half of the
-    models state; a shipped spec that is named, without those that no model states. Either is
-    without terms that need these covariates or groups of benchmarks that the table does not have,
-    and has at most one skill a benchmark; free skills with residuals, as those of
-    ``capabilities``, at most (n - 1) / 2 for n benchmarks, and at least one: the noise is not
-    identified beside more (Anderson and Rubin 1956). It is what ``--spec`` of the command line
-    does.
+    ``"auto"`` chooses ``checkpoints`` if at least half of the models are checkpoints: models of
+    one family and size at three or more numbers of tokens. Otherwise it chooses ``latentscale`` if
+    at least three quarters of the models state a size, or ``latentscale_dated`` if as many also
+    state a release date and dates differ. For all other tables it chooses ``capabilities``, which
+    leaves out no model for lack of a size.
+
+    With ``"auto"``, covariates that fewer than half of the models state are then dropped; with the
+    name of a shipped spec, only those that no model states. In either case, terms that need these
+    covariates, or groups of benchmarks that the table does not have, are dropped too. There is at
+    most one skill per benchmark. Free skills with residuals, as in ``capabilities``, number at most
+    (n - 1) / 2 for n benchmarks, and at least one; with more, the noise is not identified
+    (Anderson and Rubin 1956). ``--spec`` on the command line does the same.
 
     Parameters
     ----------
     scores
         The table. Models without a score do not count.
     spec
-        ``"auto"``, or the name of a shipped spec. A path of a TOML file is read and returned as it
-        is.
+        ``"auto"``, or the name of a shipped spec. A TOML file given by its path is read and
+        returned unchanged.
 
     Returns
     -------

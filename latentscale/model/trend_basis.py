@@ -14,7 +14,7 @@ from latentscale.maths import Maths, Named
 Shape = Literal["local-linear", "random-walk"]
 
 _DECIMALS = 6
-"""Of the knots' labels, which are their places: a millionth of a standard deviation."""
+"""Decimals of the knots' labels, which are their places: a millionth of a standard deviation."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class TrendBasis:
     shape
         ``"local-linear"``: the slope changes at knots. ``"random-walk"``: the level changes.
     knots
-        Distances between knots over the range of the fitted models.
+        Number of intervals between knots over the range of the fitted models.
     beyond
-        How far knots go on past that range, on either side, in standard deviations.
+        How far knots extend past that range, on either side, in standard deviations.
     dim
         The knots' dim.
     """

@@ -1,6 +1,6 @@
-"""The rows and benchmarks of a table that a spec can use, and what is said of the others.
+"""The rows and benchmarks of a table that a spec can use, and findings on the others.
 
-What is made of them is the design (`design.py`).
+The design (`design.py`) is made from them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def usable(spec: ModelSpec, scores: Scores) -> tuple[Scores, tuple[str, ...]]:
     Warns
     -----
     DataWarning
-        If models are left out for want of a feature that the spec needs.
+        If models are left out because they do not state a feature that the spec needs.
     """
     data = scores.dataset
     scored = data["score"].notnull().any(BENCHMARK).values

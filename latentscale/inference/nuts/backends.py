@@ -1,4 +1,4 @@
-"""Backends: the samplers that NUTS runs on, their defaults, and which settings act there."""
+"""Backends: the samplers that NUTS runs on, their defaults, and the settings that they honour."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _NOT_OURS: Mapping[str, tuple[Any, ...]] = {
 _ACCEPTANCE = 0.8
 """Mean acceptance: of 0.6 to 0.9, all about as cheap (Betancourt, Byrne and Girolami 2014)."""
 _CENTRED_ACCEPTANCE = 0.95
-"""In centred coordinates: where a benchmark's precision is high skills are narrower than steps of
-0.8 are long, and chains stay (benchmarks/capabilities_selection/CHAINS.md)."""
+"""In centred coordinates: if a benchmark's precision is high, skills are narrower than the steps
+tuned to 0.8 and chains get stuck (benchmarks/capabilities_selection/CHAINS.md)."""
 _MODEL: tuple[Coordinates, ...] = ("auto", "model")
 
 

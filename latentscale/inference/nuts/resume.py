@@ -1,4 +1,4 @@
-"""Resume: go on with draws that were written to disk as they came."""
+"""Resume: continue sampling from draws that were streamed to disk."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ _LEAST_RETUNE = 50  # nutpie's adaptation makes no use of fewer
 
 @double_precision()
 def resume(path: str | Path, *, draws: int | None = None, progress: bool = True) -> Fit:
-    """Go on sampling in a folder that ``NUTS(store=...)`` made.
+    """Continue sampling in a folder that ``NUTS(store=...)`` made.
 
-    Every chain goes on from its own last position. nutpie cannot take up an adapted step size
-    and mass matrix, so each chain adapts them again first, for a quarter of the method's warm-up
+    Every chain continues from its own last position. nutpie cannot restore an adapted step size
+    and mass matrix, so each chain first adapts them again for a quarter of the method's warm-up
     (at least 50 draws), and those draws are not kept. A chain that was stopped before its first
-    kept draw has its whole warm-up again, from where it stood. Draws already in the folder stay
-    as they are; the new ones follow them in the same chain.
+    kept draw repeats its whole warm-up from its last position. Draws already in the folder do not
+    change; the new ones follow them in the same chain.
 
     Parameters
     ----------
     path
         The folder; ``~`` is expanded.
     draws
-        Kept draws that each chain should have in the end, those in the folder included; by
-        default as many as were asked for last. Chains that have so many are left alone.
+        Total number of kept draws that each chain should have, including those in the folder; by
+        default the number requested last. Chains that already have it are left alone.
     progress
         Whether to show a progress bar on standard error.
 
@@ -63,8 +63,8 @@ def resume(path: str | Path, *, draws: int | None = None, progress: bool = True)
     Raises
     ------
     FitError
-        If `path` is not such a folder, was damaged or changed, or another sampler writes to it; or
-        if an earlier version began it, and this version builds another model of its spec.
+        If `path` is not a folder of draws, was damaged or changed, or another sampler writes to it;
+        or if an earlier version began it and this version builds a different model from its spec.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""Start: where chains begin, scattered by the priors or at modes that climbs of the density reach.
+"""Start: where chains begin, scattered around the priors or at modes that climbs reach.
 
-Skills have modes that a chain does not leave. Where an anchor's own loading is near zero its
-skill's sign can flip: the skill, its slopes and its loadings change sign together, and only the
-anchor's scores speak against it. A chain that begins in such a mode stays there.
+Skills have modes that a chain does not leave. If an anchor's own loading is near zero, its skill's
+sign can flip: the skill, its slopes and its loadings change sign together, at a cost to the fit of
+the anchor's scores alone. A chain that begins in such a mode stays there.
 """
 
 from __future__ import annotations
@@ -83,13 +83,13 @@ class Start(ABC):
 class PriorStart(Start):
     """Chains begin at the priors' support points, each coordinate moved by up to 1.
 
-    The scatter is uniform on the unconstrained scale. Nothing is spent on it, and where the
-    posterior has separate modes chains end in any of them.
+    The scatter is uniform on the unconstrained scale. It costs nothing, but if the posterior has
+    separate modes, a chain may end in any of them.
 
     Attributes
     ----------
     kind
-        Always ``"prior"``: how settings in a file name it.
+        Always ``"prior"``, its name in saved settings.
 
     Examples
     --------
@@ -109,12 +109,12 @@ class PriorStart(Start):
         compiled
             The compiled model.
         seed, cores, progress
-            Of no effect: nothing is computed.
+            Have no effect: nothing is computed.
 
         Returns
         -------
         StartingPoints
-            The model as it is.
+            The unchanged model.
 
         Examples
         --------
@@ -139,29 +139,29 @@ class ModeStart(Start):
     `margin` of the highest, and begins at a draw of the normal that L-BFGS's curvature gives
     there, narrowed by half. ``fit.status`` describes the modes left out.
 
-    Log density at a mode is not the mode's mass: modes of hierarchical models differ in width
-    too. Differences of hundreds settle the matter, those of ten or twenty do not; a larger
-    margin puts chains into such modes, so that R-hat shows whether they mix.
+    The log density at a mode is not its posterior mass, since modes of hierarchical models also
+    differ in width. Differences of hundreds are decisive; differences of ten or twenty are not. A
+    larger margin puts chains into lower modes, so that R-hat shows whether they mix.
 
-    In whitened coordinates (``NUTS.coordinates``) two climbs in three begin around simple
-    regressions, and modes within `margin` are weighed by Laplace's approximation of their mass.
-    Chains begin in proportion to it at modes that hold `least_share` or more: one chain of
-    four in a mode of a twentieth would count it five times.
+    In whitened coordinates (``NUTS.coordinates``), two thirds of the climbs begin around simple
+    regressions, and modes within `margin` are weighed by the Laplace approximation of their mass.
+    Chains are allotted in proportion to mass among modes with at least `least_share`: one chain of
+    four in a mode with a twentieth of the mass would overcount it five times.
 
     Attributes
     ----------
     climbs
         Number of climbs.
     margin
-        How far below the highest log density a mode may lie and still get chains, or be weighed;
-        None for 10, and for 40 where modes are weighed.
+        How far a mode's log density may be below the highest for it to get chains or be weighed;
+        None for 10, or for 40 where modes are weighed.
     iterations
-        Most steps of one climb.
+        Maximum number of steps per climb.
     least_share
-        Where modes are weighed, the least part of the posterior that a mode with chains holds;
-        None for 0.1. Refused in the model's own coordinates, where modes are not weighed.
+        Where modes are weighed, the smallest share of the posterior for a mode to get chains; None
+        for 0.1. Refused in the model's own coordinates, where modes are not weighed.
     kind
-        Always ``"modes"``: how settings in a file name it.
+        Always ``"modes"``, its name in saved settings.
 
     Raises
     ------
@@ -213,12 +213,12 @@ class ModeStart(Start):
         Returns
         -------
         StartingPoints
-            The model whose chains begin around the highest modes, and what is worth saying of them.
+            The model with chains that begin around the highest modes, and notes for the status.
 
         Raises
         ------
         FitError
-            If the density is not finite wherever a climb began, or `least_share` was given.
+            If the density is not finite at any start of a climb, or `least_share` was given.
 
         Examples
         --------
@@ -264,12 +264,12 @@ class ModeStart(Start):
         Returns
         -------
         list of Trajectory
-            One end a climb: where it is, its log density and the curvature on the way.
+            The end of each climb: its position, its log density and the curvature along the path.
 
         Raises
         ------
         FitError
-            If the density is not finite wherever a climb began.
+            If the density is not finite at any start of a climb.
 
         Examples
         --------

@@ -51,10 +51,10 @@ class StochasticMarginalML(Method):
     gives an unbiased gradient of the log marginal likelihood. The parameters move on the
     unconstrained scale, where loadings of anchors and scales are positive and correlations
     valid, and are projected on a box. A few Newton steps from longer runs follow, with the
-    observed information by Louis' identity. The spec's priors play no part, but for the
-    starting points. Draws are normal around the estimate, latents drawn given each.
+    observed information by Louis' identity. The spec's priors are used only for the starting
+    points. Draws are normal around the estimate, and latents are drawn given each.
 
-    Where `MarginalML` can go it is better: faster, without Monte Carlo error, and it gives the
+    If `MarginalML` takes the spec, it is better: faster, without Monte Carlo error, and with the
     likelihood, AIC and BIC.
 
     Attributes
@@ -264,7 +264,7 @@ def _refuse(spec: ModelSpec, design: Design) -> None:
         raise SpecError(missing_values_are_parameters("StochasticMarginalML", design))
     if not any(term.latent_variables(design) for term in terms_of(spec)):
         raise SpecError(
-            "StochasticMarginalML integrates latents out, but this spec has none: no effect in it "
-            "is partially pooled. Use Laplace or NUTS."
+            "StochasticMarginalML integrates latents out, but this spec has none: it has no "
+            "partially pooled effect. Use Laplace or NUTS."
         )
     refuse_exact_fits(spec, design, "StochasticMarginalML")
