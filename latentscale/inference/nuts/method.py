@@ -102,7 +102,7 @@ class NUTS(Method):
     good_for: ClassVar[str] = FOR_ANYTHING
 
     draws: int = 1000
-    tune: int = None  # type: ignore[assignment]  # an int from the start on: the backend's default
+    tune: int = None  # type: ignore[assignment]  # None becomes the backend's default
     chains: int = 4
     target_accept: float | None = None
     max_depth: int = 10
@@ -133,7 +133,7 @@ class NUTS(Method):
         if self.store is not None:
             if not isinstance(self.store, str | Path) or not str(self.store):
                 raise FitError(f"NUTS.store must be the path of a folder; got {self.store!r}.")
-            object.__setattr__(self, "store", str(expanded(self.store, FitError)))  # as JSON has it
+            object.__setattr__(self, "store", str(expanded(self.store, FitError)))  # as in JSON
         self._backend.refuse_idle(vars(self))
 
     @property

@@ -28,17 +28,17 @@ _STEPS = 1500  # of a climb: most take 200 to 400
 _HISTORY = 20  # pairs of L-BFGS, as many as help (Nocedal and Wright: 3 to 20)
 # Iterates whose curvature makes the normal at a mode: 6 differences, as Zhang et al. 2022 use.
 _KEPT = 7
-# Gain of a step, relative to the log density, that ends a climb: a thousandth on some 1000 scores.
+# Relative gain in log density of a step that ends a climb: about a thousandth for 1000 scores.
 _TOLERANCE = 1e-9
-# Log densities nearer than this are one mode's: climbs to one mode stop 0.1 apart at most.
+# Log densities closer than this belong to one mode: climbs to one mode stop at most 0.1 apart.
 _SAME = 0.5
-# How far below the highest a mode may lie and hold a part of the posterior worth advice: widths of
-# hierarchical modes differ by that much in log volume at most.
+# How far below the highest a mode may be and still hold a share of the posterior worth advice:
+# widths of hierarchical modes differ by at most that much in log volume.
 _NEAR = 30.0
-_MARGIN = 10.0  # of the modes that get chains, unless `ModeStart.margin` says otherwise
+_MARGIN = 10.0  # of the modes that get chains, unless `ModeStart.margin` is given
 # Draws around a mode are narrowed: L-BFGS's normal is often too wide, and warm-up soon widens it.
 _NARROW = 0.5
-# Half-width of the scatter where a climb left no curvature: a tenth of a standard prior's.
+# Half-width of the scatter if a climb left no curvature: a tenth of a standard prior's.
 _SCATTER = 0.1
 
 
@@ -49,13 +49,13 @@ class StartingPoints:
     Attributes
     ----------
     compiled
-        The compiled model; None where the backend chooses.
+        The compiled model; None if the backend chooses.
     message
-        Where they are, in one line; empty where nothing was looked for.
+        Where they are, in one line; empty if no modes were looked for.
     advice
-        What to do about it; empty where all is well.
+        What to do about it; empty if there is nothing to do.
     modes
-        All modes that climbs reached, highest first; empty where nothing was looked for.
+        All modes that climbs reached, highest first; empty if there were no climbs.
     """
 
     compiled: ChainModel | None
@@ -342,11 +342,11 @@ def _message_on(
 
 
 def usual_start(spec: ModelSpec) -> Start:
-    """Return where chains begin where `NUTS.start` is None.
+    """Return where chains begin if `NUTS.start` is None.
 
-    Signs of anchored skills can flip, and climbs are worth their time. Not so where skills are in
-    units of their anchors and models have residuals, which make the way back passable; free
-    loadings have rotated modes of equal height, which `align` undoes.
+    Signs of anchored skills can flip, so climbs are worth their time. They are not if skills are in
+    units of their anchors and models have residuals, since chains can then leave a flipped mode.
+    Free loadings have rotated modes of equal height, which `align` undoes.
     """
     identify = spec.skills.identify
     anchored = spec.skills.count and identify.kind == "anchored"
@@ -355,7 +355,7 @@ def usual_start(spec: ModelSpec) -> Start:
 
 
 def start_from(settings: Start | dict[str, Any] | None) -> Start | None:
-    """Return a start from its settings, as JSON holds them; a start as it is.
+    """Return a start, made from its settings if they are given as in JSON.
 
     Raises
     ------
@@ -376,8 +376,8 @@ def start_from(settings: Start | dict[str, Any] | None) -> Start | None:
 def distinct_modes(ends: Sequence[Trajectory]) -> tuple[Trajectory, ...]:
     """Return one climb for each log density reached, highest first.
 
-    Climbs of the same height are taken for one mode: mirror images are as high as each other,
-    and forecasts are the same.
+    Climbs to the same height count as one mode: mirror images have the same height and the same
+    forecasts.
     """
     kept: list[Trajectory] = []
     for end in sorted(ends, key=lambda mode: -mode.value):
@@ -389,12 +389,12 @@ def distinct_modes(ends: Sequence[Trajectory]) -> tuple[Trajectory, ...]:
 def scattered(
     compiled: ChainModel, modes: Sequence[Trajectory], share: np.ndarray | None = None
 ) -> ChainModel:
-    """Return the compiled model with chains that begin around modes, by shares or alike."""
+    """Return the compiled model with chains that begin around modes, by shares or equally."""
     return compiled.beginning(_Scatter(modes, share))
 
 
 class _Scatter:
-    """Starting points around modes: a seed gives the mode and the place."""
+    """Starting points around modes: a seed determines the mode and the place."""
 
     def __init__(self, modes: Sequence[Trajectory], share: np.ndarray | None) -> None:
         self._modes = [(mode.mode, _normal(mode)) for mode in modes]
