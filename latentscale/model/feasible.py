@@ -27,8 +27,8 @@ USES_COVARIATES: Final = (
 
 
 LEAST_SHARE: Final = 0.5
-"""Share of the models that must state an optional covariate: those that do not are left out of a
-fit that has it, and with fewer that would be most of the table."""
+"""Share of the models that must state an optional covariate. A fit with the covariate leaves out
+the models that do not state it; with a smaller share, that would be most of the table."""
 
 
 def feasible(spec: ModelSpec, scores: Scores) -> ModelSpec:
@@ -47,7 +47,7 @@ def feasible(spec: ModelSpec, scores: Scores) -> ModelSpec:
     Warns
     -----
     FitWarning
-        Once, with all that is left out.
+        Once, naming everything that is left out.
     """
     optional = [name for name in spec.covariates if name in spec.optional]
     unstated = [name for name in optional if stated_share(name, scores) < LEAST_SHARE]
@@ -103,7 +103,7 @@ def used(term: Any) -> tuple[str, ...]:
 
 
 def drawable(scores: Scores, columns: Sequence[str]) -> list[str]:
-    """Return those of some columns of features whose missing values can be parameters."""
+    """Return the columns of features whose missing values can be parameters."""
     kinds = kinds_among(features_of(scores.dataset))
     return [name for name in columns if name in kinds and ESTIMATED in kinds[name].if_missing]
 
@@ -111,7 +111,7 @@ def drawable(scores: Scores, columns: Sequence[str]) -> list[str]:
 def stated_share(covariate: str, scores: Scores) -> float:
     """Return the share of models with a score that state the features that a covariate needs.
 
-    Where a category's missing values are a level, all models of a table that has it state it.
+    If a category's missing values are a level, all models of a table that has it state it.
     """
     table = scores.dataset
     scored = table["score"].notnull().any(BENCHMARK).values

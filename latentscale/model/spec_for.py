@@ -29,7 +29,7 @@ from latentscale.model.feasible import (
 )
 
 AUTO: Final = "auto"
-"""The choice among the specs below by what most models of a table state."""
+"""The choice among the specs below by the features that most models of a table state."""
 WITH_SIZES, WITH_SIZES_AND_DATES, WITHOUT_SIZES, OF_RUNS = (
     "latentscale",
     "latentscale_dated",
@@ -37,18 +37,18 @@ WITH_SIZES, WITH_SIZES_AND_DATES, WITHOUT_SIZES, OF_RUNS = (
     "checkpoints",
 )
 _LEAST_SIZED: Final = 0.75
-"""Share of the models that must state a size, or a date, for a spec that leaves out the others:
-without more than a quarter of them forecasts are no longer of the table that was given."""
+"""Share of the models that must state a size, or a date, for a spec that leaves out the others: if
+more than a quarter were left out, forecasts would no longer be for the table that was given."""
 _A_CURVE: Final = 3
-"""Token counts at which a family has a model of one size, for these to be checkpoints of a run: a
-family that was trained anew on more data has two."""
+"""Smallest number of token counts for a family's models of one size to be checkpoints of a run: a
+family that was trained again on more data has two."""
 _FOR_A_FACTOR: Final = 2
-"""Benchmarks a factor needs beside one more, for the noise of each to be identified: with fewer the
-rest of the loadings without one benchmark does not fall into two parts of full rank (Anderson and
+"""Benchmarks per factor, plus one more in total, for the noise of each to be identified: with
+fewer, the loadings without one benchmark do not split into two parts of full rank (Anderson and
 Rubin 1956, theorem 5.1)."""
 _TOKENS: Final = "tokens_t"
 _CALLED: Final = {"params_b": "size", _TOKENS: "training tokens"}
-"""What columns are called in reasons; others by their names."""
+"""Names of columns in reasons; other columns have their own names."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -167,9 +167,9 @@ def _chosen(scores: Scores) -> tuple[str, tuple[str, ...]]:
 
 
 def _left_out(model: ModelSpec, scores: Scores) -> tuple[str, ...]:
-    """Say how many models a spec leaves out, for which feature, and what keeps them.
+    """Return how many models a spec leaves out, for which feature, and how to keep them.
 
-    Sizes go with tokens where the spec uses both: those of one model are then drawn alike.
+    If the spec uses sizes and tokens, both are named, so that both are drawn if missing.
     """
     table = _scored(scores)
     missing = missing_features(table, model.covariates)
@@ -195,7 +195,7 @@ def _reduced(
 ) -> tuple[ModelSpec, tuple[str, ...]]:
     """Return a spec without covariates that too few models state, and why.
 
-    `share` is the share of the models that must state one, or 0 for any.
+    `share` is the share of the models that must state a covariate; 0 requires only one model.
     """
     unstated = [name for name in model.covariates if not _stated(name, scores, share)]
     alike = [n for n in model.covariates if n not in unstated and one_level(n, scores)]
@@ -223,7 +223,7 @@ def _reduced(
 
 
 def _without(kinds: Sequence[str]) -> str:
-    """Return which terms a spec is fitted without."""
+    """Return a clause that names the terms a spec is fitted without."""
     return f"without the {'terms' if len(kinds) > 1 else 'term'} {', '.join(kinds)}"
 
 
@@ -249,7 +249,7 @@ def _what_is_left(
 
 
 def _why_unstated(covariates: Sequence[str], scores: Scores, share: float) -> str:
-    """Return that too few models state some covariates, or none does."""
+    """Return a clause that too few models, or none, state some covariates."""
     if not share and set(_stated_by_none(covariates, scores)) == {_TOKENS}:
         return "no model states its training tokens"
     how_many = "fewer than half of the models have" if share else "no model has"
@@ -257,7 +257,7 @@ def _why_unstated(covariates: Sequence[str], scores: Scores, share: float) -> st
 
 
 def _stated_by_none(covariates: Sequence[str], scores: Scores) -> list[str]:
-    """Return the columns that these covariates need and no model with a score fills."""
+    """Return the columns that these covariates need and that no model with a score states."""
     table = _scored(scores)
     return [name for name, rows in missing_features(table, covariates).items() if rows.all()]
 

@@ -19,7 +19,7 @@ _DECIMALS = 6
 
 @dataclass(frozen=True)
 class TrendBasis:
-    """What a change at each knot adds along a standardised covariate; 0 at its mean.
+    """The contribution of a change at each knot along a standardised covariate; 0 at its mean.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class TrendBasis:
         x
             The standardised covariate, dims (model,).
         knots
-            Places of the knots.
+            Positions of the knots.
         maths
             Functions for arrays such as `x`.
         """
@@ -78,6 +78,6 @@ class TrendBasis:
         if self.shape == "local-linear":
             return maths.maximum(past, 0.0)
         step = float(np.diff(knots).mean())
-        # A knot is the lower end of its interval, which is entered from above below the mean.
+        # A knot is the lower end of its interval; below the mean, intervals are entered from above.
         entered = past + maths.named(np.where(knots >= 0, 0.0, step), (self.dim,))
         return maths.clip(entered * (1 / step), 0.0, 1.0)
