@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from latentscale.inference.marginal.estimate import MarginalEstimate
     from latentscale.inference.marginal.maximise import Search
 
-# Error of the quadrature in log likelihood, a twentieth of what AIC charges for a parameter.
+# Error of the quadrature in log likelihood: a tenth of AIC's penalty for a parameter.
 _ERROR_LIMIT = 0.1
-# Least effective share of the candidates for a family's latents: 3 of the default 32.
+# Smallest effective share of the candidates for a family's latents: 3 of the default 32.
 _EFFECTIVE_LIMIT = 0.1
-# Log likelihoods of starts that differ by less reached one maximum; searches stop so far short.
+# Starts whose log likelihoods differ by less reached one maximum; searches stop this far short.
 _SAME_MAXIMUM = 0.1
 
 
@@ -180,10 +180,10 @@ def _search(method: MarginalML) -> Search:
 
 
 def _with_families(posterior: xr.Dataset, latents: LatentDraws, families: list[str]) -> xr.Dataset:
-    """Add family latents, taken from their mean as the model declares them.
+    """Add family latents, centred on their mean as the model declares them.
 
-    The intercepts take up loading times that mean: the same scores, coded as in the other
-    methods' draws, so that a new family is drawn in the same way.
+    The intercepts absorb loading times that mean. Expected scores are the same, and the coding is
+    that of other methods' draws, so that a new family is drawn in the same way.
     """
     skill = xr.DataArray(
         latents.skill[None],
