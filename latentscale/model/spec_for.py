@@ -282,7 +282,7 @@ def _with_fewer_skills(model: ModelSpec, scores: Scores) -> tuple[ModelSpec, tup
     """Return a spec with no more skills than the benchmarks that have a score identify."""
     scored = int(scores.dataset["score"].notnull().any(MODEL).sum())
     most = scored
-    if model.skills.residual and model.skills.identify.kind == "free":  # factors beside noise
+    if model.skills.residual and model.skills.identify.kind == "free":  # factors plus noise
         most = max((scored - 1) // _FOR_A_FACTOR, min(scored, 1))
     if not 0 < most < model.skills.count:
         return model, ()

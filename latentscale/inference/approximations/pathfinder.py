@@ -209,7 +209,7 @@ class Pathfinder(Method):
 def _without_replacement(
     log_weights: np.ndarray, count: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return places drawn one after the other by their weights, in random order.
+    """Return indices drawn one after the other by their weights, in random order.
 
     Taking the largest log weights after adding Gumbel noise gives these draws (Efraimidis and
     Spirakis 2006).

@@ -201,7 +201,7 @@ def lifted(curvature: Floats) -> Floats:
     """Return symmetric matrices; at saddles, with absolute eigenvalues, raised if too small."""
     if not np.isfinite(curvature).all():
         raise FitError(
-            "The density of a lineage has no finite curvature where the search has got to: a "
+            "The density of a lineage has no finite curvature at a point of the search: a "
             "standard deviation or a precision has left the range of doubles. Use narrower priors "
             "for them, or NUTS()."
         )

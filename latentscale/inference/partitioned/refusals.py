@@ -64,5 +64,5 @@ def refuse_sizes(unit: np.ndarray, method: Method, *, does: str) -> None:
     if most > MOST_LATENTS:
         raise SpecError(
             f"One lineage has {most} latents; {name} takes up to {MOST_LATENTS}. Set "
-            "family.lineage = false where a lineage has very many families, or use ADVI(batch=500)."
+            "family.lineage = false if a lineage has very many families, or use ADVI(batch=500)."
         )
