@@ -21,9 +21,9 @@ class Instruct(Record):
     Attributes
     ----------
     shift
-        Whether tuned models have a different level on each benchmark.
+        Whether instruction-tuned models have a different level on each benchmark.
     slopes
-        Covariates whose slopes on each benchmark differ for tuned models.
+        Covariates whose slopes on each benchmark differ for instruction-tuned models.
     """
 
     shift: bool = False
@@ -39,17 +39,17 @@ class BenchmarkSpec(Record):
         The increasing curve from the linear predictor to (0, 1), one of
         `latentscale.declare.kinds.LINKS`.
     floor
-        Guessing floors: ``"fixed"`` at the table's values, or ``"estimated"`` by benchmark, around
-        the table's on the logit scale; a floor of 0 stays 0 (1 stays 1 where lower is better).
+        Guessing floors: ``"fixed"`` at the table's values, or ``"estimated"`` by benchmark around
+        them on the logit scale. A floor of 0 stays 0; where lower is better, a floor of 1 stays 1.
     ceiling
-        ``"fixed"`` at 1 (at 0 where lower is better), or ``"estimated"`` by benchmark; a ceiling
-        that the table states is used in either case.
+        ``"fixed"`` at 1 (at 0 where lower is better), or ``"estimated"`` by benchmark. A ceiling
+        stated by the table is used in either case.
     ceiling_open
         Share of the posterior draws, 0 to 1, in which estimated ceilings are opened after the fit:
         the benchmark's curve then rises to 1, and is fitted to its scores given the draw's linear
-        predictors (`latentscale.model.open_ceilings`). Density, sampling and leave-one-out use
-        the estimated ceilings; forecasts and curves are a mixture. Point estimates, fixed ceilings
-        and ceilings that the table states are not affected.
+        predictors (`latentscale.model.open_ceilings`). The density, sampling and leave-one-out use
+        the estimated ceilings; forecasts and curves are a mixture of both. A point estimate keeps
+        its ceilings; fixed ceilings and those stated by the table do not change.
     likelihood
         The noise of a score around mu, one of `latentscale.declare.kinds.LIKELIHOODS`.
     pooled
@@ -70,9 +70,9 @@ class BenchmarkSpec(Record):
         Covariates whose slopes on each benchmark differ between families beyond the skills,
         partially pooled by benchmark.
     family_slope_spreads
-        ``"shared"``: the slopes of all covariates in `family_slopes` have one spread on each
-        benchmark; ``"by-covariate"``: each covariate has its own, so that families may differ much
-        in what instruction tuning adds to a benchmark, say, and little in what size adds.
+        ``"shared"``: on each benchmark, the slopes of all covariates in `family_slopes` have one
+        spread; ``"by-covariate"``: each covariate has its own, so that families may differ a lot in
+        the effect of instruction tuning on a benchmark, say, but little in the effect of size.
     slopes
         Covariates with a separate slope on every benchmark, beyond the skills.
     instruct

@@ -44,7 +44,7 @@ class Choice:
     registered: bool = True
 
     def __call__(self, value: Any) -> Any:
-        """Return a record from one, or from a table such as TOML gives.
+        """Return a record, given as such or as a table from TOML.
 
         Raises
         ------
@@ -60,12 +60,12 @@ class Choice:
         return self.record_of(value)(**value)
 
     def each(self, values: Any) -> Any:
-        """Return records from a sequence of them or of tables, each of another kind.
+        """Return records from a sequence of records or tables, each of a different kind.
 
         Raises
         ------
         SpecError
-            If one is not allowed, naming its place, or a kind comes twice.
+            If one is not allowed, naming its place, or a kind is repeated.
         """
         if not isinstance(values, list | tuple):
             raise SpecError(f"must be a list of tables; got {values!r}.")
@@ -76,7 +76,7 @@ class Choice:
             except SpecError as error:
                 raise SpecError(placed(f"[{place}]", str(error))) from None
             if any(record.kind == other.kind for other in records):
-                raise SpecError(f'[{place}].kind "{record.kind}" comes twice; give it once.')
+                raise SpecError(f'[{place}].kind "{record.kind}" is repeated; give it once.')
             records.append(record)
         return tuple(records)
 
@@ -111,7 +111,7 @@ class Choice:
 
 
 def placed(where: str, message: str) -> str:
-    """Return a message on a field, preceded by the field's place."""
+    """Return a message about a field, preceded by the field's place."""
     joint = "" if message.startswith(("[", ":")) else " " if message.startswith("must ") else "."
     return f"{where}{joint}{message}"
 
@@ -119,14 +119,14 @@ def placed(where: str, message: str) -> str:
 def refuse_unknown_keys(
     record: type[BaseModel], section: Mapping[str, Any], where: str = ""
 ) -> None:
-    """Refuse keys that a record, or a part given as a mapping, does not have.
+    """Refuse unknown keys in a record and in parts given as mappings.
 
     Parameters
     ----------
     record
         The type of the record.
     section
-        Its fields, parts as records or as plain mappings.
+        Its fields; parts are records or plain mappings.
     where
         Path of the section in the spec, such as ``"benchmarks.link"``.
 
@@ -163,7 +163,7 @@ def _refuse_in_record(taken: Choice | type[BaseModel], value: Any, where: str) -
 
 
 def _records_of(record: type[BaseModel], key: str) -> Choice | type[BaseModel] | None:
-    """Return the record that a field takes, or the kinds that it chooses from."""
+    """Return the type of record that a field takes, or the choice of kinds."""
     field = record.model_fields[key]
     for mark in field.metadata:
         if isinstance(mark, Choice):

@@ -1,4 +1,4 @@
-"""What a spec says in a few words, and what it sets away from its defaults."""
+"""A short description of a spec, and the settings that differ from their defaults."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def facts_of(spec: ModelSpec) -> dict[str, str]:
 
 
 def away_from_defaults(record: Record, leave_out: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the fields of a record that differ from their defaults, and always its kind."""
+    """Return the fields of a record that differ from their defaults, and its kind."""
     fields: dict[str, Any] = {}
     for name, field in type(record).model_fields.items():
         value = getattr(record, name)
@@ -49,12 +49,12 @@ def away_from_defaults(record: Record, leave_out: Sequence[str] = ()) -> dict[st
 
 
 def _below(largest: float | None) -> str:
-    """Return what pooled precisions are bounded by."""
+    """Return the bound of pooled precisions, as text."""
     return "" if largest is None else f", precisions below {largest:g}"
 
 
 def _open(spec: ModelSpec) -> str:
-    """Return in which share of the draws estimated ceilings are opened."""
+    """Return the share of draws in which estimated ceilings are opened, as text."""
     settings = spec.benchmarks
     if not settings.ceiling_open:
         return ""
@@ -64,7 +64,7 @@ def _open(spec: ModelSpec) -> str:
 
 
 def _shortened(term: Any) -> str:
-    """Return a term's kind, with the settings that it has."""
+    """Return a term's kind with its settings."""
     settings = ", ".join(
         f"{key} {listed(value) if isinstance(value, list) else value}"
         for key, value in away_from_defaults(term).items()

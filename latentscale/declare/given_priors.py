@@ -1,4 +1,4 @@
-"""The priors that a spec gives: read from tables, and kept so that they cannot be changed."""
+"""The priors that a spec gives: read from tables, and immutable."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Priors(dict[str, Prior]):
 
 
 def prior_of(name: str, value: Any) -> Prior:
-    """Read the prior of a parameter from a `Prior` or from a table such as TOML gives.
+    """Read the prior of a parameter, given as a `Prior` or as a table from TOML.
 
     Raises
     ------
     SpecError
-        Naming the parameter, if the distribution or one of its numbers is not allowed.
+        Naming the parameter, if the distribution or a hyperparameter is not allowed.
     """
     if isinstance(value, Prior):
         return value

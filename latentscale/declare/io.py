@@ -1,4 +1,4 @@
-"""Specs in and out: TOML files, shipped names, JSON."""
+"""Read and write specs: TOML files, shipped names, JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from latentscale.validate import without_repeats
 
 
 def _spec_folder() -> Path:
-    """Folder of the shipped specs: inside an installed package, next to it in a checkout."""
+    """Folder of the shipped specs: inside an installed package, or next to it in a checkout."""
     package = Path(str(files("latentscale")))
     inside = package / "model_specs"
     return inside if inside.is_dir() else package.parent / "model_specs"

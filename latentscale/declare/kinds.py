@@ -1,6 +1,6 @@
-"""Registries of links, likelihoods and terms, and the field of a record that takes one of a kind.
+"""Registries of links, likelihoods and terms.
 
-The classes are in ``latentscale/model/links``, ``likelihoods`` and ``terms``, one a file.
+The classes are in ``latentscale/model/links``, ``likelihoods`` and ``terms``, one per file.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TERMS: Registry[Any] = Registry("term", "latentscale.model.terms", kind_of)
 
 
 class SetByTables(Mapping[str, type[Any]]):
-    """The terms that a spec switches on by tables ``[[terms]]``, not by fields of their own."""
+    """The terms that a spec switches on with ``[[terms]]`` tables, not with other fields."""
 
     def __getitem__(self, name: str) -> type[Any]:
         return self._kinds()[name]
@@ -38,5 +38,5 @@ class SetByTables(Mapping[str, type[Any]]):
 
 
 def default_of(kinds: Mapping[str, type[Any]], name: str) -> Callable[[], Any]:
-    """Return a maker of a kind with its default settings, looked up when it is first needed."""
+    """Return a function that makes a kind with its defaults, looked up when first called."""
     return lambda: kinds[name]()

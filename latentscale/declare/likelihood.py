@@ -15,7 +15,7 @@ from latentscale.declare.record import Record
 from latentscale.maths import Named, maths_of, on_draws
 
 Step = Callable[[xr.DataArray, xr.DataArray, xr.DataArray, np.random.Generator], xr.DataArray]
-"""A pass of `Noise.steps`: from (what was drawn before, mean, phi, rng) to new values."""
+"""A pass of `Noise.steps`: from (values of the previous pass, mean, phi, rng) to new values."""
 
 
 class Likelihood(Record):
@@ -61,7 +61,7 @@ class Likelihood(Record):
     """
 
     scalar: ClassVar[bool] = False
-    """Whether `latentscale.inference.marginal.kernel` has its compiled scalar form."""
+    """Whether `latentscale.inference.marginal.kernel` has a compiled scalar form of it."""
 
     def parameters(self) -> dict[str, Parameter]:
         """Return the likelihood's own parameters by name: each with its slot and its dims.
@@ -92,7 +92,7 @@ class Likelihood(Record):
         Returns
         -------
         Noise
-            The noise, with the parameters in it.
+            The noise with these parameters.
 
         Examples
         --------
@@ -103,7 +103,7 @@ class Likelihood(Record):
     def unbounded(self, parameters: Mapping[str, Named]) -> Noise:
         """Return the noise of scores that are not fractions, on the linear predictor's scale.
 
-        Normal unless a kind says otherwise.
+        Normal unless a kind overrides it.
 
         Parameters
         ----------
@@ -146,7 +146,7 @@ class Noise(ABC):
 
     @abstractmethod
     def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
-        """Return the log density of scores inside (0, 1), by broadcasting over dims.
+        """Return the log density of scores inside (0, 1), broadcast over dims.
 
         Written with the functions of `latentscale.maths.maths_of`, it serves both draws and the
         PyMC model; a kind that has `observe` needs it only on draws.
@@ -163,7 +163,7 @@ class Noise(ABC):
         Returns
         -------
         Named
-            Natural logarithms, with the dims of all three.
+            Natural logarithm of the density, with the dims of all three.
 
         Examples
         --------
@@ -182,7 +182,7 @@ class Noise(ABC):
         phi
             Precision, whose dims are among those of `mean`.
         rng
-            NumPy's generator, which is moved on.
+            NumPy's generator, whose state advances.
 
         Returns
         -------
@@ -197,15 +197,15 @@ class Noise(ABC):
         """
 
     def steps(self) -> tuple[Step, ...]:
-        """Return what `draw` does, as passes over all scores that follow one another.
+        """Return `draw` as a sequence of passes over all scores.
 
-        Each takes what the one before gave, mean, phi and a source of random numbers. Taking one
-        over consecutive parts of the scores, then the next, gives the numbers of `draw`.
+        Each pass takes the values of the previous one, mean, phi and a random generator. Running
+        one pass over consecutive parts of the scores, then the next, gives the numbers of `draw`.
 
         Returns
         -------
         tuple of callable
-            From (what was drawn before, mean, phi, rng) to new values.
+            From (values of the previous pass, mean, phi, rng) to new values.
 
         Examples
         --------
@@ -215,22 +215,23 @@ class Noise(ABC):
         return (lambda _, mean, phi, rng: self.draw(mean, phi, rng),)
 
     def sampled(self, phi: Named, mean: Named, sampling: Named) -> Named:
-        """Return the precision of scores that have a sampling error beside this noise.
+        """Return the precision of scores that have a sampling error in addition to this noise.
 
-        By default for a noise with variance mu (1 - mu) / (1 + phi) and a score over n items,
-        binomial given the rate: the variances add to mu (1 - mu) (n + phi) / (n (1 + phi)).
+        The default is for a noise with variance mu (1 - mu) / (1 + phi) and a score over n items
+        that is binomial given the rate: the variances add up to
+        mu (1 - mu) (n + phi) / (n (1 + phi)).
 
         Parameters
         ----------
         phi, mean
             Precision of the noise itself, and expected scores.
         sampling
-            1 / n, 0 for none (`latentscale.data.scaling.sampling_of`).
+            1 / n, or 0 without sampling error (`latentscale.data.scaling.sampling_of`).
 
         Returns
         -------
         Named
-            The precision of both together.
+            The precision of the combined noise.
 
         Examples
         --------
@@ -240,7 +241,7 @@ class Noise(ABC):
         return phi * (1 - sampling) / (1 + phi * sampling)
 
     def at(self, indexers: Mapping[str, Any]) -> Self:
-        """Return the noise of some cells, picked by index along dims.
+        """Return the noise of some cells, selected by index along dims.
 
         Parameters
         ----------
@@ -262,12 +263,12 @@ class Noise(ABC):
         )
 
     def mapped(self, change: Callable[[Any], Any]) -> Self:
-        """Return the noise with each of its arrays changed; other fields stay.
+        """Return the noise with each of its arrays changed; other fields are kept.
 
         Parameters
         ----------
         change
-            From an array to an array.
+            Function from an array to an array.
 
         Returns
         -------
@@ -289,7 +290,7 @@ class Noise(ABC):
         return replace(self, **changed)
 
     def arrays(self) -> Iterator[Named]:
-        """Yield its arrays, and those of noises that it is put together from.
+        """Yield the arrays of the noise and of its components.
 
         Returns
         -------
@@ -311,7 +312,7 @@ class Noise(ABC):
 
 @runtime_checkable
 class Observes(Protocol):
-    """A noise that adds its own variable to a PyMC model: PyMC's, or one of a faster density."""
+    """A noise that adds its own variable to a PyMC model: PyMC's, or one with a faster density."""
 
     def observe(self, score: np.ndarray, mean: Named, phi: Named) -> None:
         """Add the observed variable ``score`` to the open PyMC model.
@@ -329,8 +330,8 @@ class Observes(Protocol):
 class NormalNoise(Noise):
     """Normal with standard deviation 2 / sqrt(phi), for values on an unbounded scale.
 
-    That is also the standard deviation of logit-normal scores on the logit scale, so that one prior
-    of phi serves all.
+    That is also the standard deviation of logit-normal scores on the logit scale, so the same prior
+    of phi suits both.
     """
 
     def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
@@ -344,7 +345,7 @@ class NormalNoise(Noise):
         return mean.copy(data=mu + 2 * rng.standard_normal(mu.shape) / np.sqrt(spread))
 
     def sampled(self, phi: Named, mean: Named, sampling: Named) -> Named:
-        """Return the precision where a variance `sampling` is added to 4 / phi."""
+        """Return the precision after a variance `sampling` is added to 4 / phi."""
         return phi / (1 + phi * sampling / 4)
 
 
@@ -361,7 +362,7 @@ def aligned(mean: xr.DataArray, other: Named) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     tuple of numpy.ndarray
-        Both arrays, of the shape of `mean`.
+        Both arrays, with the shape of `mean`.
 
     Examples
     --------

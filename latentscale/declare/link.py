@@ -40,7 +40,7 @@ class Link(Record):
     scalar: ClassVar[str | None] = None
     """Name of the compiled scalar form in ``latentscale.inference.marginal.kernel``, if any.
 
-    Marginal maximum likelihood, and starting points by regression, need one.
+    Marginal maximum likelihood and starting points by regression need it.
     """
 
     def parameters(self) -> dict[str, Parameter]:
@@ -98,7 +98,7 @@ class Link(Record):
 
     @abstractmethod
     def share(self, parameters: Mapping[str, Named], eta: Named) -> Named:
-        """Return h(eta), the share of the way from floor to ceiling, in (0, 1).
+        """Return h(eta), the fraction of the range from floor to ceiling, in (0, 1).
 
         Parameters
         ----------
@@ -106,7 +106,7 @@ class Link(Record):
             The link's own parameters, with dims that broadcast against those of `eta`.
         eta
             Linear predictor; an xarray array or a variable of a PyTensor graph. Use the functions
-            of `latentscale.maths.maths_of`, which serve both.
+            of `latentscale.maths.maths_of`, which work with both.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Priors: a distribution's name and its numbers, and the defaults of every parameter."""
+"""Priors: a distribution with its hyperparameters, and the defaults of every parameter."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def distributions_on(support: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Prior:
-    """A prior distribution with fixed numbers.
+    """A prior distribution with fixed hyperparameters.
 
     Parameters
     ----------
@@ -50,12 +50,12 @@ class Prior:
         Name of the distribution, as PyMC spells it: Normal, StudentT, Laplace (real line);
         HalfNormal, HalfStudentT, LogNormal, Gamma, Exponential (positive); Beta (unit interval).
     mu, sigma, nu, alpha, beta, b, lam
-        The parameters of `dist`, as PyMC names them; leave out parameters of other distributions.
+        The hyperparameters of `dist`, as PyMC names them; leave out those of other distributions.
 
     Raises
     ------
     SpecError
-        If `dist` is unknown, a number is missing, not used by `dist`, or out of range.
+        If `dist` is unknown, or a hyperparameter is missing, not used by `dist`, or out of range.
 
     Examples
     --------
@@ -111,7 +111,7 @@ class Prior:
 
     @property
     def numbers(self) -> dict[str, float]:
-        """The distribution's numbers by name, in PyMC's order.
+        """The hyperparameters by name, in PyMC's order.
 
         Examples
         --------
@@ -131,7 +131,7 @@ class Prior:
         Returns
         -------
         numpy.ndarray
-            Natural logarithms of the density, of the same shape.
+            Natural logarithm of the density, with the same shape.
 
         Examples
         --------
@@ -150,7 +150,7 @@ class Prior:
         shape
             Shape of the array.
         rng
-            NumPy's generator, which is moved on.
+            NumPy's generator, whose state advances.
 
         Returns
         -------
@@ -166,7 +166,7 @@ class Prior:
         return np.abs(drawn) if self.dist == "HalfStudentT" else drawn
 
     def quantile(self, prob: float) -> float:
-        """Return the value below which the prior has this probability.
+        """Return the quantile of the prior at a probability.
 
         Parameters
         ----------
@@ -176,7 +176,7 @@ class Prior:
         Returns
         -------
         float
-            The value, in the parameter's unit.
+            The quantile, in the parameter's unit.
 
         Raises
         ------
@@ -194,7 +194,7 @@ class Prior:
         return float(self._frozen().ppf(prob))
 
     def below(self, value: float) -> float:
-        """Return the probability below a value.
+        """Return the prior probability below a value.
 
         Parameters
         ----------
@@ -204,7 +204,7 @@ class Prior:
         Returns
         -------
         float
-            The distribution function there, in [0, 1].
+            The cumulative distribution function there, in [0, 1].
 
         Examples
         --------
@@ -215,7 +215,7 @@ class Prior:
         return max(2 * share - 1, 0.0) if self.dist == "HalfStudentT" else share
 
     def _frozen(self) -> Any:
-        """Return SciPy's distribution; of HalfStudentT, the whole t before folding."""
+        """Return SciPy's distribution; for HalfStudentT, the full t before folding."""
         n = self.numbers
         return {
             "Normal": lambda: stats.norm(n["mu"], n["sigma"]),
@@ -235,7 +235,7 @@ class Prior:
         Returns
         -------
         dict
-            The key ``dist`` and the distribution's numbers.
+            The key ``dist`` and the hyperparameters.
 
         Examples
         --------
@@ -259,7 +259,7 @@ class Prior:
 
 @dataclass(frozen=True)
 class PriorSlot:
-    """A parameter that takes a prior: its default, and what the parameter is.
+    """A parameter that takes a prior: the default prior and a description of the parameter.
 
     Parameters
     ----------
@@ -328,8 +328,8 @@ class PriorSlots(Mapping[str, PriorSlot]):
             for name, slot in kind.slots.items():
                 if slots.setdefault(name, slot) != slot:
                     raise SpecError(
-                        f'{kind.__name__} has a prior slot "{name}", and so has another kind, '
-                        "with another default or meaning; choose another name."
+                        f'{kind.__name__} has a prior slot "{name}", which another kind has with '
+                        "a different default or meaning; choose another name."
                     )
         return slots
 

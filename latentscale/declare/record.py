@@ -17,7 +17,7 @@ from latentscale.validate import plain
 
 
 class Record(BaseModel):
-    """A frozen record that refuses unknown fields and values of another type.
+    """A frozen record that refuses unknown fields and values of the wrong type.
 
     Examples
     --------
@@ -25,7 +25,7 @@ class Record(BaseModel):
     True
     """
 
-    # Terms speak of models, and pydantic before 2.10 keeps names that begin with model_ to itself.
+    # Fields of terms may begin with model_, a prefix that pydantic before 2.10 reserves.
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
@@ -44,7 +44,7 @@ class Record(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _plain(cls, fields: Any) -> Any:
-        """Take a list (as TOML and JSON give) for a tuple, and NumPy's scalars for Python's."""
+        """Turn lists (from TOML and JSON) into tuples, and NumPy scalars into Python's."""
         if not isinstance(fields, Mapping):
             return fields
         return {key: _plain(value) for key, value in fields.items()}
@@ -68,8 +68,8 @@ class Record(BaseModel):
         Raises
         ------
         SpecError
-            If a field is unknown (the nearest name is suggested) or its value is not allowed, or
-            a field and a part of it are both given.
+            If a field is unknown (the nearest name is suggested), its value is not allowed, or a
+            field and a part of it are both given.
 
         Examples
         --------
@@ -97,9 +97,9 @@ class Record(BaseModel):
         Parameters
         ----------
         update
-            Values of fields by name; None for none.
+            Values of fields by name; None for no changes.
         deep
-            Of no effect, since every part of a record is frozen.
+            Has no effect, since every part of a record is frozen.
 
         Returns
         -------
@@ -128,12 +128,12 @@ class Record(BaseModel):
         update: dict[str, Any] | None = None,
         deep: bool = False,
     ) -> Self:
-        """Do what `model_copy` does; pydantic's old name for it, which checked nothing.
+        """Do what `model_copy` does; pydantic's old name for it, whose own version checks nothing.
 
         Parameters
         ----------
         include, exclude
-            None: a record is copied whole.
+            Must be None: a record can only be copied as a whole.
         update, deep
             As for `model_copy`.
 
@@ -153,7 +153,10 @@ class Record(BaseModel):
         'mine'
         """
         if include is not None or exclude is not None:
-            raise SpecError("A record is copied whole; change fields by with_({...}).")
+            raise SpecError(
+                "include and exclude must be left out: a record can only be copied as a whole. "
+                "Change fields with with_({...})."
+            )
         return self.model_copy(update=update, deep=deep)
 
     @classmethod
@@ -165,7 +168,7 @@ class Record(BaseModel):
         Parameters
         ----------
         _fields_set
-            Of no effect, as fields are checked.
+            Has no effect, as fields are checked.
         **values
             Values of the fields, by name.
 
@@ -221,12 +224,12 @@ def _check_changes(changes: object) -> None:
     name = changes.get("name")
     if isinstance(name, str) and not name.strip():
         raise SpecError(
-            f"name: {name!r} is empty, but results of several specs are identified by name."
+            f"name: {name!r} is empty; give a name, which identifies the spec's results."
         )
 
 
 def _changed(record: Record, changes: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Return a record's fields with changes; changed parts are mappings, to be checked in place."""
+    """Return a record's fields with changes; changed parts are mappings, checked later."""
     whole: dict[str, Any] = {}
     parts: dict[str, dict[str, Any]] = {}
     for key, value in changes.items():
@@ -238,7 +241,7 @@ def _changed(record: Record, changes: Mapping[str, Any], where: str) -> dict[str
     for name in parts:
         path = f"{where}.{name}" if where else name
         if name in whole:
-            raise SpecError(f'Both "{path}" and a part of it are to change; give one of the two.')
+            raise SpecError(f'Both "{path}" and a part of it are given; give only one of the two.')
         if name not in type(record).model_fields:
             refuse_unknown_keys(type(record), {name: None}, where)
         whole[name] = _changed_part(getattr(record, name), parts[name], path)
@@ -256,6 +259,6 @@ def _changed_part(value: Any, changes: Mapping[str, Any], where: str) -> dict[st
         deep = [key for key in changes if "." in key]
         if deep:
             whole = f"{where}.{deep[0].partition('.')[0]}"
-            raise SpecError(f'"{where}.{deep[0]}" is not a field; give the whole of "{whole}".')
+            raise SpecError(f'"{where}.{deep[0]}" is not a field; give all of "{whole}".')
         return {**value, **changes}
     raise SpecError(f'"{where}" has no parts, so "{where}.{next(iter(changes))}" is not a field.')

@@ -60,7 +60,7 @@ class SkillSpec(Record):
     count
         Number of skills K; with 0, each benchmark has its own curve.
     identify
-        What identifies skills among their rotations: anchors, or nothing.
+        What identifies the rotation of skills: anchors, or nothing.
     residual
         Whether every model deviates from its family's curve, skill by skill.
     release
@@ -92,10 +92,10 @@ class FamilySpec(Record):
     Attributes
     ----------
     level
-        ``"none"``: families share one curve; ``"fixed"``: every family has its own level
-        under a wide prior, without pooling; ``"partial"``: partially pooled.
+        ``"none"``: families share one curve; ``"fixed"``: every family has its own level under a
+        wide prior, without pooling; ``"partial"``: partially pooled.
     lineage
-        Whether families borrow strength from the lineage they descend from.
+        Whether families are pooled towards the lineage that they descend from.
     correlated
         Whether a family's skills are correlated (an LKJ prior) instead of independent.
     slopes

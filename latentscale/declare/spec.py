@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _NOT_THE_MODEL = ("name", "description", "sources", "optional", "priors")
-"""Fields that change no density; priors enter a digest as far as they are used."""
+"""Fields left out of a digest: they change no density, or (priors) enter only if used."""
 _A_TERM = Choice(SetByTables())
 
 
@@ -110,8 +110,8 @@ class ModelSpec(Record):
             factors = name.split(":")
             if not all(factor and factor == factor.strip() for factor in factors):
                 raise SpecError(
-                    f'covariates: "{name}" is not the name of a feature, or of a product such as '
-                    '"log_params:log_tokens"; leave out spaces, and empty names.'
+                    f'covariates: "{name}" is neither the name of a feature nor a product such as '
+                    '"log_params:log_tokens"; leave out spaces and empty names.'
                 )
             if len(factors) > 2:
                 raise SpecError(f'covariates: "{name}" multiplies more than two covariates.')
@@ -171,7 +171,7 @@ class ModelSpec(Record):
         varying = bool(self.covariates) or self.family.level != "none" or self.skills.residual
         if self.skills.count and not varying:
             raise SpecError(
-                "Skills need something that varies between models: name covariates, or set "
+                "Skills must vary between models: name covariates, or set "
                 'family.level to "partial".'
             )
         if not (self.skills.count or self._varies_beside_skills(terms)):
@@ -198,13 +198,13 @@ class ModelSpec(Record):
             )
         if self.undisclosed.kind == "estimated" and not self.needs_tokens:
             raise SpecError(
-                'undisclosed is "estimated", but no covariate uses training tokens, so nothing '
-                "depends on them; leave it out, or name log_tokens or log_flops in covariates."
+                'undisclosed is "estimated", but no covariate uses training tokens; leave it out, '
+                "or name log_tokens or log_flops in covariates."
             )
         return self
 
     def _varies_beside_skills(self, terms: tuple[Any, ...]) -> bool:
-        """Return whether expected scores differ between models by more than their skills."""
+        """Return whether expected scores differ between models for reasons other than skills."""
         settings = self.benchmarks
         own = settings.slopes or settings.family_effect or settings.instruct != Instruct()
         return bool(own) or any(term.share() is not None for term in terms)
@@ -218,13 +218,13 @@ class ModelSpec(Record):
             )
         if self.skills.release and not self.skills.residual:
             raise SpecError(
-                "skills.release is true but skills.residual is not, so models have no deviation "
+                "skills.release is true but skills.residual is not, so models have no residual "
                 "that settings of a release could share; set skills.residual to true."
             )
 
     @property
     def needs_tokens(self) -> bool:
-        """Whether some covariate needs the training tokens of a model.
+        """Whether some covariate needs the models' training tokens.
 
         Examples
         --------
@@ -249,7 +249,7 @@ class ModelSpec(Record):
         )
 
     def prior(self, name: str) -> Prior:
-        """Return the prior of a parameter: the spec's own, or else the default.
+        """Return the prior of a parameter: the spec's own, or the default.
 
         Parameters
         ----------
@@ -384,7 +384,7 @@ class ModelSpec(Record):
         Returns
         -------
         pandas.DataFrame
-            One row a slot: parameter, prior, given (``"spec"`` or ``"default"``) and meaning.
+            One row per slot: parameter, prior, given (``"spec"`` or ``"default"``) and meaning.
 
         Examples
         --------
@@ -408,7 +408,7 @@ class ModelSpec(Record):
         return pd.DataFrame(rows, columns=["parameter", "prior", "given", "meaning"])
 
     def default_priors(self) -> dict[str, str]:
-        """Return the priors that the model uses and the spec does not give, as text by slot.
+        """Return the default priors that the model uses, as text by slot.
 
         Returns
         -------
@@ -453,7 +453,7 @@ class ModelSpec(Record):
         return fitted_text(str(self).splitlines())
 
     def _shown_priors(self) -> dict[str, str]:
-        """Return given priors, then defaults; marked where the model has no such parameter."""
+        """Return the given and default priors, and mark those that the model does not use."""
         unused = self.unused_priors()
         given = {
             f"prior {name}": f"{prior} (not used)" if name in unused else str(prior)

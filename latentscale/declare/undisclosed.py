@@ -23,7 +23,7 @@ class LeaveOut(Record):
 
 
 class Estimated(Record):
-    """The missing token counts are parameters, under the prior ``log_tokens``.
+    """The missing token counts are parameters with the prior ``log_tokens``.
 
     A model's scores, its family's scores and its size then inform its token count, and its
     forecasts include the remaining uncertainty. Covariates are centred and scaled on the models

@@ -1,7 +1,7 @@
-"""Whether a compiled gradient is that of its log density: a fault there would stay silent.
+"""Check a compiled gradient against its log density, since an error would go unnoticed.
 
-Sampling with a wrong gradient still targets the log density, so nothing fails: chains hardly move.
-One directional derivative by finite differences costs a few evaluations, once for each table.
+Sampling with a wrong gradient still targets the log density, so nothing fails, but chains hardly
+move. One directional derivative by finite differences costs a few evaluations per table.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ import numpy as np
 from latentscale.engine.density import LogDensity
 
 _APART = 0.05
-"""Standard deviation of the point's distance from the start, where parameters at exactly 0 or
-equal to each other may sit on kinks; small enough that the density is as well behaved there."""
+"""Standard deviation of the test point's coordinates around the start. At the start, parameters
+that are exactly 0 or equal may be at kinks; this close, the density is as well behaved."""
 _STEPS = (1e-4, 1e-6)
 """Steps along a unit direction. The error of central differences is about step^2 times the third
 derivative plus 1e-16 |log density| / step: below 1e-4 of the gradient for one of the two."""
 _TOLERANCE = 1e-3
-"""Of the directional derivative or the gradient's root mean square, whichever is larger: well above
-the error of finite differences, well below what a wrong term changes."""
+"""Relative to the directional derivative or the gradient's root mean square, whichever is larger:
+well above the error of finite differences, well below the effect of a wrong term."""
 _SEED = 20261128
-"""Any: the same point and direction in every process."""
+"""Arbitrary, but fixed, so that every process uses the same point and direction."""
 
 
 def expect_agreement(log_density: LogDensity, start: np.ndarray) -> None:
-    """Raise where a gradient disagrees with finite differences along a direction.
+    """Raise if a gradient disagrees with finite differences along a direction.
 
     Parameters
     ----------
@@ -36,8 +36,7 @@ def expect_agreement(log_density: LogDensity, start: np.ndarray) -> None:
     Raises
     ------
     ArithmeticError
-        If they disagree with each of two steps. A point without a finite log density is not
-        judged.
+        If they disagree for both step sizes. A point without a finite log density is not checked.
     """
     rng = np.random.default_rng(_SEED)
     point = start + _APART * rng.standard_normal(len(start))

@@ -1,8 +1,8 @@
-"""Which engine compiles a model: the fast one, or the stock one where the fast one fails.
+"""Which engine compiles a model: the fast one, or the stock one if the fast one fails.
 
-The fast engine reaches into libraries whose insides change between releases. Where that breaks, the
-stock engine, on public functions alone, takes over with one warning, and results are the same but
-for rounding: compilation is slower, and nothing compiled serves another table.
+The fast engine uses internals of libraries, which change between releases. If it breaks, the stock
+engine, which uses only public functions, takes over with one warning. Results are the same up to
+rounding, but compilation is slower and compiled code is not reused for other tables.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ ENGINE = "LATENTSCALE_ENGINE"
 """Environment variable: ``"auto"`` (the default), ``"fast"`` or ``"stock"``."""
 
 _CHOICES = ("auto", "fast", "stock")
-# How PyTensor begins to say that it runs an operation by Python inside numba's code.
+# The beginning of PyTensor's warning that it runs an operation in Python inside numba's code.
 _OBJECT_MODE = "Numba will use object mode"
 _faults: list[str] = []
 
 
 def chosen_engine() -> str:
-    """Return which engine is asked for.
+    """Return the engine that the environment variable asks for.
 
     Raises
     ------
     FitError
-        If the environment variable names none.
+        If the variable does not name an engine.
     """
     choice = os.environ.get(ENGINE, "auto")
     if choice not in _CHOICES:
@@ -37,12 +37,12 @@ def chosen_engine() -> str:
 
 
 def engine_in_use() -> str:
-    """Return ``"stock"`` where that was asked for or had to take over, else ``"fast"``."""
+    """Return ``"stock"`` if that was asked for or had to take over, else ``"fast"``."""
     return "stock" if chosen_engine() == "stock" or _faults else "fast"
 
 
 def fast_or_stock[T](fast: Callable[[], T], stock: Callable[[], T]) -> T:
-    """Return what the fast engine makes, or what the stock engine does where that fails.
+    """Return what the fast engine makes, or what the stock engine makes if that fails.
 
     Parameters
     ----------
@@ -52,8 +52,8 @@ def fast_or_stock[T](fast: Callable[[], T], stock: Callable[[], T]) -> T:
     Warns
     -----
     FitWarning
-        Once a process, if the fast engine fails where the stock one does not; it is not tried
-        again.
+        Once per process, if the fast engine fails but the stock one does not; the fast engine is
+        then not tried again.
     """
     choice = chosen_engine()
     if choice == "fast":
@@ -65,7 +65,7 @@ def fast_or_stock[T](fast: Callable[[], T], stock: Callable[[], T]) -> T:
     except (LatentscaleError, MemoryError):
         raise
     except Exception as failure:
-        if _faults:  # what one choice tried may hold another, whose fault was warned of
+        if _faults:  # calls may be nested, and the inner one has already warned
             return _without_notices(stock)
         _faults.append(f"{type(failure).__name__}: {failure}")
         try:
@@ -80,7 +80,7 @@ def fast_or_stock[T](fast: Callable[[], T], stock: Callable[[], T]) -> T:
 def _without_notices[T](compiled: Callable[[], T]) -> T:
     """Return what a call gives, without PyTensor's notices of operations that numba cannot run.
 
-    Where numba is broken that is every operation of a graph, and one warning says so.
+    If numba is broken, that is every operation of a graph, and our own warning is enough.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", _OBJECT_MODE, UserWarning)

@@ -1,4 +1,4 @@
-"""Compile a model's density by the engine in use."""
+"""Compile a model's density with the engine in use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from latentscale.engine.density import Density, LogDensity
 def compile_density(
     model: pm.Model, kept: Sequence[str], coordinates: Sequence[Coordinate] = ()
 ) -> Density:
-    """Compile a model's log density, or reuse what was compiled for the same structure.
+    """Compile a model's log density, or reuse functions compiled for the same structure.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def compile_density(
     kept
         Names of the variables that draws should hold.
     coordinates
-        What to move in place of some of the model's variables.
+        What is sampled in place of some of the model's variables.
     """
 
     def fast() -> Density:
@@ -50,8 +50,7 @@ def compile_prior(model: pm.Model, names: Sequence[str]) -> LogDensity:
     model
         A model from `latentscale.build`.
     names
-        The variables; a point is their unconstrained values, one after the other in the
-        model's order.
+        The variables; a point is their unconstrained values, concatenated in the model's order.
     """
 
     def fast() -> LogDensity:

@@ -1,7 +1,7 @@
 """Self-contained machine code, in as few passes of LLVM as numba allows.
 
-A function that numba compiles calls others, hundreds in a model's density. Numba makes each a
-library of its own, and links copies of all that it calls into it.
+A function that numba compiles calls others: hundreds in a model's density. Numba makes a separate
+library of each, into which it links copies of everything that it calls.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-# How numba begins the names of the constants of a function that Python objects are read from, and
-# of calls whose target was not compiled when they were written.
+# Prefixes of numba's names: constants of a function from which Python objects are read, and calls
+# whose target was not yet compiled.
 _ENVIRONMENT, _UNRESOLVED = "_ZN08NumbaEnv", ".numba.unresolved$"
 
 
 def self_contained(function: Any, *, cache: bool) -> Any:
-    """Return a function for numba to compile, without Python's lock, into self-contained code.
+    """Return a function that numba compiles, without Python's lock, into self-contained code.
 
-    Numba leaves calls to copies of other functions open, by name, until the code is loaded: in
-    the process that compiled them to the functions by themselves, in a later one, which reads
-    this function's code only, to the copies in it. LLVM optimised the two in different
-    surroundings, and under fast mathematics (sums in any order, fused products) their last digits
-    differ. Here the copies are private to the code, so that both processes run the same.
+    Numba resolves calls to copies of other functions by name when the code is loaded. In the
+    process that compiled them, these are the separate functions; in a later process, which reads
+    only this function's code, they are the copies inside it. LLVM optimised the two in different
+    contexts, and with fast-math (sums in any order, fused products) their last digits differ. Here
+    the copies are private to the code, so that both processes run the same instructions.
 
-    Nothing then calls the functions by themselves, so machine code of theirs is only made where
-    Python calls them: LLVM writes it once, for the whole.
+    The separate functions then have no callers, so machine code for them is only made if Python
+    calls them: LLVM generates code once, for the whole.
 
     Parameters
     ----------
@@ -41,11 +41,11 @@ def self_contained(function: Any, *, cache: bool) -> Any:
 
 
 class NotOnDiskError(Exception):
-    """Machine code that was to be read from disk is not there for these types."""
+    """The disk has no machine code for these types."""
 
 
 def only_from_disk(function: Any) -> Any:
-    """Return a function as of `self_contained` that raises NotOnDiskError instead of compiling."""
+    """Return code of `self_contained` read from disk, which raises NotOnDiskError if missing."""
     import numba
     from numba.core.compiler import CompilerBase
 
@@ -58,7 +58,7 @@ def only_from_disk(function: Any) -> Any:
 
 @cache
 def _whole_library() -> type:
-    """Return numba's library of code, changed for a function that has copies of all it calls."""
+    """Return numba's code library, changed for a function with copies of all that it calls."""
     from numba.core.codegen import JITCodeLibrary
     from numba.core.environment import lookup_environment
 
@@ -70,7 +70,7 @@ def _whole_library() -> type:
                     function.linkage = "internal"
 
         def _finalize_final_module(self) -> None:
-            """Load the code, then say where copies find the Python objects that they need."""
+            """Load the code, then point the copies to the Python objects that they need."""
             names = [each.name for each in self._final_module.global_variables]
             super()._finalize_final_module()
             codegen: Any = self._codegen
@@ -84,7 +84,7 @@ def _whole_library() -> type:
 
 @cache
 def _copied_library() -> type:
-    """Return numba's library of code, changed to be loaded at the first look for a function."""
+    """Return numba's code library, changed to be loaded when a function is first looked up."""
     from numba.core.codegen import JITCodeLibrary
 
     class CopiedLibrary(JITCodeLibrary):
@@ -116,11 +116,11 @@ def _copied_library() -> type:
 
         @property
         def codegen(self) -> Any:
-            """Numba's, or before the code is loaded this, which stands in for its `set_env`."""
+            """Numba's code generator; before the code is loaded, this object in its place."""
             return super().codegen if self._loaded else self
 
         def set_env(self, name: str, environment: Any) -> None:
-            """Say where a function finds its Python objects: with any, others may need it too."""
+            """Set a function's Python objects; load its code if it has any, as others may."""
             if environment.consts:
                 self._load()
                 self.codegen.set_env(name, environment)
@@ -130,7 +130,7 @@ def _copied_library() -> type:
 
 @contextmanager
 def _functions_only_copied(codegen: Any) -> Iterator[None]:
-    """Let what numba compiles here be code to copy; numba's lock keeps other threads out."""
+    """Have numba compile functions to be copied only; numba's lock keeps other threads out."""
     before = codegen._library_class
     codegen._library_class = _copied_library()
     try:
@@ -141,7 +141,7 @@ def _functions_only_copied(codegen: Any) -> Iterator[None]:
 
 @cache
 def _compiler() -> Any:
-    """Return numba's compiler, changed to make every function but the whole one private."""
+    """Return numba's compiler, changed to make all functions private except the whole one."""
     from numba.core.compiler import Compiler
     from numba.core.compiler_machinery import FunctionPass, register_pass
     from numba.core.typed_passes import NopythonTypeInference

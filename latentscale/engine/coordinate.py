@@ -1,4 +1,4 @@
-"""Coordinate: what a sampler moves in place of a model's variable."""
+"""Coordinate: what is sampled in place of a model's variable."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from latentscale.maths import Named
 
 @dataclass(frozen=True)
 class Coordinate:
-    """A free variable of the model as a function of what a sampler moves in its place.
+    """A free variable of the model as a function of what is sampled in its place.
 
     Attributes
     ----------
     variable
         Name of the free variable.
     point
-        What takes its place, of the same type.
+        What is sampled, of the same type.
     value
         The variable, computed from `point` and from other variables of the model.
     log_jacobian

@@ -1,4 +1,4 @@
-"""Density: a model's log density on R^n, its gradient, and the way back to named parameters."""
+"""Density: a model's log density on R^n, its gradient, and the map back to named parameters."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ LogDensity = Callable[[np.ndarray], tuple[float, np.ndarray]]
 Begin = Callable[[Any], np.ndarray]
 """From a seed to a point where a chain begins, shape (size,)."""
 Make = Callable[[Begin], Any]
-"""From where chains begin to the model as nutpie takes it."""
+"""From the function that says where chains begin to nutpie's model."""
 
 
 @dataclass(frozen=True)
 class Affine:
-    """Some places x of a point as an affine map of what is there, x = origin + spread w.
+    """Some elements x of a point as an affine map of new coordinates w, x = origin + spread w.
 
     Attributes
     ----------
     places
-        Which places, shape (n,).
+        Indices of these elements, shape (n,).
     origin, spread
         Shapes (n,) and (n, n).
     """
@@ -49,8 +49,8 @@ class ChainModel:
     make
         Makes the model for nutpie.
     expand
-        From a point to the variables on their natural scale, by name; None where the engine does
-        not say.
+        From a point to the variables on their natural scale, by name; None if the engine does not
+        have it.
     """
 
     log_density: LogDensity
@@ -63,7 +63,7 @@ class ChainModel:
         return replace(self, begin=begin)
 
     def compiled(self) -> Any:
-        """Return the model as nutpie's sampler takes it."""
+        """Return the model in nutpie's form."""
         return self.make(self.begin)
 
 
@@ -88,12 +88,12 @@ class Density:
     engine
         ``"fast"`` or ``"stock"``.
     native
-        From an affine map of the point, or None, to both compiled functions for C; None where
-        the engine has none.
+        From an affine map of the point, or None, to both compiled functions for C; None if the
+        engine has none.
     affine
-        The map by which this density's point is that of the compiled functions, if any.
+        The map from this density's point to that of the compiled functions, if any.
     public
-        Makes nutpie's own model of the same density, by its public function; None in coordinates
+        Makes nutpie's own model of the same density with its public function; None in coordinates
         that the PyMC model does not have.
     """
 
@@ -117,7 +117,7 @@ class Density:
     def mapped(self, affine: Affine) -> Density:
         """Return the density in coordinates that an affine map turns into these.
 
-        The constant log determinant of the map is left out. One map at most.
+        The constant log determinant of the map is left out. At most one map.
         """
         assert self.affine is None
         places = affine.places
@@ -145,7 +145,7 @@ class Density:
         )
 
     def for_nutpie(self) -> ChainModel:
-        """Return the model as chains of nutpie move on it."""
+        """Return the model for nutpie's chains."""
 
         def begin(seed: Any) -> np.ndarray:
             return self.start + np.random.default_rng(seed).uniform(-1, 1, self.size)
@@ -168,9 +168,9 @@ class Density:
 
 
 def _try_on_nutpie(model: Any) -> None:
-    """Let nutpie take a model and begin, so that a fault of the way in shows before sampling.
+    """Start nutpie on a model, so that faults in handing it over show before sampling.
 
-    The sampler is stopped at once, so an error of the density at the first point does not count.
+    The sampler is stopped at once, so an error of the density at the first point is not raised.
     """
     sampler = nutpie_module().sample(
         model, draws=1, tune=1, chains=1, cores=1, seed=0, progress_bar=False, blocking=False

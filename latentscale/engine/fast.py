@@ -1,8 +1,8 @@
 """The fast engine: log density and gradient, compiled once for tables of any size.
 
 Compiling a model costs far more than evaluating it. Here the table (cells, covariates, groups)
-enters the compiled functions as arguments, so a model of the same structure on another table
-reuses them within a process, and finds them in PyTensor's cache on disk in the next one.
+enters the compiled functions as arguments, so that a model with the same structure on another table
+reuses them within a process, and later processes find them in PyTensor's cache on disk.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from latentscale.engine.rewritten import (
     read_rewritten,
 )
 
-# Compiled programs that a process keeps: some specs in their own and in whitened coordinates; one
-# takes some 10 MB.
+# Compiled programs that a process keeps: a few specs in model and whitened coordinates; each takes
+# about 10 MB.
 _MOST_PROGRAMS = 8
 _lock = threading.Lock()
 
@@ -57,9 +57,9 @@ _programs: list[_Program] = []
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Hold Python's garbage collector: it takes a quarter of the time in which graphs are built.
+    """Pause Python's garbage collector, which takes a quarter of the time of building graphs.
 
-    PyTensor makes millions of small objects, most of which live, and the collector walks them
+    PyTensor makes millions of small objects, most of which are kept, and the collector visits them
     again and again.
     """
     was_on = gc.isenabled()
@@ -75,7 +75,7 @@ def _uncollected() -> Iterator[None]:
 def compile_density(
     model: pm.Model, kept: Sequence[str], coordinates: Sequence[Coordinate] = ()
 ) -> Density:
-    """Compile a model's log density, or reuse what was compiled for the same structure.
+    """Compile a model's log density, or reuse functions compiled for the same structure.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def compile_density(
     kept
         Names of the variables that draws should hold.
     coordinates
-        What to move in place of some of the model's variables.
+        What is sampled in place of some of the model's variables.
     """
     initial = initial_point(model)
     values = [model.rvs_to_values[variable] for variable in model.free_RVs]
@@ -130,8 +130,7 @@ def compile_prior(model: pm.Model, names: Sequence[str]) -> LogDensity:
     model
         A model from `latentscale.build`.
     names
-        The variables; a point is their unconstrained values, one after the other in the
-        model's order.
+        The variables; a point is their unconstrained values, concatenated in the model's order.
     """
     import pytensor.tensor as pt
     from pytensor.graph import clone_replace, rewrite_graph
@@ -197,15 +196,15 @@ def _compile(
     where: list[np.ndarray],
     data: list[np.ndarray],
 ) -> _Program:
-    """Return the programs of a model, from disk as far as they are there.
+    """Return the programs of a model, read from disk if possible.
 
     Parameters
     ----------
     model, graph, coordinates
         What to compile.
     where, data
-        A point and where its parts begin, and values of the graph's inputs: programs on disk are
-        called with them.
+        A point and where its parts begin, and values of the graph's inputs; programs on disk are
+        looked up by their types.
     """
     settings = (bool(model.check_bounds),)
 
@@ -233,11 +232,11 @@ def _compile(
 def _functions_of(
     model: pm.Model, graph: Graph, coordinates: Sequence[Coordinate]
 ) -> list[tuple[tuple[Any, ...], list[Any]]]:
-    """Return inputs and outputs of log density with gradient, and of the expansion of a point."""
+    """Return inputs and outputs of the log density with gradient, and of a point's expansion."""
     import pytensor.tensor as pt
     from pytensor.graph import clone_replace, rewrite_graph
 
-    # Merged first, so that what occurs twice has one gradient.
+    # Merge first, so that a repeated expression has one gradient.
     rewrites = ["merge", "canonicalize", "stabilize"]
     if not model.check_bounds:
         rewrites.append("local_remove_check_parameter")

@@ -1,6 +1,6 @@
-"""Graphs of a PyMC model that both engines compile: what is moved, and where it may start.
+"""Graphs of a PyMC model that both engines compile: what is sampled, and where it may start.
 
-Here too: whether what was compiled for one model serves another.
+This module also determines whether functions compiled for one model serve another.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ _initial_points: WeakKeyDictionary[pm.Model, dict[str, np.ndarray]] = WeakKeyDic
 
 
 def initial_point(model: pm.Model) -> dict[str, np.ndarray]:
-    """Return where PyMC would begin, unconstrained, by value variable.
+    """Return PyMC's unconstrained initial point, by value variable.
 
-    PyMC compiles a function for it each time; whitening asks a dozen times for one model.
+    It is cached, since PyMC compiles a function each time and whitening needs the point a dozen
+    times.
     """
     if model not in _initial_points:
         _initial_points[model] = model.initial_point(random_seed=0)
@@ -29,9 +30,9 @@ def initial_point(model: pm.Model) -> dict[str, np.ndarray]:
 
 
 def moved_by(model: pm.Model, coordinates: Sequence[Coordinate]) -> tuple[dict[Any, Any], Any]:
-    """Return value variables as functions of what is moved, and the log Jacobian.
+    """Return value variables as functions of what is sampled, and the log Jacobian.
 
-    A coordinate may depend on variables that earlier ones take the place of.
+    A coordinate may depend on variables that earlier coordinates replace.
     """
     from pytensor.graph import clone_replace
 
@@ -52,7 +53,7 @@ def moved_by(model: pm.Model, coordinates: Sequence[Coordinate]) -> tuple[dict[A
 
 
 def flat_graph(variables: Sequence[Any]) -> Any:
-    """Return variables as one vector, one after the other."""
+    """Return variables concatenated in one vector."""
     import pytensor.tensor as pt
 
     flat = [pt.as_tensor(v, allow_xtensor_conversion=True).ravel() for v in variables]
@@ -61,17 +62,17 @@ def flat_graph(variables: Sequence[Any]) -> Any:
 
 @dataclass(frozen=True)
 class Graph:
-    """What decides whether two models can share compiled functions.
+    """What determines whether two models can share compiled functions.
 
     Attributes
     ----------
     signature
-        The whole computation from data to random variables and what is computed from them.
+        The whole computation, from data to random variables to derived variables.
     inputs
-        The graph's data, in the order in which it meets them; lengths of dims at the end.
+        The graph's data, in order of first use; lengths of dims at the end.
     excess
-        For each free variable and axis, how much longer its unconstrained value is than its
-        dim (a simplex is one shorter).
+        For each free variable and axis, the length of its unconstrained value minus that of its dim
+        (-1 for a simplex).
     transforms
         Names of the transforms to the unconstrained scale.
     kept
@@ -96,7 +97,7 @@ def graph_of(
     value_shapes: Sequence[tuple[int, ...]],
     coordinates: Sequence[Coordinate],
 ) -> Graph:
-    """Return what decides whether functions compiled for one model serve another.
+    """Return what determines whether functions compiled for one model serve another.
 
     Parameters
     ----------
@@ -107,7 +108,7 @@ def graph_of(
     value_shapes
         Shape of every free variable's unconstrained value.
     coordinates
-        What is moved in place of some of the model's variables.
+        What is sampled in place of some of the model's variables.
     """
     from pytensor.compile.sharedvalue import SharedVariable
     from pytensor.graph.traversal import graph_inputs
@@ -127,7 +128,7 @@ def graph_of(
 
 
 def _signature(outputs: Sequence[Any], inputs: Sequence[Any]) -> tuple[Any, ...]:
-    """Return a computation as a tuple that equals that of another one with the same steps.
+    """Return a computation as a tuple; computations with the same steps have equal tuples.
 
     PyTensor's own comparison never finds two reductions over named dims equal.
     """

@@ -1,4 +1,4 @@
-"""Models compiled by JAX for nutpie's sampler."""
+"""Models compiled with JAX for nutpie's sampler."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from latentscale.engine.density import Begin, ChainModel
 
 
 def register_for_jax() -> None:
-    """Give JAX what it needs of the package's own operations."""
+    """Register the package's own operations with JAX."""
     from latentscale.engine.ops import beta_density
 
     beta_density.register_for_jax()
 
 
 def jax_model(model: pm.Model, names: Sequence[str]) -> ChainModel:
-    """Compile a model by JAX, as chains of nutpie move on it."""
+    """Compile a model with JAX, for nutpie's chains."""
     import nutpie
     from pytensor.compile.sharedvalue import SharedVariable
     from pytensor.graph.traversal import graph_inputs

@@ -1,4 +1,4 @@
-"""Linker: PyTensor's graphs as machine code that runs without the interpreter's lock."""
+"""Linker: compile PyTensor's graphs to machine code that runs without the interpreter's lock."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from latentscale.engine.ops.elementary import elementary_function, write_into_lo
 from latentscale.engine.sums import sum_function
 from latentscale.engine.views import view_function
 
-# Part of the cache's keys: machine code of another kind is not read back.
+# Part of the cache's keys, so that machine code of another kind is not read.
 _KIND = "self-contained, operations called directly, loops and sums of our own, 3"
-_AROUND_LOOPS = "scalar_core"  # PyTensor's function around what a loop does to each number
-_converting = threading.RLock()  # a graph may hold graphs
+_AROUND_LOOPS = "scalar_core"  # PyTensor's function around the body of a loop
+_converting = threading.RLock()  # graphs may be nested
 _converted: WeakValueDictionary[Any, Any] = WeakValueDictionary()  # functions of operations
 
 
@@ -29,15 +29,16 @@ def numba_function(inputs: Sequence[Any], outputs: list[Any]) -> tuple[Any, Any]
     Parameters
     ----------
     inputs, outputs
-        Of the function, on a model's context; the model's data are shared variables, and come
-        after the inputs in the machine code's arguments, in the order of ``get_shared()``.
+        Inputs and outputs of the function, in a model's context. The model's data are shared
+        variables, and follow the inputs in the machine code's arguments, in the order of
+        ``get_shared()``.
     """
     from pymc.pytensorf import compile as compile_pymc
 
     from latentscale.engine.rewrites import BEFORE_FUSION, in_loops, trust_shapes
 
-    # One design made all arrays, so their lengths agree: checks would only take compilation.
-    # Operations in place take a third of PyTensor's time here, and gain none in the loops.
+    # One design made all arrays, so their lengths agree: checks would only take time to compile.
+    # In-place rewrites take a third of PyTensor's time here, and do not make the loops faster.
     mode = numba_mode().including("local_remove_all_assert").excluding("inplace_elemwise")
     mode = mode.register(*((rewrite, BEFORE_FUSION) for rewrite in (trust_shapes, in_loops)))
     function = compile_pymc(inputs, outputs, mode=mode)
@@ -46,7 +47,7 @@ def numba_function(inputs: Sequence[Any], outputs: list[Any]) -> tuple[Any, Any]
 
 @dataclass(frozen=True)
 class Place:
-    """Where machine code is on disk: numba looks for it by these two.
+    """Where machine code is on disk: the two keys by which numba finds it.
 
     Attributes
     ----------
@@ -61,7 +62,7 @@ class Place:
 
 
 def place_of(program: Any) -> Place | None:
-    """Return where machine code of `numba_function` is on disk, or None where it is not kept."""
+    """Return where machine code of `numba_function` is on disk, or None if it is not stored."""
     from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS
 
     function = program.py_func
@@ -71,16 +72,16 @@ def place_of(program: Any) -> Place | None:
 
 
 def read_machine_code(place: Place | None, arguments: Sequence[Any]) -> Any | None:
-    """Return machine code that an earlier process compiled, or None where it is not on disk.
+    """Return machine code that an earlier process compiled, or None if it is not on disk.
 
-    What the code calls is in it, so none of the graph's operations need be made again.
+    The code includes all that it calls, so no operation of the graph is compiled again.
 
     Parameters
     ----------
     place
-        As of `place_of`.
+        As returned by `place_of`.
     arguments
-        What it is to be called with: code is compiled by their types.
+        Arguments of the call; code is specific to their types.
     """
     from pytensor.configdefaults import config
     from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS
@@ -97,12 +98,12 @@ def read_machine_code(place: Place | None, arguments: Sequence[Any]) -> Any | No
 
 
 def machine_code(function_graph: Any) -> Any:
-    """Return machine code of a graph that is rewritten already, as of `numba_function`.
+    """Return machine code, as `numba_function` does, of a graph that is already rewritten.
 
     Parameters
     ----------
     function_graph
-        PyTensor's ``FunctionGraph``, its data among its inputs.
+        PyTensor's ``FunctionGraph``, with data among its inputs.
     """
     linker = numba_mode().linker.accept(function_graph)
     return linker.make_all()[0].jit_fn
@@ -118,8 +119,8 @@ def numba_mode() -> Any:
 def _linker() -> Any:
     """Return PyTensor's numba linker, changed to make code that runs without Python's lock.
 
-    Chains then run side by side. PyTensor's own linker also wraps the whole graph's function in
-    another one, and LLVM optimises it twice.
+    Chains then run in parallel. PyTensor's own linker also wraps the whole graph's function in
+    another one, so that LLVM optimises it twice.
     """
     from pytensor.configdefaults import config
     from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS
@@ -134,9 +135,9 @@ def _linker() -> Any:
         def jit_compile(self, fn_and_cache: Any) -> Any:
             function, key = fn_and_cache
             source = function.py_func
-            if key is None or not config.numba__cache:  # PyTensor has no place on disk for this
+            if key is None or not config.numba__cache:  # PyTensor does not cache this
                 return self_contained(source, cache=False)
-            # The cache goes by the file's name, and PyTensor's is a new one each time.
+            # The cache uses the file's name, and PyTensor's is new each time.
             source.__code__ = source.__code__.replace(co_filename="unlocked")
             CACHED_SRC_FUNCTIONS[source] = f"{key}_fastmath{int(config.numba__fastmath)}_{_KIND}"
             return self_contained(source, cache=True)
@@ -145,7 +146,7 @@ def _linker() -> Any:
 
 
 def _leaner(op: Any, node: Any | None) -> tuple[Any, str] | None:
-    """Return our function of an operation and its key, or None where PyTensor's is taken."""
+    """Return our function for an operation and its key, or None to use PyTensor's."""
     if node is None:
         return None
     ours = (view_function, sum_function, elementary_function)
@@ -154,12 +155,12 @@ def _leaner(op: Any, node: Any | None) -> tuple[Any, str] | None:
 
 @contextmanager
 def _operations_called_directly() -> Iterator[None]:
-    """Let graphs that PyTensor converts call the functions of their operations themselves.
+    """Have graphs that PyTensor converts call the functions of their operations directly.
 
-    PyTensor puts a function that is kept on disk around each, and around each inside of fused
-    loops: numba compiles twice as many functions, and LLVM optimises them once more. Here the whole
-    graph's machine code alone is on disk, and equal operations share a function in memory. What
-    loops do to each number is written into them, with elementary functions that LLVM vectorises.
+    PyTensor wraps each operation, and each body of a fused loop, in a function that it caches on
+    disk, so that numba compiles twice as many functions and LLVM optimises them once more. Here
+    only the whole graph's machine code is on disk, and equal operations share a function in memory.
+    Bodies of loops are inlined, with elementary functions that LLVM vectorises.
     """
     from pytensor.configdefaults import config
     from pytensor.link.numba.dispatch import basic

@@ -1,8 +1,8 @@
 """Native: compiled densities as C functions, which threads call without Python.
 
-A sampler's threads that call a density through Python wait for each other's turn with the
-interpreter: two chains side by side took a third longer. Here a small C function, made for the
-types of one compiled program, reads where the program and its data lie from memory and calls it.
+Threads that call a density through Python wait for each other at the interpreter's lock: two
+parallel chains took a third longer. Here a small C function, made for the types of one compiled
+program, reads the addresses of the program and its data from memory and calls it.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from numba.extending import intrinsic
 
 from latentscale.engine.density import Affine
 
-# As nutpie's own densities answer.
+# The return codes of nutpie's own densities.
 _OK, _RAISED, _NOT_FINITE_GRADIENT, _NOT_FINITE_VALUE = 0, 1, 3, 4
-_WORD = 8  # bytes of a pointer and of a length: numba runs on 64-bit machines alone
+_WORD = 8  # bytes of a pointer and of a length: numba runs only on 64-bit machines
 _REAL = types.CPointer(types.float64)
 _WORDS = types.CPointer(types.int64)
 _DENSITY = types.int64(types.uint64, _REAL, _REAL, _REAL, _WORDS)
@@ -39,14 +39,14 @@ class NativeCalls:
     Attributes
     ----------
     log_density
-        C function (size, point, gradient out, value out, memory) -> 0, or 1 where the program
-        raised, 3 or 4 where gradient or value are not finite.
+        C function (size, point, gradient out, value out, memory) -> 0; 1 if the program raised; 3
+        or 4 if gradient or value are not finite.
     expand
         C function (size, length, point, values out, memory) -> 0, or 1.
     memory
-        Words that both read: addresses of code and of arrays, and the arrays' shapes.
+        Words that both functions read: addresses of code and arrays, and the arrays' shapes.
     kept
-        What the addresses point to, to live as long as they.
+        What the addresses point to, so that it lives as long as they do.
     """
 
     log_density: Any
@@ -68,14 +68,14 @@ def native_calls(
     Parameters
     ----------
     log_density, expand
-        Functions of numba's, called at least once with their data: from a point and data to
-        (value, gradient), and to (values,).
+        Numba functions, called at least once with their data: from a point and data to (value,
+        gradient), and to (values,).
     log_density_data, expand_data
-        What follows the point in their arguments.
+        Their arguments after the point.
     point
         Any point, shape (size,).
     affine
-        A change of coordinates before both.
+        A change of coordinates applied before both.
     """
     affine = affine or Affine(np.zeros(0, dtype=int), np.zeros(0), np.zeros((0, 0)))
     places = np.ascontiguousarray(affine.places, dtype=np.int64)
@@ -101,16 +101,16 @@ def native_calls(
 
 
 def _words(array: np.ndarray) -> list[int]:
-    """Return an array as numba's machine code holds it: owner, size, place, shape and strides."""
+    """Return an array in numba's layout: owner, size, address, shape and strides."""
     nobody = [0, 0]
     place = [array.size, array.itemsize, array.ctypes.data]
     return [*nobody, *place, *array.shape, *array.strides]
 
 
 def _caller(kinds: tuple[Any, ...], answer: Any) -> Any:
-    """Return a function that calls a program through a block of words, on another point.
+    """Return a function that calls a program through a block of words, with another point.
 
-    The call is one of numba's own, so what the program raises goes on to the caller.
+    It is a numba call, so exceptions that the program raises reach the caller.
     """
 
     def typed(typing: Any, block: Any, array: Any) -> tuple[Any, Any]:
@@ -142,7 +142,7 @@ def _caller(kinds: tuple[Any, ...], answer: Any) -> Any:
 
 
 def _pointer_to(kind: Any) -> Any:
-    """Return an intrinsic that takes a word for a pointer."""
+    """Return an intrinsic that reads a word as a pointer."""
 
     def pointer(typing: Any, word: Any) -> tuple[Any, Any]:
         def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -159,7 +159,7 @@ _reals_at = _pointer_to(_REAL)
 
 @njit(cache=True)
 def _ahead(memory, size, point):  # type: ignore[no-untyped-def]
-    """Return a point, mapped, as an array."""
+    """Return a point, after the affine map, as an array."""
     moved = np.empty(size)
     for i in range(size):
         moved[i] = point[i]
@@ -176,7 +176,7 @@ def _ahead(memory, size, point):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _back(memory, size, slopes, gradient):  # type: ignore[no-untyped-def]
-    """Write the gradient by the point before the map; return whether it is finite."""
+    """Write the gradient with respect to the point before the map; return whether it is finite."""
     total = 0.0
     for i in range(size):
         gradient[i] = slopes[i]
@@ -192,7 +192,7 @@ def _back(memory, size, slopes, gradient):  # type: ignore[no-untyped-def]
     return np.isfinite(total)
 
 
-program_at: Any = None  # in both laws below: a program of the types that one is compiled for
+program_at: Any = None  # in both laws below: a program of the types that are compiled
 
 
 def density_law(size, point, gradient, value, memory):  # type: ignore[no-untyped-def]
@@ -223,8 +223,8 @@ def expansion_law(size, length, point, values, memory):  # type: ignore[no-untyp
 def _c_function(law: Any, kind: Any, kinds: tuple[Any, ...], answer: Any) -> Any:
     """Return `density_law` or `expansion_law` for the types of one program.
 
-    It is kept on disk by these types and this module's code, where PyTensor keeps programs: making
-    it takes numba most of a second in each process.
+    It is cached on disk next to PyTensor's programs, under these types and this module's code,
+    since numba needs most of a second to make it.
     """
     from pytensor.configdefaults import config
     from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS

@@ -1,6 +1,6 @@
-"""Models as nutpie's sampler takes them, their densities called as C functions.
+"""Models for nutpie's sampler, with densities called as C functions.
 
-nutpie has no public way to hand it C functions, so its record is filled in field by field.
+nutpie has no public function that accepts C functions, so its record is filled in field by field.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from latentscale.engine.sampler import nutpie_module
 
 
 def native_model(calls: NativeCalls, density: Density, begin: Begin) -> Any:
-    """Return a model for nutpie, whose chains need no Python to move.
+    """Return a model for nutpie whose chains run without calling Python.
 
     Parameters
     ----------
     calls
         The density, and the expansion of a point to named variables, as C functions.
     density
-        The same density for Python, with the shapes, dims and coordinates of the variables that
-        draws hold, in the order in which ``calls.expand`` writes them.
+        The same density for Python, with the shapes, dims and coordinates of the variables in
+        draws, in the order in which ``calls.expand`` writes them.
     begin
         From a seed to a point where a chain begins, shape (size,).
     """

@@ -1,7 +1,7 @@
-"""Rewrites: PyTensor's graphs in a form that takes numba and LLVM less time to compile.
+"""Rewrites: PyTensor's graphs in a form that numba and LLVM compile faster.
 
-Both act just before PyTensor fuses loops, and change no number but by rounding. Neither lengths
-nor indices are checked in what they leave: one design made all arrays.
+Both act just before PyTensor fuses loops, and change numbers only by rounding. The resulting graphs
+do not check lengths or indices, since one design made all arrays.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _copy = Elemwise(identity)
 
 
 class GuaranteedShape(Op):
-    """An array as it is, said to have a static shape; nothing is checked.
+    """An unchanged array that is declared to have a static shape, without a check.
 
     Parameters
     ----------
     shape
-        The length of each axis, or None where it is not static.
+        The length of each axis, or None if it is not static.
     """
 
     __props__ = ("shape",)
@@ -41,7 +41,7 @@ class GuaranteedShape(Op):
         self.view_map = {0: [0]}
 
     def make_node(self, *inputs: Any) -> Apply[Any]:
-        """Return the node, its output of the static shape."""
+        """Return the node, whose output has the static shape."""
         (array,) = inputs
         return Apply(self, [array], [array.type.clone(shape=self.shape)()])
 
@@ -61,7 +61,7 @@ def _guaranteed_shape_in_numba(op: GuaranteedShape, **rest: Any) -> Any:
 
 @node_rewriter([SpecifyShape])
 def _trust_shape(fgraph: Any, node: Apply[Any]) -> list[Any]:
-    """Leave a check of a shape out: for its message numba would compile formatting of text."""
+    """Remove a check of a shape: for its message, numba would compile text formatting."""
     return [GuaranteedShape(node.outputs[0].type.shape)(node.inputs[0])]
 
 
@@ -69,10 +69,10 @@ def _trust_shape(fgraph: Any, node: Apply[Any]) -> list[Any]:
 def _in_loop(fgraph: Any, node: Apply[Any]) -> list[Any] | None:
     """Put a copy next to a sum along an axis, a gather or a scatter.
 
-    PyTensor writes them as plain loops where they are next to elementwise operations, and the
-    copy goes into the loop. Elsewhere it calls code for arrays of all layouts, which takes
-    three to five times as long to compile. Sums of numbers along a single axis, whole or by group,
-    stay apart: loops over scores then vectorise, and `latentscale.engine.sums` has their own.
+    Next to elementwise operations, PyTensor writes them as plain loops, which absorb the copy.
+    Elsewhere it calls code for arrays of any layout, which takes three to five times as long to
+    compile. Sums along a single axis, in total or by group, stay separate, so that loops over
+    scores vectorise; `latentscale.engine.sums` has loops for them.
     """
     if isinstance(node.op, AdvancedSubtensor):
         (gathered,) = node.outputs
@@ -88,7 +88,7 @@ def _in_loop(fgraph: Any, node: Apply[Any]) -> list[Any] | None:
             inputs[place] = GuaranteedShape(inputs[place].type.shape)(inputs[place])
             return [node.op(*inputs)]
         if node.outputs[0].type.ndim < 2:
-            return None  # `latentscale.engine.sums` has loops of its own
+            return None  # `latentscale.engine.sums` has its own loops
     if beside or (isinstance(node.op, Sum) and node.op.axis is None):
         return None
     inputs[place] = _copy(inputs[place])

@@ -1,15 +1,15 @@
 """Rewritten graphs on disk, so that a later process need not rewrite what an earlier one did.
 
-PyTensor's rewriting takes most of the time before the first draw once machine code is on disk.
-What it leaves of a model depends on the model's structure, on the libraries and on this package's
-own code: a file holds all three beside the graphs, and counts only where all are the same. The
-table is not in it: graphs take data as arguments.
+Once machine code is on disk, PyTensor's rewriting takes most of the time before the first draw. The
+rewritten graph depends on the model's structure, on the libraries and on this package's own code. A
+file records all three with the graphs, and is used only if all are the same. It does not contain
+the table, since graphs take data as arguments.
 """
 
 from __future__ import annotations
 
 import io
-import pickle  # noqa: TID251  # a cache beside numba's, which is pickled too; fits never are
+import pickle  # noqa: TID251  # a cache next to numba's, which is also pickled; fits never are
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -29,12 +29,12 @@ from latentscale.errors import FitError
 from latentscale.files import replacing
 
 _OWN = ("latentscale", "numpy", "pymc", "pytensor")
-"""Packages whose classes and functions a file may name; their versions, or code, are in it.
+"""Packages whose classes and functions a file may name, because it records their version or code.
 
-What others define, such as a noise in a notebook, may change under the same name.
+Classes of other packages, such as a noise in a notebook, may change under the same name.
 """
-_BUILT_IN = ("slice",)  # what such classes need of Python's own
-_FOLDERS = ("data", "declare", "engine", "model")  # what models are built from and compiled by
+_BUILT_IN = ("slice",)  # Python's own classes that these need
+_FOLDERS = ("data", "declare", "engine", "model")  # the code that builds and compiles models
 _LIBRARIES = ("numba", "numpy", "pymc", "pytensor")
 _DIGEST = 64  # characters of a SHA-256 in hexadecimal, before the pickled part of a file
 
@@ -46,13 +46,13 @@ class Rewritten:
     Attributes
     ----------
     inputs
-        Types of its inputs: first those of the call, then the model's data.
+        Types of its inputs: first the arguments of the call, then the model's data.
     constants
         Types and values of its constants.
     steps
-        Operations in order: each with where its inputs come from and the types of its outputs.
+        Operations in order, each with the sources of its inputs and the types of its outputs.
     outputs
-        Where its outputs come from.
+        Sources of its outputs.
     data
         Places of its data among the inputs of the model's `Graph`.
     machine_code
@@ -67,7 +67,7 @@ class Rewritten:
     machine_code: Place | None
 
 
-_INPUT, _CONSTANT = -1, -2  # where an input comes from, beside the numbers of steps
+_INPUT, _CONSTANT = -1, -2  # sources of an input other than a step, which is given by its number
 
 
 def rewritten(function_graph: Any, data: tuple[int, ...], machine_code: Place | None) -> Rewritten:
@@ -106,22 +106,22 @@ def rewritten(function_graph: Any, data: tuple[int, ...], machine_code: Place | 
 
 
 class _InOrder(Feature):
-    """Nodes run in the order in which they were kept.
+    """Nodes run in the order in which they were stored.
 
-    Some operations overwrite what others have read by then. What else a graph says of its order,
-    which is what each operation needs, would let them do so before.
+    Some operations overwrite values that others have read by then. The graph's dependencies alone
+    would allow them to run too early.
     """
 
     def __init__(self, nodes: Sequence[Any]) -> None:
         self._nodes = nodes
 
     def orderings(self, fgraph: Any) -> dict[Any, list[Any]]:
-        """Return what must run before each node: the one before it."""
+        """Return what must run before each node: the previous one."""
         return {node: [before] for before, node in zip(self._nodes, self._nodes[1:], strict=False)}
 
 
 def function_graph_of(kept: Rewritten) -> Any:
-    """Return PyTensor's ``FunctionGraph`` of a rewritten graph, on variables of its own."""
+    """Return PyTensor's ``FunctionGraph`` of a rewritten graph, with new variables."""
     from pytensor.graph.fg import FunctionGraph
 
     inputs = [kind() for kind in kept.inputs]
@@ -138,16 +138,16 @@ def function_graph_of(kept: Rewritten) -> Any:
 
 
 def read_rewritten(graph: Graph, settings: tuple[Any, ...]) -> list[Rewritten] | None:
-    """Return the rewritten graphs that were kept of models of this structure, or None.
+    """Return the stored rewritten graphs of models with this structure, or None.
 
     Parameters
     ----------
     graph
         The structure.
     settings
-        What else decided how it was rewritten.
+        Other settings on which rewriting depends.
     """
-    with suppress(Exception):  # whatever is wrong with a file: it is made again
+    with suppress(Exception):  # whatever is wrong with a file, it is written again
         content = _path(graph).read_bytes()
         digest, pickled = content[:_DIGEST], content[_DIGEST:]
         if sha256(pickled).hexdigest().encode() == digest:
@@ -164,22 +164,22 @@ def keep_rewritten(
     data: Sequence[tuple[int, ...]],
     machine_codes: Sequence[Place | None],
 ) -> None:
-    """Keep rewritten graphs on disk, beside PyTensor's machine code.
+    """Store rewritten graphs on disk, next to PyTensor's machine code.
 
-    Nothing is kept where classes of other packages take part, or where the disk does not allow it.
+    Nothing is stored if they use classes of other packages, or if the disk does not allow it.
 
     Parameters
     ----------
     graph, settings
         As for `read_rewritten`.
     function_graphs
-        PyTensor's graphs after rewriting, one a function.
+        PyTensor's graphs after rewriting, one per function.
     data
         For each, the places of its data among the inputs of the model's `Graph`.
     machine_codes
         For each, where its machine code is on disk, if it is.
     """
-    with suppress(Exception):  # a later process is slower, and that is all
+    with suppress(Exception):  # failure only makes a later process slower
         buffer = io.BytesIO()
         about = (*_surroundings(), settings)
         parts = zip(function_graphs, data, machine_codes, strict=True)
@@ -196,7 +196,7 @@ def _structure(graph: Graph) -> tuple[Any, ...]:
 
 
 def _path(graph: Graph) -> Path:
-    """Return where graphs of a structure are kept; equal structures share a file."""
+    """Return where graphs of a structure are stored; equal structures share a file."""
     from pytensor.configdefaults import config
 
     text = repr((_as_text(graph.signature), graph.excess, graph.transforms, graph.kept))
@@ -211,7 +211,7 @@ def _as_text(part: Any) -> Any:
 
 @cache
 def _surroundings() -> tuple[Any, ...]:
-    """Return what rewriting depends on beside the model: libraries, their settings, this code."""
+    """Return what rewriting depends on besides the model: libraries, their settings, this code."""
     from pytensor.configdefaults import config
 
     code = sha256(b"".join(path.read_bytes() for path in _code_files())).hexdigest()
@@ -221,7 +221,7 @@ def _surroundings() -> tuple[Any, ...]:
 
 
 def _code_files() -> list[Path]:
-    """Return the files whose code a density can hold: noises and scales are among the folders."""
+    """Return the files whose code a density can contain, including noises and scales."""
     package = Path(__file__).parent.parent
     files = [path for folder in _FOLDERS for path in (package / folder).rglob("*.py")]
     return sorted([*package.glob("*.py"), *files])

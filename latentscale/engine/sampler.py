@@ -1,4 +1,4 @@
-"""The sampler nutpie, imported without the pictures that a fit does not draw."""
+"""The sampler nutpie, imported without plotting libraries, which a fit does not need."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _importing = threading.Lock()
 def nutpie_module() -> Any:
     """Return nutpie.
 
-    It imports the whole of `arviz`, and so matplotlib, to make data sets of draws: `arviz_base`,
-    which `arviz` shows under its own name, does that alone, in half a second less of each process.
+    It imports all of `arviz`, and so matplotlib, to make data sets of draws. `arviz_base`, which
+    `arviz` re-exports, is enough for that and saves half a second in each process.
     """
     with _importing:
         if "nutpie" in sys.modules or "arviz" in sys.modules:
@@ -28,7 +28,7 @@ def nutpie_module() -> Any:
 
 
 def _without_pictures() -> ModuleType:
-    """Return a module like `arviz`, which imports all of it for what `arviz_base` does not have."""
+    """Return a stand-in for `arviz`, which imports the real one for names not in `arviz_base`."""
     import arviz_base
 
     def named(name: str) -> Any:

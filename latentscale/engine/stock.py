@@ -1,7 +1,7 @@
-"""The stock engine: densities through public functions of PyMC, PyTensor and nutpie alone.
+"""The stock engine: densities through only public functions of PyMC, PyTensor and nutpie.
 
-What is compiled serves models of one structure and of the same sizes, and chains call Python at
-every step; nothing here depends on how those libraries work inside.
+Compiled functions serve models of one structure with the same sizes, and chains call Python at
+every step; nothing here depends on those libraries' internals.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from latentscale.engine.density import Begin, Density, LogDensity
 from latentscale.engine.graphs import Graph, flat_graph, graph_of, initial_point, moved_by
 from latentscale.errors import FitError
 
-# PyTensor's mode that runs a graph in Python, some 30 times slower, and needs neither numba nor C.
+# PyTensor's mode that runs a graph in Python: about 30 times slower, but without numba or C.
 _INTERPRETED = "FAST_COMPILE"
 
 
-# Programs that a process keeps: a model in its own and in whitened coordinates, and one more.
+# Programs that a process keeps: a model in model and whitened coordinates, and one more.
 _MOST_PROGRAMS = 3
 
 
@@ -46,7 +46,7 @@ class _Function:
     data: tuple[int, ...]
 
     def bound(self, inputs: Sequence[Any]) -> Callable[[np.ndarray], list[Any]]:
-        """Return the function of a point alone, with the values that a model's data have now."""
+        """Return the function of only a point, with the current values of a model's data."""
         values = [np.asarray(inputs[place].get_value()) for place in self.data]
         return lambda point: self.call(np.asarray(point, dtype=float), *values)
 
@@ -99,7 +99,7 @@ def _compile(
     moved, log_jacobian = moved_by(model, coordinates)
     if moved:
         density, expanded = clone_replace([density, expanded], moved)
-        # PyTensor differentiates arrays with named dims once they are lowered to plain ones.
+        # PyTensor differentiates arrays with named dims only after they are lowered to plain ones.
         density = rewrite_graph(density + log_jacobian, include=["lower_xtensor"])
     at = {c.variable: c.point for c in coordinates}
     points = [at.get(v.name, model.rvs_to_values[v]) for v in model.free_RVs]
@@ -127,9 +127,9 @@ def compile_prior(model: pm.Model, names: Sequence[str]) -> LogDensity:
 
 
 def python_model(density: Density, usual: Begin, begin: Begin) -> Any:
-    """Return a density as nutpie takes models written in Python.
+    """Return a density as one of nutpie's models written in Python.
 
-    Where nutpie has no such models any more, return its own model of the density.
+    If nutpie no longer has such models, return its own model of the density.
 
     Parameters
     ----------
@@ -221,9 +221,9 @@ def _function(
 def _compiled(
     inputs: list[Any], outputs: list[Any], first: list[np.ndarray]
 ) -> Callable[..., list[Any]]:
-    """Compile in PyTensor's own mode, or run the graph in Python where that mode is broken.
+    """Compile in PyTensor's own mode, or run the graph in Python if that mode is broken.
 
-    PyTensor's own mode compiles by numba, at the first call, so one is made.
+    PyTensor's own mode compiles with numba at the first call, so a call is made here.
     """
     for mode in (None, _INTERPRETED):
         try:

@@ -1,8 +1,8 @@
-"""Sums over all scores and by group, such as by benchmark, in loops that do not wait.
+"""Sums over all scores and by group, such as by benchmark, in loops that do not stall.
 
-A plain loop adds each number to one sum, and each addition waits for the one before; for a sum by
-group in memory it waits until that was stored and is read again, where neighbours are of one group,
-as the scores of a benchmark are. Here several sums take turns.
+A plain loop adds each number to one sum, so each addition waits for the previous one. In sums by
+group, which are in memory, it even waits until the sum is stored and read again if neighbours are
+in one group, like the scores of a benchmark. Here several sums take turns.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-_VERSION = 1  # of the machine code on disk: raise it with any change below
-_LANES = 4  # sums of a group that take turns: one is stored when its turn comes again
-_WIDE = 8  # sums of a whole that take turns: doubles of the widest vector instructions
+_VERSION = 1  # of the machine code on disk; raise it with any change below
+_LANES = 4  # sums of a group that take turns: each is stored before its next turn
+_WIDE = 8  # total sums that take turns: the doubles in the widest vector instructions
 
 
 @njit
@@ -36,13 +36,13 @@ def _whole_sum(numbers: np.ndarray) -> float:
 
 @njit
 def _whole_sum_in_array(numbers: np.ndarray) -> np.ndarray:
-    """Return the sum of numbers, as an array without axes."""
+    """Return the sum of numbers as an array without axes."""
     return np.array(_whole_sum(numbers))
 
 
 @njit
 def _add_by_group(sums: np.ndarray, numbers: np.ndarray, group: np.ndarray) -> None:
-    """Add numbers to the sums of their groups, of which there are few, in place."""
+    """Add numbers in place to the sums of their groups, for few groups."""
     lanes = np.zeros((_LANES, len(sums)))
     whole = len(numbers) - len(numbers) % _LANES
     for first in range(0, whole, _LANES):
@@ -57,7 +57,7 @@ def _add_by_group(sums: np.ndarray, numbers: np.ndarray, group: np.ndarray) -> N
 
 @njit
 def _add_one_by_one(sums: np.ndarray, numbers: np.ndarray, group: np.ndarray) -> None:
-    """Add numbers to the sums of their groups, in place."""
+    """Add numbers in place to the sums of their groups."""
     for place in range(len(numbers)):
         sums[group[place]] += numbers[place]
 
@@ -79,10 +79,10 @@ def _on_a_copy(target: np.ndarray, numbers: np.ndarray, group: np.ndarray) -> np
 
 
 def sum_function(op: Any, node: Any) -> tuple[Any, str] | None:
-    """Return numba's function of a sum over one axis and its key, or None of another operation.
+    """Return numba's function for a sum over one axis and its key; None for other operations.
 
-    Of all numbers along the axis, or of each group that an index names. Indices are not checked,
-    nor lengths: one design made all arrays.
+    The sum is over all numbers along the axis, or over each group in an index. Indices and lengths
+    are not checked, since one design made all arrays.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def sum_function(op: Any, node: Any) -> tuple[Any, str] | None:
 
 
 def _of_one_axis(op: Any, node: Any) -> bool:
-    """Return whether a sum is of doubles along the one axis that they have."""
+    """Return whether a sum is over the only axis of an array of doubles."""
     (numbers,) = node.inputs
     alike = numbers.type.dtype == "float64" and op.acc_dtype in (None, "float64")
     return alike and numbers.type.ndim == 1

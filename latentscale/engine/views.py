@@ -1,8 +1,8 @@
-"""Views: PyTensor's changes of an array's axes as numba's code, without a function of their own.
+"""Views: PyTensor's changes of an array's axes as inlined numba code.
 
-A model's density has a hundred of them. PyTensor compiles some six functions for each kind of
-array; here the few instructions are written where they are used. That axes which are dropped have
-length 1 is not checked: one design made all arrays.
+A model's density has a hundred of them. PyTensor compiles about six functions for each kind of
+array; here the few instructions are inlined. That dropped axes have length 1 is not checked, since
+one design made all arrays.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _VERSION = 1  # of the machine code on disk: raise it with any change below
 
 
 def view_function(op: Any, node: Any) -> tuple[Any, str] | None:
-    """Return numba's function of a `DimShuffle` and its key, or None of another operation.
+    """Return numba's function for a `DimShuffle` and its key; None for other operations.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def view_function(op: Any, node: Any) -> tuple[Any, str] | None:
     """
     from pytensor.tensor.elemwise import DimShuffle
 
-    # Of an array without axes PyTensor may hand over a plain number.
+    # For an array without axes, PyTensor may pass a plain number.
     if not isinstance(op, DimShuffle) or op.input_ndim == 0:
         return None
     order = tuple(op._new_order)
@@ -40,7 +40,7 @@ def view_function(op: Any, node: Any) -> tuple[Any, str] | None:
 
 
 def _view(order: tuple[int, ...], single: frozenset[int]) -> Any:
-    """Return the function that gives axes in an order, -1 for new ones of length 1."""
+    """Return the function that puts axes in an order, -1 for new ones of length 1."""
 
     def view(typing: Any, array: Any) -> tuple[Any, Any]:
         kind: Any = types.Array
@@ -74,7 +74,7 @@ def _view(order: tuple[int, ...], single: frozenset[int]) -> Any:
 
 
 def _layout(layout: str, order: tuple[int, ...], single: frozenset[int]) -> str:
-    """Return numba's layout of the view: C and F stay or swap where axes stay or turn about."""
+    """Return numba's layout of the view: C and F are kept, or swapped if axes are reversed."""
     kept = [axis for axis in order if axis >= 0 and axis not in single]
     if layout == "A" or kept not in (sorted(kept), sorted(kept, reverse=True)):
         return "A"

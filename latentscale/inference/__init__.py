@@ -1,6 +1,6 @@
 """Inference: methods as objects, and the call that runs them."""
 
-import arviz_stats  # noqa: F401  # here, where the call stack is short: it looks through all of it
+import arviz_stats  # noqa: F401  # here: it inspects the call stack, still short
 
 from latentscale.inference.approximations.advi import ADVI
 from latentscale.inference.approximations.laplace import Laplace

@@ -15,9 +15,9 @@ from latentscale.registry import Registry
 from latentscale.validate import choice, plain_fields, real_number, whole_number
 
 _CORES: Final = "cores"
-"""Setting of methods that use several cores; None for all of the machine's."""
+"""Setting of methods that use several cores; None for all cores of the machine."""
 MOST_COUNTED = 2**31 - 1
-"""The largest count that every library underneath accepts (signed 32 bits)."""
+"""The largest count that all underlying libraries accept (signed 32 bits)."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class Method(ABC):
             whole_number(value, what, least=least, most=most, error=FitError)
 
     def _check_cores(self) -> None:
-        """Refuse a number of cores that is neither a count nor None (all of the machine's)."""
+        """Refuse a number of cores that is neither a count nor None (all cores)."""
         if getattr(self, _CORES) is not None:
             self._check_counts(_CORES)
 

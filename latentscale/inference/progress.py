@@ -1,4 +1,4 @@
-"""Progress: a bar in a terminal, a line kept current in a notebook, a few plain lines in a log."""
+"""Progress: a bar in a terminal, an updated line in a notebook, a few plain lines in a log."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ _LOG_STEPS: Final = 5
 _NOTEBOOK_SECONDS: Final = 0.5
 """Shortest time between two updates in a notebook: each is a message to the browser."""
 _PATIENCE: Final = 1.0
-"""Seconds before a wait is shown, and between two updates of its line. Reading from a cache takes
-less."""
+"""Seconds before a wait is shown, and between updates of its line. Reading a cache is faster."""
 _NOTEBOOK_BAR: Final = 30
 """Width of a notebook's bar in characters: with its numbers the line fits into 80."""
 
@@ -110,7 +109,7 @@ class Waiting:
     def __enter__(self) -> Waiting:
         if self._enabled:
             began = time.monotonic()
-            context = contextvars.copy_context()  # a kernel knows its cell by context
+            context = contextvars.copy_context()  # a kernel identifies its cell by context
             self._thread = threading.Thread(
                 target=self._show, args=(began, context), daemon=True, name="waiting"
             )
@@ -231,7 +230,8 @@ class _Notebook:
         self._shown_at = self._began
         self._last = (0, "")
         self._ended = False
-        # The cell that this began in: kernels find it by context, and other threads have their own.
+        # The cell in which this began: kernels find it by context, and other threads have their
+        # own.
         self._context = contextvars.copy_context()
         self._handle: Any = self._publish(None)
 

@@ -1,6 +1,6 @@
-"""Several attempts an item: pass@k where items' success rates are Beta around the mean.
+"""Several attempts per item: pass@k if items' success rates are Beta around the mean.
 
-How the spread of the rates is declared is the term's (`latentscale.model.terms.attempts`).
+The term `latentscale.model.terms.attempts` declares the spread of the rates.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from latentscale.dims import BENCHMARK
 from latentscale.maths import Named, maths_of
 
 ATTEMPTS: Final = "attempts"
-"""Attempts at an item of each benchmark, dims (benchmark,)."""
+"""Attempts per item of each benchmark, dims (benchmark,)."""
 OF: Final = "task"
-"""The task of each benchmark, by name; an empty text for its own."""
+"""The name of each benchmark's task; empty if the benchmark is its own task."""
 FIRST: Final = "attempts_first"
-"""Index of the benchmark whose linear predictor each benchmark has, dims (benchmark,)."""
+"""Index of the benchmark whose linear predictor each benchmark uses, dims (benchmark,)."""
 SPREAD: Final = "item_spread"
 """Concentration of items' success rates, dims (benchmark,)."""
 
 
 OFFSET: Final = "source_offset"
-"""What a source adds to the linear predictor of its benchmarks, dims (benchmark,)."""
+"""Offset of a source in the linear predictor of its benchmarks, dims (benchmark,)."""
 
 
 def first_of_each(table: xr.Dataset) -> npt.NDArray[np.int64]:
     """Return the index of the first benchmark of each benchmark's task, shape (benchmark,).
 
-    That is the benchmark that the task is named after, where the table has it.
+    This is the benchmark after which the task is named, if the table has it.
     """
     names = [str(name) for name in table[BENCHMARK].values]
     of = [str(name) for name in table[OF].values] if OF in table else [""] * len(names)
@@ -42,10 +42,10 @@ def first_of_each(table: xr.Dataset) -> npt.NDArray[np.int64]:
 
 
 def of_first[Array: Named](values: Mapping[str, Array], eta: Array) -> Array:
-    """Return linear predictors in which benchmarks of one task have that of its first.
+    """Return linear predictors in which all benchmarks of a task have that of its first.
 
-    Each with the offset of its source, where `values` has ``source_offset``. As they are without
-    ``attempts_first`` among `values`, or without a dim benchmark.
+    The offsets of sources are added if `values` has ``source_offset``. Without ``attempts_first``
+    in `values`, or without a dim benchmark, `eta` is returned.
     """
     if FIRST not in values or BENCHMARK not in getattr(eta, "dims", ()):
         return eta
@@ -67,7 +67,7 @@ def over_attempts(mean: Named, spread: Named, attempts: Named) -> Named:
     mean
         Expected pass@1, inside (0, 1).
     spread, attempts
-        s and k, with dims that line up with those of `mean`.
+        s and k, with dims that broadcast against those of `mean`.
     """
     maths = maths_of(mean)
     failure = (1 - mean) * spread

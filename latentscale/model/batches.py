@@ -1,4 +1,4 @@
-"""Batches: families dealt into groups of models, and where the parameters of each are."""
+"""Batches: families partitioned into groups of models, and the positions of their parameters."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LOCAL_DIMS = (
     UNDISCLOSED_RELEASE,
     MISSING_OF_RELEASE,
 )
-"""Dims of parameters that belong to some models of the table alone."""
+"""Dims of parameters that belong only to some models of the table."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class Batch:
     Attributes
     ----------
     design
-        The batch as a design of its own, with the whole table's covariate transform.
+        The batch's own design, with the whole table's covariate transform.
     positions
-        For each dim of `LOCAL_DIMS`, where the batch's entries are in the whole table.
+        For each dim of `LOCAL_DIMS`, the positions of the batch's entries in the whole table.
     """
 
     design: Design
@@ -52,7 +52,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class VariableSlices:
-    """Places of the free variables of a model in its unconstrained point.
+    """Positions of a model's free variables in its unconstrained point.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class VariableSlices:
 
     @classmethod
     def of(cls, model: pm.Model) -> VariableSlices:
-        """Return those of a model that `build_design` made."""
+        """Return the slices of a model that `build_design` made."""
         initial = model.initial_point(random_seed=0)
         named = {v.name: model.rvs_to_values[v].name for v in model.free_RVs}
         return cls(
@@ -78,16 +78,16 @@ class VariableSlices:
 
     @property
     def shared(self) -> tuple[str, ...]:
-        """Variables that all batches of a table have in common."""
+        """Variables that all batches of a table share."""
         return tuple(name for name, dims in self.dims.items() if not set(dims) & set(LOCAL_DIMS))
 
     def places(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
-        """Return where the parameters of a batch's model are in the whole point.
+        """Return the positions of a batch's parameters in the whole point.
 
         Returns
         -------
-        Positions in this model's point of all of the batch's, in its own order, shape (n,), and
-        which of them all batches share, shape (n,).
+        Positions of the batch's parameters in this model's point, in the batch's order, shape (n,),
+        and which of them all batches share, shape (n,).
         """
         begin, where, shared = 0, [], []
         for name, shape in self.shapes.items():
@@ -103,16 +103,16 @@ class VariableSlices:
 
 
 def deal(design: Design, size: int, rng: np.random.Generator) -> tuple[Batch, ...]:
-    """Deal a table's families, lineage by lineage, into batches of about so many models each.
+    """Partition a table's families, lineage by lineage, into batches of about `size` models.
 
     Parameters
     ----------
     design
         The whole table.
     size
-        Models in a batch; a lineage is never split, so batches can be larger.
+        Models per batch; a lineage is never split, so batches can be larger.
     rng
-        Source of the order.
+        Generator that draws the order.
 
     Returns
     -------
@@ -140,7 +140,7 @@ def batch_of(design: Design, models: np.ndarray) -> Batch:
     design
         The whole table.
     models
-        Places of the models, in rising order, shape (n,); all of each lineage that is among them.
+        Ascending indices of the models, shape (n,); a lineage is included whole or not at all.
     """
     families = np.unique(design.family_of_model[models])
     lineages = np.unique(design.lineage_of_family[families])

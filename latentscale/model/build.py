@@ -39,22 +39,22 @@ def build(spec: ModelSpec, scores: Scores) -> pm.Model:
 
     The model can be inspected (`pymc.model_to_graphviz`), sampled with PyMC itself, or
     extended in a ``with`` block. Only observed cells enter the likelihood, in the variable
-    ``score`` with dim ``cell``. Prior draws of it lie inside (0, 1), as the likelihood needs, so
-    that they can be fitted in turn; under a beta-binomial likelihood they are counts over items,
-    of which 0 and 1 are two. Scores that are not fractions are in their own units.
+    ``score`` with dim ``cell``. Its prior draws are inside (0, 1), as the likelihood requires, so
+    that a model can be fitted to them; under a beta-binomial likelihood they are counts over items,
+    and can be 0 and 1. Scores that are not fractions are in their own units.
 
     Parameters
     ----------
     spec
         The model.
     scores
-        The table; rows that the spec cannot use are left out with a warning, and so are optional
-        covariates and terms that it has no data for.
+        The table; rows that the spec cannot use are left out with a warning, as are optional
+        covariates and terms without data in the table.
 
     Returns
     -------
     pymc.Model
-        With dims model, benchmark, skill, family and others that the spec has.
+        A model with dims model, benchmark, skill, family and any others of the spec.
 
     Raises
     ------
@@ -88,12 +88,12 @@ def build_design(spec: ModelSpec, design: Design) -> pm.Model:
     spec
         The model.
     design
-        Its constants on a table, as ``fit.design`` has them.
+        Its constants on a table, such as ``fit.design``.
 
     Returns
     -------
     pymc.Model
-        With the observed cells.
+        The model, with the observed cells.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def _declared(term: Term, spec: ModelSpec, design: Design) -> dict[str, Named]:
     Raises
     ------
     SpecError
-        If PyMC refuses it: a variable has the name of another one, or of a dim.
+        If PyMC refuses it because a variable has the name of another variable or of a dim.
     """
     try:
         return term.declare(spec, design)
@@ -151,7 +151,7 @@ def _observe(
 
     ready = values | spec.benchmarks.link.constants(values)
     by_cell = {name: at_cells(value) for name, value in ready.items()}
-    # Terms hold a model's numbers side by side, so that sums over them are loops along benchmarks.
+    # Terms store a model's numbers contiguously, so that sums over them are loops along benchmarks.
     mean = expected_score(spec, by_cell, at_cells(eta.transpose(MODEL, BENCHMARK)))
     at = {
         MODEL: xr.DataArray(design.model_of_cell, dims=(CELL,)),

@@ -1,15 +1,15 @@
-"""Centring: coordinates in which models' skills and pooled benchmarks' parameters move.
+"""Centring: coordinates for sampling models' skills and pooled benchmarks' parameters.
 
-A skill that many scores pin down is coded as a family's level, slopes, a trend and a standardised
-residual; a benchmark's intercept, loadings and precision as their population's mean plus its
-spread times standard normals. Each part must then take all others along, and steps are as short
-as the scores are sharp. Here a sampler moves the skill, the intercept or the loading itself where
-there are many scores, the standard normal where there are few, and what lies between elsewhere.
-A benchmark that only strong models were measured on says little of its intercept, the predictor of
-a model of skill 0, without its loading: there the predictor at the mean skill of its own models
-moves in the intercept's place, which a shift of all skills leaves as it is.
-The units of free skills, which only priors identify, move by `latentscale.model.skill_units`.
-The density is that of the same model: a change of variables with its Jacobian.
+In the model's variables, a skill is a family's level, slopes, a trend and a standardised residual;
+a benchmark's intercept, loadings and precision are their population's mean plus its spread times
+standard normals. If many scores inform a skill, these parts are strongly dependent, and steps must
+be as short as the scores are precise. Here the skill, the intercept or the loading itself is
+sampled if there are many scores, the standard normal if there are few, and a mixture of both in
+between. If only strong models were measured on a benchmark, its scores hardly inform its intercept
+(the predictor at skill 0) without its loading. The predictor at the mean skill of its own models is
+therefore sampled in place of the intercept; shifts of all skills do not change it.
+`latentscale.model.skill_units` treats the units of free skills, which only priors identify. The
+density is that of the same model: a change of variables with its Jacobian.
 
 Papaspiliopoulos, Roberts and Skold 2007, "A general framework for the parametrization of
 hierarchical models", section 4.
@@ -49,22 +49,23 @@ from latentscale.model.terms.precision import PRECISION_POOLING
 from latentscale.model.terms.residual import Residual
 
 _HALF = 2.0
-"""Scores with which a coordinate is half centred. A score says about as much of a loading or of
-a skill as half its prior does on the tables of closed models."""
+"""Number of scores with which a coordinate is half centred. On tables of closed models, a score is
+about as informative about a loading or a skill as half its prior."""
 _NOISE_VARIANCE = 0.1
-"""Variance of a score's linear predictor, of the noise alone: 1 / (0.2 x 50) for a score of 0.3 or
-0.7 and a Beta of precision 50, which is typical of the tables of closed models."""
+"""Variance of a score's linear predictor from noise alone: 1 / (0.2 x 50) for a score of 0.3 or 0.7
+and a Beta with precision 50, which is typical of tables of closed models."""
 _OF_LOG_PRECISION = 0.5
-"""What a score says of a log precision: Fisher's information of a normal's log variance."""
+"""Information in a score on a log precision: Fisher information of a normal's log variance."""
 _CONTRIBUTION_SD = 0.5
-"""Standard deviation of a skill's contribution to predictors: of a table's second and third."""
+"""Standard deviation of a skill's contribution to predictors, for a table's second and third."""
 
 type _Change = Callable[[Any], tuple[Any, Any]]
-"""What a coordinate has of effects' middle, and the factor that undoes it, by their spread."""
+"""From effects' spread to the middle's share in a coordinate, and the factor that inverts it."""
 
 CENTRING = {"centring": "8"}
-"""What a folder of draws records beside libraries' versions; the number changes with what is moved,
-so that chains are never resumed in other coordinates than they began in."""
+"""Recorded in folders of draws next to libraries' versions. The number changes with the
+coordinates, so that chains are never resumed in other coordinates than those in which they
+began."""
 
 
 def can_be_moved(spec: ModelSpec) -> bool:
@@ -73,7 +74,7 @@ def can_be_moved(spec: ModelSpec) -> bool:
 
 
 def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tuple[Coordinate, ...]:
-    """Return what a sampler moves in place of the standard normals of residuals and benchmarks.
+    """Return what is sampled in place of the standard normals of residuals and benchmarks.
 
     Parameters
     ----------
@@ -108,7 +109,7 @@ def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tup
         effects = [e for term in terms_of(spec) for e in term.normal_effects(spec, design) or ()]
         coordinates += [_added(effect, known) for effect in effects if effect.scores is not None]
     skill = latent_skill(spec, known, rows)
-    # Last: intercepts move with loadings and skills, which are moved themselves.
+    # Last, because intercepts depend on loadings and skills, which are replaced themselves.
     coordinates += [
         _intercepts(pooling, known, design, skill)
         for pooling in poolings
@@ -119,16 +120,16 @@ def centred_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tup
 
 @dataclass(frozen=True)
 class _Direction:
-    """Directions among skills of which a score says equally much.
+    """Directions among skills on which a score is equally informative.
 
     Attributes
     ----------
     part
-        What a vector over skills has along them.
+        The part of a vector over skills along them.
     weight
-        What a score says of them, over its average over all directions.
+        Information in a score on them, relative to the average over all directions.
     count
-        How many they are, where numbers for them have no dim of skills; else 1.
+        Number of directions if their values have no dim of skills; otherwise 1.
     """
 
     part: Callable[[Any], Any]
@@ -137,19 +138,19 @@ class _Direction:
 
 
 _EVERY = _Direction(lambda vector: vector, 1.0, 1)
-"""All of them, of which a score says the same in units of loadings."""
+"""All directions, on which a score is equally informative in units of loadings."""
 
 type _Way = tuple[_Direction, _Change, Any]
-"""Directions, what their coordinate has of the middle and its factor, and the mean's stretch."""
+"""Directions, the middle's share in their coordinate and its factor, and the mean's stretch."""
 
 
 def _directions(
     known: dict[str, Any], of_skills: Pooling | None, unit: Any, count: int
 ) -> tuple[_Direction, ...]:
-    """Return directions that scores tell apart.
+    """Return directions on which scores are not equally informative.
 
-    Where skills share their spreads, loadings have the second moments m m' + (s^2 + g^2) I for
-    their mean m, spread s and groups' spread g: scores say more along m than across it.
+    If skills share their spreads, loadings have second moments m m' + (s^2 + g^2) I for their mean
+    m, spread s and groups' spread g: scores are more informative along m than across it.
     """
     if of_skills is None or not of_skills.alike:
         return (_EVERY,)
@@ -172,12 +173,12 @@ def _directions(
 
 
 def _share(scores: np.ndarray, dim: str) -> Named:
-    """Return how far each model or benchmark is centred, between 0 and 1, by its scores."""
+    """Return how far each model or benchmark is centred, from 0 to 1, by its number of scores."""
     return as_data(scores / (scores + _HALF), (dim,))
 
 
 def _scores_by_benchmark(design: Design) -> np.ndarray:
-    """Return how many scores each benchmark has, (benchmark,)."""
+    """Return the number of scores of each benchmark, shape (benchmark,)."""
     return np.bincount(design.benchmark_of_cell, minlength=len(design.scores.benchmarks))
 
 
@@ -192,8 +193,8 @@ def _residuals(
 
     The mean of a free skill over all models is weakly identified, as intercepts can absorb it.
     Parts of the curve that shift all models, such as levels of a category that all have, therefore
-    move without the coordinates of residuals, and the mean of those is stretched until only the
-    residuals' prior holds it.
+    vary independently of the residuals' coordinates, and the mean of these is stretched so that
+    only the residuals' prior constrains it.
     """
     raw, scale = known["residual_raw"], known["residual_scale"]
     middle = _in_units(0.0 * raw if curve is None else curve, unit)
@@ -209,7 +210,7 @@ def _residuals(
         precisions = [of_scores * one.weight for one in directions]
         changes = [partial(_standardising, precision=precision) for precision in precisions]
         of_mean = variances(known["release_share"], design)[0] if design.use_release else 1.0
-        # By scores and prior, over the prior alone.
+        # Precision from scores and prior, relative to the prior alone.
         held: list[Any] = [1 + precision * spread**2 * of_mean for precision in precisions]
         stretches = [0.5 * maths_of(each).log(each).mean(MODEL) for each in held]
         if curve is not None:
@@ -231,8 +232,8 @@ def _by_release(
 ) -> Coordinate:
     """Return the coordinate of residuals that settings of a release have partly in common.
 
-    What settings of a release share has another spread than what differs between them, of which
-    less is left the more they share: each of the two is centred as far as its own spread says.
+    The common part has a different spread from the differences between settings, which are smaller
+    the more they share: each of the two is centred according to its own spread.
     """
     along, across = (spread * v**0.5 for v in variances(known["release_share"], design))
     every: Any = middle + as_data(np.zeros(len(design.scores.models)), (MODEL,))
@@ -251,15 +252,15 @@ def _in_units(value: Named, unit: Named | None) -> Named:
 
 
 def _at_mean_skill(skill: Named, known: dict[str, Any], design: Design) -> Named:
-    """Return what loadings add to the predictor at the mean skill of each benchmark's models."""
+    """Return the loadings' contribution at the mean skill of each benchmark's models."""
     weight: Any = as_data(_shares(design), (BENCHMARK, MODEL))
-    # As the predictor has it, so that the graph holds it once.
+    # The same expression as in the predictor, so that the graph has it once.
     each: Any = (skill * known["loading"]).sum(SKILL)
     return (weight * each).sum(MODEL)
 
 
 def _shares(design: Design) -> np.ndarray:
-    """Return weights whose sum over models is a mean over each benchmark's, (benchmark, model)."""
+    """Return weights for means over each benchmark's models, shape (benchmark, model)."""
     measured = np.zeros((len(design.scores.benchmarks), len(design.scores.models)))
     measured[design.benchmark_of_cell, design.model_of_cell] = 1.0
     return np.asarray(measured / np.maximum(measured.sum(axis=1, keepdims=True), 1))
@@ -291,9 +292,10 @@ def _precisions(
 def _levels(raw: Any, design: Design) -> Coordinate:
     """Return the coordinate of a category's levels: their mean, and differences from it.
 
-    Intercepts absorb what all levels have in common, so that only priors hold their mean, while
-    scores hold their differences. A reflection of each category's standard normals, which has the
-    mean in the place of the first level: their prior stays, and its Jacobian is 1.
+    Intercepts absorb what all levels have in common, so that only priors constrain their mean,
+    while scores inform their differences. The coordinate is a reflection of each category's
+    standard normals, with the mean in place of the first level: their prior does not change, and
+    the Jacobian is 1.
     """
     import pytensor.tensor as pt
 
@@ -313,7 +315,7 @@ def _levels(raw: Any, design: Design) -> Coordinate:
 def _around_prior(
     pooling: Pooling, known: dict[str, Any], design: Design, spec: ModelSpec
 ) -> Named:
-    """Return the middle of a pooled parameter, less a prior's that is far from 0."""
+    """Return the middle of a pooled parameter, minus the prior's centre if that is far from 0."""
     middle = pooling.middle(known, design)
     if pooling.support == POSITIVE:  # chains begin at 0
         middle = middle - float(spec.prior(f"{pooling.name}_mean").numbers["mu"])
@@ -335,11 +337,11 @@ def _intercepts(
 def _loadings(pooling: Pooling, known: dict[str, Any], design: Design, unit: Named) -> Coordinate:
     """Return the coordinate of free skills' loadings, in units of their population.
 
-    Of a loading a score says b^2 / v, for a skill that contributes a standard deviation of b to
-    predictors and noise of variance v.
+    The information in a score on a loading is b^2 / v, for a skill that contributes a standard
+    deviation of b to predictors and noise with variance v.
     """
     spread: Any = known[f"{pooling.name}_spread"] / unit
-    if pooling.alike:  # for each skill, so that volumes count all
+    if pooling.alike:  # one for each skill, so that log volumes include all
         spread = spread + 0.0 * known[f"{pooling.name}_mean"]
     held = _scores_by_benchmark(design) * _CONTRIBUTION_SD**2 / _NOISE_VARIANCE
     precision = as_data(held, (BENCHMARK,))
@@ -362,19 +364,19 @@ def _standardised(raw: Any, middle: Named, spread: Named, precision: Named) -> C
 
 
 def _standardising(spread: Any, precision: Any) -> tuple[Any, Any]:
-    """Return p, which scores leave one variance whatever the spread s, for standard normals z.
+    """Return p, whose variance given scores is the same for any spread s, for standard normals z.
 
-    Effects are middle + s z. Given scores that say y of the effect with precision q, z has variance
-    1 / (1 + q s^2) and mean s q (y - middle) / (1 + q s^2). So with r = sqrt(1 + q s^2)
+    Effects are middle + s z. Given scores that measure the effect as y with precision q, z has
+    variance 1 / (1 + q s^2) and mean s q (y - middle) / (1 + q s^2). With r = sqrt(1 + q s^2),
     p = (r z + s q middle / r) / sqrt(1 + q) has a variance that depends on neither spread nor
-    middle, and a mean that does not depend on the middle: it is the effect where q s^2 is large,
-    and in proportion to z where it is small. Where the variance changed with the spread, the
-    density at the mode would, and with many effects a chain's energy: it would explore the spread
+    middle, and a mean that does not depend on the middle: it is the effect if q s^2 is large, and
+    proportional to z if it is small. If the variance changed with the spread, so would the density
+    at the mode and, with many effects, a chain's energy, and chains would explore the spread
     slowly.
 
     Returns
     -------
-    What p has of the middle, and the factor of z = factor (p - that).
+    The middle's contribution to p, and the factor in z = factor (p - contribution).
     """
     root: Any = maths_of(spread).sqrt((1 + precision * spread**2) / (1 + precision))
     return spread * precision / (1 + precision) / root, 1 / root
@@ -416,10 +418,10 @@ def _log_sum(factor: Any) -> Any:
 
 
 def _stretched(raw: Any, ways: list[_Way]) -> tuple[Any, Any, list[Any]]:
-    """Return what is moved in the place of `raw`, the same stretched, and its log Jacobians.
+    """Return what is sampled in place of `raw`, its stretched values, and its log Jacobians.
 
-    With a stretch k, on the log scale, what is moved has (e^k - 1) times its mean over models added
-    along the stretch's directions.
+    With a stretch k, on the log scale, the stretched values add (e^k - 1) times the mean over
+    models along the stretch's directions.
     """
     point: Any = _point(raw)
     effect, volume = point, []
@@ -432,7 +434,7 @@ def _stretched(raw: Any, ways: list[_Way]) -> tuple[Any, Any, list[Any]]:
 
 
 def _coordinate(raw: Any, point: Any, value: Any, *volumes: Any) -> Coordinate:
-    """Return a coordinate of which the log Jacobian is the sum of some, each dims () or None."""
+    """Return a coordinate whose log Jacobian is the sum of `volumes`, each dims () or None."""
     import pytensor.tensor as pt
 
     parts = [pt.as_tensor(v, allow_xtensor_conversion=True) for v in volumes if v is not None]
@@ -441,21 +443,21 @@ def _coordinate(raw: Any, point: Any, value: Any, *volumes: Any) -> Coordinate:
 
 
 def can_be_levelled(model: pm.Model) -> bool:
-    """Return whether intercepts are variables of their own, which can be any number."""
+    """Return whether intercepts are separate, unconstrained variables."""
     free = {str(variable.name): variable for variable in model.free_RVs}
     return INTERCEPT in free and model.rvs_to_transforms[free[INTERCEPT]] is None
 
 
 def level_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tuple[Coordinate, ...]:
-    """Return the mean linear predictor of each benchmark's models, moved in its intercept's place.
+    """Return coordinates with each benchmark's mean linear predictor in its intercept's place.
 
-    Scores pin that mean down, whatever the loadings, curves and effects that add to it, while an
-    intercept must follow the mean of all of them. A shift: its Jacobian is 1.
+    Scores determine that mean closely, whatever the loadings, curves and effects that add to it,
+    while an intercept must follow the mean of all of these. This is a shift, with Jacobian 1.
 
     Parameters
     ----------
     spec, design
-        A spec whose intercepts have priors of their own, and its table.
+        A spec whose intercepts have their own priors, and its table.
     model
         What `build_design` made of them.
     """

@@ -1,7 +1,7 @@
 """Contributions: what terms add to the linear predictor, by component or by covariate.
 
-What terms add to skills reaches the linear predictor through the loadings. A contribution is a
-product of loadings and skills, so it stays the same however skills are rotated.
+Terms that add to skills reach the linear predictor through the loadings. A contribution is a
+product of loadings and skills, so it is invariant to rotations of the skills.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from latentscale.model.terms.base import Rows, Term, components, terms_of
 from latentscale.model.terms.loading import Loadings
 
 JOINT: Final = "covariates jointly"
-"""What covariates add together beyond what each adds alone, such as trends of single providers."""
+"""Joint contribution of covariates beyond what each adds alone, such as providers' trends."""
 
 
 @dataclass(frozen=True)
 class Contribution:
-    """What some terms add for some rows; contributions add up.
+    """Contributions of some terms for some rows; contributions add up.
 
     Attributes
     ----------
     skill
-        To skills, dims (sample, model, skill); None for nothing.
+        Added to skills, dims (sample, model, skill); None for nothing.
     direct
-        To the linear predictor beside skills, dims among (sample, model, benchmark); None for
+        Added directly to the linear predictor, dims among (sample, model, benchmark); None for
         nothing.
     """
 
@@ -58,7 +58,7 @@ class Contribution:
     def predictor(self, at: Evaluation) -> xr.DataArray:
         """Return what is added to the linear predictor, skills through their loadings.
 
-        Where scores have several sources, the offsets of these are part of every contribution.
+        If scores have several sources, the sources' offsets are part of every contribution.
 
         Parameters
         ----------
@@ -80,14 +80,14 @@ class Contribution:
 def of_terms(
     at: Evaluation, chosen: Callable[[Term], bool], rows: Rows[xr.DataArray] | None = None
 ) -> Contribution:
-    """Return what some terms add.
+    """Return the contribution of some terms.
 
     Parameters
     ----------
     at
         The model at some rows, on draws.
     chosen
-        Which terms; loadings add nothing by themselves.
+        Chosen terms; loadings add nothing by themselves.
     rows
         Other covariates of the same rows.
     """
@@ -103,14 +103,14 @@ def of_terms(
 def by_component(
     at: Evaluation, among: Callable[[Term], bool] = lambda term: True
 ) -> dict[str, Contribution]:
-    """Return what the components of a spec add, by the terms' own names.
+    """Return the contributions of a spec's components, by the terms' own names.
 
     Parameters
     ----------
     at
         The model at some rows, on draws.
     among
-        Which terms count; all by default.
+        Terms to include; all by default.
     """
     terms = [term for term in terms_of(at.spec) if among(term)]
 
@@ -121,11 +121,11 @@ def by_component(
 
 
 def by_covariate(at: Evaluation) -> dict[str, Contribution]:
-    """Return what each covariate adds in all families alike.
+    """Return what each covariate adds equally in all families.
 
-    A covariate's own contribution is that of the covariate alone, all others at the mean of the
-    fitted models (at no level, for categories). `JOINT` has what is left of all together. They add
-    up to what the terms add but for a constant, which is the same for all models.
+    A covariate's own contribution is evaluated with all others at the mean of the fitted models (at
+    no level, for categories). `JOINT` has the remainder. Together they equal what the terms add, up
+    to a constant that is the same for all models.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def by_covariate(at: Evaluation) -> dict[str, Contribution]:
 
 
 def covariate_of(column: str) -> str:
-    """Return the covariate of a column: of "provider=Meta" it is "provider".
+    """Return the covariate of a column: "provider" for "provider=Meta".
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def covariate_of(column: str) -> str:
 
 
 def _by_covariate_of(term: Term, at: Evaluation) -> Iterator[tuple[str, Contribution]]:
-    """Yield the covariates of a term with what each adds alone, and `JOINT` with the rest."""
+    """Yield a term's covariates with what each adds alone, and `JOINT` with the rest."""
 
     def added(rows: Rows[xr.DataArray]) -> Contribution:
         return of_terms(at, lambda one: one == term, rows)
@@ -161,7 +161,7 @@ def _by_covariate_of(term: Term, at: Evaluation) -> Iterator[tuple[str, Contribu
     own = dict.fromkeys(map(covariate_of, [*stated, *term.categories()]))
     names = list(own or _covariates(at.rows))
     whole = added(at.rows)
-    if len(names) == 1:  # all of it, whatever the others are
+    if len(names) == 1:  # all of it, whatever the values of others
         yield names[0], whole
         return
     rest = whole
@@ -174,7 +174,7 @@ def _by_covariate_of(term: Term, at: Evaluation) -> Iterator[tuple[str, Contribu
 
 
 def _covariates(rows: Rows[xr.DataArray]) -> dict[str, None]:
-    """Return the covariates of some rows and their categories, each once, the former first."""
+    """Return the covariates of some rows, then their categories, each once."""
     columns = [str(label) for label in rows.covariates[COVARIATE][COVARIATE].values.tolist()]
     if CATEGORY_LEVEL in rows.covariates:
         columns += [str(n) for n in rows.covariates[CATEGORY_LEVEL][CATEGORY_LEVEL].values.tolist()]
@@ -182,7 +182,7 @@ def _covariates(rows: Rows[xr.DataArray]) -> dict[str, None]:
 
 
 def _with_covariate(rows: Rows[xr.DataArray], name: str | None) -> Rows[xr.DataArray]:
-    """Return rows that have one covariate, all others at 0; None for all at 0."""
+    """Return rows with one covariate and all others at 0; None for all at 0."""
 
     def kept(array: xr.DataArray, dim: str) -> xr.DataArray:
         mine = [covariate_of(str(label)) == name for label in array[dim].values.tolist()]
@@ -194,7 +194,7 @@ def _with_covariate(rows: Rows[xr.DataArray], name: str | None) -> Rows[xr.DataA
 
 
 def _sum(one: xr.DataArray | None, other: xr.DataArray | None) -> xr.DataArray | None:
-    """Return the sum of what is not None."""
+    """Return the sum of the arguments that are not None."""
     if one is None or other is None:
         return other if one is None else one
     return one + other

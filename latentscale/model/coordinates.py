@@ -1,11 +1,11 @@
-"""Coordinates: in what a sampler moves, where the model's own variables make narrow ridges.
+"""Coordinates for sampling where the model's own variables make narrow ridges.
 
-Where a family has its skills alone (no effects by benchmark, no residuals of models), its scores
-pin the skills down given loadings, slopes and intercepts. Coded by standard normals, every
-change of a loading's scale must then take all families along, and chains crawl. Here they move
-in the distance of a family's latents from where its scores put them
-(`latentscale.engine.ops.centring`).
-The density is that of the same model: a change of variables with its Jacobian.
+If a family has only its skills (no effects by benchmark, no residuals of models), its scores
+determine the skills closely, given loadings, slopes and intercepts. If skills are coded by standard
+normals, every change in a loading's scale must then move all families, and chains are slow. Here
+chains sample the deviation of a family's latents from the values that its scores suggest
+(`latentscale.engine.ops.centring`). The density is that of the same model: a change of variables
+with its Jacobian.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from latentscale.model.terms.base import Term, terms_of
 from latentscale.model.terms.family_level import FAMILY_LATENT, SKILL_FACTOR
 
 LATENT = FAMILY_LATENT
-"""Name of the variable that is replaced."""
+"""Name of the replaced variable."""
 
-# Shares nearer to 0 or 1 are taken at this share: their logits say least of the predictor.
+# Shares nearer to 0 or 1 are moved to this one: their logits inform the predictor least.
 _EDGE = 0.03
 UNBOUNDED_WEIGHT = 0.25
 """Fisher information of a standardised score on eta for a precision of 1: its sd is 2."""
-# The mean over families of the latents' standardised distance has the prior's width there, some
-# 1 / sqrt(families), and is stretched to that of the other coordinates for about 25 families.
+# The mean over families of the latents' standardised deviations has its prior's width, about 1 /
+# sqrt(families), and is stretched to the width of the other coordinates for about 25 families.
 _STRETCH = 5.0
 
 
@@ -51,7 +51,7 @@ class WorkingResponse:
     eta
         The linear predictor at which the model expects the score, shape (cell,).
     weight
-        Fisher information on it for a precision of 1, shape (cell,).
+        Fisher information on `eta` for a precision of 1, shape (cell,).
     """
 
     eta: np.ndarray
@@ -70,19 +70,19 @@ def can_be_centred(spec: ModelSpec, design: Design) -> bool:
         and not design.estimated
         and not any(
             term.kind in ("attempts", "sources") for term in terms_of(spec)
-        )  # no predictor of their own
+        )  # benchmarks without their own predictor
     )
 
 
 def response_of_scores(design: Design) -> WorkingResponse:
-    """Return the working response of scores alone, by the logistic link from floor to ceiling.
+    """Return the working response from scores alone, by the logistic link from floor to ceiling.
 
-    Shares near 0 and 1 are taken for a little less extreme. Scores that are not fractions are
-    the linear predictor itself once they are standardised. Sampling error is not regarded.
+    Shares near 0 and 1 are made slightly less extreme. Scores that are not fractions equal the
+    linear predictor once they are standardised. Sampling error is ignored.
     """
     known = {name: v.values[design.benchmark_of_cell] for name, v in design.known_curve.items()}
     other = known[CODE] > 0 if CODE in known else np.zeros(len(design.score_of_cell), dtype=bool)
-    # Scores that are not fractions have neither floor nor ceiling: any will do until the end.
+    # Scores that are not fractions have neither floor nor ceiling; these are placeholders.
     floor = np.where(other, 0.0, known["floor"])
     top = np.where(other, 1.0, known.get(CEILING, 1.0))
     share = np.clip((design.score_of_cell - floor) / (top - floor), _EDGE, 1 - _EDGE)
@@ -99,19 +99,19 @@ def response_of_scores(design: Design) -> WorkingResponse:
 def families_centred(
     spec: ModelSpec, design: Design, model: pm.Model, response: WorkingResponse
 ) -> Coordinate:
-    """Return the families' standard latents y, moved by z around where scores put them.
+    """Return the families' standard latents y as deviations z from the values that scores suggest.
 
-    The model takes y from its mean over families, which the scores say nothing of: that mean is
-    the mean of L'^-1 z alone, stretched to the width of its prior, about 1 / sqrt(families).
+    The model subtracts the mean of y over families, so scores do not inform it. It is the mean of
+    only L'^-1 z, stretched to the width of its prior, about 1 / sqrt(families).
 
     Parameters
     ----------
     spec, design
         A model that `can_be_centred`, and its table.
     model
-        What `build_design` made of them.
+        The model that `build_design` made from them.
     response
-        The scores' working response; nearer the truth, z is nearer to standard normal.
+        The scores' working response; the more accurate it is, the closer z is to standard normal.
     """
     import pytensor.tensor as pt
     from pytensor.xtensor import as_xtensor
@@ -157,7 +157,7 @@ def families_centred(
 
 
 def _mix(known: Mapping[str, Named]) -> Named:
-    """Return what standard latents do to eta: loadings times scales and correlation."""
+    """Return the effect of standard latents on eta: loadings times scales and correlation."""
     loading = known["loading"]
     if "family_scale" in known:
         loading = loading * known["family_scale"]

@@ -1,4 +1,4 @@
-"""The design: what a spec takes from a table, as constants of the model."""
+"""The design: what a spec takes from a table, as the model's constants."""
 
 from __future__ import annotations
 
@@ -53,22 +53,22 @@ class Design:
     family_of_model, lineage_of_family
         Integer indices, one for each model and for each family.
     use_lineage
-        Whether some lineage holds more than one family; without that, a lineage level
-        would only repeat the family level.
+        Whether some lineage has more than one family; otherwise a lineage level would be confounded
+        with the family level.
     use_release
-        Whether settings of a release share deviations: whether the spec says so and some release
-        was run at several.
+        Whether settings of a release share deviations: the spec has this, and some release was run
+        at several settings.
     model_of_cell, benchmark_of_cell, score_of_cell
         The observed cells, benchmark by benchmark: indices and scores, fractions strictly inside
         (0, 1), others in their own units.
     pulled_inside
-        Cells that stood at exactly 0 or 1, as (model, benchmark).
+        Cells with a score of exactly 0 or 1, as (model, benchmark).
     anchors
-        Anchor benchmark of each skill; empty where skills are free or absent.
+        Anchor benchmark of each skill; empty if skills are free or absent.
     left_out
         Models that the spec cannot use.
     centred
-        Whether families' effects are taken from their mean over what was fitted. A part of a
+        Whether families' effects are centred on their mean over the fitted families. A part of a
         table cannot know that mean (see `latentscale.model.batches`).
 
     Examples
@@ -114,7 +114,7 @@ class Design:
 
     @property
     def release_of_model(self) -> np.ndarray:
-        """The release of each model, shape (model,): numbers in the order of first models.
+        """The release of each model, shape (model,), numbered by first appearance.
 
         Examples
         --------
@@ -125,7 +125,7 @@ class Design:
 
     @property
     def undisclosed(self) -> tuple[str, ...]:
-        """Models whose training tokens are needed and undisclosed, and so are parameters.
+        """Models whose training tokens are needed but undisclosed, and are therefore parameters.
 
         Examples
         --------
@@ -162,7 +162,7 @@ class Design:
     def estimated_release(self) -> dict[str, str]:
         """The first label of `estimated` of the same covariate and release, by label.
 
-        Settings of a release differ in covariates such as its effort, which each has of its own.
+        Covariates such as effort differ between settings of a release, so each setting has its own.
 
         Examples
         --------
@@ -179,7 +179,7 @@ class Design:
 
     @property
     def known_curve(self) -> dict[str, xr.DataArray]:
-        """What the table fixes of its curves (see `latentscale.model.scaled.known_curve`).
+        """Curves' constants from the table (see `latentscale.model.scaled.known_curve`).
 
         Examples
         --------
@@ -201,7 +201,7 @@ class Design:
 
     @property
     def sampling(self) -> xr.DataArray | None:
-        """Sampling error of each score, dims (model, benchmark); None where none is stated.
+        """Sampling error of each score, dims (model, benchmark); None if the table states none.
 
         Examples
         --------
@@ -210,7 +210,7 @@ class Design:
         """
         return self._sampling
 
-    # Computed once; properties of their own above, since ``?`` shows a cached property's value.
+    # Computed once; the properties above are separate, since ``?`` shows a cached property's value.
     @cached_property
     def _estimated(self) -> dict[str, tuple[str, int]]:
         labels = {}
@@ -235,14 +235,14 @@ class Design:
 def design(
     spec: ModelSpec, scores: Scores, *, transform: CovariateTransform | None = None
 ) -> Design:
-    """Take from a table what a spec needs.
+    """Return what a spec needs from a table.
 
     Parameters
     ----------
     spec, scores
         The model and the table.
     transform
-        A covariate transform to reuse, for a table simulated or held out beside another;
+        A covariate transform to reuse, for a table that is simulated from or held out of another;
         by default it is fitted on the rows used here.
 
     Raises
@@ -256,13 +256,14 @@ def design(
     Warns
     -----
     DataWarning
-        If rows are left out for want of a feature that the spec needs, or the FLOPs of mixtures of
-        experts are those of all their parameters, or scores of 0 and 1 are of a single item.
+        If rows are left out because they do not state a feature that the spec needs, if the FLOPs
+        of mixtures of experts count all their parameters, or if scores of 0 and 1 are on a single
+        item.
     FitWarning
-        If the spec sets priors or other fields that change nothing of its model.
+        If the spec sets priors or other fields that have no effect on its model.
     """
     used, left_out = usable(spec, scores)
-    if transform is None:  # else a design like one that was made, and warned of, before
+    if transform is None:  # otherwise the warnings were given with the first design
         _warn_of_mixtures(spec, used)
         warn_of_no_effect(spec, stacklevel=3)
         _warn_of_single_items(used)
@@ -322,7 +323,7 @@ def _fitted_transform(spec: ModelSpec, used: Scores) -> CovariateTransform:
 
 
 def _for_anchors(spec: ModelSpec, data: xr.Dataset) -> xr.DataArray:
-    """Return scores of benchmarks with loadings of their own, on one scale."""
+    """Return scores of benchmarks that have their own loadings, on one scale."""
     score = on_one_scale(data)
     if all(term.kind not in ("attempts", "sources") for term in spec.terms):  # type: ignore[attr-defined]
         return score
@@ -340,7 +341,7 @@ def _warn_of_mixtures(spec: ModelSpec, scores: Scores) -> None:
 
 
 def _warn_of_single_items(scores: Scores) -> None:
-    """Warn of exact 0s and 1s over one item: half an item from either end is one half."""
+    """Warn of exact 0s and 1s on a single item: half an item from either end is one half."""
     score = scores.dataset["score"]
     at_end = ((score == 0) | (score == 1)) & is_bounded(scores.dataset)
     single = at_end & (scores.item_counts == 1)
@@ -357,7 +358,7 @@ def _warn_of_single_items(scores: Scores) -> None:
 
 
 def _refuse_levels(spec: ModelSpec, transform: CovariateTransform) -> None:
-    """Raise SpecError if a term takes as a number what is a category or several covariates."""
+    """Raise SpecError if a term uses a category or several covariates as a number."""
     subsets = {
         "family.slopes": spec.family.slopes,
         "benchmarks.slopes": spec.benchmarks.slopes,
@@ -383,7 +384,7 @@ def _refuse_levels(spec: ModelSpec, transform: CovariateTransform) -> None:
 
 
 def missing_values_are_parameters(method: str, design: Design) -> str:
-    """Say that a method has no distribution for missing values of features."""
+    """Return a message that a method has no distribution for missing values of features."""
     return (
         f"{method} cannot integrate out missing values of features "
         f"({listed(design.estimated, 3)}); declare these features without "

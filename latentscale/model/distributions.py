@@ -1,7 +1,7 @@
 """Distributions of scores in (0, 1) that PyMC does not have, with named dims.
 
-Each has an operation of its own at module level, so that models of one structure compare equal
-and share compiled functions.
+Each has its own operation at module level, so that models with one structure compare equal and
+share compiled functions.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from latentscale.maths import Named, as_data
 
 
 def _whole(size: Any, *parameters: Any) -> tuple[int, ...]:
-    """Return the shape to draw: where none is asked for, one draw an element, none shared."""
+    """Return the shape to draw: by default, a separate draw for each element."""
     return np.broadcast_shapes(*map(np.shape, parameters)) if size is None else tuple(size)
 
 
@@ -106,9 +106,9 @@ class _MeanBeta(pm.Continuous):
 
 
 def beta_in_graph(score: Named, mean: Named, phi: Named) -> Named | None:
-    """Return the log density of Beta(mu phi, (1 - mu) phi) in a graph, by the engine's operation.
+    """Return the log density of Beta(mu phi, (1 - mu) phi) in a graph, with the engine's operation.
 
-    None unless all are variables of a graph over the same cells.
+    None unless all arguments are graph variables over the same cells.
     """
     variables: tuple[Any, ...] = (score, mean, phi)
     if not all(
@@ -148,7 +148,7 @@ def _logit(value: Any) -> Any:
 
 
 class MeanBeta(DimDistribution):
-    """A Beta by its mean and its precision phi = alpha + beta."""
+    """A Beta with a given mean and precision phi = alpha + beta."""
 
     xrv_op = as_xrv(_mean_beta)
 
@@ -159,7 +159,7 @@ class MeanBeta(DimDistribution):
 
 
 class CountShare(DimDistribution):
-    """A beta-binomial count over n, its mass spread over the width 1 / n."""
+    """A beta-binomial count over n, with its mass spread over a width of 1 / n."""
 
     xrv_op = as_xrv(_count_share)
 
@@ -192,7 +192,7 @@ class LogitStudentT(DimDistribution):
 
 
 def observe_scores(noise: Noise, score: np.ndarray, mean: Named, phi: Named) -> None:
-    """Add scores to the open PyMC model: in the noise's own way, or by `observe_noise`.
+    """Add scores to the open PyMC model, with the noise's own `observe` or `observe_noise`.
 
     Parameters
     ----------
@@ -206,11 +206,10 @@ def observe_scores(noise: Noise, score: np.ndarray, mean: Named, phi: Named) -> 
 
 
 def observe_noise(noise: Noise, score: np.ndarray, mean: Named, phi: Named) -> None:
-    """Add scores under a noise to the open PyMC model, as the variable ``score``.
+    """Add scores with a noise to the open PyMC model, as the variable ``score``.
 
-    The log density is the noise's own, on xtensor variables; the random draw is its own, on
-    xarray. Its fields with named dims, and those of noises among its fields, become further
-    parameters of the variable.
+    The noise computes the log density on xtensor variables, and random draws on xarray. Its fields
+    with named dims, including those of nested noises, become further parameters of the variable.
 
     Parameters
     ----------
@@ -234,7 +233,7 @@ def observe_noise(noise: Noise, score: np.ndarray, mean: Named, phi: Named) -> N
 
 @dataclass(frozen=True)
 class _Parts:
-    """A noise without its arrays: its kind, and for each field a setting, parts, or an array.
+    """A noise without its arrays: its kind, and whether each field is a setting, noise or array.
 
     Attributes
     ----------
@@ -255,18 +254,18 @@ class _Parts:
 
     @property
     def count(self) -> int:
-        """How many arrays there are, those of inner noises included."""
+        """Number of arrays, including those of nested noises."""
         return len(self.arrays) + sum(inner.count for _, inner in self.noises)
 
     def together(self, arrays: Iterator[Named]) -> Noise:
-        """Return the noise with these arrays, taken in order."""
+        """Return the noise with these arrays, in order."""
         own = {name: next(arrays) for name in self.arrays}
         inner = {name: parts.together(arrays) for name, parts in self.noises}
         return self.kind(**own, **inner, **dict(self.settings))
 
 
 def _components_of(noise: Noise) -> tuple[_Parts, list[Named]]:
-    """Return a noise as parts that compare, and its arrays in a graph, in their order."""
+    """Return a noise as parts that can be compared, and its arrays in a graph, in order."""
     own: dict[str, Named] = {}
     settings: list[tuple[str, Any]] = []
     noises: list[tuple[str, _Parts]] = []
@@ -293,9 +292,9 @@ def _components_of(noise: Noise) -> tuple[_Parts, list[Named]]:
 
 
 class _NoiseRV(RandomVariable):
-    """Scores under a noise, by its own density and draw.
+    """Scores with a noise, by its own density and draw.
 
-    Two are equal if their kinds and settings are, so that models of one structure share compiled
+    Two are equal if their kinds and settings are, so that models with one structure share compiled
     functions.
     """
 
@@ -326,7 +325,7 @@ class _NoiseRV(RandomVariable):
         )
         drawn = self.noise(rest).draw(mean, phi, rng).transpose(*dims)
         values = np.asarray(drawn.values, dtype="float64")
-        # Fractions by underflow; scores on other scales are exactly 0 or 1 with probability 0.
+        # Only fractions, by underflow: other scores are exactly 0 or 1 with probability 0.
         return np.where((values == 0) | (values == 1), inside(values), values)
 
 
@@ -334,7 +333,7 @@ class _NoiseRV(RandomVariable):
 def _noise_log_density(
     op: _NoiseRV, values: Sequence[Any], rng: Any, size: Any, *parameters: Any, **kwargs: Any
 ) -> Any:
-    """Return the log density of a tensor of scores, by the noise on variables with named dims."""
+    """Return the log density of a tensor of scores, from the noise on variables with named dims."""
     ndim = max(variable.type.ndim for variable in (*values, *parameters))
     dims = _dims_of(ndim)
     score, mean, phi, *rest = (_with_dims(variable, dims) for variable in (*values, *parameters))
@@ -354,12 +353,12 @@ class _OfNoise(DimDistribution):
 
 
 def _dims_of(ndim: int) -> tuple[str, ...]:
-    """Return names of dims, of which the last is cell."""
+    """Return names of dims, the last of which is cell."""
     return (*(f"batch_{place}" for place in range(ndim - 1)), CELL)[:ndim]
 
 
 def _with_dims(variable: Any, dims: tuple[str, ...]) -> Named:
-    """Return a tensor with names of its last dims; those along which it is one value are left."""
+    """Return a tensor with names for its last dims, without those along which it is constant."""
     own = dims[len(dims) - variable.type.ndim :]
     single = [place for place, is_single in enumerate(variable.type.broadcastable) if is_single]
     kept = tuple(dim for place, dim in enumerate(own) if place not in single)

@@ -1,4 +1,4 @@
-"""Double precision whatever PyTensor is set to: our densities and their derivatives need it."""
+"""Double precision whatever PyTensor's setting: our densities and their derivatives need it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytensor
 
 @contextmanager
 def double_precision() -> Iterator[None]:
-    """Build and compile in float64, and leave PyTensor's own setting as it was found.
+    """Build and compile in float64, and then restore PyTensor's own setting.
 
     ``floatX="float32"``, set for another model of the session, would give log densities that
     differ in their fourth digit: too coarse for gradients that a sampler follows.

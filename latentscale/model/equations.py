@@ -1,7 +1,7 @@
 """The model's equations: from the values of terms to skills, predictors and expected scores.
 
-Written once, for a PyTensor graph and for draws. Cai et al. 2025 (arXiv:2512.06553), eqs. (1) and
-(2), with the optional terms of ``latentscale/model/terms``.
+They are written once, for a PyTensor graph and for draws. Cai et al. 2025 (arXiv:2512.06553), eqs.
+(1) and (2), with the optional terms of ``latentscale/model/terms``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from latentscale.model.attempts import ATTEMPTS, SPREAD, of_first, over_attempts
 from latentscale.model.scaled import on_own_scale
 from latentscale.model.terms.base import Rows, Term, terms_of
 
-# Expected scores are kept this far inside (0, 1): a Beta with mean 0 or 1 has no density, and no
+# Expected scores are clamped this far inside (0, 1): a Beta with mean 0 or 1 has no density, and no
 # table records scores to more than five decimals.
 _EDGE = 1e-6
 
@@ -30,7 +30,7 @@ def latent_skill[Array: Named](
     rows: Rows[Array],
     only: Callable[[Term], bool] = lambda term: True,
 ) -> Array | None:
-    """Return theta_i, the sum of what terms add to skills; None without skills.
+    """Return theta_i, the sum of the terms' contributions to skills; None without skills.
 
     Dims (model, skill), and sample on draws.
 
@@ -43,7 +43,7 @@ def latent_skill[Array: Named](
     rows
         The models.
     only
-        Which terms to add up; all by default.
+        Terms to add up; all by default.
     """
     parts = [term.skill(values, rows) for term in terms_of(spec) if only(term)]
     return cast("Array | None", _sum(parts))
@@ -56,9 +56,9 @@ def linear_predictor[Array: Named](
     skill: Array | None,
     only: Callable[[Term], bool] = lambda term: True,
 ) -> Array:
-    """Return eta_ij, the sum of what terms add to it, on the link's scale.
+    """Return eta_ij, the sum of the terms' contributions to it, on the link's scale.
 
-    Dims (model, benchmark), and sample on draws; 0 where no term adds anything.
+    Dims (model, benchmark), and sample on draws; 0 if no term adds anything.
 
     Parameters
     ----------
@@ -77,10 +77,10 @@ def linear_predictor[Array: Named](
 def precision[Array: Named](
     spec: ModelSpec, values: Mapping[str, Array], rows: Rows[Array]
 ) -> Array:
-    """Return phi: dims (benchmark,), and model where a term makes it depend on the model.
+    """Return phi: dims (benchmark,), and model if a term makes it depend on the model.
 
-    What phi means is said by the classes of ``latentscale/model/likelihoods``: the larger, the
-    closer scores lie to mu.
+    The classes in ``latentscale/model/likelihoods`` document the meaning of phi; the larger it is,
+    the closer scores are to mu.
 
     Parameters
     ----------
@@ -97,19 +97,19 @@ def precision[Array: Named](
 def expected_score[Array: Named](spec: ModelSpec, values: Mapping[str, Array], eta: Array) -> Array:
     """Return mu = c + (d - c) h(eta), a fraction strictly inside (0, 1), with eta's dims.
 
-    mu is the expected score under a Beta or beta-binomial likelihood, and the median score
-    under those on the logit scale (logit-normal, Student-t). Where scores are not fractions, eta
-    is the standardised score and mu the median score in the benchmark's own units.
+    mu is the expected score under a Beta or beta-binomial likelihood, and the median score under
+    likelihoods on the logit scale (logit-normal, Student-t). If scores are not fractions, eta is
+    the standardised score and mu the median score in the benchmark's own units.
 
     Parameters
     ----------
     spec
         Names the link h.
     values
-        ``floor`` c, ``ceiling`` d (1 where absent), the link's own parameters, where ceilings were
-        opened ``open_intercept`` a and ``open_slope`` b of h(a + b eta), and where scores are not
-        fractions what `latentscale.model.scaled.known_curve` returns, with dims that
-        line up with those of `eta`.
+        ``floor`` c, ``ceiling`` d (1 if absent) and the link's own parameters; if ceilings were
+        opened, ``open_intercept`` a and ``open_slope`` b of h(a + b eta); if scores are not
+        fractions, what `latentscale.model.scaled.known_curve` returns. Dims broadcast against those
+        of `eta`.
     eta
         Linear predictor.
     """
@@ -128,7 +128,7 @@ def expected_score[Array: Named](spec: ModelSpec, values: Mapping[str, Array], e
 
 
 def _sum(addends: Sequence[Named | None]) -> Named | None:
-    """Return the sum of what is not None, or None; it is of the kind of the parts."""
+    """Return the sum of the addends that are not None, of their type, or None."""
     total: Named | None = None
     for addend in addends:
         if addend is not None:

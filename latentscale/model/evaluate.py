@@ -1,8 +1,8 @@
 """Evaluate: models and draws go in; skills, predictors, expected scores, precisions come out.
 
-The one evaluation of the model outside its PyTensor graph: forecasts, curves, few-shot
-conditioning, variance shares, allocation and the sampler's starting points all use it. How models
-deviate from their families' curves is said at every call.
+This is the only evaluation of the model outside its PyTensor graph: forecasts, curves, few-shot
+conditioning, variance shares, allocation and the sampler's starting points all use it. Every call
+states how models deviate from their families' curves.
 """
 
 from __future__ import annotations
@@ -33,25 +33,25 @@ from latentscale.model.undisclosed import rows_of_table
 from latentscale.model.unseen import family_effects, model_terms
 
 FITTED_RESIDUALS: Literal["fitted"] = "fitted"
-"""Each row is a fitted model and has the effects by model that were estimated for it."""
+"""Each row is a fitted model, with the effects by model that were estimated for it."""
 
 NO_RESIDUALS: Literal["none"] = "none"
-"""Rows lie on their family's curve."""
+"""Rows are on their family's curve."""
 
 Residuals = Literal["fitted", "none"] | xr.Dataset
-"""Or effects by model of the rows, dims (sample, model, ...), drawn or shared as wanted."""
+"""Or the rows' effects by model, dims (sample, model, ...), drawn or shared as the caller wants."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The model at some rows, on some draws; each quantity is computed once, when asked for.
+    """The model at some rows, on some draws; each quantity is computed once, when first needed.
 
     Attributes
     ----------
     spec
         The model.
     values
-        Draws by name, with floors, effects by family and residuals as they were used.
+        Draws by name, with the floors, effects by family and residuals that were used.
     rows
         The rows' covariates and families.
     """
@@ -77,7 +77,7 @@ class Evaluation:
 
     @cached_property
     def precision(self) -> xr.DataArray:
-        """Precisions phi, dims of the draws and benchmark, and model where a term moves it."""
+        """Precisions phi, dims of the draws and benchmark, and model if a term changes it."""
         return precision(self.spec, self.values, self.rows)
 
     def noise(self, n_items: xr.DataArray, sampling: xr.DataArray | None = None) -> Noise:
@@ -94,7 +94,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Evaluator:
-    """What evaluating a fitted model needs beside draws and rows.
+    """What the evaluation of a fitted model needs besides draws and rows.
 
     Attributes
     ----------
@@ -103,9 +103,9 @@ class Evaluator:
     transform
         Covariate transform, as fitted.
     known
-        What the table fixes of its curves, by name, dims (benchmark,): floors, and more where
-        scores are not plain fractions (`latentscale.model.scaled.known_curve`); and what terms
-        take of benchmarks.
+        Constants from the table, by name, dims (benchmark,): floors, further constants of curves if
+        scores are not plain fractions (`latentscale.model.scaled.known_curve`), and data on
+        benchmarks that terms need.
     """
 
     spec: ModelSpec
@@ -118,7 +118,7 @@ class Evaluator:
         return cls(spec, transform, {**known_curve(table), **known_of(spec, table)})
 
     def values(self, draws: xr.Dataset) -> dict[str, xr.DataArray]:
-        """Return draws by name, with what is known of curves unless it was estimated."""
+        """Return draws by name, with the known constants of curves that were not estimated."""
         return {**self.known, **{str(name): draws[name] for name in draws.data_vars}}
 
     def at(
@@ -141,13 +141,14 @@ class Evaluator:
             Deviations of the rows from their families' curves, if the spec has any:
             `FITTED_RESIDUALS`, `NO_RESIDUALS`, or the effects by model themselves, by variable.
         effects
-            Effects by family, dims (..., family, ...), that hold every family of the rows; by
-            default those of the fitted families among `draws`.
+            Effects by family, dims (..., family, ...), for every family of the rows; by default
+            those of the fitted families in `draws`.
 
         Raises
         ------
         DataError
-            If `effects` do not hold some row's family, or the effects by model some row.
+            If `effects` do not have some row's family, or the effects by model do not have some
+            row.
         """
         if effects is None:
             effects = family_effects(self.spec, draws)
@@ -170,7 +171,7 @@ class Evaluator:
 
 
 def _refuse_other_rows(effect: xr.DataArray, table: xr.Dataset) -> None:
-    """Refuse rows that effects by model do not hold: sums over both would leave them out."""
+    """Refuse rows without effects by model, which sums over both would leave out."""
     if MODEL not in effect.coords or MODEL not in table.coords:
         return
     names = table.get_index(MODEL)

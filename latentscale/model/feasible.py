@@ -1,4 +1,4 @@
-"""Which parts of a spec a table has the data for: the others are left out, and said."""
+"""Which parts of a spec a table has the data for; the others are left out with a warning."""
 
 from __future__ import annotations
 
@@ -27,18 +27,17 @@ USES_COVARIATES: Final = (
 
 
 LEAST_SHARE: Final = 0.5
-"""Share of the models that must state an optional covariate: those that do not are left out of a
-fit that has it, and with fewer that would be most of the table."""
+"""Share of the models that must state an optional covariate. A fit with the covariate leaves out
+the models that do not state it; with a smaller share, that would be most of the table."""
 
 
 def feasible(spec: ModelSpec, scores: Scores) -> ModelSpec:
-    """Return a spec without what a table has no data for; warn of what is left out.
+    """Return a spec without the parts that a table has no data for; warn about what is left out.
 
-    Left out are covariates that the spec calls optional and fewer than half of the models with a
-    score state, optional categories of one level, the terms that use them, and terms that have no
-    effect on the table, such as effects on groups of benchmarks where no benchmarks share a group.
-    Any other covariate that a table does not have is an error where the covariates are taken from
-    it.
+    The parts left out are optional covariates that fewer than half of the models with a score
+    state, optional categories with one level, the terms that use them, and terms that have no
+    effect for the table, such as effects on groups of benchmarks if no benchmarks share a group.
+    Any other covariate that a table does not have is an error when covariates are read from it.
 
     Parameters
     ----------
@@ -48,7 +47,7 @@ def feasible(spec: ModelSpec, scores: Scores) -> ModelSpec:
     Warns
     -----
     FitWarning
-        Once, with all that is left out.
+        Once, naming everything that is left out.
     """
     optional = [name for name in spec.covariates if name in spec.optional]
     unstated = [name for name in optional if stated_share(name, scores) < LEAST_SHARE]
@@ -79,7 +78,7 @@ def feasible(spec: ModelSpec, scores: Scores) -> ModelSpec:
 def without_covariates(spec: ModelSpec, gone: Sequence[str]) -> dict[str, Any]:
     """Return the fields of a spec that name some covariates, without these, for `spec.with_`.
 
-    Where none is left that uses training tokens, those that are undisclosed are not estimated.
+    If no remaining covariate uses training tokens, undisclosed tokens are not estimated.
     """
     changes: dict[str, Any] = {}
     for path in USES_COVARIATES:
@@ -104,7 +103,7 @@ def used(term: Any) -> tuple[str, ...]:
 
 
 def drawable(scores: Scores, columns: Sequence[str]) -> list[str]:
-    """Return those of some columns of features whose missing values can be parameters."""
+    """Return the columns of features whose missing values can be parameters."""
     kinds = kinds_among(features_of(scores.dataset))
     return [name for name in columns if name in kinds and ESTIMATED in kinds[name].if_missing]
 
@@ -112,7 +111,7 @@ def drawable(scores: Scores, columns: Sequence[str]) -> list[str]:
 def stated_share(covariate: str, scores: Scores) -> float:
     """Return the share of models with a score that state the features that a covariate needs.
 
-    Where a category's missing values are a level, all models of a table that has it state it.
+    If a category's missing values are a level, all models of a table that has it state it.
     """
     table = scores.dataset
     scored = table["score"].notnull().any(BENCHMARK).values

@@ -15,28 +15,28 @@ from latentscale.markup import counted
 
 # Models that two benchmarks must share for a correlation; with fewer it counts as 0.
 _MIN_OVERLAP = 5
-# Correlations are shrunk, so that pairs measured on different models give a positive matrix.
+# Correlations are shrunk, so that pairs measured on different models give a definite matrix.
 _SHRINK = 0.9
-# An anchor gives its skill scale and sign: one with less than this share of the scores of the most
-# measured benchmark leaves both to a few models.
+# An anchor determines the scale and sign of its skill. With less than this share of the scores of
+# the most measured benchmark, both would depend on a few models.
 _MEASURED = 0.5
 
 
 def choose_anchors(skills: SkillSpec, score: xr.DataArray) -> tuple[str, ...]:
-    """Return the anchor benchmark of each skill, or an empty tuple where none is needed.
+    """Return the anchor benchmark of each skill, or an empty tuple if none is needed.
 
-    Preferred anchors that the table holds come first, in the spec's order; one that it spells
-    otherwise ("MMLU-Pro" for mmlu_pro) counts, of several the one with most scores. The rest are
-    chosen by a pivoted factorisation of the benchmarks' correlation: each new anchor is
-    the benchmark that others resemble most and that the anchors so far explain least, among those
-    with at least half as many scores as the most measured one, where these are enough.
+    Preferred anchors that the table has come first, in the spec's order. Other spellings count
+    ("MMLU-Pro" for mmlu_pro); of several, the one with most scores is used. The rest are chosen by
+    a pivoted factorisation of the benchmarks' correlation matrix: each new anchor is the benchmark
+    that most resembles others and that the anchors so far explain least, among those with at least
+    half as many scores as the most measured one, if there are enough.
 
     Parameters
     ----------
     skills
         The spec's skills.
     score
-        Scores on an unbounded scale, higher is better, such as logits of fractions
+        Scores on an unbounded scale where higher is better, such as logits of fractions
         (`latentscale.data.scaling.on_one_scale`); dims (model, benchmark), NaN where not measured.
 
     Raises

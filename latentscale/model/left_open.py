@@ -1,7 +1,8 @@
-"""What rows to forecast leave open: undisclosed tokens, missing features, levels not fitted.
+"""Unknowns of rows to forecast: undisclosed tokens, missing features, levels not fitted.
 
-Each kind is drawn where it is declared (`undisclosed`, `missing`, terms); here is which rows share
-a draw: those of one release have the same tokens and features, those of one level its effects.
+Each kind is drawn where it is declared (`undisclosed`, `missing`, terms). This module decides which
+rows share a draw: rows of one release have the same tokens and features, and rows of one level have
+its effects.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def with_drawn_features(
     first: Mapping[str, str],
     rng: np.random.Generator,
 ) -> xr.Dataset:
-    """Return draws that also hold the tokens and missing features of rows that were not fitted.
+    """Return draws with the tokens and missing features of rows that were not fitted added.
 
     Parameters
     ----------
@@ -39,8 +40,8 @@ def with_drawn_features(
     table
         The rows, dims (model,).
     first
-        Of rows that are one release with a fitted model or an earlier row, the name of that: what
-        both leave open has the same draws.
+        For rows of the same release as a fitted model or an earlier row, the name of that model or
+        row: their common unknowns have the same draws.
     rng
         Source of random numbers.
     """
@@ -57,12 +58,12 @@ def with_drawn_features(
     values = {
         f"{base} of {row}": f"{base} of {one}"
         for base, standard in transform.estimated(table).items()
-        if base not in settings  # in which rows of one release differ
+        if base not in settings  # settings differ within a release
         for row in names[np.isnan(standard)].tolist()
         if (one := first.get(row)) is not None
     }
     draws = _with_copies(draws, VALUE, MISSING_VALUE, values)
-    # What one setting alone leaves open.
+    # Unknowns of single settings.
     draws = with_drawn_tokens(spec, draws, table, rng)
     return with_drawn_values(spec, transform, draws, table, rng)
 
@@ -70,7 +71,7 @@ def with_drawn_features(
 def _with_copies(
     draws: xr.Dataset, variable: str, dim: str, copies: Mapping[str, str]
 ) -> xr.Dataset:
-    """Return draws in which a variable has further labels, each with the values of another."""
+    """Return draws in which a variable has further labels, each a copy of an existing one."""
     known = set(draws[dim].values.tolist()) if variable in draws else set()
     held = {label: source for label, source in copies.items() if source in known}
     if not held:
@@ -87,9 +88,9 @@ def with_drawn_levels(
     table: xr.Dataset,
     rng: np.random.Generator,
 ) -> xr.Dataset:
-    """Return draws that also hold effects of levels of categories that were not fitted.
+    """Return draws with the effects of category levels that were not fitted added.
 
-    Each is drawn from the population of its category, one a posterior sample.
+    Each is drawn from the population of its category, once per posterior draw.
 
     Parameters
     ----------
@@ -100,7 +101,7 @@ def with_drawn_levels(
     table
         The rows, dims (model,).
     rng
-        Source of random numbers; not used where every level was fitted.
+        Source of random numbers; not used if every level was fitted.
     """
     if new := transform.unseen(table):
         for term in terms_of(spec):

@@ -1,7 +1,7 @@
-"""Missing values of features: parameters of the models that leave a feature empty.
+"""Missing values of features, which are parameters of the models that do not state them.
 
-A covariate of such a model is a function of the standardised values of its features, some of them
-parameters. What is missing is listed by model and base covariate ("log_params of gpt-5").
+A covariate of such a model is a function of the standardised values of its features, some of which
+are parameters. Missing values are labelled by model and base covariate ("log_params of gpt-5").
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from latentscale.maths import Named
 from latentscale.model.terms.base import Rows, terms_of
 
 VALUE: Final = "missing_standard"
-"""Standardised values, dims (missing_value,): in standard deviations of the models that give it."""
+"""Standardised values, dims (missing_value,): in standard deviations of the stated values."""
 SLOT: Final = "missing_feature"
 
 Array = Callable[[np.ndarray, tuple[str, ...]], Any]
@@ -54,13 +54,13 @@ def with_values(
     table
         The models, dims (model,).
     rows
-        The models as they are without these values.
+        The models without these values.
     drawn
         Standardised values, dims with missing_value.
     known
-        Labels of those values, in their order; others stay NaN.
+        Labels of these values, in order; other values stay NaN.
     array
-        Makes an array of named dims: of a PyTensor graph, or of draws.
+        Makes an array with named dims: of a PyTensor graph, or of draws.
     """
     standard = _filled(transform, table, drawn, known, array)
     dims = {COVARIATE: transform.columns}
@@ -105,7 +105,7 @@ def _filled(
 
 
 def arrays_of_draws(spec: ModelSpec, transform: CovariateTransform, table: xr.Dataset) -> Array:
-    """Return what makes arrays of draws, with the coordinates of models and covariates."""
+    """Return a function that makes arrays of draws with models' and covariates' coordinates."""
     coords: dict[str, Any] = {MODEL: table[MODEL].values, COVARIATE: list(transform.columns)}
     for term in terms_of(spec):
         coords |= {dim: list(names) for dim, names in term.covariates().items()}
@@ -123,9 +123,9 @@ def with_drawn_values(
     table: xr.Dataset,
     rng: np.random.Generator,
 ) -> xr.Dataset:
-    """Return draws that also hold the missing values of models that were not fitted.
+    """Return draws with the missing values of models that were not fitted added.
 
-    Each is drawn from the stated prior: nothing that was fitted speaks of it.
+    Each is drawn from the stated prior, since no fitted data inform it.
 
     Parameters
     ----------
@@ -151,16 +151,16 @@ def with_drawn_labels(
     prior: Prior,
     rng: np.random.Generator,
 ) -> xr.Dataset:
-    """Return draws whose variable has all labels wanted, those that it had not from its prior.
+    """Return draws whose variable has all wanted labels; new ones are drawn from the prior.
 
     Parameters
     ----------
     draws
         Posterior draws, dims (sample, ...).
     variable, dim
-        Its dims are sample and `dim`; it need not be there.
+        Its dims are sample and `dim`; draws need not have it.
     wanted, prior, rng
-        Labels, the prior of each, and a source of random numbers.
+        Labels, the prior for each, and a source of random numbers.
     """
     fitted = [str(label) for label in draws[dim].values] if variable in draws else []
     new = [label for label in wanted if label not in fitted]

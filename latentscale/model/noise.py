@@ -1,7 +1,7 @@
-"""The noise of a whole table: fractions and other scores side by side, and sampling error.
+"""The noise of a whole table, with fractions and other scores, and sampling error.
 
-A likelihood gives the noise of fractions and of standardised scores; here the two are put together
-by benchmark, and the sampling error of single scores is added.
+A likelihood defines the noise of fractions and of standardised scores. This module combines the two
+by benchmark, and adds the sampling error of single scores.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from latentscale.maths import Named, as_data, on_draws
 from latentscale.model.scaled import CODE, backwarded, forwarded, is_code, unbounded_scales
 
 _ANY_ITEMS = 2
-"""The fewest items that every likelihood takes; the density of such scores is not used."""
-_HALF = 0.5  # a fraction that every likelihood allows, where the score is none
+"""The fewest items that every likelihood accepts; the density of such scores is not used."""
+_HALF = 0.5  # a fraction that every likelihood allows, for scores that are not fractions
 
 
 def noise_of(
@@ -42,7 +42,7 @@ def noise_of(
         sampling error by default.
     """
     if CODE in values:
-        # Items of scores that are not fractions count nowhere, but must be numbers.
+        # Item counts of scores that are not fractions are not used, but must be numbers.
         noise: Noise = likelihood.noise(values, n_items.fillna(_ANY_ITEMS))
         noise = MixedNoise(noise, likelihood.unbounded(values), values[CODE], values[STEP])
     else:
@@ -54,16 +54,16 @@ def noise_of(
 class MixedNoise(Noise):
     """One noise for fractions, another for scores on other scales.
 
-    The other is that of (forward(score) - centre) / step, the standardised score.
+    The other is the noise of (forward(score) - centre) / step, the standardised score.
 
     Attributes
     ----------
     fraction, unbounded
         Noise of fractions, and of standardised scores.
     code
-        Which scale (`latentscale.model.scaled.CODE`), dims (benchmark,) or (cell,).
+        Code of the scale (`latentscale.model.scaled.CODE`), dims (benchmark,) or (cell,).
     step
-        One standard deviation, in units of forward(score), dims as `code`.
+        One standard deviation, in units of forward(score), with the dims of `code`.
     """
 
     fraction: Noise
@@ -72,7 +72,7 @@ class MixedNoise(Noise):
     step: Named
 
     def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
-        """Return the log density of each score by its own noise, per unit of its score."""
+        """Return the log density of each score under its own noise, per unit of its score."""
         bounded = is_code(self.code, 0)
         inside = self.fraction.log_density(
             _inside(score, bounded), _inside(mean, bounded), _inside(phi, bounded)
@@ -95,7 +95,7 @@ class MixedNoise(Noise):
         return (*map(on_fractions, self.fraction.steps()), self._others)
 
     def sampled(self, phi: Named, mean: Named, sampling: Named) -> Named:
-        """Return the precision of each score with its sampling error, by its own noise."""
+        """Return the precision of each score with its sampling error, under its own noise."""
         bounded = is_code(self.code, 0)
         inside = self.fraction.sampled(phi, _inside(mean, bounded), sampling * bounded)
         other = self.unbounded.sampled(phi, mean, sampling * (1 - bounded))
@@ -116,12 +116,12 @@ class MixedNoise(Noise):
 
 @dataclass(frozen=True)
 class SampledNoise(Noise):
-    """A noise, and on top of it the sampling error of each score.
+    """A noise plus the sampling error of each score.
 
     Attributes
     ----------
     noise
-        What scatters scores beside sampling.
+        The noise apart from sampling.
     sampling
         As `latentscale.data.scaling.sampling_of` returns it, dims (benchmark,),
         (model, benchmark) or (cell,).
@@ -131,23 +131,23 @@ class SampledNoise(Noise):
     sampling: Named
 
     def observe(self, score: np.ndarray, mean: Named, phi: Named) -> None:
-        """Add the noise with the precision that sampling leaves."""
+        """Add the noise at the precision that includes sampling error."""
         from latentscale.model.distributions import observe_scores
 
         sampling = as_data(np.asarray(on_draws(self.sampling).values, dtype="float64"), (CELL,))
         observe_scores(self.noise, score, mean, self.noise.sampled(phi, mean, sampling))
 
     def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
-        """Return the noise's log density at the precision that sampling leaves."""
+        """Return the noise's log density at the precision that includes sampling error."""
         return self.noise.log_density(score, mean, self.noise.sampled(phi, mean, self.sampling))
 
     def draw(self, mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
-        """Draw by the noise at the precision that sampling leaves."""
+        """Draw from the noise at the precision that includes sampling error."""
         left = on_draws(self.noise.sampled(phi, mean, self.sampling))
         return self.noise.draw(mean, left, rng)
 
     def steps(self) -> tuple[Step, ...]:
-        """Return the noise's steps, at the precision that sampling leaves."""
+        """Return the noise's steps at the precision that includes sampling error."""
 
         def with_sampling(step: Step) -> Step:
             return lambda drawn, mean, phi, rng: step(
@@ -162,18 +162,18 @@ class SampledNoise(Noise):
 
 
 def of_fractions(noise: Noise) -> Noise:
-    """Return the noise of scores that are all fractions: the same without that of other scales."""
+    """Return the part of a noise that is for fractions, without other scales."""
     if isinstance(noise, SampledNoise):
         return replace(noise, noise=of_fractions(noise.noise))
     return noise.fraction if isinstance(noise, MixedNoise) else noise
 
 
 def without_mean(noise: Noise) -> tuple[str, ...]:
-    """Return the benchmarks whose scores have no mean that draws would settle.
+    """Return the benchmarks whose mean score cannot be estimated from draws.
 
-    On a logarithmic scale a score is the exponential of its noise. Where that has heavy tails, nine
-    standard deviations under `HeavyTailedNoise`, the mean and the standard deviation of any number
-    of draws are those of the largest few; under a Student-t they are infinite.
+    On a logarithmic scale, a score is the exponential of its noise. If the noise has heavy tails
+    (nine standard deviations under `HeavyTailedNoise`), the largest few draws determine the mean
+    and the standard deviation of any number of draws; under a Student-t both are infinite.
     """
     if isinstance(noise, SampledNoise):
         return without_mean(noise.noise)
@@ -187,5 +187,5 @@ def without_mean(noise: Noise) -> tuple[str, ...]:
 
 
 def _inside(value: Named, bounded: Named) -> Named:
-    """Return a quantity of fractions, and one half for scores on other scales."""
+    """Return a quantity for fractions, and one half for scores on other scales."""
     return value * bounded + _HALF * (1 - bounded)

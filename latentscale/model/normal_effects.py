@@ -1,8 +1,8 @@
-"""Normal effects: what terms say of effects that are linear in the equations and normal a priori.
+"""Normal effects: how terms describe effects that are linear in the equations and normal a priori.
 
-Given everything else such effects are normal again, where scores are normal around the linear
-predictor; `latentscale.inference.gibbs` draws them so. What an effect adds to skills or to the
-linear predictor is not repeated here: it is read off the term's equation.
+If scores are normal around the linear predictor, such effects are also normal given everything
+else; `latentscale.inference.gibbs` draws them from that normal. What an effect adds to skills or to
+the linear predictor is not repeated here, but obtained from the term's equation.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ class EffectScale:
     name
         Their variable, which is also the slot of their prior.
     dims
-        Their dims: some of the effect's, without those of `owners`.
+        Their dims: a subset of the effect's, without those of `owners`.
     owners
-        For dims of the standard deviations that the effect does not have: the effect's dim in its
-        place, and for each position along it the index of its standard deviation.
+        For dims of the standard deviations that the effect does not have: the effect's
+        corresponding dim, and for each position along it the index of its standard deviation.
     times
         A constant by which they are multiplied.
     switched_on
-        Whether benchmarks have the effect, 0 or 1, shape (benchmark,); None for all of them.
-        Elsewhere effect and standard deviation are 0.
+        Whether benchmarks have the effect, 0 or 1, shape (benchmark,); None if all have it.
+        Otherwise effect and standard deviation are 0.
     """
 
     name: str
@@ -45,7 +45,7 @@ class EffectScale:
 
 @dataclass(frozen=True)
 class Nesting:
-    """Levels in groups of their own: a share of the variance is between the groups.
+    """Levels nested in groups: a share of the variance is between the groups.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Nesting:
 
 @dataclass(frozen=True)
 class EqualCorrelation:
-    """Effects of which those of one group are equally correlated.
+    """Effects that are equally correlated within groups.
 
     Attributes
     ----------
@@ -83,9 +83,9 @@ class EqualCorrelation:
 class NormalEffect:
     """Effects that enter the equations linearly and are normal a priori.
 
-    Exactly one of `prior`, `scale` and `pooling` is set, but for effects by family of unit
-    variance, which have none. Effects by model act on that model alone, effects by benchmark on
-    that benchmark alone.
+    Exactly one of `prior`, `scale` and `pooling` is set, except for effects by family with unit
+    variance, which have none. Effects by model act only on that model, effects by benchmark only on
+    that benchmark.
 
     Attributes
     ----------
@@ -94,24 +94,24 @@ class NormalEffect:
     dims
         Its dims.
     prior
-        Slot of a normal prior with fixed numbers.
+        Slot of a normal prior with fixed hyperparameters.
     scale
-        Standard deviations to be estimated; the mean is 0.
+        Standard deviations, which are estimated; the mean is 0.
     pooling
-        How they are pooled over benchmarks, with a mean and a standard deviation to be estimated.
+        How they are pooled over benchmarks, with an estimated mean and standard deviation.
     centred
         Dim over which effects are deviations from their mean, or None.
     correlated
         Whether levels are correlated over skills, with an LKJ prior.
     nesting
-        Groups that the levels are in.
+        Groups in which levels are nested.
     equal_correlation
         Groups in which effects are correlated.
     scores
-        How many scores' predictors each is added to, by its dims; None where that is not all that
-        it does.
+        Number of scores to whose predictors each is added, by its dims; None if it has other
+        effects.
     labels
-        Coordinates of dims that follow from the table.
+        Coordinates of dims that are determined by the table.
     other_names
         Further variables of the posterior with the same values.
     """

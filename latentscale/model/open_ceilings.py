@@ -1,10 +1,10 @@
 """Ceilings opened after the fit: in a share of the draws, curves that rise to the best score.
 
-Scores of fitted models say little of a curve beyond them, yet an estimated ceiling lies just above
-the best of them and is sure of itself (``benchmarks/ceilings``). Here a share of the posterior
-draws is given another curve of every benchmark whose ceiling is estimated: it ends at 1 (0 where
-lower is better), and is fitted to the benchmark's scores given the draw's linear predictors. Not
-for the density: sampling, its convergence and the log likelihood are those of estimated ceilings.
+Scores of fitted models hardly inform a curve beyond them, yet an estimated ceiling is just above
+the best of them, with a narrow posterior (``benchmarks/ceilings``). Here a share of the posterior
+draws gets a different curve for every benchmark with an estimated ceiling: it ends at 1 (0 where
+lower is better), and is fitted to the benchmark's scores given the draw's linear predictors. The
+density does not change: sampling, its convergence and the log likelihood use estimated ceilings.
 """
 
 from __future__ import annotations
@@ -32,40 +32,43 @@ from latentscale.numerics.thinning import evenly_spread
 Floats = npt.NDArray[np.float64]
 
 IS_OPEN = "open_ceiling"
-"""1 where a draw has a curve without its estimated ceiling, 0 elsewhere; dims as the draws'."""
+"""1 if a draw has a curve without its estimated ceiling, otherwise 0; dims of the draws."""
 
 _WHICH = 20261128
-"""Seed of which draw of each stretch is opened: any will do, but the same on every load."""
+"""Seed for the draw of each stretch that is opened: arbitrary, but the same on every load."""
 _PRIOR_SD = np.array([3.0, 1.0, 1.0])
-"""Of the intercept, the log slope and the change of the log precision, around the draw's own curve:
-wide beside what scores of a dozen models say, and proper where a benchmark has fewer."""
+"""For the intercept, the log slope and the change of the log precision, around the draw's own
+curve: wide compared with the information in scores of a dozen models, and proper if a benchmark has
+fewer."""
 _STEP = 1e-3
-"""Of central differences, on scales of about 1: truncation 1e-6, rounding 1e-9 of a log density."""
+"""Step of central differences, on scales of about 1: truncation error 1e-6, rounding error 1e-9 of
+a log density."""
 _FLATTEST = 1e-2
-"""Least curvature that a step believes, far below that of the priors of `_PRIOR_SD`."""
+"""Smallest curvature that a step uses, far below the curvature of the priors of `_PRIOR_SD`."""
 _LONGEST = 2.0
-"""Of a step, in any parameter: a factor of seven in slope or precision."""
+"""Longest step in any parameter: a factor of seven in slope or precision."""
 _CLOSE = 1e-3
-"""A last step: Newton's next one would be some 1e-6."""
+"""Length of the last step: Newton's next one would be about 1e-6."""
 _MOST_STEPS = 60
-"""Some 10 do; where so many do not, the draw keeps its estimated ceiling."""
+"""About 10 suffice; a draw that needs more keeps its estimated ceiling."""
 _HALVINGS = 20
-"""Of one step, to a millionth: shorter ones change nothing."""
+"""Halvings of one step, to a millionth: shorter steps have no effect."""
 _SLACK = 1e-9
-"""By how much rounding may lower a density of some hundreds."""
+"""By how much rounding may lower a log density of several hundred."""
 _MOST_CELLS = 1000
-"""Of a benchmark, to which its curve is fitted: more would estimate an intercept, a slope and a
-precision to better than three percent, and cost time in proportion."""
+"""Most cells of a benchmark to which its curve is fitted: more would estimate an intercept, a slope
+and a precision to better than three percent, and take proportionally longer."""
 _BLOCK = 2**21
-"""Numbers in a block of draws by models and benchmarks, 16 MB: some ten such arrays are held."""
+"""Numbers in a block of draws by models and benchmarks, 16 MB: about ten of these arrays are
+held."""
 
 
 def open_curves(spec: ModelSpec, design: Design, posterior: xr.Dataset) -> xr.Dataset | None:
-    """Return the variables of draws of which a share has open ceilings.
+    """Return the variables of draws, a share of which have open ceilings.
 
-    mu = c + (1 - c) h(a + b eta), with a, b > 0, the precision, and what the link has of positive
-    parameters by benchmark at the posterior mode given the draw's predictors eta. Of a benchmark
-    with more than `_MOST_CELLS` scores, so many with their distribution are used.
+    mu = c + (1 - c) h(a + b eta), with a, b > 0, the precision and the link's positive parameters
+    by benchmark at the posterior mode given the draw's predictors eta. If a benchmark has more than
+    `_MOST_CELLS` scores, that number of representative scores is used.
 
     Parameters
     ----------
@@ -76,9 +79,10 @@ def open_curves(spec: ModelSpec, design: Design, posterior: xr.Dataset) -> xr.Da
 
     Returns
     -------
-    ``ceiling``, ``precision`` and the link's parameters as forecasts have them, ``open_intercept``
-    (a), ``open_slope`` (b) and ``open_ceiling``, dims (chain, draw, benchmark); all are the draw's
-    own, 0, 1 and 0 where it is not open. None where no draw or no benchmark is opened.
+    ``ceiling``, ``precision`` and the link's parameters for forecasts, ``open_intercept`` (a),
+    ``open_slope`` (b) and ``open_ceiling``, dims (chain, draw, benchmark). Draws that are not open
+    keep their own values, with 0, 1 and 0 for the last three. None if no draw or no benchmark is
+    opened.
     """
     which = opened_draws(posterior.sizes[CHAIN] * posterior.sizes[DRAW], spec)
     free = estimated_ceilings(spec, design) if which.size else []
@@ -94,10 +98,10 @@ def open_curves(spec: ModelSpec, design: Design, posterior: xr.Dataset) -> xr.Da
 
 
 def opened_draws(count: int, spec: ModelSpec) -> npt.NDArray[np.int64]:
-    """Return which of `count` draws, chains joined, have open ceilings; sorted.
+    """Return the sorted indices of the draws with open ceilings, of `count` in all chains.
 
-    One draw at random in each of as many stretches of equal length: spread over every chain, and
-    with no period that thinning of draws could share.
+    One random draw is opened in each of as many stretches of equal length: they are spread over
+    every chain, without a period that thinning of draws could share.
     """
     settings = spec.benchmarks
     share = settings.ceiling_open if settings.ceiling == "estimated" else 0.0
@@ -108,10 +112,10 @@ def opened_draws(count: int, spec: ModelSpec) -> npt.NDArray[np.int64]:
 
 
 def estimated_ceilings(spec: ModelSpec, design: Design) -> list[str]:
-    """Return the benchmarks whose ceilings the table does not state and a single curve has.
+    """Return the benchmarks with their own curve and a ceiling that the table does not state.
 
-    Benchmarks of several attempts at one task keep theirs: curves that are opened one by one
-    could make more attempts score lower.
+    Benchmarks with several attempts at one task keep their ceilings: if curves were opened one by
+    one, more attempts could score lower.
     """
     data = design.scores.dataset
     free = is_bounded(data).values.copy()
@@ -136,7 +140,7 @@ class _Opened:
 
     @classmethod
     def of(cls, spec: ModelSpec, posterior: xr.Dataset, free: list[str]) -> _Opened:
-        """Return the draws as they are, none open."""
+        """Return the unchanged draws, with none open."""
         powers = {
             name: spec.prior(parameter.slot)
             for name, parameter in spec.benchmarks.link.parameters().items()
@@ -199,7 +203,7 @@ class _Curve:
     eta
         Linear predictors of the draws, shape (sample, cell).
     powers
-        Priors of the link's parameters that are fitted anew, by name.
+        Priors of the link's parameters that are refitted, by name.
     """
 
     spec: ModelSpec
@@ -218,7 +222,7 @@ class _Curve:
         return np.stack([np.zeros(count)] * 3 + logs, axis=1)
 
     def cells(self, mode: Floats, moved: Floats) -> Floats:
-        """Return log densities (sample, cell), predictor, log precision, log powers `moved`."""
+        """Return log densities (sample, cell), after moving predictor and parameters by `moved`."""
         eta = mode[:, :1] + np.exp(mode[:, 1:2]) * self.eta + moved[0]
         logs = np.exp(mode[:, 2:] + moved[1:])
         phi, *powers = (xr.DataArray(column, dims=(SAMPLE,)) for column in logs.T)
@@ -229,7 +233,7 @@ class _Curve:
         return np.asarray(on_draws(density).transpose(SAMPLE, CELL).values, dtype=float)
 
     def prior(self, mode: Floats, moved: float = 0.0) -> Floats:
-        """Return log prior densities by parameter, shape of `mode`, each moved by as much."""
+        """Return log prior densities by parameter, shape of `mode`, each shifted by `moved`."""
         at = mode + moved
         density = np.empty_like(at)
         density[:, :3] = -0.5 * (at[:, :3] / _PRIOR_SD) ** 2
@@ -283,7 +287,7 @@ def representative(cells: npt.NDArray[np.int64], scores: Floats) -> npt.NDArray[
     Parameters
     ----------
     cells
-        Places of a benchmark's cells, sorted.
+        Sorted indices of a benchmark's cells.
     scores
         Scores of all cells, shape (cell,).
     """
@@ -294,10 +298,11 @@ def representative(cells: npt.NDArray[np.int64], scores: Floats) -> npt.NDArray[
 
 
 def _maximum(curve: _Curve) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Return the posterior modes, (sample, parameter), and of which draws they converged.
+    """Return the posterior modes, (sample, parameter), and for which draws they converged.
 
-    Newton's method, along directions of negative curvature uphill as well; steps are halved until
-    the density does not fall. A draw whose density or derivatives are not finite does not converge.
+    This is Newton's method, uphill also along directions of negative curvature; steps are halved
+    until the density does not fall. A draw whose density or derivatives are not finite does not
+    converge.
     """
     mode = curve.start()
     density = curve.density(mode)
@@ -335,8 +340,9 @@ def _at(curve: _Curve, index: npt.NDArray[np.int64]) -> _Curve:
 def _newton_step(curve: _Curve, mode: Floats) -> Floats:
     """Return Newton's steps uphill, (sample, parameter), by differences of the cells' densities.
 
-    Intercept and log slope act through the predictor alone: with e = a + b eta, derivatives in
-    them are those in e times 1 and times b eta. NaN where a derivative is not finite.
+    Intercept and log slope act only through the predictor: with e = a + b eta, the derivatives with
+    respect to them are those with respect to e, times 1 and times b eta. NaN if a derivative is not
+    finite.
     """
     count = mode.shape[1] - 1
     unit = _STEP * np.eye(count)
@@ -375,7 +381,7 @@ def _newton_step(curve: _Curve, mode: Floats) -> Floats:
 
 
 def _halved(curve: _Curve, mode: Floats, step: Floats, before: Floats) -> tuple[Floats, Floats]:
-    """Return the modes after as much of each step as does not lower the density, and densities."""
+    """Return the modes after steps halved until the density does not fall, and the densities."""
     at, best = mode.copy(), before.copy()
     share = np.ones(len(mode))
     pending = np.ones(len(mode), dtype=bool)

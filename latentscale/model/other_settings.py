@@ -1,4 +1,4 @@
-"""Settings of releases that were not fitted themselves: of which release each is."""
+"""The release of each row to forecast whose own setting was not fitted."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _SHARE = "release_share"
 def with_other_settings(
     spec: ModelSpec, draws: xr.Dataset, fitted: Design, planned: xr.Dataset
 ) -> xr.Dataset:
-    """Return draws that also say of which release each row is that is one with other models.
+    """Return draws with the releases of rows that share one with other models added.
 
-    Those are fitted models, or other rows. Given n residuals of its release, equally correlated by
-    rho, a row's own is normal with mean rho / (1 + (n - 1) rho) times their sum and
-    1 - n rho^2 / (1 + (n - 1) rho) times the variance. Given those, further rows of the
-    release are equally correlated by rho / (1 + n rho).
+    The other models are fitted, or other rows. Given n residuals of its release, with equal
+    correlation rho, a row's own residual is normal with mean rho / (1 + (n - 1) rho) times their
+    sum and 1 - n rho^2 / (1 + (n - 1) rho) times the variance. Given these residuals, further rows
+    of the release have equal correlation rho / (1 + n rho).
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def with_other_settings(
 
 
 def first_rows(draws: xr.Dataset) -> dict[str, str]:
-    """Return the first model of its release for each further row, by name: fitted, or a row.
+    """Return the first model (fitted, or a row) of its release for each further row, by name.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def first_rows(draws: xr.Dataset) -> dict[str, str]:
 
 
 def with_settings_given(draws: xr.Dataset, effects: Sequence[xr.Dataset]) -> xr.Dataset:
-    """Return draws that also hold the residuals of rows that new scores speak of.
+    """Return draws with the residuals of rows that have new scores added.
 
     Parameters
     ----------
@@ -109,14 +109,14 @@ def with_settings_given(draws: xr.Dataset, effects: Sequence[xr.Dataset]) -> xr.
 
 
 def raw_of_settings(draws: xr.Dataset, of_release: xr.Dataset, own: xr.Dataset) -> xr.Dataset:
-    """Return raw effects of settings: residuals have a share in common, others are the release's.
+    """Return raw effects of settings: residuals are partly common, other effects are the release's.
 
     Parameters
     ----------
     draws
         Posterior draws, dims (sample, ...).
     of_release, own
-        Standard normal values of each row's release, and of its own, dims (model, sample, ...).
+        Standard normal values for each row's release, and for the row, dims (model, sample, ...).
     """
     if _SHARE not in draws or _RESIDUAL not in own:
         return of_release
@@ -128,12 +128,12 @@ def raw_of_settings(draws: xr.Dataset, of_release: xr.Dataset, own: xr.Dataset) 
 def rows_of_fitted_releases(
     spec: ModelSpec, draws: xr.Dataset, fitted: Design, planned: xr.Dataset
 ) -> dict[str, int]:
-    """Return the fitted release of each row that was not fitted and is of one, by its name.
+    """Return the fitted release of each new row that belongs to one, by the row's name.
 
-    A row is of a fitted release if their names are alike without their settings (``"o3_low"`` and
-    ``"o3_high"``), and so are their family and the features that the fit uses, apart from
-    settings; other features must be alike where both state them. A row that could be of several
-    fitted releases is taken to be of none.
+    A row belongs to a fitted release if their names agree without their settings (``"o3_low"`` and
+    ``"o3_high"``), and so do their family and the features that the fit uses, apart from settings.
+    Other features must agree if both state them. A row that could belong to several fitted releases
+    belongs to none.
 
     Parameters
     ----------
@@ -148,11 +148,11 @@ def rows_of_fitted_releases(
     releases: dict[tuple[Hashable, ...], set[int]] = {}
     for key, of in zip(_keys(data, used), number.tolist(), strict=True):
         releases.setdefault(key, set()).add(of)
-    # Members are alike in all features but settings, so the first stands for its release.
+    # Members agree in all features except settings, so the first represents its release.
     first = np.unique(number, return_index=True)[1]
     theirs, stated = (_stated(table, others) for table in (data, planned))
     found = {}
-    names = [str(name) for name in planned[MODEL].values]  # once: a look-up a row is slow
+    names = [str(name) for name in planned[MODEL].values]  # once: a look-up per row is slow
     for place, (name, key) in enumerate(zip(names, _keys(planned, used), strict=True)):
         fits = [
             release
@@ -171,9 +171,9 @@ def _rows_of_one_release(
     planned: xr.Dataset,
     known: Mapping[str, int],
 ) -> dict[str, int]:
-    """Return a release, beyond the fitted ones, of each other row that is one with another row.
+    """Return a new release for each other row that shares one with another row.
 
-    Their names are alike without their settings, and so are all features but those.
+    Their names agree without their settings, and so do all features except settings.
     """
     if _SHARE not in draws:
         return {}
@@ -193,16 +193,16 @@ def _rows_of_one_release(
 def _features(
     spec: ModelSpec, data: xr.Dataset, planned: xr.Dataset
 ) -> tuple[list[str], list[FeatureKind]]:
-    """Return family and the features that a fit uses, and the others, apart from settings."""
+    """Return family and the features that a fit uses, and the other features except settings."""
     kinds = {kind.variable: kind for kind in kinds_among(features_of(data)).values()}
     in_use = [kind.variable for kind in features_in_use(data, list(spec.covariates))]
     used = [name for name in (FAMILY, *in_use) if name in planned and name not in SETTINGS]
-    own_way = {*used, *SETTINGS, INSTRUCT}  # instruct has a value where rows do not state it
+    own_way = {*used, *SETTINGS, INSTRUCT}  # instruct has a value even if rows do not state it
     return used, [kind for name, kind in kinds.items() if name not in own_way]
 
 
 def _keys(rows: xr.Dataset, variables: Sequence[str]) -> Iterator[tuple[Hashable, ...]]:
-    """Yield what identifies the release of each row; missing values count as equal."""
+    """Yield a key for the release of each row; missing values count as equal."""
     columns = [rows[name].values.tolist() for name in variables]
     for name, *about in zip(rows[MODEL].values, *columns, strict=True):
         yield name_without_setting(str(name)), *(None if a != a else a for a in about)

@@ -1,7 +1,7 @@
-"""Parts: what `latentscale.model.build` made the equations of a PyMC model of.
+"""Parts: the ingredients from which `latentscale.model.build` made a model's equations.
 
-Coordinates of samplers write parts of the equations once more. From the same values and rows they
-are the same computations, which a graph then holds once.
+Samplers' coordinates write parts of the equations again. From the same values and rows, these are
+the same computations, which a graph then has only once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from latentscale.model.terms.base import Rows
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """What equations take: the terms' values by name, and the models, in the graph."""
+    """The inputs of the equations in the graph: the terms' values by name, and the models."""
 
     values: dict[str, Any]
     rows: Rows
@@ -27,11 +27,11 @@ _of_model: WeakKeyDictionary[pm.Model, Parts] = WeakKeyDictionary()
 
 
 def keep_parts(model: pm.Model, parts: Parts) -> None:
-    """Note what a model was made of, for as long as it lives."""
+    """Keep the parts of a model for as long as it exists."""
     _of_model[model] = parts
 
 
 def parts_of(model: pm.Model) -> Parts:
-    """Return what a model from `build_design` was made of; values by the names of variables too."""
+    """Return the parts of a model from `build_design`, with values also by variables' names."""
     parts = _of_model[model]
     return Parts({**model.named_vars, **parts.values}, parts.rows)

@@ -1,7 +1,7 @@
-"""Partial pooling of benchmarks' own parameters: a learned mean and spread in place of a prior.
+"""Partial pooling of benchmarks' own parameters: a learned mean and spread instead of a prior.
 
-A benchmark of three scores then has the intercept, loadings, precision and ceiling of a typical
-benchmark (of its group), and one of a hundred scores its own.
+A benchmark with three scores then has about the intercept, loadings, precision and ceiling of a
+typical benchmark (of its group), and one with a hundred scores has its own.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WHERE = "benchmarks.pooled"
 """The spec's field that switches pooling on."""
 
 _GROUP_SPREAD = Prior("HalfNormal", sigma=0.5)
-"""Groups differ less than single benchmarks do, whose spread is near 1 on these scales."""
+"""Groups differ less than single benchmarks, whose spread is near 1 on these scales."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ class Pooling:
     name
         Name of the parameter.
     support
-        Its support: positive ones are exp(x_j), shares sigmoid(x_j).
+        Its support: positive parameters are exp(x_j), shares sigmoid(x_j).
     mean, spread
         Default priors of the mean and of the standard deviation, on the real line.
     rest
-        Dims beside the benchmark; mean and spread have them too.
+        Dims other than the benchmark; mean and spread have them too.
     alike
-        Whether the spreads have none of these dims, and so are the same along them.
+        Whether the spreads are without these dims, and so the same along them.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Pooling:
 
     @property
     def slots(self) -> dict[str, PriorSlot]:
-        """Priors of the mean, the spread and the groups' spread, where benchmarks are pooled."""
+        """Priors of the mean, the spread and the groups' spread if benchmarks are pooled."""
         scale = {REAL: "", POSITIVE: " (log scale)"}.get(self.support, " (logit scale)")
         what = f"{self.name.replace('_', ' ')} over benchmarks{scale}, with {WHERE}"
         return {
@@ -73,7 +73,7 @@ class Pooling:
         return {f"{self.name}_raw": WHERE, f"{self.name}_group_raw": WHERE}
 
     def latent_variables(self, design: Design) -> tuple[str, ...]:
-        """Return which of the `latents` a model of this table has."""
+        """Return the `latents` that a model of this table has."""
         return (
             tuple(self.latents)
             if benchmark_groups(design.scores.dataset)
@@ -81,7 +81,7 @@ class Pooling:
         )
 
     def parameters(self, design: Design) -> dict[str, Parameter]:
-        """Return mean and spread; and the groups' spread where benchmarks are in groups."""
+        """Return mean and spread, and the groups' spread if benchmarks are in groups."""
         mean = f"{self.name}_mean"
         spreads = [f"{self.name}_spread"]
         if benchmark_groups(design.scores.dataset):
@@ -99,7 +99,7 @@ class Pooling:
         spec, design
             The model and its table.
         start
-            Where optimisers and samplers begin with z, dims (benchmark, ...); 0 by default.
+            Initial value of z for optimisers and samplers, dims (benchmark, ...); 0 by default.
         """
         values = declare_parameters(spec, self.parameters(design))
         raw = standard_normal(self.name, (BENCHMARK, *self.rest), start)
@@ -115,7 +115,7 @@ class Pooling:
         return values, x if self.support == REAL else maths.sigmoid(x)
 
     def middle(self, values: Mapping[str, Named], design: Design) -> Named:
-        """Return what benchmarks vary around: the mean, and their groups' effects."""
+        """Return the values around which benchmarks vary: the mean plus their groups' effects."""
         mean = values[f"{self.name}_mean"]
         if not benchmark_groups(design.scores.dataset):
             return mean
@@ -129,7 +129,7 @@ class Pooling:
 
 
 def benchmark_groups(table: xr.Dataset) -> list[str]:
-    """Return the groups of two benchmarks or more, sorted."""
+    """Return the groups with two or more benchmarks, sorted."""
     count = Counter(group_of_benchmark(table))
     return sorted(name for name, times in count.items() if name and times > 1)
 
@@ -144,16 +144,16 @@ def group_of_benchmark(table: xr.Dataset) -> list[str]:
 def declared_or_pooled(
     pooling: Pooling | None, name: str, plain: Mapping[str, Named], spec: ModelSpec, design: Design
 ) -> dict[str, Named]:
-    """Return values with a parameter that is among them, or else pooled.
+    """Return values with a parameter that is either already among them or pooled.
 
     Parameters
     ----------
     pooling
-        How it is pooled; None where it has a prior of its own, and is in `plain`.
+        How it is pooled; None if it has its own prior and is in `plain`.
     name
         Name of the variable.
     plain
-        Values that are declared.
+        Values that are already declared.
     spec, design
         The model and its table.
     """

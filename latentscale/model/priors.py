@@ -1,6 +1,6 @@
 """From a spec's priors to PyMC variables with named dims.
 
-PyMC is imported where it is used: reading a spec needs the terms, and does not need PyMC.
+PyMC is imported where it is used, since reading a spec needs the terms but not PyMC.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def declare(
 ) -> Named:
     """Add a free variable to the open PyMC model.
 
-    The prior's numbers enter as data, so that models with other numbers share compiled functions.
+    The hyperparameters enter as data, so that models with different ones share compiled functions.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def declare(
     dims
         Its dims, which must be coordinates of the open model.
     start
-        Where optimisers and samplers begin, shaped by `dims`, for a prior on the real line;
+        Initial value for optimisers and samplers, shaped by `dims`, for a prior on the real line;
         PyMC's choice by default.
     """
     import pymc.dims as pmd
@@ -40,14 +40,14 @@ def declare(
 
 
 def declare_parameters(spec: ModelSpec, parameters: Mapping[str, Parameter]) -> dict[str, Named]:
-    """Add free variables to the open PyMC model, each under the prior of its slot.
+    """Add free variables to the open PyMC model, each with the prior of its slot.
 
     Parameters
     ----------
     spec
-        The spec, for its priors.
+        The spec with the priors.
     parameters
-        `Parameter` by name of the variable.
+        `Parameter` by the variable's name.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def standard_normal(name: str, dims: tuple[str, ...], start: np.ndarray | None =
     dims
         Its dims, which must be coordinates of the open model.
     start
-        Where optimisers and samplers begin, shaped by `dims`; PyMC's choice by default.
+        Initial value for optimisers and samplers, shaped by `dims`; PyMC's choice by default.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def standard_normal(name: str, dims: tuple[str, ...], start: np.ndarray | None =
 
 
 def coordinate(dim: str, labels: Sequence[object]) -> None:
-    """Add a dim whose labels follow from the table to the open PyMC model."""
+    """Add a dim to the open PyMC model, with labels that the table determines."""
     import pymc as pm
 
     pm.modelcontext(None).add_coord(dim, list(labels))
@@ -111,7 +111,7 @@ def deterministic(name: str, value: Named) -> Named:
     Parameters
     ----------
     name
-        What draws call it.
+        Its name in draws.
     value
         A value of the graph.
 
@@ -135,7 +135,7 @@ def deterministic(name: str, value: Named) -> Named:
 def of_releases(
     variable: str, value: Named, dims: tuple[str, str], first: Mapping[str, str]
 ) -> Named:
-    """Add a variable of which settings of one release have one value.
+    """Add a variable that has one value for all settings of a release.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def of_releases(
     value
         A value for each release.
     dims
-        The dim of `value`, and that of the variable.
+        The dim of `value`, and the dim of the variable.
     first
         The label in `value` for each label of the variable.
 
@@ -161,16 +161,16 @@ def of_releases(
 
 
 def deviations(name: str, dims: tuple[str, ...], *, centred: bool) -> Named:
-    """Add standard normal effects, taken from their mean over the first dim if `centred`.
+    """Add standard normal effects, minus their mean over the first dim if `centred`.
 
     Parameters
     ----------
     name
         Name of the effect; the variable is called so with ``_raw``.
     dims
-        Its dims, the first of which the mean is over.
+        Its dims; the mean is over the first.
     centred
-        Whether the mean is taken off.
+        Whether the mean is subtracted.
 
     Returns
     -------

@@ -1,9 +1,9 @@
 """What settings of one release have in common: equally correlated deviations.
 
-With a share rho of the variance in common, the standardised deviations of a release's n settings
-have correlation rho between any two. Their covariance matrix has the eigenvalue 1 - rho + n rho
-along the mean and 1 - rho across it, so that its square root, and powers of that, are a multiple
-of each deviation and of their mean: no further variables are needed.
+If a share rho of the variance is common, any two standardised deviations of a release's n settings
+have correlation rho. Their covariance matrix has the eigenvalue 1 - rho + n rho along the mean and
+1 - rho across it. So its square root, and powers of that, act as multiples of each deviation and of
+their mean, and no further variables are needed.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Settings:
-    """Models of a table that are one release with others.
+    """Models of a table that share their release with others.
 
     Attributes
     ----------
     models
-        Their places, shape (setting,).
+        Their indices, shape (setting,).
     release
-        Which release each is of, shape (setting,).
+        The release of each, shape (setting,).
     sizes
-        How many settings each release has, shape (release,).
+        Number of settings of each release, shape (release,).
     """
 
     models: np.ndarray
@@ -41,9 +41,10 @@ class Settings:
 
     @classmethod
     def of(cls, design: Design) -> Settings:
-        """Return those of a table; of one without any, a release of the first model alone.
+        """Return a table's settings; if it has none, a release of only the first model.
 
-        So batches of a table have one graph whether or not a release of several is among them.
+        Batches of a table thus have the same graph whether or not they contain a release with
+        several settings.
         """
         of_model = design.release_of_model
         several = np.bincount(of_model)[of_model] > 1
@@ -61,15 +62,14 @@ def correlated(raw: Named, share: Named, design: Design) -> Named:
     raw
         Independent values of unit variance, dims (model, ...).
     share
-        The share rho of their variance that settings of a release have in common, dims ().
+        The share rho of their variance that is common to settings of a release, dims ().
     design
         The table.
 
     Returns
     -------
     Named
-        Values of unit variance, dims of `raw`: those of models alone in their release as they
-        were.
+        Values of unit variance, dims of `raw`; unchanged for models alone in their release.
     """
     along, across = variances(share, design)
     return scaled(raw, along**0.5, across**0.5, design)
@@ -85,8 +85,8 @@ def variances(share: Named, design: Design) -> tuple[Any, Any]:
 
     Returns
     -------
-    That along the mean of each model's release, dims (model,), 1 for models alone in theirs; and
-    that of what differs between settings, dims ().
+    The variance along the mean of each model's release, dims (model,), 1 for models alone in
+    theirs; and the variance of differences between settings, dims ().
     """
     rho: Any = share
     of_model = design.release_of_model
@@ -95,7 +95,7 @@ def variances(share: Named, design: Design) -> tuple[Any, Any]:
 
 
 def scaled(values: Named, along: Named, across: Named, design: Design) -> Named:
-    """Return values of which the mean of each release is scaled, and what differs from it.
+    """Return values after scaling the mean of each release and the deviations from it.
 
     Parameters
     ----------
@@ -103,14 +103,14 @@ def scaled(values: Named, along: Named, across: Named, design: Design) -> Named:
         Dims (model, ...).
     along, across
         Factors of the mean, and of deviations from it; any dims of `values`, the same for all
-        models of a release. A model alone in its release is the mean of it.
+        models of a release. A model alone in its release equals its mean.
     design
         The table.
 
     Returns
     -------
     Named
-        Dims of `values`, and of the factors.
+        Values with the dims of `values` and of the factors.
     """
     settings = Settings.of(design)
     averaging = (
@@ -118,7 +118,7 @@ def scaled(values: Named, along: Named, across: Named, design: Design) -> Named:
     )
     own: Any = values.isel({MODEL: as_data(settings.models, (SETTING,))})
     weights: Any = as_data(averaging, (RELEASE, SETTING))
-    mean = (weights * own).sum(SETTING)  # a product of matrices takes longer to compile
+    mean = (weights * own).sum(SETTING)  # a matrix product takes longer to compile
     places, member = _places(design, settings)
     inside: Any = as_data(member, (MODEL,))
     of_mean, of_rest, every = cast("Any", along), cast("Any", across), cast("Any", values)
@@ -127,12 +127,12 @@ def scaled(values: Named, along: Named, across: Named, design: Design) -> Named:
 
 
 def log_volume(along: Named, across: Named, design: Design) -> Any:
-    """Return the sum of log determinants of `scaled` over all dims of the factors but models.
+    """Return the sum of log determinants of `scaled` over all dims of the factors except models.
 
     Parameters
     ----------
     along, across, design
-        As for `scaled`; dims (model, ...), the same ones.
+        As for `scaled`; both factors have the same dims (model, ...).
 
     Returns
     -------
@@ -146,7 +146,7 @@ def log_volume(along: Named, across: Named, design: Design) -> Any:
 
 
 def mean_of_releases(values: Floats, design: Design) -> Floats:
-    """Return the mean over the models of each model's release, (model,)."""
+    """Return the mean over the release of each model, shape (model,)."""
     of_model = design.release_of_model
     mean: Floats = np.bincount(of_model, weights=values) / np.bincount(of_model)
     return mean[of_model]
@@ -171,7 +171,7 @@ def times_inverse_correlation(
     numpy.ndarray
         Shape of `values`.
     """
-    sums = np.zeros_like(values)  # by release; no more releases than models
+    sums = np.zeros_like(values)  # by release: there are at most as many as models
     np.add.at(sums.swapaxes(0, 1), release, values.swapaxes(0, 1))
     rest = [1] * (values.ndim - 2)
     rho = share.reshape(-1, 1, *rest)
@@ -181,7 +181,7 @@ def times_inverse_correlation(
 
 
 def _places(design: Design, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
-    """Return each model's release, 0 if it is alone in its own, and which are not; (model,)."""
+    """Return each model's release, 0 if it is alone in it, and a mask of the others; (model,)."""
     places = np.zeros(len(design.scores.models), dtype=np.int64)
     member = np.zeros(len(places))
     places[settings.models] = settings.release

@@ -1,4 +1,4 @@
-"""Rows: models with the covariates that each term uses, and their family's index."""
+"""Rows: models with the covariates that each term uses, and the indices of their families."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def rows_of(spec: ModelSpec, x: xr.DataArray, table: xr.Dataset) -> Rows:
     x
         Standardised covariates, dims (model, covariate).
     table
-        The models: the instruct flag, and what terms take by `Term.data`, dims (model,).
+        The models: the instruct flag, and the data for `Term.data`, dims (model,).
     """
     subsets = {
         dim: x.sel({COVARIATE: list(names)}).rename({COVARIATE: dim})
@@ -56,7 +56,7 @@ def rows_of(spec: ModelSpec, x: xr.DataArray, table: xr.Dataset) -> Rows:
 def with_levels(
     rows: Rows, transform: CovariateTransform, table: xr.Dataset, levels: Sequence[str]
 ) -> Rows:
-    """Return rows that know which levels of partially pooled categories the models have.
+    """Return rows with the models' levels of partially pooled categories.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def with_levels(
     table
         The models, dims (model,).
     levels
-        Levels with effects, such as ``"provider=Meta"``; rows stay as they are without any.
+        Levels with effects, such as ``"provider=Meta"``; if there are none, rows do not change.
     """
     if not len(levels):
         return rows
@@ -76,7 +76,7 @@ def with_levels(
 
 
 def covariate_coords(spec: ModelSpec, transform: CovariateTransform) -> dict[str, list[Any]]:
-    """Return the coordinates of the covariates' dims and of the terms' other own dims."""
+    """Return the coordinates of the covariates' dims and of the terms' other dims."""
     coords: dict[str, list[Any]] = {
         COVARIATE: list(transform.columns),
         CATEGORY: [kind.name for kind in transform.categories],
@@ -88,7 +88,7 @@ def covariate_coords(spec: ModelSpec, transform: CovariateTransform) -> dict[str
 
 
 def coordinates_of(spec: ModelSpec, design: Design) -> dict[str, Any]:
-    """Return the coordinates of a model's dims, but for those that terms add themselves."""
+    """Return the coordinates of a model's dims, except those that terms add themselves."""
     coords: dict[str, Any] = {
         MODEL: list(design.scores.models),
         BENCHMARK: list(design.scores.benchmarks),
@@ -110,12 +110,12 @@ def coordinates_of(spec: ModelSpec, design: Design) -> dict[str, Any]:
 
 
 def release_coords(design: Design) -> dict[str, list[str]]:
-    """Return labels of the parameters that settings of a release share, by dim; none without any.
+    """Return labels of the parameters that settings of a release share, by dim; empty if none.
 
     Parameters
     ----------
     design
-        A table some releases of which were run at several settings.
+        A table with releases that were run at several settings.
     """
     firsts = {
         UNDISCLOSED_RELEASE: design.undisclosed_release,
@@ -125,7 +125,7 @@ def release_coords(design: Design) -> dict[str, list[str]]:
 
 
 def in_graph(rows: Rows) -> Rows:
-    """Return covariates as parts of a PyTensor graph."""
+    """Return rows with covariates in a PyTensor graph."""
 
     def convert(array: xr.DataArray) -> Any:
         values = np.asarray(array.values, dtype="float64")
@@ -137,13 +137,13 @@ def in_graph(rows: Rows) -> Rows:
 
 
 def known_in_graph(spec: ModelSpec, design: Design) -> dict[str, Named]:
-    """Return what terms take of a table's benchmarks as parts of a graph, dims (benchmark,)."""
+    """Return terms' data on a table's benchmarks in a graph, dims (benchmark,)."""
     known = known_of(spec, design.scores.dataset)
     return {name: as_data(array.values, (BENCHMARK,)) for name, array in known.items()}
 
 
 def with_families(rows: Rows, families: Sequence[object], known: Sequence[object]) -> Rows:
-    """Return rows that know where their family is among others.
+    """Return rows with the index of their family among `known`.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def with_families(rows: Rows, families: Sequence[object], known: Sequence[object
     families
         The family of each row.
     known
-        Families in the order of the terms' family dim; empty where no term has effects by family.
+        Families in the order of the terms' family dim; empty if no term has effects by family.
 
     Raises
     ------
@@ -173,5 +173,5 @@ def with_families(rows: Rows, families: Sequence[object], known: Sequence[object
 
 
 def families_of(terms: xr.Dataset) -> list[object]:
-    """Return the families of some terms' draws, in the order of their dim."""
+    """Return the families in draws of terms, in the order of their dim."""
     return list(terms[FAMILY].values) if FAMILY in terms.coords else []

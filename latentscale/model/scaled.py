@@ -1,7 +1,7 @@
-"""Scores that are not fractions in the model: their expected values, and what a table fixes.
+"""Scores that are not fractions: their expected values, and constants from the table.
 
 The scales themselves are in `latentscale.data.scales`; here their centre and step enter the
-equations. A table of plain fractions has none of these variables, and its model no trace of them.
+equations. A table of plain fractions, and its model, have none of these variables.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from latentscale.maths import Named, maths_of
 CODE = "scale_code"
 """Index of each benchmark's scale, from 1, among the unbounded ones by name; 0 for a fraction."""
 CEILING = "ceiling"
-_FARTHEST = 50.0  # standard deviations from the centre: beyond any score, and exp stays finite
+_FARTHEST = 50.0  # standard deviations from the centre: beyond any score, but exp stays finite
 
 
 def known_curve(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
-    """Return what a table fixes of its curves, each with dims (benchmark,).
+    """Return the constants of curves that a table states, each with dims (benchmark,).
 
-    ``floor``; ``ceiling``, the best score, where it is not 1 for some benchmark; and where some
-    scores are not fractions ``centre``, ``step`` and ``scale_code``.
+    They are ``floor``; ``ceiling``, the best score, unless it is 1 for all benchmarks; and
+    ``centre``, ``step`` and ``scale_code`` if some scores are not fractions.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def known_curve(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
 
 
 def unbounded_scales() -> Iterator[tuple[str, Scale]]:
-    """Yield the registered scales that are not bounded, by name, in the order of their codes."""
+    """Yield the registered unbounded scales, by name, in the order of their codes."""
     for kind in sorted(SCALES):
         if SCALES[kind].bounded is None:
             yield kind, scale_of(kind)
@@ -64,12 +64,12 @@ def on_own_scale(values: Mapping[str, Named], mean: Named, eta: Named) -> Named:
     Parameters
     ----------
     values
-        ``centre``, ``step`` and ``scale_code``, with dims that line up with those of `eta`; without
-        them `mean` is returned.
+        ``centre``, ``step`` and ``scale_code``, with dims that broadcast against those of `eta`;
+        without them, `mean` is returned.
     mean
         Expected fractions.
     eta
-        Linear predictor, which is the standardised score where scores are not fractions.
+        Linear predictor, which is the standardised score if scores are not fractions.
     """
     if CODE not in values:
         return mean
@@ -78,21 +78,21 @@ def on_own_scale(values: Mapping[str, Named], mean: Named, eta: Named) -> Named:
     score = mean * is_code(values[CODE], 0)
     for number, (_, scale) in enumerate(unbounded_scales(), start=1):
         mask = is_code(values[CODE], number)
-        # Elsewhere 0, which every scale takes back to a finite number.
+        # Elsewhere 0, which every scale maps back to a finite number.
         score = score + scale.backward(centred * mask) * mask
     return score
 
 
 def is_code(code: Named, number: int) -> Named:
-    """Return 1 where a scale's code is `number`, 0 elsewhere."""
+    """Return 1 where a scale's code is `number`, otherwise 0."""
     maths = maths_of(code)
     return 1 - maths.minimum(maths.abs(code - number), 1.0)
 
 
 def forwarded(code: Named, score: Named) -> tuple[Named, Named]:
-    """Return scores on the scale that is standardised, and the log slope of the way there.
+    """Return scores on the scale that is standardised, and the transformation's log slope.
 
-    0 and 0 for fractions.
+    Both are 0 for fractions.
     """
     value: Any = 0.0
     slope: Any = 0.0
@@ -106,12 +106,12 @@ def forwarded(code: Named, score: Named) -> tuple[Named, Named]:
 
 
 def without_bounds(code: xr.DataArray | None, score: xr.DataArray) -> xr.DataArray:
-    """Return scores of draws on the scale that is standardised, and fractions as they are.
+    """Return scores of draws on the scale that is standardised; fractions do not change.
 
     Parameters
     ----------
     code
-        As for `forwarded`; None where all scores are fractions.
+        As for `forwarded`; None if all scores are fractions.
     score
         Scores, dims that include those of `code`.
     """
@@ -122,7 +122,7 @@ def without_bounds(code: xr.DataArray | None, score: xr.DataArray) -> xr.DataArr
 
 
 def backwarded(code: Named, value: Named) -> Named:
-    """Return the scores that `forwarded` takes to `value`; 0 for fractions."""
+    """Return the scores that `forwarded` maps to `value`; 0 for fractions."""
     score: Any = 0.0
     for number, (_, scale) in enumerate(unbounded_scales(), start=1):
         mask = is_code(code, number)

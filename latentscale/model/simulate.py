@@ -28,10 +28,10 @@ class Simulation:
     ----------
     scores
         The table: same models, families, covariates and empty cells as the template. Standard
-        errors amount to the same sampling error at the new scores.
+        errors imply the same sampling error at the new scores.
     truth
-        True value of every parameter on its natural scale, named dims as in a fit's
-        posterior without chain and draw.
+        True value of every parameter on its natural scale, with the dims of a fit's posterior
+        except chain and draw.
 
     Examples
     --------
@@ -52,8 +52,8 @@ def simulate(spec: ModelSpec, template: Scores, *, seed: int = 0) -> Simulation:
     spec
         The model to draw from.
     template
-        Gives models, families, covariates, benchmarks and which cells are measured; its
-        scores are replaced. Rows that the spec cannot use are left out.
+        Gives models, families, covariates, benchmarks and measured cells; its scores are replaced.
+        Rows that the spec cannot use are left out.
     seed
         Seed of the random numbers.
 

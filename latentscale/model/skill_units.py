@@ -1,21 +1,21 @@
-"""Units of free skills: what a sampler moves in place of everything that has a skill's unit.
+"""Units of free skills: what is sampled in place of everything that has a skill's unit.
 
-Loadings times c and skills divided by c give the same scores. Only priors hold the unit of a free
-skill: those of families' levels, slopes and scales on one side, of loadings on the other. So the
-unit is known to some ten percent, and each of its changes takes all loadings, families and models
-along: the direction in which chains are slowest. Here the root mean square u_k of the population
-of a skill's loadings, with mean m_k, spread s_k over benchmarks and spread g_k of groups of
-benchmarks, stands for the unit. With v_k^2 = m_k^2 + s_k^2, in place of s_k, of m_k, of g_k, of an
-effect x_k on the skill and of a scale r_k of such effects a sampler moves u_k, artanh(m_k / v_k),
-g_k / v_k, u_k x_k and u_k r_k. Scores do not depend on u_k where the others are held: it moves by
-priors alone. Where groups or the mean say all of a skill's loadings, s_k may be near 0. The ratio
-m_k / s_k would then have the tails of a Cauchy distribution; those of the artanh are exponential.
-Where skills share their spreads they share one u, with the mean of m_k^2 over skills in place of
-m_k^2; of the vector of means its direction moves, and the artanh of its length in units of v.
-The density is that of the same model: a change of variables with its Jacobian.
+Loadings times c and skills divided by c give the same scores. Only priors identify the unit of a
+free skill: the priors of families' levels, slopes and scales on one side, of loadings on the other.
+So the unit is known to about ten percent, and each change in it changes all loadings, families and
+models: this is the direction in which chains are slowest. Here the unit is u_k, the root mean
+square of the population of a skill's loadings, with mean m_k, spread s_k over benchmarks and spread
+g_k of groups of benchmarks. Let v_k^2 = m_k^2 + s_k^2. In place of s_k, m_k, g_k, an effect x_k on
+the skill and a scale r_k of such effects, a sampler moves u_k, artanh(m_k / v_k), g_k / v_k,
+u_k x_k and u_k r_k. Given the others, scores do not depend on u_k, so only priors constrain it. If
+groups or the mean explain all of a skill's loadings, s_k may be near 0. The ratio m_k / s_k would
+then have the tails of a Cauchy distribution; the tails of the artanh are exponential. If skills
+share their spreads, they share one u, with the mean of m_k^2 over skills in place of m_k^2. The
+vector of means is then replaced by its direction and the artanh of its length in units of v. The
+density is that of the same model: a change of variables with its Jacobian.
 
 Liu and Sabatti 2000, "Generalised Gibbs sampler and multigrid Monte Carlo for Bayesian
-computation", move along such groups of scale changes in steps of their own.
+computation", move along such groups of scale changes in separate steps.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ LEAST_SQUARE = 1e-12
 
 
 def pooled_loadings(spec: ModelSpec) -> Pooling | None:
-    """Return how free skills' loadings are pooled; None where skills have units of their own."""
+    """Return how free skills' loadings are pooled; None if skills have their own units."""
     poolings = [p for term in terms_of(spec) if isinstance(term, Loadings) for p in term.poolings()]
     return next((p for p in poolings if p.support == REAL), None)
 
@@ -65,7 +65,7 @@ def unit_of_skills(spec: ModelSpec, model: pm.Model) -> Named | None:
 
 
 def unit_coordinates(spec: ModelSpec, design: Design, model: pm.Model) -> tuple[Coordinate, ...]:
-    """Return what is moved in place of variables that have a skill's unit.
+    """Return what is sampled in place of variables that have a skill's unit.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def _population(
     """Return coordinates log u, w and log h of a population's spread s, mean m and groups' spread.
 
     v = u / sqrt(1 + h^2), s = v / cosh(w), m = v tanh(w) and g = v h; without groups v = u. The
-    Jacobian of (log s, m, log g) with regard to (log u, w, log h) is v.
+    Jacobian of (log s, m, log g) with respect to (log u, w, log h) is v.
     """
     import pytensor.tensor as pt
 
@@ -119,7 +119,7 @@ def _population(
 def _within_groups(
     model: pm.Model, unit: Any, of_groups: str | None
 ) -> tuple[Any, tuple[Coordinate, ...]]:
-    """Return log v of log u, and the coordinate log h of the groups' spread where there is one."""
+    """Return log v from log u, and the coordinate log h of the groups' spread if there is one."""
     import pytensor.tensor as pt
 
     if of_groups is None:
@@ -132,11 +132,11 @@ def _within_groups(
 def _common_population(
     model: pm.Model, count: int, spread: str, mean: str, of_groups: str | None = None
 ) -> tuple[Coordinate, ...]:
-    """Return coordinates log u, w and log h as of `_population`, of spreads that K skills share.
+    """Return coordinates log u, w and log h as in `_population`, for spreads that K skills share.
 
     v = u / sqrt(1 + h^2), s = v / cosh(r), m = v sqrt(K) tanh(r) / r w with r = |w|, and g = v h.
-    The Jacobian of (log s, m, log g) with regard to (log u, w, log h) is that of m's length,
-    v sqrt(K), times that of its direction, (v sqrt(K) tanh(r) / r)^(K - 1).
+    The Jacobian of (log s, m, log g) with respect to (log u, w, log h) is the factor for m's
+    length, v sqrt(K), times the factor for its direction, (v sqrt(K) tanh(r) / r)^(K - 1).
     """
     import pytensor.tensor as pt
 
@@ -162,7 +162,7 @@ def _common_population(
 
 
 def _of_skills(spec: ModelSpec, design: Design) -> Iterator[str]:
-    """Yield variables with the unit of their skill: scales of effects, and effects without one."""
+    """Yield variables with the unit of their skill: scales, and effects without a scale."""
     for term in terms_of(spec):
         yield from term.skill_scales
         for effect in term.normal_effects(spec, design) or ():
@@ -174,12 +174,12 @@ def _of_skills(spec: ModelSpec, design: Design) -> Iterator[str]:
 
 
 def _movable(transform: Any) -> bool:
-    """Return whether a variable can be any number, or any positive one and moves by its log."""
+    """Return whether a variable is unconstrained, or positive and sampled on the log scale."""
     return transform is None or type(transform).__name__ == "LogTransform"
 
 
 def _times(model: pm.Model, name: str, unit: Named, power: float) -> Coordinate:
-    """Return x = p unit^power, with p in the place of x; on the log scale where x is positive."""
+    """Return x = p unit^power, with p in place of x; on the log scale if x is positive."""
     import pytensor.tensor as pt
 
     variable: Any = model[name]

@@ -1,4 +1,4 @@
-"""Which spec a table can be fitted with at once, and why; not how well it fits."""
+"""Which spec suits a table's data, and why; not how well it fits."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from latentscale.model.feasible import (
 )
 
 AUTO: Final = "auto"
-"""The choice among the specs below by what most models of a table state."""
+"""The choice among the specs below by the features that most models of a table state."""
 WITH_SIZES, WITH_SIZES_AND_DATES, WITHOUT_SIZES, OF_RUNS = (
     "latentscale",
     "latentscale_dated",
@@ -37,31 +37,31 @@ WITH_SIZES, WITH_SIZES_AND_DATES, WITHOUT_SIZES, OF_RUNS = (
     "checkpoints",
 )
 _LEAST_SIZED: Final = 0.75
-"""Share of the models that must state a size, or a date, for a spec that leaves out the others:
-without more than a quarter of them forecasts are no longer of the table that was given."""
+"""Share of the models that must state a size, or a date, for a spec that leaves out the others: if
+more than a quarter were left out, forecasts would no longer be for the table that was given."""
 _A_CURVE: Final = 3
-"""Token counts at which a family has a model of one size, for these to be checkpoints of a run: a
-family that was trained anew on more data has two."""
+"""Smallest number of token counts for a family's models of one size to be checkpoints of a run: a
+family that was trained again on more data has two."""
 _FOR_A_FACTOR: Final = 2
-"""Benchmarks a factor needs beside one more, for the noise of each to be identified: with fewer the
-rest of the loadings without one benchmark does not fall into two parts of full rank (Anderson and
+"""Benchmarks per factor, plus one more in total, for the noise of each to be identified: with
+fewer, the loadings without one benchmark do not split into two parts of full rank (Anderson and
 Rubin 1956, theorem 5.1)."""
 _TOKENS: Final = "tokens_t"
 _CALLED: Final = {"params_b": "size", _TOKENS: "training tokens"}
-"""What columns are called in reasons; others by their names."""
+"""Names of columns in reasons; other columns have their own names."""
 
 
 @dataclass(frozen=True, repr=False)
 class SpecChoice:
-    """A spec that a table has the data for, and why it is this one.
+    """A spec for which a table has the data, and the reasons for choosing it.
 
     Attributes
     ----------
     spec
         The spec, for `latentscale.fit` or `latentscale.backtest`.
     reasons
-        Why, a sentence for each decision: the spec chosen, what it is fitted without, and which
-        models it leaves out. Empty where a spec is returned as it was.
+        A sentence for each decision: the spec chosen, what it is fitted without, and which models
+        it leaves out. Empty if a spec is returned unchanged.
 
     Examples
     --------
@@ -88,25 +88,26 @@ class SpecChoice:
 def spec_for(scores: Scores, spec: str | Path = AUTO) -> SpecChoice:
     """Return a spec that a table can be fitted with, and the reasons.
 
-    ``"auto"`` takes ``checkpoints`` where at least half of the models are checkpoints: models of
-    one family and size at three or more token counts. Else it takes ``latentscale`` where at
-    least three quarters of the models state a size, ``latentscale_dated`` where as many state a
-    date of release too and dates differ, and ``capabilities``, which leaves out no model for its
-    size, for other tables. Such a spec is then without covariates that fewer than half of the
-    models state; a shipped spec that is named, without those that no model states. Either is
-    without terms that need these covariates or groups of benchmarks that the table does not have,
-    and has at most one skill a benchmark; free skills with residuals, as those of
-    ``capabilities``, at most (n - 1) / 2 for n benchmarks, and at least one: the noise is not
-    identified beside more (Anderson and Rubin 1956). It is what ``--spec`` of the command line
-    does.
+    ``"auto"`` chooses ``checkpoints`` if at least half of the models are checkpoints: models of
+    one family and size at three or more numbers of tokens. Otherwise it chooses ``latentscale`` if
+    at least three quarters of the models state a size, or ``latentscale_dated`` if as many also
+    state a release date and dates differ. For all other tables it chooses ``capabilities``, which
+    leaves out no model for lack of a size.
+
+    With ``"auto"``, covariates that fewer than half of the models state are then dropped; with the
+    name of a shipped spec, only those that no model states. In either case, terms that need these
+    covariates, or groups of benchmarks that the table does not have, are dropped too. There is at
+    most one skill per benchmark. Free skills with residuals, as in ``capabilities``, number at most
+    (n - 1) / 2 for n benchmarks, and at least one; with more, the noise is not identified
+    (Anderson and Rubin 1956). ``--spec`` on the command line does the same.
 
     Parameters
     ----------
     scores
         The table. Models without a score do not count.
     spec
-        ``"auto"``, or the name of a shipped spec. A path of a TOML file is read and returned as it
-        is.
+        ``"auto"``, or the name of a shipped spec. A TOML file given by its path is read and
+        returned unchanged.
 
     Returns
     -------
@@ -166,9 +167,9 @@ def _chosen(scores: Scores) -> tuple[str, tuple[str, ...]]:
 
 
 def _left_out(model: ModelSpec, scores: Scores) -> tuple[str, ...]:
-    """Say how many models a spec leaves out, for which feature, and what keeps them.
+    """Return how many models a spec leaves out, for which feature, and how to keep them.
 
-    Sizes go with tokens where the spec uses both: those of one model are then drawn alike.
+    If the spec uses sizes and tokens, both are named, so that both are drawn if missing.
     """
     table = _scored(scores)
     missing = missing_features(table, model.covariates)
@@ -194,7 +195,7 @@ def _reduced(
 ) -> tuple[ModelSpec, tuple[str, ...]]:
     """Return a spec without covariates that too few models state, and why.
 
-    `share` is the share of the models that must state one, or 0 for any.
+    `share` is the share of the models that must state a covariate; 0 requires only one model.
     """
     unstated = [name for name in model.covariates if not _stated(name, scores, share)]
     alike = [n for n in model.covariates if n not in unstated and one_level(n, scores)]
@@ -222,7 +223,7 @@ def _reduced(
 
 
 def _without(kinds: Sequence[str]) -> str:
-    """Return which terms a spec is fitted without."""
+    """Return a clause that names the terms a spec is fitted without."""
     return f"without the {'terms' if len(kinds) > 1 else 'term'} {', '.join(kinds)}"
 
 
@@ -248,7 +249,7 @@ def _what_is_left(
 
 
 def _why_unstated(covariates: Sequence[str], scores: Scores, share: float) -> str:
-    """Return that too few models state some covariates, or none does."""
+    """Return a clause that too few models, or none, state some covariates."""
     if not share and set(_stated_by_none(covariates, scores)) == {_TOKENS}:
         return "no model states its training tokens"
     how_many = "fewer than half of the models have" if share else "no model has"
@@ -256,7 +257,7 @@ def _why_unstated(covariates: Sequence[str], scores: Scores, share: float) -> st
 
 
 def _stated_by_none(covariates: Sequence[str], scores: Scores) -> list[str]:
-    """Return the columns that these covariates need and no model with a score fills."""
+    """Return the columns that these covariates need and that no model with a score states."""
     table = _scored(scores)
     return [name for name, rows in missing_features(table, covariates).items() if rows.all()]
 
@@ -281,7 +282,7 @@ def _with_fewer_skills(model: ModelSpec, scores: Scores) -> tuple[ModelSpec, tup
     """Return a spec with no more skills than the benchmarks that have a score identify."""
     scored = int(scores.dataset["score"].notnull().any(MODEL).sum())
     most = scored
-    if model.skills.residual and model.skills.identify.kind == "free":  # factors beside noise
+    if model.skills.residual and model.skills.identify.kind == "free":  # factors plus noise
         most = max((scored - 1) // _FOR_A_FACTOR, min(scored, 1))
     if not 0 < most < model.skills.count:
         return model, ()

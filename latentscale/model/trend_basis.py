@@ -14,12 +14,12 @@ from latentscale.maths import Maths, Named
 Shape = Literal["local-linear", "random-walk"]
 
 _DECIMALS = 6
-"""Of the knots' labels, which are their places: a millionth of a standard deviation."""
+"""Decimals of the knots' labels, which are their places: a millionth of a standard deviation."""
 
 
 @dataclass(frozen=True)
 class TrendBasis:
-    """What a change at each knot adds along a standardised covariate; 0 at its mean.
+    """The contribution of a change at each knot along a standardised covariate; 0 at its mean.
 
     Attributes
     ----------
@@ -28,9 +28,9 @@ class TrendBasis:
     shape
         ``"local-linear"``: the slope changes at knots. ``"random-walk"``: the level changes.
     knots
-        Distances between knots over the range of the fitted models.
+        Number of intervals between knots over the range of the fitted models.
     beyond
-        How far knots go on past that range, on either side, in standard deviations.
+        How far knots extend past that range, on either side, in standard deviations.
     dim
         The knots' dim.
     """
@@ -69,7 +69,7 @@ class TrendBasis:
         x
             The standardised covariate, dims (model,).
         knots
-            Places of the knots.
+            Positions of the knots.
         maths
             Functions for arrays such as `x`.
         """
@@ -78,6 +78,6 @@ class TrendBasis:
         if self.shape == "local-linear":
             return maths.maximum(past, 0.0)
         step = float(np.diff(knots).mean())
-        # A knot is the lower end of its interval, which is entered from above below the mean.
+        # A knot is the lower end of its interval; below the mean, intervals are entered from above.
         entered = past + maths.named(np.where(knots >= 0, 0.0, step), (self.dim,))
         return maths.clip(entered * (1 / step), 0.0, 1.0)

@@ -1,4 +1,4 @@
-"""Undisclosed training tokens: a parameter of every model that does not disclose them.
+"""Undisclosed training tokens: a parameter for every model that does not disclose them.
 
 A base covariate is linear in t, the log of the tokens, and a covariate is one of them or a product
 of two. So every covariate of a model is c + b t + a t^2, where b and a are 0 if tokens are
@@ -46,7 +46,7 @@ def rows_in_graph(spec: ModelSpec, design: Design, values: Mapping[str, Named]) 
         The model.
     values
         What its terms declared: ``log_tokens``, dims (undisclosed_model,), natural log of
-        trillions, where some model's tokens are undisclosed.
+        trillions, if some model's tokens are undisclosed.
     """
     table = design.scores.dataset
     if LOG_TOKENS not in values:
@@ -77,7 +77,7 @@ def rows_in_graph(spec: ModelSpec, design: Design, values: Mapping[str, Named]) 
 def rows_of_table(
     spec: ModelSpec, transform: CovariateTransform, table: xr.Dataset, draws: xr.Dataset
 ) -> Rows:
-    """Return the covariates of some models, with the draws of the tokens that are undisclosed.
+    """Return the covariates of some models, with draws of undisclosed tokens.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def rows_of_table(
 
     Returns
     -------
-    Dims as in `Rows`, and those of the draws if tokens of some row are drawn. NaN where
+    Rows with dims as in `Rows`, and the draws' dims if tokens of some row are drawn. NaN where
     tokens are needed, unknown and not drawn.
     """
     levels = [str(name) for name in draws[CATEGORY_LEVEL].values] if EFFECT in draws else []
@@ -117,15 +117,15 @@ def rows_of_table(
 def with_drawn_tokens(
     spec: ModelSpec, draws: xr.Dataset, table: xr.Dataset, rng: np.random.Generator
 ) -> xr.Dataset:
-    """Return draws that also hold ``log_tokens`` of further models with undisclosed tokens.
+    """Return draws with ``log_tokens`` of further models with undisclosed tokens added.
 
-    Each is drawn from the stated prior, one a posterior sample: no fitted score informs on
+    Each is drawn from the stated prior, once per posterior draw, since fitted scores do not inform
     the tokens of a model that was not fitted.
 
     Parameters
     ----------
     spec
-        The fitted spec; unless it estimates undisclosed tokens, the draws stay as they are.
+        The fitted spec; unless it estimates undisclosed tokens, the draws do not change.
     draws
         Posterior draws, dims (sample, ...).
     table
@@ -144,7 +144,7 @@ def _other_coords(array: xr.DataArray) -> list[str]:
 
 
 def _places(table: xr.Dataset, names: Sequence[str]) -> np.ndarray:
-    """Return the place of each model among the undisclosed ones, 0 for the others."""
+    """Return the index of each model among the undisclosed ones, 0 for the others."""
     place = {name: index for index, name in enumerate(names)}
     return np.array([place.get(str(name), 0) for name in table[MODEL].values], dtype="int64")
 

@@ -1,8 +1,8 @@
-"""Families and models that are drawn or moved: from raw effects to the terms' effects, and back.
+"""Families and models that are drawn or updated: from raw to the terms' effects, and back.
 
-Effects are linear in raw ones: standard normals, or values under the prior of unpooled families.
-How is each term's own matter; here they are gathered. Both directions serve new scores, which move
-raw effects; `draw_new_families` draws raw effects from their prior.
+Effects are linear in raw ones: standard normals, or values from the prior of unpooled families.
+Each term defines how; here they are gathered. Both directions are needed for new scores, which
+update raw effects; `draw_new_families` draws raw effects from their prior.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def family_terms(spec: ModelSpec) -> dict[str, Term]:
 
 
 def family_effects(spec: ModelSpec, draws: xr.Dataset) -> xr.Dataset:
-    """Return the effects by family among draws, dims (..., family, ...)."""
+    """Return the effects by family in draws, dims (..., family, ...)."""
     return draws[[name for name in family_terms(spec) if name in draws]]
 
 
@@ -36,14 +36,14 @@ def model_terms(spec: ModelSpec) -> dict[str, Term]:
 
 
 def noise_effects(spec: ModelSpec) -> list[str]:
-    """Return the variables of effects by model that act on the precision of scores alone."""
+    """Return the variables of effects by model that act only on the precision of scores."""
     return [name for name, term in model_terms(spec).items() if term.model_effect_on == "precision"]
 
 
 def raw_model_template(spec: ModelSpec, draws: xr.Dataset, models: Sequence[str]) -> xr.Dataset:
     """Return zeros with the names, dims and coordinates of the raw effects of some models.
 
-    Dims (model, ...); empty where no term has effects by model.
+    Dims (model, ...); empty if no term has effects by model.
     """
     return xr.Dataset(
         {
@@ -55,7 +55,7 @@ def raw_model_template(spec: ModelSpec, draws: xr.Dataset, models: Sequence[str]
 
 
 def model_effects_of_raw(spec: ModelSpec, draws: xr.Dataset, raw: xr.Dataset) -> xr.Dataset:
-    """Return the effects by model among raw ones; linear in them."""
+    """Return the effects by model from raw ones; linear in them."""
     return xr.Dataset(
         {
             name: term.model_effect_of_raw(draws, raw[name])
@@ -79,14 +79,14 @@ def raw_of_model_effects(spec: ModelSpec, draws: xr.Dataset, models: Sequence[st
 def linked_rows(
     spec: ModelSpec, draws: xr.Dataset, template: xr.Dataset
 ) -> dict[str, npt.NDArray[np.int64]]:
-    """Return a number for each model, one for those whose raw effects act on one another.
+    """Return a number for each model, equal for models whose raw effects are linked.
 
     Parameters
     ----------
     spec, draws
         The fitted spec and its draws.
     template
-        Raw effects, of which those by model count, dims (model, ...).
+        Raw effects; only effects by model are used, dims (model, ...).
 
     Returns
     -------
@@ -102,7 +102,7 @@ def linked_rows(
 def tied_latents(
     spec: ModelSpec, draws: xr.Dataset, design: Design, template: xr.Dataset
 ) -> npt.NDArray[np.bool_]:
-    """Return which raw latents depend a priori on those of models outside a small problem."""
+    """Return which raw latents depend a priori on models outside a small problem."""
     terms = model_terms(spec)
     tied = [np.zeros(0, dtype=bool)]
     for name, variable in template.data_vars.items():
@@ -123,10 +123,10 @@ def draw_new_families(
     *,
     centred: bool,
 ) -> xr.Dataset:
-    """Draw the effects of families that were not fitted, one draw a posterior sample.
+    """Draw the effects of families that were not fitted, once per posterior draw.
 
-    A family of a fitted lineage is drawn around that lineage; one of a new lineage, around a
-    lineage drawn from the population. New families of one new lineage share its draw.
+    A family in a fitted lineage is drawn around that lineage; a family in a new lineage, around a
+    lineage drawn from the population. New families in one new lineage share its draw.
 
     Parameters
     ----------
@@ -137,8 +137,8 @@ def draw_new_families(
     families, lineages
         Names of the new families and the lineage of each.
     effects
-        Returns raw effects drawn from their prior (see `draw_raw`), by variable and shape; asked
-        for each variable of `raw_template` once, in order.
+        Returns raw effects drawn from their prior (see `draw_raw`), by variable and shape; called
+        once for each variable of `raw_template`, in order.
     centred
         Whether fitted effects are taken from their mean over families, as `Design.centred` says.
 
@@ -173,8 +173,8 @@ def raw_template(
 
     Returns
     -------
-    Effects by family that the spec has, dims (family, ...), and ``lineage_skill``
-    (lineage, skill) where a lineage was not fitted; empty where nothing differs between families.
+    Effects by family that the spec has, dims (family, ...), and ``lineage_skill`` (lineage, skill)
+    if a lineage was not fitted; empty if nothing differs between families.
     """
     if not len(families):
         return xr.Dataset()
@@ -212,11 +212,11 @@ def terms_of_raw(
     spec, draws
         The fitted spec and its draws, dims (sample, ...).
     raw
-        As from `raw_template`, with or without a sample dim.
+        As returned by `raw_template`, with or without a sample dim.
     lineages
         The lineage of each family.
     others
-        How many fitted families the effects are deviations from the mean of (`other_families`).
+        Number of fitted families whose mean the effects are deviations from (`other_families`).
     """
     levels = levels_of_lineages(draws, raw.get(LINEAGE_LEVEL), centred=np.isfinite(others))
     groups = Groups(lineages, others, levels)
@@ -239,7 +239,7 @@ def raw_of_terms(
 ) -> xr.Dataset:
     """Return the raw effects of fitted families, as deviations from the other families' mean.
 
-    From the population's mean where effects are not `centred`.
+    If effects are not `centred`, they are deviations from the population mean.
 
     Parameters
     ----------
@@ -264,20 +264,20 @@ def raw_of_terms(
 
 
 def other_families(draws: xr.Dataset, *, fitted: bool, centred: bool) -> float:
-    """Return how many families an effect is a deviation from the mean of, at least 1.
+    """Return the number of families whose mean an effect is a deviation from, at least 1.
 
     Parameters
     ----------
     draws
         Draws of a fit.
     fitted
-        Whether the effect is a fitted family's, and not a new one's.
+        Whether the effect is for a fitted family, not a new one.
     centred
         Whether fitted effects are taken from their mean over families, as `Design.centred` says.
 
     Returns
     -------
-    Infinite where they are not: they are deviations from the population's mean.
+    The number; infinite if effects are deviations from the population mean.
     """
     if not centred:
         return np.inf

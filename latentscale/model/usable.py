@@ -1,6 +1,6 @@
-"""The rows and benchmarks of a table that a spec can use, and what is said of the others.
+"""The rows and benchmarks of a table that a spec can use, and findings on the others.
 
-What is made of them is the design (`design.py`).
+The design (`design.py`) is made from them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LEFT_OUT = "rows-left-out"
 def usable(spec: ModelSpec, scores: Scores) -> tuple[Scores, tuple[str, ...]]:
     """Return the scores that a spec can use, and the models that it leaves out.
 
-    The audit of the former has what the reader of the table found, and what was left out and why.
+    The audit of the former has the findings of the table's reader, and what was left out and why.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def usable(spec: ModelSpec, scores: Scores) -> tuple[Scores, tuple[str, ...]]:
     Warns
     -----
     DataWarning
-        If models are left out for want of a feature that the spec needs.
+        If models are left out because they do not state a feature that the spec needs.
     """
     data = scores.dataset
     scored = data["score"].notnull().any(BENCHMARK).values
@@ -78,7 +78,7 @@ def usable(spec: ModelSpec, scores: Scores) -> tuple[Scores, tuple[str, ...]]:
 
 
 def _instead(missing: Iterable[str]) -> str:
-    """Return what to do where no model states all features that a spec needs."""
+    """Return advice for when no model states all features that a spec needs."""
     sizes = {"params_b", _TOKENS}
     other = _WITHOUT_SIZES if sizes & set(missing) else "take their covariates out of the spec"
     return f"Give these when the table is read, or {other}."
@@ -108,7 +108,7 @@ def _left_out_text(
 
 
 def _drawn_instead(scores: Scores, columns: list[str]) -> str:
-    """Say how models are kept that leave out what can be drawn; an empty text where it cannot."""
+    """Return how to keep models whose missing features can be drawn; empty if they cannot be."""
     names = drawable(scores, columns)
     if len(names) < len(columns):
         return ""

@@ -1,7 +1,7 @@
-"""Settings and priors of a spec that change nothing of its model: warned of, not refused.
+"""Warnings about settings and priors of a spec that have no effect on its model.
 
-Not for what contradicts another setting, which a spec refuses (`latentscale.declare.spec`), nor for
-what a table has no data for (`latentscale.model.feasible`).
+A spec refuses contradictory settings (`latentscale.declare.spec`); `latentscale.model.feasible`
+handles parts for which a table has no data.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from latentscale.errors import FitWarning, listed
 
 
 def warn_of_no_effect(spec: ModelSpec, *, stacklevel: int) -> None:
-    """Warn of priors and settings of a spec that its model does not use.
+    """Warn about priors and settings of a spec that its model does not use.
 
     Parameters
     ----------
     spec
         The spec.
     stacklevel
-        Of the warnings, as for `warnings.warn` in the caller.
+        Stack level of the warnings, as for `warnings.warn` in the caller.
 
     Warns
     -----

@@ -1,1 +1,1 @@
-"""Numerics that know nothing of specs, tables or fits: climbs, curvature, PSIS, threads."""
+"""Numerics that do not depend on specs, tables or fits: climbs, curvature, PSIS, threads."""

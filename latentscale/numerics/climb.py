@@ -1,4 +1,4 @@
-"""Climb: the mode of a log density by L-BFGS, with the path that leads there."""
+"""Climb: the mode of a log density by L-BFGS, with the path that leads to it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Floats = npt.NDArray[np.float64]
 LogDensity = Callable[[Floats], tuple[float, Floats]]
 """From a point, shape (n,), to a log density and its gradient, shape (n,)."""
 
-# Loss where the density is zero or not a number: above any loss, and finite, as L-BFGS needs.
+# Loss where the density is zero or NaN: above any other loss, but finite, as L-BFGS requires.
 _WORSE_THAN_ANY = 1e300
-# Evaluations a step, on average: line searches take 1.1; a climb with more has lost its way.
+# Average evaluations per step: line searches take 1.1, and a climb that needs more is stuck.
 _EVALUATIONS = 2
-# The sup norm of the gradient at which a climb has arrived, scipy's own.
+# The sup norm of the gradient at which a climb has converged, SciPy's default.
 _FLAT = 1e-5
 
 
@@ -29,10 +29,10 @@ class Trajectory:
     Attributes
     ----------
     points, gradients
-        Iterates, the last ones alone where so many were asked for, and the log density's gradient
-        there; shape (steps, n).
+        Iterates (only the last ones if `kept` was given), and the log density's gradient at them;
+        shape (steps, n).
     value
-        Log density at the last iterate; -inf where it was finite nowhere on the way.
+        Log density at the last iterate; -inf if it was not finite anywhere along the path.
     converged
         Whether the optimiser's tolerances were met.
     """
@@ -63,19 +63,19 @@ def climb(
     Parameters
     ----------
     log_density
-        What to climb. Where it or its gradient is not finite the line search turns back.
+        What to climb. If it or its gradient is not finite, the line search turns back.
     begin
         Where to begin, shape (n,).
     steps
-        Most steps.
+        Maximum number of steps.
     history
-        Pairs of differences that the approximation of the Hessian keeps.
+        Number of difference pairs in the approximation of the Hessian.
     tolerance
         Relative gain of a step below which the climb ends.
     flat
-        Largest entry of the gradient at which it ends.
+        Largest absolute entry of the gradient at which it ends.
     kept
-        How many iterates the trajectory holds, the last ones; None for all, with `begin`.
+        How many of the last iterates the trajectory holds; None for all, including `begin`.
     """
     path = _Path(log_density, kept)
     solved = optimize.minimize(
@@ -101,12 +101,12 @@ def climb(
 
 
 class _Path:
-    """What an optimiser calls: the loss, which remembers, and what to do after each step.
+    """What an optimiser calls: the loss, which stores what it evaluates, and a callback.
 
     Attributes
     ----------
     steps
-        Points and gradients of the steps so far, the last ones alone where so many were asked for.
+        Points and gradients of the steps so far (only the last ones if a number was given).
     """
 
     def __init__(self, log_density: LogDensity, kept: int | None) -> None:
@@ -125,6 +125,6 @@ class _Path:
         return -float(value), -np.asarray(gradient)
 
     def keep(self, point: Floats) -> None:
-        """Take a step down; it ends where its line search ended, unless that was given up."""
+        """Store a step, which ends where its line search ended, unless that was given up."""
         if self._latest is not None and np.array_equal(point, self._latest[0]):
             self.steps.append(self._latest)

@@ -16,8 +16,9 @@ Gradient = Callable[[Floats], Floats]
 STEP = 1e-4
 """Step of central differences on the unconstrained scale, where parameters are of order 1.
 
-The error is about step^2 from the third derivatives and 1e-16 |f'| / step from rounding, alike at
-some 1e-5; a gradient that is itself a sum over a table rounds worse, and 1e-4 is near the best.
+The error is about step^2 from the third derivatives and 1e-16 |f'| / step from rounding, which are
+equal at about 1e-5. A gradient that is itself a sum over a table has larger rounding errors, and
+1e-4 is nearly optimal.
 """
 
 
@@ -69,7 +70,7 @@ def hessian(
     point
         Where, shape (n,).
     places
-        Places of the point to which the Hessian is confined, shape (p,); None for all.
+        Indices to which the Hessian is restricted, shape (p,); None for all.
     cores
         Threads; None for as many as the machine has.
 
@@ -83,14 +84,14 @@ def hessian(
 
 
 def root_of_inverse(curvature: Floats, least: float) -> Floats:
-    """Return S with S S' the inverse of a symmetric matrix whose eigenvalues are raised.
+    """Return S with S S' the inverse of a symmetric matrix, after raising small eigenvalues.
 
     Parameters
     ----------
     curvature
         Shape (n, n), a negative Hessian.
     least
-        To what eigenvalues below it are raised: flat directions, and those that curve upward.
+        Smaller eigenvalues are raised to this: flat directions, and those that curve upward.
     """
     values, vectors = np.linalg.eigh(curvature)
     return np.asarray(vectors / np.sqrt(np.maximum(values, least)))

@@ -1,4 +1,4 @@
-"""Path normals: normal approximations from the curvature that a climb by L-BFGS met on its way."""
+"""Path normals: normal approximations from the curvature along the path of an L-BFGS climb."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from scipy import linalg
 from latentscale.numerics.climb import Trajectory
 
 _LOG_2PI = float(np.log(2 * np.pi))
-"""Of the normal density."""
-# Least curvature along a step, relative to the change of the gradient: pairs below it would make
+"""Constant of the normal density."""
+# Smallest curvature along a step, relative to the change of the gradient: pairs below it would make
 # the inverse Hessian indefinite (Zhang et al. 2022, algorithm 3, and Stan's Pathfinder).
 _CURVATURE = 1e-12
 
@@ -51,7 +51,7 @@ class PathNormal:
         return self._log_density_of(moved + (back - along) @ self.orthogonal.T)
 
     def _log_density_of(self, normal: np.ndarray) -> np.ndarray:
-        """Return the log density where `draw` goes from standard normal values, (count, n)."""
+        """Return the log density of the draws from standard normal values, shape (count, n)."""
         half_determinant = 0.5 * np.log(self.alpha).sum() + np.log(np.diag(self.factor)).sum()
         squares = (normal**2).sum(axis=1)
         return np.asarray(-0.5 * (squares + len(self.mean) * _LOG_2PI) - half_determinant)

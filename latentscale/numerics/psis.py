@@ -1,6 +1,6 @@
-"""Pareto-smoothed importance sampling: one smoothing and one limit of Pareto k for all its uses.
+"""Pareto-smoothed importance sampling: one smoothing and one limit of Pareto k for all uses.
 
-For log importance ratios of draws alone; what the ratios are of is the caller's affair.
+It takes only log importance ratios of draws; which densities they compare is up to the caller.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from scipy.special import logsumexp
 Floats = npt.NDArray[np.float64]
 
 MIN_DRAWS = 25
-"""Fewest draws with a tail to fit: the tail is a fifth of them, and ArviZ asks for 5 values."""
+"""Fewest draws with a tail to fit: the tail is a fifth of them, and ArviZ needs 5 values."""
 
 MOST_K = 0.7
-"""Largest Pareto k borne with any number of draws (Vehtari et al. 2024, section 3.2.4)."""
+"""Largest Pareto k allowed with any number of draws (Vehtari et al. 2024, section 3.2.4)."""
 
 CLOSE_K = 0.5
-"""Largest Pareto k of draws that are used without their weights: above it the variance of the
-weights is infinite, and such draws may be far off where weighted ones are right (Yao et al. 2018,
-"Yes, but did it work?", section 3.1)."""
+"""Largest Pareto k of draws that are used without their weights: above it, the variance of the
+weights is infinite, and unweighted draws may be far off even if weighted ones are right (Yao et al.
+2018, "Yes, but did it work?", section 3.1)."""
 
-# Ratios that differ by less than this, relative to their size, differ by rounding alone.
+# Ratios that differ by less than this, relative to their size, differ only by rounding.
 _SAME = 1e-10
 # Log ratio of draws of weight 0 below the smallest other one: exp(-700) is still above 0.
 _FAR_BELOW = 700.0
@@ -41,10 +41,10 @@ class SmoothWeights:
     log_weights
         Logs of weights that sum to 1 over the last axis, shape (..., draw).
     pareto_k
-        Shape of the tail of the raw weights, shape (...,); 0 where all weights are equal, NaN
-        where no tail can be fitted (fewer than 25 draws; largest weights all alike), infinite
-        where a ratio is infinite or not a number, or one draw outweighs all others by far.
-        The weights are then the plain ones.
+        Shape of the tail of the raw weights, shape (...,); 0 if all weights are equal, NaN if no
+        tail can be fitted (fewer than 25 draws, or equal largest weights), infinite if a ratio is
+        infinite or NaN, or if one draw outweighs all others by far. In these cases the weights are
+        not smoothed.
     """
 
     log_weights: Floats
@@ -54,10 +54,10 @@ class SmoothWeights:
 def k_limit(draws: int, *, weighted: bool = True) -> float:
     """Return the largest Pareto k with which this many draws give reliable weights.
 
-    Or, for draws that are not `weighted`, with which they are close without their weights.
+    If not `weighted`, return the largest k with which draws are usable without their weights.
 
-    min(1 - 1 / log10(S), 0.7): Vehtari et al. 2024 (arXiv:1507.02646), section 3.2.4. A k that
-    is not a number is not reliable either: compare by ``k <= k_limit(draws)``.
+    min(1 - 1 / log10(S), 0.7): Vehtari et al. 2024 (arXiv:1507.02646), section 3.2.4. NaN is not
+    reliable either: compare with ``k <= k_limit(draws)``.
     """
     if draws <= 10:  # log10(S) of at most 1 leaves no k above 0
         return 0.0
@@ -67,7 +67,7 @@ def k_limit(draws: int, *, weighted: bool = True) -> float:
 def pareto_smoothed(log_ratio: Floats, *, efficiency: float = 1.0) -> SmoothWeights:
     """Return Pareto-smoothed weights of log importance ratios.
 
-    Vehtari et al. 2024 (arXiv:1507.02646), section 3, by ArviZ.
+    Vehtari et al. 2024 (arXiv:1507.02646), section 3, as implemented in ArviZ.
 
     Parameters
     ----------
@@ -99,9 +99,9 @@ def _smoothed_row(ratio: Floats, efficiency: float) -> tuple[Floats, float]:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # a tail that cannot be fitted shows in k
             smooth, shape = array_stats.psislw(-filled, r_eff=efficiency)
-    except ValueError:  # the largest weights are all alike
+    except ValueError:  # the largest weights are equal
         return plain, np.nan
-    # No tail fits where the largest ratios lie so far apart that all but one underflow.
+    # No tail fits if the largest ratios are so far apart that all but one underflow.
     if np.isnan(smooth).any() or np.isnan(shape):
         return plain, np.inf
     return np.asarray(smooth, dtype=float), float(shape)

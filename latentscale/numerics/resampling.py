@@ -7,11 +7,12 @@ import numpy.typing as npt
 
 
 def resampled(weight: npt.NDArray[np.float64], rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Return the places of as many draws as there are, chosen by their weights, ascending.
+    """Return the ascending indices of as many draws as there are, resampled by their weights.
 
-    One random offset and evenly spaced points are the least noisy way. But over draws in the order
-    of their chains these points can keep step with a pattern of the weights, and then whole groups
-    of draws come too often: so the draws are taken in random order.
+    Systematic resampling (evenly spaced points with one random offset) has the least noise. But if
+    draws are in the order of their chains, the points can be in phase with a pattern of the
+    weights, so that whole groups of draws come too often. The draws are therefore put in random
+    order first.
 
     Parameters
     ----------

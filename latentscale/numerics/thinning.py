@@ -1,4 +1,4 @@
-"""Thinning: some of many places, evenly spread from the first to the last."""
+"""Thinning: some of many indices, evenly spread from the first to the last."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 
 def evenly_spread(total: int, most: int) -> npt.NDArray[np.int64]:
-    """Return at most `most` of the places 0 to `total` - 1, each once and in order.
+    """Return at most `most` of the indices 0 to `total` - 1, each once and in order.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Threads: the same work over several cores; the compiled loops release the interpreter's lock."""
+"""Threads: tasks spread over several cores; compiled loops release the interpreter's lock."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from threadpoolctl import threadpool_limits
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Keep the linear algebra inside to one thread; also a decorator.
+    """Restrict linear algebra inside to one thread; also a decorator.
 
-    L-BFGS and whitened coordinates multiply small matrices by the ten thousand. There the
-    library's threads only wait for each other, most of all beside other work (32 climbs took 90 s
-    for 20 s).
+    L-BFGS and whitened coordinates multiply tens of thousands of small matrices. The library's
+    threads then mostly wait for each other, above all next to other work (32 climbs took 90 s
+    instead of 20 s).
     """
     with threadpool_limits(1, user_api="blas"):
         yield

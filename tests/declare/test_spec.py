@@ -47,7 +47,7 @@ CONTRADICTIONS = [
             "benchmarks": {},
             "skills": {"count": 2},
         },
-        ["Skills need", "covariates"],
+        ["Skills must vary", "covariates"],
     ),
     (
         {"skills": {"count": 2, "identify": {"kind": "anchored", "anchors": ["mmlu", "mmlu"]}}},
@@ -238,7 +238,7 @@ def test_a_wrong_spec_made_in_python_raises_the_package_error() -> None:
 
 @pytest.mark.parametrize("name", ["", " "])
 def test_a_copy_has_a_name(name: str) -> None:
-    with pytest.raises(SpecError, match="is empty, but results"):
+    with pytest.raises(SpecError, match="is empty; give a name"):
         load_spec("latentscale").with_({"name": name})
 
 
@@ -250,7 +250,7 @@ def test_a_key_that_resembles_no_other_gets_no_suggestion() -> None:
 
 def test_a_term_is_given_once() -> None:
     term = {"kind": "trend", "covariate": "log_flops"}
-    with pytest.raises(SpecError, match=r'terms\[1\]\.kind "trend" comes twice; give it once'):
+    with pytest.raises(SpecError, match=r'terms\[1\]\.kind "trend" is repeated; give it once'):
         spec_from_dict({"name": "x", "covariates": ["log_flops"], "terms": [term, term]})
 
 
@@ -258,5 +258,5 @@ def test_skills_may_vary_by_the_deviations_of_single_models_alone() -> None:
     document = {"name": "x", "family": {"level": "none"}, "covariates": []}
     spec = spec_from_dict(document | {"skills": {"count": 1, "residual": True}})
     assert spec.skills.residual and not spec.covariates
-    with pytest.raises(SpecError, match="Skills need something that varies between models"):
+    with pytest.raises(SpecError, match="Skills must vary between models"):
         spec_from_dict(document | {"skills": {"count": 1}})

@@ -323,7 +323,7 @@ def test_tables_of_terms_are_checked_like_every_other() -> None:
     assert "terms[1]" in refused(terms=[{"kind": "family-tuning"}, {"kind": "marker-shift"}])
     assert "terms" in refused(terms={"kind": "family-tuning"})
     assert "kind" in refused(terms=[{"marker": "a"}])
-    assert "twice" in refused(terms=[{"kind": "family-tuning"}] * 2)
+    assert "is repeated" in refused(terms=[{"kind": "family-tuning"}] * 2)
     assert "slope" in refused(terms=[{"kind": "slope"}])  # the package's own have other fields
 
 

@@ -1,8 +1,8 @@
 """The Beta log density with its derivatives, in one pass over the cells.
 
-Log gamma and digamma functions took most of a gradient's time. Here both come from one shared
-expansion, once for each argument, in loops that vectorise; those of a precision that
-neighbouring cells share are computed once.
+Log gamma and digamma functions took most of a gradient's time. Here one expansion per argument
+gives both, in loops that vectorise; for a precision that neighbouring cells share, they are
+computed once.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from scipy.special import digamma, gammaln
 from latentscale.engine.ops import elementary
 from latentscale.engine.ops.gammas import log_gamma_and_digamma
 
-_VERSION = 6  # of the machine code on disk: raise it with any change below or in what it calls
+_VERSION = 6  # of the machine code on disk; raise it with any change below or in what it calls
 _SHARED = 8
-"""Cells to a precision from which each is computed once. The widest vector instructions take so
-many at once: for fewer cells a loop over all of them that vectorises takes no longer."""
+"""Cells per precision from which each is computed only once. The widest vector instructions take
+this many at a time: with fewer cells, a vectorised loop over all of them is as fast."""
 
 
 class BetaLogDensity(Op):
-    """Beta log density by mean mu and precision phi, and its derivatives.
+    """Beta log density with mean mu and precision phi, and its derivatives.
 
-    With alpha = mu phi and beta = (1 - mu) phi. Inputs: scores, mu and phi, vectors of one
-    length. Outputs: log densities, and their derivatives by mu and by phi.
+    Here alpha = mu phi and beta = (1 - mu) phi. Inputs: scores, mu and phi, vectors of equal
+    length. Outputs: log densities, and their derivatives with respect to mu and phi.
     """
 
     __props__ = ()
@@ -46,7 +46,7 @@ class BetaLogDensity(Op):
         return Apply(self, list(inputs), [pt.dvector() for _ in range(3)])
 
     def infer_shape(self, node: Apply, shapes: list[Any]) -> list[Any]:
-        """Return the outputs' shapes, those of the scores."""
+        """Return the outputs' shapes, which equal those of the scores."""
         return [shapes[0]] * 3
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: list[list[Any]]) -> None:
@@ -63,7 +63,7 @@ class BetaLogDensity(Op):
     def pullback(
         self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
     ) -> list[Any]:
-        """Return derivatives by scores, mu and phi, times what comes from above."""
+        """Return derivatives by scores, mu and phi, times the outputs' gradients."""
         total: list[Any] = [pt.zeros_like(variable) for variable in inputs]
         for which, above in enumerate(output_grads):
             if not isinstance(above.type, DisconnectedType):
@@ -140,7 +140,7 @@ def _beta_log_density_in_numba(op: BetaLogDensity, node: Apply, **rest: Any) -> 
 
 
 def register_for_jax() -> None:
-    """Teach PyTensor to run the density on JAX; call before compiling for it."""
+    """Register the density for JAX with PyTensor; call this before compiling for JAX."""
     import jax.numpy as jnp
     from jax.scipy.special import digamma as digamma_of
     from jax.scipy.special import gammaln as gammaln_of

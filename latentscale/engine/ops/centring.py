@@ -1,11 +1,11 @@
-"""Centring: where a family's scores put its standard latents, and how far they may stray.
+"""Centring: location and spread of a family's standard latents given its scores.
 
-For parameters given, scores whose links are made linear determine a family's latents y by weighted
-least squares with a standard normal prior: y | scores ~ Normal(A^-1 r, A^-1), A = I + sum w M M'
-and r = sum w t M over the family's cells, with M the cell's loadings, t what its score says of the
-part of eta that is the family's, and w how precisely. A sampler that moves in z, with
-y = A^-1 r + L'^-1 z and A = L L', is free of the ridges between latents and parameters
-(Papaspiliopoulos, Roberts and Sköld 2007, on centring in part).
+Given the parameters, linearised scores determine a family's latents y by weighted least squares
+with a standard normal prior: y | scores ~ Normal(A^-1 r, A^-1), A = I + sum w M M' and
+r = sum w t M over the family's cells, with M the cell's loadings, t its score's estimate of the
+family's part of eta, and w the precision of t. Sampling z, with y = A^-1 r + L'^-1 z and A = L L',
+removes the ridges between latents and parameters (Papaspiliopoulos, Roberts and Sköld 2007, on
+partial centring).
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from pytensor.gradient import DisconnectedType
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 
-_VERSION = 2  # of the machine code on disk: raise it with any change below
+_VERSION = 2  # of the machine code on disk; raise it with any change below
 
 
 class Centring(Op):
-    """Centres, spreads and log volumes of families' latents.
+    """Centres, spreads and log determinants of families' latents.
 
     Inputs: weight w and target t, vectors (cell,); loadings M, matrix (benchmark, K); z, matrix
     (family, K); family and benchmark of each cell, vectors of int64. Outputs: A^-1 r and
-    L'^-1 z, matrices (family, K); log |det L'^-1|, vector (family,); L, shape (family, K, K), by
-    which nothing can be differentiated.
+    L'^-1 z, matrices (family, K); log |det L'^-1|, vector (family,); L, shape (family, K, K), which
+    is not differentiable.
     """
 
     __props__ = ()
@@ -45,11 +45,11 @@ class Centring(Op):
         return Apply(self, list(inputs), [pt.dmatrix(), pt.dmatrix(), pt.dvector(), pt.dtensor3()])
 
     def infer_shape(self, node: Apply, shapes: list[Any]) -> list[Any]:
-        """Return the outputs' shapes, from those of z."""
+        """Return the outputs' shapes, from the shape of z."""
         return [shapes[3], shapes[3], shapes[3][:1], (*shapes[3], shapes[3][1])]
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Say that outputs depend on all but the two indices, smoothly."""
+        """Return that outputs depend smoothly on all inputs except the two indices."""
         return [[True] * 3 + [False]] * 4 + [[False] * 4] * 2
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: list[list[Any]]) -> None:
@@ -60,7 +60,7 @@ class Centring(Op):
     def pullback(
         self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
     ) -> list[Any]:
-        """Return the derivatives by the first four inputs of what comes from above."""
+        """Return the gradients with respect to the first four inputs from those of the outputs."""
         above = [
             pt.zeros_like(output) if isinstance(grad.type, DisconnectedType) else grad
             for output, grad in zip(outputs[:3], output_grads[:3], strict=True)
@@ -71,7 +71,7 @@ class Centring(Op):
 
 
 class _CentringPullback(Op):
-    """Derivatives of Centring by its first four inputs, given those by its first three outputs."""
+    """Gradients with respect to Centring's first four inputs, from those of three outputs."""
 
     __props__ = ()
 
@@ -148,7 +148,7 @@ def centre(weight, target, mix, z, family, benchmark):  # type: ignore[no-untype
 
 @njit(cache=True, error_model="numpy", fastmath=False)
 def factor_pullback(lower, inner):  # type: ignore[no-untyped-def]
-    """Turn the derivative by A's Cholesky factor L into that by A, symmetric, in place.
+    """Turn the derivative by A's Cholesky factor L into the symmetric one by A, in place.
 
     Murray 2016 (arXiv:1602.07527), eq. (10): half the sum of L'^-1 P L^-1 and its transpose,
     where P is the lower triangle of L' Lbar with its diagonal halved.
@@ -176,9 +176,9 @@ def factor_pullback(lower, inner):  # type: ignore[no-untyped-def]
 def centre_pullback(  # type: ignore[no-untyped-def]
     weight, target, mix, z, family, benchmark, centres, stray, lower, by_centre, by_stray, by_volume
 ):
-    """Return derivatives by weight, target, mix and z, given outputs of `centre` and those by them.
+    """Return gradients for weight, target, mix and z, from outputs of `centre` and their gradients.
 
-    A is a sum of w M M' and r one of w t M, so what comes to A and r goes on to their parts.
+    A is a sum of w M M' and r a sum of w t M, so gradients of A and r pass to their parts.
     """
     families, size = z.shape
     by_right, by_z = by_centre.copy(), by_stray.copy()
@@ -214,7 +214,7 @@ def centre_pullback(  # type: ignore[no-untyped-def]
 
 
 def _register_for_numba() -> None:
-    """Teach PyTensor to run both operations inside compiled graphs."""
+    """Register both operations with PyTensor for compiled graphs."""
     from pytensor.link.numba.dispatch.basic import (
         numba_njit,
         register_funcify_default_op_cache_key,

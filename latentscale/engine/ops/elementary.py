@@ -1,9 +1,9 @@
-"""Elementary functions of one number in arithmetic alone, so that loops over cells vectorise.
+"""Elementary functions of one number from arithmetic only, so that loops over cells vectorise.
 
-LLVM makes vector instructions of a loop only where the loop calls no function, and the logarithm
-and the exponential of the C library are calls. Here they are polynomials, after FDLIBM (Sun
-Microsystems 1993, ``e_log.c`` and ``e_exp.c``): exact to two units in the last place, with IEEE's
-results at zero, at infinities and for NaN.
+LLVM vectorises a loop only if it calls no function, and the C library's logarithm and exponential
+are calls. Here they are polynomials, after FDLIBM (Sun Microsystems 1993, ``e_log.c`` and
+``e_exp.c``): exact to two units in the last place, with IEEE's results at zero, at infinities and
+for NaN.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from numba.extending import intrinsic
 
 from latentscale.engine.ops.gammas import LARGE, stirling
 
-_VERSION = 1  # of the machine code on disk: raise it with any change below
-# A caller's fast mathematics would reorder sums that catch rounding errors; fused products may not.
+_VERSION = 1  # of the machine code on disk; raise it with any change below
+# A caller's fast-math would reorder sums that compensate rounding errors; fused products do not.
 RULES: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "forceinline": True}
 
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # log 2, in two parts
@@ -28,7 +28,7 @@ _PER_LN2 = 1.44269504088896338700  # 1 / log 2
 _MANTISSA = np.int64(52)  # bits of a double's fraction
 _ROOT_HALF = np.int64(0x3FE6A09E667F3BCD)  # bits of sqrt(1/2): fractions begin there
 _ONE = np.int64(0x3FF0000000000000)  # bits of 1
-# Adding 1.5 x 2^52 puts a whole number into a double's last bits; taking it away undoes that.
+# Adding 1.5 x 2^52 puts a whole number into a double's last bits; subtracting it undoes that.
 _WHOLE, _WHOLE_BITS = 6755399441055744.0, np.int64(0x4338000000000000)
 _LEAST_NORMAL = 2.2250738585072014e-308  # below, fractions lose bits
 _RAISE, _RAISED = 2.0**54, 54.0  # brings the smallest doubles above that, and its exponent
@@ -49,7 +49,7 @@ _EXP = (
     -1.65339022054652515390e-06,
     4.13813679705723846039e-08,
 )
-_LARGEST, _SMALLEST = 710.0, -746.0  # beyond, the exponential is infinite, or 0
+_LARGEST, _SMALLEST = 710.0, -746.0  # beyond these, the exponential is infinite or 0
 
 
 @intrinsic
@@ -78,7 +78,7 @@ _double: Any = _double_of
 
 @intrinsic
 def _chosen(typing: Any, first: Any, yes: Any, no: Any) -> tuple[Any, Any]:
-    """Return one of two doubles, without a branch, which would keep a loop from vectorising."""
+    """Return one of two doubles without a branch, which would prevent vectorisation."""
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         return builder.select(*values)
@@ -86,7 +86,7 @@ def _chosen(typing: Any, first: Any, yes: Any, no: Any) -> tuple[Any, Any]:
     return types.float64(types.boolean, types.float64, types.float64), codegen
 
 
-chosen: Any = _chosen  # numba's intrinsics take one argument fewer than they are written with
+chosen: Any = _chosen  # numba's intrinsics take one argument fewer than their definition has
 
 
 @njit(**RULES)
@@ -122,7 +122,7 @@ def exp(x: float) -> float:
     t = r * r
     c = r - t * (_EXP[0] + t * (_EXP[1] + t * (_EXP[2] + t * (_EXP[3] + t * _EXP[4]))))
     value = 1.0 - ((low - (r * c) / (2.0 - c)) - high)
-    # In two steps, since 2^power itself may be no double.
+    # In two steps, since 2^power itself may not be a double.
     half = power >> np.int64(1)
     value *= _double(_ONE + (half << _MANTISSA))
     return value * _double(_ONE + ((power - half) << _MANTISSA))
@@ -130,7 +130,7 @@ def exp(x: float) -> float:
 
 @njit(**RULES)
 def log1p(x: float) -> float:
-    """Return log(1 + x), as exact for small x."""
+    """Return log(1 + x), as accurately for small x."""
     one_more = 1.0 + x
     value = log(one_more)
     lost = (x - (one_more - 1.0)) / one_more
@@ -152,8 +152,9 @@ def sigmoid(x: float) -> float:
 @njit(**RULES)
 def log_gamma_and_digamma(x: float) -> tuple[float, float]:
     """Return log Gamma(x) and its derivative for x > 0 (see `latentscale.engine.ops.gammas`)."""
-    # Below 8 the recurrence comes first: x (x + 1) ... (x + 7) = y (y + 6) (y + 10) (y + 12) with
-    # y = x (x + 7), and the sum of the 1 / (x + k) is that product's derivative over itself.
+    # Below 8, the recurrence is used first: x (x + 1) ... (x + 7) = y (y + 6) (y + 10) (y + 12)
+    # with y = x (x + 7), and the sum of the 1 / (x + k) is the product's derivative over the
+    # product.
     y = x * (x + 7.0)
     first, last = y * (y + 6.0), (y + 10.0) * (y + 12.0)
     slope = (2.0 * y + 6.0) * last + first * (2.0 * y + 22.0)
@@ -169,7 +170,7 @@ def log_gamma_and_digamma(x: float) -> tuple[float, float]:
 def vectorises() -> bool:
     """Return whether numba compiles for instructions on four doubles at a time.
 
-    With two at a time LLVM leaves such loops scalar on x86, and they then take twice as long as
+    With two at a time, LLVM leaves these loops scalar on x86, and they then take twice as long as
     with the C library's functions.
     """
     from numba.core.registry import cpu_target
@@ -178,7 +179,7 @@ def vectorises() -> bool:
 
 
 def elementary_function(op: Any, node: Any) -> tuple[Any, str] | None:
-    """Return numba's function of an operation on doubles and its key, or None of another one.
+    """Return numba's function for an operation on doubles and its key; None for other operations.
 
     Parameters
     ----------
@@ -192,12 +193,12 @@ def elementary_function(op: Any, node: Any) -> tuple[Any, str] | None:
 
 
 def write_into_loops(op: Any, function: Any) -> None:
-    """Have LLVM write a composite of such operations into its loops, where it would call it.
+    """Have LLVM inline a composite of these operations into its loops, instead of calling it.
 
     Parameters
     ----------
     op, function
-        PyTensor's operation on numbers, and numba's function of it, not compiled yet.
+        PyTensor's operation on numbers, and numba's function for it, not yet compiled.
     """
     from pytensor.scalar.basic import Composite
 

@@ -6,13 +6,13 @@ import math
 
 from numba import njit
 
-# Below this the recurrence is used first; above it Stirling's series (DLMF 5.11.1, 5.11.2 and
+# Below this, the recurrence is used first; above it, Stirling's series (DLMF 5.11.1, 5.11.2 and
 # 5.15.8) with the terms written here is exact to about 1e-13.
 LARGE = 8.0
 _HALF_LOG_2_PI = 0.9189385332046727  # log(2 pi) / 2, of Stirling's series
 
-# fastmath is off in so many words: otherwise a caller that has it on passes it on, and what is kept
-# on disk would depend on who called first.
+# fastmath is turned off explicitly: a caller that has it on would otherwise pass it on, and the
+# code on disk would depend on who called first.
 
 
 @njit(error_model="numpy", fastmath=False, forceinline=True)

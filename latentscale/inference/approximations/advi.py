@@ -33,7 +33,7 @@ from latentscale.posterior.provenance import FAMILIES_CENTRED
 from latentscale.posterior.status import status_of_approximation
 
 MAX_FULL_RANK = 5000
-"""Most parameters with a full covariance: its factor takes 200 MB, and each step its square."""
+"""Most parameters with a full covariance: its factor takes 200 MB, and each step a pass over it."""
 
 _STILL_RISING = "The ELBO was still rising at the last step: raise steps."
 _NOT_FINITE = (

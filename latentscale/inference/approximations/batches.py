@@ -1,4 +1,4 @@
-"""Batched: stochastic variational inference, a batch of the table at a time."""
+"""Stochastic variational inference: one batch of the table at a time."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from latentscale.model.design import Design
 
 @dataclass(frozen=True)
 class BatchDensity:
-    """The log density of a batch of a table, with all shared parameters and its own.
+    """The log density of a batch of a table, given all shared parameters and its own.
 
     Attributes
     ----------
     value_and_gradient
         From the batch's point, shape (n,), to the log density and its gradient.
     places
-        Where the batch's parameters are in the whole point, shape (n,).
+        Indices of the batch's parameters in the whole point, shape (n,).
     shared
-        Which of them all batches have in common, shape (n,).
+        Which of them are common to all batches, shape (n,).
     """
 
     value_and_gradient: Callable[[np.ndarray], tuple[float, np.ndarray]]
@@ -39,7 +39,7 @@ class BatchDensity:
 
 @dataclass(frozen=True)
 class BatchedDensity:
-    """A log posterior density as the sum of its batches' and of the prior of what they share.
+    """A log posterior density as a sum over batches, less the repeated prior of shared parameters.
 
     log p = sum over batches of log p_batch - (number of batches - 1) log prior(shared).
 
@@ -48,7 +48,7 @@ class BatchedDensity:
     whole
         The density of the whole table, without centring (see `Design.centred`).
     batches
-        Those of its batches.
+        The densities of its batches.
     prior
         From the shared parameters to their log prior density and its gradient.
     """
@@ -61,7 +61,7 @@ class BatchedDensity:
     def of(
         cls, spec: ModelSpec, whole: Design, size: int, rng: np.random.Generator
     ) -> BatchedDensity:
-        """Deal a table (without centring) into batches of about `size` models, and compile them."""
+        """Partition a table (without centring) into batches of about `size` models."""
         model = build_design(spec, whole)
         slices = VariableSlices.of(model)
         batches = []
@@ -72,19 +72,19 @@ class BatchedDensity:
         return cls(posterior_density(model), tuple(batches), compile_prior(model, slices.shared))
 
     def from_batch(self, batch: BatchDensity, point: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return an estimate of the whole density by one batch: its value and its gradient.
+        """Return an estimate of the whole density from one batch: its value and its gradient.
 
         Parameters
         ----------
         batch
-            Of `batches`.
+            One of `batches`.
         point
             The batch's parameters, shape (n,).
 
         Returns
         -------
-        An estimate of the whole log density, and its gradient: of shared parameters an estimate,
-        of the batch's own exactly. The mean over all batches is the whole one.
+        An estimate of the whole log density, and its gradient, which is estimated for shared
+        parameters and exact for the batch's own. The mean over all batches is exact.
         """
         value, slope = batch.value_and_gradient(point)
         if not np.isfinite(value):
@@ -99,8 +99,8 @@ class BatchedDensity:
 class BatchClimber:
     """Adam on one-draw gradients of one batch at a time; a step is a pass over all batches.
 
-    Parameters of a batch's own families, and Adam's moments of them, move only when the batch is
-    looked at (Hoffman, Blei, Wang and Paisley 2013, "Stochastic variational inference").
+    Parameters of a batch's own families, and Adam's moments for them, are updated only on the
+    batch's turn (Hoffman, Blei, Wang and Paisley 2013, "Stochastic variational inference").
     """
 
     def __init__(self, density: BatchedDensity, start: MeanField, rng: np.random.Generator) -> None:
@@ -112,11 +112,11 @@ class BatchClimber:
 
     @property
     def normal(self) -> MeanField:
-        """The approximation now."""
+        """The current approximation."""
         return MeanField(self._parameters.copy())
 
     def step(self, rate: float) -> float:
-        """Look at every batch once, in random order; return an estimate of the ELBO on the way."""
+        """Use every batch once, in random order; return an estimate of the ELBO meanwhile."""
         order = self._rng.permutation(len(self._density.batches))
         value = float(np.mean([self._look(self._density.batches[k], rate) for k in order]))
         return value + MeanField(self._parameters).entropy

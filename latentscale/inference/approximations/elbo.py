@@ -10,18 +10,19 @@ import numpy as np
 
 from latentscale.inference.tools.posterior_density import PosteriorDensity
 
-# Adam's decay rates of the two moments, and what keeps it from dividing by 0 (Kingma and Ba 2015).
+# Adam's decay rates of the two moments, and the constant that avoids division by 0 (Kingma and Ba
+# 2015).
 _DECAY = (0.9, 0.999)
 _SMALL = 1e-8
 _EVERYWHERE = slice(None)
-# First rates to try, on parameters of order 1: a half order of magnitude apart, for 100 steps each,
-# in which the largest that does not diverge shows (Kucukelbir et al. 2017, section 2.6). Where few
-# steps are allowed, trials take half of them at most.
+# First rates to try, on parameters of order 1: half an order of magnitude apart, for 100 steps
+# each, which show the largest that does not diverge (Kucukelbir et al. 2017, section 2.6). If few
+# steps are allowed, trials take at most half of them.
 _TRIAL_RATES = (0.1, 0.03, 0.01)
 _TRIAL_STEPS = 100
 _TRIAL_SHARE = 0.5
-_FEWEST = 2  # steps a window has, so that its mean has a standard error
-# The rate falls threefold over four stages, 27-fold in all: the noise of the iterates with it.
+_FEWEST = 2  # steps per window, so that its mean has a standard error
+# The rate falls threefold between four stages, 27-fold in all, and the iterates' noise with it.
 _FALL = 3.0
 _STAGES = 4
 _PATIENCE = 2  # windows without a rise that end a stage: one may be noise
@@ -46,10 +47,10 @@ class Approximation(Protocol):
         """Return the draw that standard normal noise gives."""
 
     def gradient(self, noise: np.ndarray, slope: np.ndarray) -> np.ndarray:
-        """Return the ELBO's gradient in the parameters."""
+        """Return the ELBO's gradient with respect to the parameters."""
 
     def with_parameters(self, parameters: np.ndarray) -> Self:
-        """Return the same kind of approximation elsewhere."""
+        """Return the same kind of approximation with other parameters."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class ELBOMaximum[Normal: Approximation]:
     elbo, error
         Mean of the ELBO over the last window, and its standard error, in nats.
     steps
-        Steps taken, trials of learning rates included.
+        Steps taken, including trials of learning rates.
     learning_rate
         The first learning rate.
     converged
@@ -81,7 +82,7 @@ class ELBOMaximum[Normal: Approximation]:
     interrupted: bool
 
     def after(self, steps: int) -> ELBOMaximum[Normal]:
-        """Return the same with the steps of an earlier ascent counted in."""
+        """Return the same result, with the steps of an earlier ascent added."""
         return replace(self, steps=self.steps + steps)
 
 
@@ -90,11 +91,11 @@ class Climber[Normal: Approximation](Protocol):
 
     @property
     def normal(self) -> Normal:
-        """The approximation now."""
+        """The current approximation."""
 
     @property
     def gradients(self) -> int:
-        """How many gradients a step takes."""
+        """Number of gradients per step."""
 
     def step(self, rate: float) -> float:
         """Take a step and return an estimate of the ELBO there."""
@@ -114,14 +115,14 @@ class Adam:
         self._bias = tuple(np.ones(size) for _ in _DECAY)  # left of the start at zero
 
     def direction(self, gradient: np.ndarray, at: np.ndarray | slice = _EVERYWHERE) -> np.ndarray:
-        """Take in a gradient and return the direction to move in, shape as the gradient.
+        """Take in a gradient and return the direction of ascent, with the gradient's shape.
 
         Parameters
         ----------
         gradient
-            Of the parameters that are moved, shape (m,).
+            Gradient with respect to the updated parameters, shape (m,).
         at
-            Which these are; the moments of the others stay.
+            Which parameters these are; the moments of the others do not change.
         """
         for left, decay in zip(self._bias, _DECAY, strict=True):
             left[at] *= decay
@@ -170,7 +171,7 @@ def maximise_elbo[Normal: Approximation](
     Parameters
     ----------
     begin
-        Makes a climber at the approximation to begin with.
+        Makes a climber at the initial approximation.
     steps, window, learning_rate
         See `ADVI`; steps and the window in gradients.
     report
@@ -205,7 +206,7 @@ def maximise_elbo[Normal: Approximation](
 
 
 def _steps_of[Normal: Approximation](gradients: int, climber: Climber[Normal]) -> int:
-    """Return how many steps take about so many gradients."""
+    """Return the number of steps that take about this many gradients."""
     return max(_FEWEST, round(gradients / climber.gradients))
 
 

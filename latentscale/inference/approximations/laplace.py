@@ -26,23 +26,23 @@ from latentscale.posterior.draws import Draws
 from latentscale.posterior.status import status_of_approximation
 
 MAX_PARAMETERS = 10_000
-"""Most parameters: their Hessian takes 800 MB, and twice as many gradients as parameters."""
+"""Most parameters: the Hessian takes 800 MB, and twice as many gradients as parameters."""
 
-# The climb ends near the mode and Newton steps finish: a gradient of 1/1000 is about 1/1000 of a
-# standard deviation away, in units of the parameters.
+# The climb ends near the mode, and Newton steps finish: where the gradient is 1/1000, the mode is
+# about 1/1000 of a standard deviation away, in units of the parameters.
 _FLAT = 1e-3
 _TOLERANCE = 1e-12
 _HISTORY = 20  # pairs of L-BFGS, as Nocedal and Wright advise (3 to 20) for costly densities
-# Newton's method doubles the digits with each step; the gain in log density that ends it.
+# Newton's method doubles the correct digits at each step. It ends at this gain in log density.
 _NEWTON_STEPS = 4
 _NEWTON_DONE = 1e-6
 # Smallest curvature, relative to the largest and absolute (a standard deviation of 10 on the
-# unconstrained scale): flatter directions are not identified, and this normal is wide already.
+# unconstrained scale): flatter directions are not identified, and this normal is already wide.
 _FLATTEST = 1e-6
 _LEAST_CURVATURE = 1e-2
-# Largest entry of the gradient at which the mode counts as reached.
+# Largest absolute entry of the gradient at which the mode counts as reached.
 _LEVEL = 1e-2
-_ROUNDING = 1e-9  # in log density: at the mode, a Newton step may seem to lose this much
+_ROUNDING = 1e-9  # in log density: at the mode, a Newton step may appear to lose this much
 _LOG_2PI = float(np.log(2 * np.pi))
 
 

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 _LOG_2PI = float(np.log(2 * np.pi))
-"""Of the normal density."""
+"""Constant of the normal density."""
 _FIRST_LOG_SD = -2.0  # narrow, so that the first steps find the mean (as in Stan and PyMC)
 
 

@@ -26,8 +26,8 @@ from latentscale.numerics.threads import one_blas_thread
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.status import Status, status_of_approximation
 
-# Tolerances of the climbs, in relative gain and gradient: the best normal occurs half way up, and a
-# climb to 1e-12 takes three times as many steps.
+# Tolerances of the climbs, for relative gain and gradient: the best normal occurs half way up, and
+# a climb to 1e-12 takes three times as many steps.
 _TOLERANCE = 1e-6
 _FLAT = 1e-3
 _UNFINISHED = "The best path's optimiser did not reach the mode: raise max_iterations."
@@ -209,7 +209,7 @@ class Pathfinder(Method):
 def _without_replacement(
     log_weights: np.ndarray, count: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return places drawn one after the other by their weights, in random order.
+    """Return indices drawn one after the other by their weights, in random order.
 
     Taking the largest log weights after adding Gumbel noise gives these draws (Efraimidis and
     Spirakis 2006).

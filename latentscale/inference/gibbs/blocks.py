@@ -1,4 +1,4 @@
-"""What a problem is made of: scores, blocks of coefficients, standard deviations, populations."""
+"""The parts of a problem: scores, blocks of coefficients, standard deviations, populations."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Cells:
     Attributes
     ----------
     y
-        Logits of fractions, standardised values of other scores; higher is more able.
+        Logits of fractions, standardised values of other scores; higher is better.
     model, bench
-        Their models and benchmarks.
+        Model and benchmark of each score.
     start
         Where each benchmark's cells begin, shape (benchmark + 1,).
     models, benchmarks
-        How many there are.
+        Their numbers.
     """
 
     y: np.ndarray
@@ -46,13 +46,14 @@ class Scales:
     name, dims, shape
         Their variable with its dims and sizes.
     prior
-        Their prior, as `slices.prior_code` gives it.
+        Their prior, as a code from `slices.prior_code`.
     index
-        Which of them each coefficient has, shape of the coefficients.
+        The standard deviation of each coefficient, by index, shape of the coefficients.
     times
         A constant by which they are multiplied.
     on
-        Whether they act, by their own index; others have their prior alone and are kept as 0.
+        Whether they are used, by their own index; others depend only on their prior and are kept as
+        0.
     """
 
     name: str
@@ -71,15 +72,15 @@ class EffectBlock:
     Attributes
     ----------
     effect
-        What its term says of it.
+        The term's description of it.
     levels
-        Sizes of its dims beside skill or benchmark, in order.
+        Sizes of its dims other than skill or benchmark, in order.
     prior
         Fixed normal prior, or None.
     scales
-        Standard deviations to be estimated, or None.
+        Standard deviations, which are estimated, or None.
     mean_of
-        The group of levels from whose mean each level is taken, -1 for none, shape (level,).
+        The group of levels on whose mean each level is centred, -1 for none, shape (level,).
     """
 
     effect: NormalEffect
@@ -96,9 +97,9 @@ class SkillBlock(EffectBlock):
     Attributes
     ----------
     design
-        Factors of the levels, means not yet taken off, shape (model, level).
+        Factors of the levels, before means are subtracted, shape (model, level).
     single
-        Whether it is a deviation of every single model.
+        Whether it is a separate deviation for each model.
     """
 
     design: np.ndarray
@@ -115,7 +116,7 @@ class ColumnBlock(EffectBlock):
 
 @dataclass(frozen=True)
 class SingleBlock(EffectBlock):
-    """An effect of which a cell has one coefficient or none.
+    """An effect with at most one coefficient per cell.
 
     Attributes
     ----------
@@ -143,11 +144,11 @@ class PooledPrior:
     mean
         Normal prior of the mean.
     spread, group_spread
-        Priors of standard deviations, as codes.
+        Priors of the standard deviations, as codes.
     member
         Membership of groups, shape (benchmark, group).
     count
-        Number of populations: skills for loadings, else 1.
+        Number of populations: skills for loadings, otherwise 1.
     """
 
     pooling: Pooling
@@ -165,17 +166,17 @@ class LoadingPlan:
     Attributes
     ----------
     normal, positive
-        Which are free and normal, and which free and positive, shape (benchmark, skill).
+        Masks of free normal and of free positive loadings, shape (benchmark, skill).
     fixed
         Values of the others: 0, or 1 for anchors.
     prior
-        Normal prior of unpooled ones, or None.
+        Normal prior of unpooled loadings, or None.
     codes
-        Priors of positive ones, shape (benchmark, skill, 4); those of pooled ones are renewed.
+        Priors of positive loadings, shape (benchmark, skill, 4); for pooled ones they are updated.
     pooled
         Their population, or None.
     anchors
-        Benchmark of each skill whose anchor has a loading of its own; empty without.
+        Anchor benchmark of each skill if anchors have their own loadings; otherwise empty.
     """
 
     normal: np.ndarray
@@ -189,7 +190,7 @@ class LoadingPlan:
 
 @dataclass(frozen=True)
 class GibbsProblem:
-    """Everything that a chain needs and does not change.
+    """Everything that a chain needs but does not change.
 
     Attributes
     ----------
@@ -214,7 +215,7 @@ class GibbsProblem:
     tail_shared
         Whether all benchmarks share them.
     model_noise
-        Prior of the spread of models' log precisions, as a code; None without these.
+        Prior of the spread of models' log precisions, as a code; None if there are none.
     pooled
         Populations of effects by benchmark, by variable.
     """

@@ -35,8 +35,8 @@ from latentscale.inference.gibbs.slices import (
     tail_density,
 )
 
-_LOG_NORMAL = 5.0  # as `slices` numbers distributions
-_FIRST_PRECISION = 20.0  # noise of 0.45 on the link's scale: chains begin loose
+_LOG_NORMAL = 5.0  # the code of the distribution in `slices`
+_FIRST_PRECISION = 20.0  # noise of 0.45 on the link's scale: chains begin with a loose fit
 _FIRST_TAIL = 5.0  # degrees of freedom: tails heavy enough for scores far from the first skills
 
 
@@ -46,13 +46,13 @@ class Chain:
     Attributes
     ----------
     problem
-        What does not change.
+        The constant inputs.
     rng
         Source of random numbers.
     states
         Effects on skills.
     coefficient
-        Effects of benchmarks' own, means not yet taken off, shape (benchmark, column).
+        Benchmarks' own effects, before means are subtracted, shape (benchmark, column).
     single
         Effects of single models on groups of benchmarks, by block.
     scale
@@ -127,7 +127,7 @@ class Chain:
         return phi if self.noise is None else phi * self.noise.factor
 
     def centred(self, block: ColumnBlock) -> np.ndarray:
-        """Return a block's effects, from whose mean they are taken, shape (benchmark, level)."""
+        """Return a block's effects, centred on their groups' means, shape (benchmark, level)."""
         return less_means(self.coefficient[:, block.first : block.last], block.mean_of)
 
     def _skills(self) -> np.ndarray:
@@ -152,12 +152,12 @@ class Chain:
         return total
 
     def _left(self) -> np.ndarray:
-        """Return scores on the link's scale less the linear predictor."""
+        """Return scores on the link's scale minus the linear predictor."""
         fitted = self._by_skills() + self._by_benchmarks() + self._by_singles()
         return self.problem.cells.y - fitted
 
     def _draw_noise(self) -> None:
-        """Draw tails and precisions, mixing weights integrated out; then the weights."""
+        """Draw tails and precisions with mixing weights integrated out; then draw the weights."""
         problem, cells, rng = self.problem, self.problem.cells, self.rng
         square = self._left() ** 2
         if problem.tail is not None:
@@ -302,8 +302,8 @@ class Chain:
             if block.scales is not None:
                 coefficient = self.coefficient[:, block.first : block.last]
                 self._draw_scale_given_effects(block.scales, coefficient)
-                # A score has an effect of each column; columns that share their standard
-                # deviations change together.
+                # A score has an effect for each column; columns that share a standard deviation
+                # change together.
                 kinds, kind = np.unique(block.scales.index, axis=1, return_inverse=True)
                 for number, owner in enumerate(kinds.T):
                     zeros = np.zeros_like(self.coefficient)
@@ -334,18 +334,18 @@ class Chain:
     def _draw_scale_given_units(
         self, scales: Scales, change: np.ndarray, owner: np.ndarray
     ) -> np.ndarray:
-        """Draw standard deviations, effects in their units held; return the new over the old.
+        """Draw standard deviations given effects in their units; return the ratio of new to old.
 
-        Those that own no cell's effect stay.
+        Standard deviations without a cell's effect do not change.
 
         Parameters
         ----------
         scales
-            Which.
+            The standard deviations to draw.
         change
-            What the effect adds to each cell.
+            Contribution of the effect to each cell.
         owner
-            The standard deviation that each cell's effect has.
+            Index of the standard deviation of each cell's effect.
         """
         before, count = self.scale[scales.name], len(scales.on)
         each = change / before[owner]
@@ -386,7 +386,7 @@ class Chain:
 
 
 def _log_normal(population: PopulationState, place: int, count: int) -> np.ndarray:
-    """Return the prior of each member's parameter, whose log is normal, as codes."""
+    """Return the log-normal prior of each member's parameter, as codes."""
     codes = np.zeros((count, 4))
     codes[:, 0] = _LOG_NORMAL
     codes[:, 1] = population.middle(place)

@@ -1,6 +1,6 @@
-"""Designs: what each normal effect does to skills or predictors, read off its term's equation.
+"""Designs: how each normal effect acts on skills or predictors, from its term's equation.
 
-The equation is evaluated at unit vectors of the effect, and then once at arbitrary values to see
+The equation is evaluated at unit vectors of the effect, and then once at arbitrary values to check
 that it is linear.
 """
 
@@ -22,8 +22,8 @@ from latentscale.model.normal_effects import NormalEffect
 from latentscale.model.rows import coordinates_of, rows_of, with_families, with_levels
 from latentscale.model.terms.base import Rows, Term, known_of
 
-_CHUNK = 64  # unit vectors at once: a table of 2,000 x 50 then takes 50 MB
-_LINEAR = 1e-9  # relative: rounding of sums over thousands of levels stays far below
+_CHUNK = 64  # unit vectors at a time: a table of 2,000 x 50 then takes 50 MB
+_LINEAR = 1e-9  # relative: rounding of sums over thousands of levels is far below this
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class Designed:
     Attributes
     ----------
     term, effect
-        Where it comes from.
+        Its origin.
     shape
         Sizes of its dims.
     on_skills
-        Whether it moves skills, each by its own coefficients.
+        Whether it acts on skills, each with its own coefficients.
     values
-        Factors of its levels, without dims that it has one coefficient of for each model,
-        benchmark or skill: shape (model, level) for skills, (model, benchmark, level) else.
+        Factors of its levels, without dims in which every model, benchmark or skill has its own
+        coefficient: shape (model, level) for skills, otherwise (model, benchmark, level).
     """
 
     term: Term
@@ -51,7 +51,7 @@ class Designed:
 
     @property
     def levels(self) -> tuple[str, ...]:
-        """Dims of its levels: all but model, benchmark and skill."""
+        """Dims of its levels: all except model, benchmark and skill."""
         return tuple(d for d in self.effect.dims if d not in (MODEL, BENCHMARK, SKILL))
 
 
@@ -64,7 +64,7 @@ def labels_of(spec: ModelSpec, design: Design, effects: list[NormalEffect]) -> d
 
 
 def rows_of_design(spec: ModelSpec, design: Design) -> Rows[xr.DataArray]:
-    """Return the fitted models as the equations see them."""
+    """Return the fitted models as rows for the equations."""
     table = design.scores.dataset
     rows = rows_of(spec, design.x, table)
     rows = with_levels(rows, design.transform, table, design.transform.levels)
@@ -77,7 +77,7 @@ def designed(spec: ModelSpec, design: Design, term: Term, labels: dict[str, Any]
     Raises
     ------
     FitError
-        If the term is not linear in them as `NormalEffect` says.
+        If the term is not linear in them, as `NormalEffect` requires.
     """
     effects = term.normal_effects(spec, design) or ()
     known = known_of(spec, design.scores.dataset)
@@ -120,7 +120,7 @@ def _designed(term: Term, effect: NormalEffect, labels: dict[str, Any], evaluate
 
 
 def _check_linear(made: Designed, labels: dict[str, Any], evaluated: Any) -> None:
-    """Raise FitError where the equation at arbitrary values is not design times values."""
+    """Raise FitError if the equation at arbitrary values does not equal design times values."""
     effect = made.effect
     value = np.random.default_rng(0).standard_normal(tuple(made.shape.values()))
     array = _array(value, tuple(made.shape), labels)
@@ -144,13 +144,13 @@ def _shape(effect: NormalEffect, labels: dict[str, Any]) -> tuple[int, ...]:
 
 
 def _array(values: np.ndarray, dims: tuple[str, ...], labels: dict[str, Any]) -> xr.DataArray:
-    """Return an array with the labels of dims that equations may read them from."""
+    """Return an array with labels on its dims, which equations may read."""
     coords = {d: list(labels[d]) for d in dims if d != SAMPLE}
     return xr.DataArray(values, coords, dims)
 
 
 def _spread(values: xr.DataArray, sizes: dict[str, int]) -> np.ndarray:
-    """Return values with exactly these dims, repeated along those that are missing."""
+    """Return values with exactly these dims, repeated along missing ones."""
     bare = values.drop_vars(list(values.coords))
     missing = {d: n for d, n in sizes.items() if d not in bare.dims}
     return np.asarray(bare.expand_dims(missing).transpose(*sizes).values, dtype=float)

@@ -1,4 +1,4 @@
-"""What is kept of a chain: parameters on their natural scale, under the names of a posterior."""
+"""Kept draws of a chain: parameters on their natural scale, with the names of a posterior."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def posterior_of(
     Parameters
     ----------
     problem
-        Gives the labels of dims.
+        The problem, which has the labels of dims.
     chains
-        As many draws of each chain, each as `draw_of` returns it.
+        The same number of draws from each chain, each as returned by `draw_of`.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def posterior_of(
 
 
 def draw_of(chain: Chain) -> dict[str, Kept]:
-    """Return a chain's present values by variable."""
+    """Return a chain's current values by variable."""
     problem = chain.problem
     variables: list[Kept] = [(LIKELIHOOD, (), np.array(chain.log_likelihood()))]
     for state in chain.states:

@@ -1,7 +1,7 @@
-"""Compiled loops over cells: sums that normal conditionals need, and draws benchmark by benchmark.
+"""Compiled loops over cells: sums for normal conditionals, and draws benchmark by benchmark.
 
-They release the interpreter's lock, so that chains run in threads. Cells are sorted by benchmark.
-A cell's score on the link's scale is y = eta + noise of variance 1 / weight.
+They release the interpreter's lock, so that chains run in threads. Cells are sorted by benchmark. A
+cell's score on the link's scale is y = eta + noise, with variance 1 / weight.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def by_skills(
 def by_columns(
     coefficient: np.ndarray, bench: np.ndarray, column: np.ndarray, value: np.ndarray
 ) -> np.ndarray:
-    """Return what benchmarks' own coefficients add to each cell, shape (cell,).
+    """Return the contribution of benchmarks' own coefficients to each cell, shape (cell,).
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def by_columns(
     bench
         Benchmark of each cell.
     column, value
-        Columns that a cell uses and the coefficients' factors there, shape (cell, used).
+        Columns that each cell uses, and the factors of their coefficients, shape (cell, used).
     """
     total = np.zeros(bench.size)
     for c in range(bench.size):
@@ -55,7 +55,7 @@ def model_sums(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return precision and precision times mean of each model's skills given its scores.
 
-    Shapes (model, skill, skill) and (model, skill).
+    The shapes are (model, skill, skill) and (model, skill).
     """
     skills = loading.shape[1]
     precision = np.zeros((models, skills, skills))
@@ -160,21 +160,21 @@ def draw_benchmarks(
     start, model
         Where each benchmark's cells begin, and each cell's model.
     target, weight
-        Score on the link's scale less all other effects, and its precision, shape (cell,).
+        Score on the link's scale minus all other effects, and its precision, shape (cell,).
     column, value
         As for `by_columns`.
     mean_of
-        The group of columns from whose mean each column is taken, -1 for none, shape (column,).
+        The group of columns on whose mean each column is centred, -1 for none, shape (column,).
     theta
         Skills, shape (model, skill).
     drawn
-        Whether a loading is normal and free, shape (benchmark, skill); others stay as they are.
+        Whether a loading is normal and free, shape (benchmark, skill); others do not change.
     coefficient, loading
         Shapes (benchmark, column) and (benchmark, skill).
     prior_mean, prior_precision
-        Of columns and then loadings, shape (benchmark, column + skill).
+        For columns, then loadings, shape (benchmark, column + skill).
     noise
-        Standard normal draws of that shape.
+        Standard normal draws with that shape.
     """
     columns, skills = mean_of.size, theta.shape[1]
     groups = 0
@@ -188,7 +188,7 @@ def draw_benchmarks(
             target[own], weight[own], column[own], value[own], columns, skill, drawn[j], loading[j]
         )
         if groups:
-            for p in range(columns + skills):  # the mean is taken off on both sides
+            for p in range(columns + skills):  # the mean is subtracted on both sides
                 _less_mean(precision[p], mean_of, total, count)
             for p in range(columns + skills):
                 _less_mean(precision[:, p], mean_of, total, count)
@@ -205,7 +205,7 @@ def draw_benchmarks(
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _less_mean(row: np.ndarray, mean_of: np.ndarray, total: np.ndarray, count: np.ndarray) -> None:
-    """Take from each element of a group of columns the group's mean, in place."""
+    """Subtract the group's mean from each element of a group of columns, in place."""
     total[:] = 0.0
     count[:] = 0.0
     for p in range(mean_of.size):
@@ -223,7 +223,7 @@ def loading_sums(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return sum w theta y, shape (benchmark, skill), and sum w theta theta', with one more skill.
 
-    `target` is the score on the link's scale less all but the skills.
+    `target` is the score on the link's scale minus everything except the skills.
     """
     skills = theta.shape[1]
     shift = np.zeros((start.size - 1, skills))

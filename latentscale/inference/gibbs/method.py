@@ -26,7 +26,7 @@ from latentscale.posterior.draws import Draws, kept_chains
 from latentscale.posterior.identified import convergence_of
 from latentscale.posterior.status import FOR_ANYTHING, status_of_chains
 
-_POLL_SECONDS = 0.1  # between looks at chains that run
+_POLL_SECONDS = 0.1  # between checks of running chains
 
 
 @METHODS.add
@@ -178,7 +178,7 @@ def _checked(draw: dict[str, Kept]) -> dict[str, Kept]:
 
 
 def _await(futures: Sequence[Future[None]], shown: WorkProgress, done: Sequence[int]) -> None:
-    """Wait for chains, showing how far they are; raise what one raises."""
+    """Wait for chains and show their progress; raise any error of theirs."""
     waiting = set(futures)
     while waiting:
         ended, waiting = wait(waiting, timeout=_POLL_SECONDS, return_when=FIRST_EXCEPTION)

@@ -1,4 +1,4 @@
-"""Noise by model: log precisions of single models and their spread, by slice sampling."""
+"""Noise by model: models' log precisions and their spread, by slice sampling."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from latentscale.inference.gibbs.slices import (
     slice_scale,
 )
 
-_FIRST_SPREAD = 0.3  # chains begin near equal noise, as priors of the spread have it
-_LARGEST = 30.0  # log precisions beyond which noise is none, or all; no spread reaches it
+_FIRST_SPREAD = 0.3  # chains begin near equal noise, as priors of the spread favour
+_LARGEST = 30.0  # log precisions beyond which noise is none or all; not reached
 
 
 class ModelNoise:
@@ -34,7 +34,7 @@ class ModelNoise:
     Parameters
     ----------
     prior
-        As the attribute.
+        See the attribute.
     model
         Model of each cell, shape (cell,).
     models
@@ -51,16 +51,16 @@ class ModelNoise:
 
     @property
     def factor(self) -> np.ndarray:
-        """What each cell's precision is multiplied by, shape (cell,)."""
+        """Factor of each cell's precision, shape (cell,)."""
         return np.exp(self.effect)[self._model]
 
     def draw(self, scaled: np.ndarray, tail: np.ndarray, rng: np.random.Generator) -> None:
-        """Draw the effects, then their spread twice, mixing weights integrated out.
+        """Draw the effects, then their spread twice, with mixing weights integrated out.
 
         Parameters
         ----------
         scaled
-            Squared residuals over the squared scale of the benchmarks' noise, shape (cell,).
+            Squared residuals divided by the squared scale of the benchmarks' noise, shape (cell,).
         tail
             Degrees of freedom of each cell, 0 for normal noise, shape (cell,).
         rng
@@ -78,7 +78,7 @@ class ModelNoise:
     def _draw_spread_given_units(
         self, scaled: np.ndarray, tail: np.ndarray, rng: np.random.Generator
     ) -> None:
-        """Draw the spread, effects in its units held (Yu and Meng 2011)."""
+        """Draw the spread given effects in its units (Yu and Meng 2011)."""
         unit = self.effect / self.spread
 
         def density(log_spread: float) -> float:

@@ -13,7 +13,7 @@ from latentscale.inference.gibbs.slices import slice_scale
 
 @dataclass
 class PopulationState:
-    """Values of populations, one a skill for loadings and else one.
+    """Values of populations: one per skill for loadings, otherwise one.
 
     Attributes
     ----------
@@ -22,7 +22,7 @@ class PopulationState:
     mean, spread, group_spread
         Shape (population,).
     group
-        Groups' means less `mean`, shape (population, group).
+        Groups' means minus `mean`, shape (population, group).
     """
 
     prior: PooledPrior
@@ -33,7 +33,7 @@ class PopulationState:
 
     @classmethod
     def started(cls, prior: PooledPrior, rng: np.random.Generator) -> PopulationState:
-        """Return a population at the start of a chain: the prior's mean, spreads scattered."""
+        """Return a population at the start of a chain: the prior's mean and scattered spreads."""
         count, groups = prior.count, prior.member.shape[1]
         return cls(
             prior,
@@ -53,11 +53,11 @@ class PopulationState:
         Parameters
         ----------
         place
-            Which population.
+            Index of the population.
         x
             The parameters on the real line, shape (benchmark,).
         own
-            Which benchmarks have one: an anchor's loading is of no population.
+            Which benchmarks have a parameter from the population: anchors' loadings are not.
         rng
             Source of random numbers.
         """
@@ -85,7 +85,7 @@ class PopulationState:
     def _draw_groups(
         self, place: int, x: np.ndarray, member: np.ndarray, rng: np.random.Generator
     ) -> None:
-        """Draw the groups' spread twice: given their means, and given them in units of it."""
+        """Draw the groups' spread twice: given their means, and given the means in its units."""
         prior, groups = self.prior.group_spread, float(self.group.shape[1])
         square = float(np.sum(self.group[place] ** 2))
         self.group_spread[place] = slice_scale(

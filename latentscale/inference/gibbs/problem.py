@@ -1,4 +1,4 @@
-"""The problem: a spec and its table as the arrays that chains work on, which do not change."""
+"""The problem: a spec and its table as the constant arrays that chains use."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _skill_blocks(
 ) -> tuple[SkillBlock, ...]:
     blocks = tuple(_skill_block(spec, made, labels) for made in designs if made.on_skills)
     single = [f'"{block.effect.variable}"' for block in blocks if block.single]
-    if len(single) > 1:  # one is integrated out, and drawn given all others
+    if len(single) > 1:  # only one can be integrated out, and drawn given all others
         raise FitError(
             f"Gibbs can draw only one effect of individual models on skills; the spec has "
             f"{len(single)}: {' and '.join(single)}. {INSTEAD}"
@@ -183,7 +183,7 @@ def _columns(
 
 
 def _used(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the levels whose factor is not 0 and the factors, shapes (cell, most of any cell)."""
+    """Return the levels with non-zero factors, and the factors, shapes (cell, most of any cell)."""
     most = max(int((values != 0).sum(axis=1).max()), 1)
     index = np.argsort(values == 0, axis=1, kind="stable")[:, :most].astype(np.int64)
     return index, np.take_along_axis(values, index, axis=1)
@@ -258,7 +258,7 @@ def _scales(
 
 
 def _mean_of(effect: NormalEffect, levels: dict[str, int]) -> np.ndarray:
-    """Return the group of levels from whose mean each level is taken."""
+    """Return the group of levels on whose mean each level is centred."""
     size = int(np.prod(list(levels.values()))) if levels else 1
     if effect.centred is None or effect.nesting is not None:
         return np.full(size, -1)
@@ -271,7 +271,7 @@ def _mean_of(effect: NormalEffect, levels: dict[str, int]) -> np.ndarray:
 
 
 def _joined(groups: list[np.ndarray]) -> np.ndarray:
-    """Return the groups of all columns, numbered apart."""
+    """Return the groups of all columns, with distinct numbers."""
     numbered, first = [np.zeros(0, np.int64)], 0
     for own in groups:
         numbered.append(np.where(own >= 0, own + first, -1).astype(np.int64))

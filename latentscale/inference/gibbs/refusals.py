@@ -1,4 +1,4 @@
-"""Refuse specs and tables that Gibbs sampling cannot take, and say what to use instead."""
+"""Refuse specs and tables that Gibbs sampling cannot handle, and advise what to use instead."""
 
 from __future__ import annotations
 

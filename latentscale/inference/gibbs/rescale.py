@@ -1,7 +1,8 @@
 """Skills against loadings: a move that multiplies a skill and divides its loadings.
 
-It leaves every score's fit as it is. Draws of skills given loadings, and of loadings given skills,
-move along that direction in small steps only (Liu and Sabatti 2000, generalised Gibbs sampling).
+It does not change the fit of any score. Draws of skills given loadings, and of loadings given
+skills, take only small steps along that direction (Liu and Sabatti 2000, generalised Gibbs
+sampling).
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from latentscale.inference.gibbs.populations import PopulationState
 from latentscale.inference.gibbs.skills import SkillState
 from latentscale.inference.gibbs.slices import log_prior, slice_number
 
-_WIDTH = 0.2  # of the log factor: posteriors of a skill's spread are about so wide
+_WIDTH = 0.2  # of the log factor: about the width of the posterior of a skill's spread
 
 
 def can_rescale(plan: LoadingPlan) -> bool:
-    """Return whether no loading is fixed at 1, which would set the skills' units."""
+    """Return whether no loading is fixed at 1, which would determine the skills' units."""
     return plan.fixed.size > 0 and (not plan.fixed.any() or len(plan.anchors) > 0)
 
 
@@ -53,12 +54,12 @@ def rescale(
 
 
 def _scales_move(state: SkillState) -> bool:
-    """Return whether an effect's standard deviations move along, so that its units stay."""
+    """Return whether an effect's standard deviations are rescaled too, so that its units stay."""
     return state.block.scales is not None and SKILL in state.block.scales.dims
 
 
 def _own_scales(state: SkillState, k: int) -> np.ndarray:
-    """Return the places of a skill's standard deviations."""
+    """Return the indices of a skill's standard deviations."""
     scales = state.block.scales
     assert scales is not None
     grid = np.indices(scales.shape)[scales.dims.index(SKILL)].ravel()
@@ -66,7 +67,7 @@ def _own_scales(state: SkillState, k: int) -> np.ndarray:
 
 
 def _moved(state: SkillState, k: int) -> int:
-    """Return how many numbers of an effect are multiplied."""
+    """Return how many values of an effect are multiplied."""
     return len(_own_scales(state, k)) if _scales_move(state) else len(state.latent)
 
 

@@ -1,4 +1,4 @@
-"""Draws of everything that moves skills: all normal effects at once, then their spreads."""
+"""Draws of everything that acts on skills: all normal effects at once, then their spreads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from latentscale.model.normal_effects import Nesting
 from latentscale.model.terms.family_level import LKJ_CONCENTRATION
 
 _HALF = 0.5  # of a log density that is quadratic
-_SURE = 1e-12  # of a share: nearer to 0 or 1 its logit has no prior mass under any Beta in use
+_SURE = 1e-12  # of a share: closer to 0 or 1, its logit has no prior mass under any Beta in use
 
 
 @dataclass
@@ -26,11 +26,12 @@ class SkillState:
     block
         What it is.
     latent
-        Independent normal coefficients, means not yet taken off, shape (latent, skill).
+        Independent normal coefficients, before means are subtracted, shape (latent, skill).
     design
-        Factors of the latents, shape (model, latent); of no use for single models' deviations.
+        Factors of the latents, shape (model, latent); not used for single models' deviations.
     scale
-        Standard deviations, shape of the block's scales flattened; empty without.
+        Standard deviations, flattened from the shape of the block's scales; empty if there are
+        none.
     partial
         Canonical partial correlations of skills, in the order of the lower triangle's rows.
     share
@@ -50,7 +51,7 @@ class SkillState:
         if scales is None:
             return np.ones_like(self.latent)
         if self.block.effect.nesting is not None or self.block.effect.correlated:
-            return np.broadcast_to(self.scale, self.latent.shape)  # one a skill, for all latents
+            return np.broadcast_to(self.scale, self.latent.shape)  # one per skill, for all latents
         return self.scale[scales.index] * scales.times
 
     def unit_precision(self) -> np.ndarray:
@@ -78,12 +79,12 @@ def started(block: SkillBlock, skills: int, rng: np.random.Generator) -> SkillSt
     if nesting is not None:
         state.design = nested_design(block, share)
     size = len(design) if block.single else state.design.shape[1]
-    state.latent = 0.3 * rng.standard_normal((size, skills))  # less than any prior's spread
+    state.latent = 0.3 * rng.standard_normal((size, skills))  # narrower than any prior
     return state
 
 
 def less_means(design: np.ndarray, mean_of: np.ndarray) -> np.ndarray:
-    """Return a design of effects from whose group's mean each is taken, shape (model, level)."""
+    """Return a design of effects that are centred on groups' means, shape (model, level)."""
     centred = design.copy()
     for group in range(int(mean_of.max(initial=-1)) + 1):
         own = mean_of == group
@@ -92,10 +93,10 @@ def less_means(design: np.ndarray, mean_of: np.ndarray) -> np.ndarray:
 
 
 def group_matrices(nesting: Nesting, share: float, centred: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return what carries latents of groups and levels to groups' levels and to levels.
+    """Return the maps from latents of groups and levels to groups' levels and to levels.
 
-    As `latentscale.model.terms.family_level` codes them: for each group one latent along the
-    mean of its levels, then one latent a level; shapes (group, latent) and (level, latent).
+    As in `latentscale.model.terms.family_level`, each group has one latent along the mean of its
+    levels, then one latent per level; shapes (group, latent) and (level, latent).
     """
     index = nesting.index
     count = np.bincount(index).astype(float)
@@ -141,16 +142,16 @@ def draw_effects(
     shift: np.ndarray,
     rng: np.random.Generator,
 ) -> None:
-    """Draw all effects on skills in one go, in place.
+    """Draw all effects on skills jointly, in place.
 
-    Deviations of single models are integrated out, the rest is drawn, then they are.
+    Deviations of single models are integrated out while the rest is drawn, and are then drawn.
 
     Parameters
     ----------
     states
         The effects.
     precision, shift
-        Of models' skills given their scores, shapes (model, skill, skill) and (model, skill).
+        For models' skills given their scores, shapes (model, skill, skill) and (model, skill).
     rng
         Source of random numbers.
     """
@@ -218,7 +219,7 @@ def _prior(state: SkillState) -> tuple[float, np.ndarray]:
     prior = state.block.prior
     if prior is None:
         return 0.0, state.deviations() ** 2
-    assert prior.mu is not None and prior.sigma is not None  # a Normal: `refusals` saw to it
+    assert prior.mu is not None and prior.sigma is not None  # a Normal: `refusals` checks it
     return prior.mu, np.full(state.latent.shape, prior.sigma**2)
 
 
@@ -231,7 +232,7 @@ def _deviations(
 ) -> np.ndarray:
     """Return deviations of single models given all else, shape (model, skill)."""
     left = shift - (precision @ mean[:, :, None])[:, :, 0]
-    # In units of their standard deviations, so that a tiny one loses no digits.
+    # In units of their standard deviations, so that no digits are lost if one is tiny.
     system = np.eye(shift.shape[1]) + spread[:, :, None] * precision * spread[:, None, :]
     factor = np.linalg.cholesky(system)
     half = np.linalg.solve(factor, (spread * left)[:, :, None])
@@ -249,12 +250,12 @@ def draw_spreads(
 ) -> np.ndarray:
     """Draw standard deviations, correlations and shares of effects on skills, in place.
 
-    Each standard deviation is drawn twice: given the effects, and given the effects in units of
-    it, which mixes where scores say little of them (Yu and Meng 2011, interweaving).
+    Each standard deviation is drawn twice: given the effects, and given the effects in its units,
+    which mixes well if scores hardly inform them (Yu and Meng 2011, interweaving).
 
     Returns
     -------
-    Skills, which the second of the two changes, shape (model, skill).
+    Skills, which the second of these draws changes, shape (model, skill).
     """
     for state in states:
         if state.block.effect.correlated:
@@ -293,7 +294,7 @@ def _draw_given_units(
     theta: np.ndarray,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Draw standard deviations with the effects in their units held; return the new skills."""
+    """Draw standard deviations given the effects in their units; return the new skills."""
     scales = state.block.scales
     assert scales is not None
     index = _scale_of(state, scales)
@@ -353,7 +354,7 @@ def _draw_share(
     theta: np.ndarray,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Draw the share of variance between groups, latents held; return the new skills."""
+    """Draw the share of variance between groups given latents; return the new skills."""
     nesting = state.block.effect.nesting
     assert nesting is not None
     prior = prior_code(spec.prior(nesting.share))

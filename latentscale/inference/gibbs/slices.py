@@ -1,7 +1,7 @@
 """Slice sampling of single numbers, compiled: standard deviations, precisions, shares, tails.
 
-Neal 2003, "Slice sampling", section 4: stepping out, then shrinking. All densities are those of
-an unbounded number, the log of what is positive, with the Jacobian.
+Neal 2003, "Slice sampling", section 4: stepping out, then shrinking. All densities are for an
+unbounded number (the log of a positive one), with the Jacobian.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ _DISTRIBUTIONS: Final = {
     "Exponential": 7,
     "Beta": 8,
 }
-"""Numbers by which the loops know the distributions."""
+"""Numeric codes of the distributions in the loops."""
 
 STEPS: Final = 61
-"""Most steps out on either side: one more than bring the interval from one limit to the other."""
+"""Most steps out on either side: one more than takes the interval from one limit to the other."""
 SHRINKS: Final = 200
-"""Most shrinkings: each takes off a part of the interval, so 200 leave rounding alone."""
+"""Most shrinkings: each removes a part of the interval, so after 200 only rounding is left."""
 _WIDTH: Final = 1.0
-"""First interval, in logs: the spread of a standard deviation of which ten effects are known."""
+"""First interval, in logs: the uncertainty of a standard deviation given ten effects."""
 _SMALLEST, _LARGEST = -30.0, 30.0
-"""Logs beyond which a scale is 0 or infinite beside any other; no prior has mass there."""
+"""Logs beyond which a scale is 0 or infinite compared with any other; no prior has mass there."""
 
 
 def prior_code(prior: Prior) -> np.ndarray:
-    """Return a prior as the loops take it: its number and its parameters, shape (4,)."""
+    """Return a prior for the loops: its code and its hyperparameters, shape (4,)."""
     numbers = list(prior.numbers.values())
     return np.array([_DISTRIBUTIONS[prior.dist], *numbers, *[0.0] * (3 - len(numbers))])
 
@@ -73,8 +73,8 @@ def _scale_density(
 ) -> float:
     """Return log prior(x) - power log x - square / (2 x^2) + a (x - at) - b (x - at)^2 / 2 + log x.
 
-    The first two parts are of effects with the standard deviation x, the next of a linear
-    predictor that is linear in x, the last is the Jacobian.
+    The first terms are for effects with standard deviation x, the next two for a linear predictor
+    that is linear in x, and the last is the Jacobian.
     """
     if log_x < _SMALLEST or log_x > _LARGEST:
         return -np.inf
@@ -106,10 +106,10 @@ def slice_scale(
     prior
         From `prior_code`.
     power, square
-        Number of effects with this standard deviation, and the sum of their squares; 0 and 0
-        where they do not enter.
+        Number of effects with this standard deviation, and the sum of their squares; both 0 if
+        effects do not enter.
     a, b, at
-        Slope and curvature of the log likelihood in x at `at`; 0, 0 where x does not enter it.
+        Slope and curvature of the log likelihood in x at `at`; both 0 if x does not enter it.
     rng
         Source of random numbers.
     """
@@ -160,7 +160,7 @@ def slice_scales(
 def _noise_density(log_phi: float, prior: np.ndarray, square: np.ndarray, tail: float) -> float:
     """Return the log density of log phi given squared residuals of a benchmark.
 
-    Residuals are Student-t with scale 2 / sqrt(phi), or normal where the tail is 0.
+    Residuals are Student-t with scale 2 / sqrt(phi), or normal if the tail is 0.
     """
     if log_phi < _SMALLEST or log_phi > _LARGEST:
         return -np.inf

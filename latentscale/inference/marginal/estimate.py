@@ -21,7 +21,7 @@ from latentscale.result import FixedTable
 
 # Newton decrement at which the maximum is reached: 1/1000 in log likelihood, 0.04 standard errors.
 _REACHED = 1e-3
-# Share of a parameter's squared length that lies along flat directions before it is called flat.
+# Share of a parameter's squared length along flat directions above which it is called flat.
 _FLAT_SHARE = 1e-2
 
 
@@ -36,23 +36,22 @@ class MarginalEstimate(FixedTable):
     vector, labels
         The estimate on the unconstrained scale, and the name of each entry.
     parameters
-        The estimate on the natural scale, named dims. ``intercept`` is that of families with
-        mean zero, as in Cai et al.; the draws of a fit take families from their own mean.
+        The estimate on the natural scale, with named dims. ``intercept`` is for families with mean
+        zero, as in Cai et al.; in the draws of a fit, families are centred on their own mean.
     rows
-        One row a natural parameter: estimate, and standard errors ``se_observed``,
-        ``se_outer_product`` and ``se_sandwich`` by the delta method; NaN where it is
-        not identified.
+        One row per natural parameter: estimate, and standard errors ``se_observed``,
+        ``se_outer_product`` and ``se_sandwich`` by the delta method; NaN if it is not identified.
     information
         Observed information and families' scores, on the unconstrained scale.
     log_likelihood
-        At the maximum, by the finest rule.
+        Log likelihood at the maximum, by the finest rule.
     quadrature_error
-        How far the rule that was maximised lies from that finest one, in log likelihood.
+        Difference between the rule that was maximised and the finest rule, in log likelihood.
     starts
-        Log likelihood that each start reached, by the coarse rule of the search; the first
-        start is that of the regressions.
+        Log likelihood that each start reached, by the coarse rule of the search; the first start is
+        from regressions.
     decrement
-        Newton decrement g' J^-1 g / 2 at the maximum: what log likelihood is left to gain.
+        Newton decrement g' J^-1 g / 2 at the maximum: the remaining gain in log likelihood.
     families, scores
         Number of independent units, and of measured scores.
     seconds
@@ -90,7 +89,7 @@ class MarginalEstimate(FixedTable):
 
     @property
     def headline(self) -> str:
-        """The maximum, its criteria, and whether it is one.
+        """The maximum, its criteria, and whether it was reached.
 
         Examples
         --------
@@ -110,7 +109,7 @@ class MarginalEstimate(FixedTable):
         Returns
         -------
         pandas.DataFrame
-            One row a parameter.
+            One row per parameter.
 
         Examples
         --------
@@ -145,8 +144,7 @@ class MarginalEstimate(FixedTable):
     def bic(self) -> float:
         """Schwarz's criterion, P log F - 2 log likelihood.
 
-        The independent units are the F families, not the scores, whose number
-        `bic_of_scores` uses.
+        The independent units are the F families; `bic_of_scores` uses the number of scores.
 
         Examples
         --------
@@ -189,7 +187,7 @@ class MarginalEstimate(FixedTable):
         return tuple(np.asarray(self.labels)[_is_flat(self.information)].tolist())
 
     def to_dataset(self) -> xr.Dataset:
-        """Return what a fit's tree keeps: table, criteria, starts; dims (parameter, start).
+        """Return the contents for a fit's tree: table, criteria, starts; dims (parameter, start).
 
         Returns
         -------
@@ -252,7 +250,7 @@ def natural_table(
 
 
 def _is_flat(curvature: Information) -> np.ndarray:
-    """Return which entries of the vector lie along flat directions."""
+    """Return which entries of the vector are along flat directions."""
     return np.asarray(np.square(curvature.flat).sum(axis=1) > _FLAT_SHARE)
 
 

@@ -1,8 +1,8 @@
-"""Information: the covariance of maximum likelihood estimates, three ways.
+"""Information: the covariance of maximum likelihood estimates, estimated in three ways.
 
 With J the observed information (negative Hessian) and S = sum over families of the outer
-products of their scores: J^-1, S^-1, and the sandwich J^-1 S J^-1 (White 1982), which stays
-right in large samples where the model is not.
+products of their scores: J^-1, S^-1, and the sandwich J^-1 S J^-1 (White 1982), which is valid in
+large samples under misspecification.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ from latentscale.numerics.curvature import hessian
 CovarianceKind = Literal["observed", "outer-product", "sandwich"]
 COVARIANCES: tuple[CovarianceKind, ...] = get_args(CovarianceKind)
 
-# Curvature below which a direction is flat: a step of 10 on the unconstrained scale then changes
-# the log likelihood by less than 1/2, and goes from one end of a scale or a correlation to the
-# other.
+# Curvature below which a direction is flat: a step of 10 on the unconstrained scale, from one end
+# of a scale or a correlation to the other, then changes the log likelihood by less than 1/2.
 _FLAT = 1e-2
-# Least curvature of a step that climbs, so that none is longer than a few units.
+# Smallest curvature used for a step uphill, so that none is longer than a few units.
 _LEAST_OF_ASCENT = 10 * _FLAT
 
 
@@ -56,7 +55,7 @@ class Information:
 
     @property
     def ascent(self) -> np.ndarray:
-        """Inverse (P, P) of J with its eigenvalues made positive: a step with it climbs."""
+        """Inverse (P, P) of J with positive eigenvalues, so that steps with it go uphill."""
         values, vectors = np.linalg.eigh(self.observed)
         return np.asarray((vectors / np.maximum(np.abs(values), _LEAST_OF_ASCENT)) @ vectors.T)
 
@@ -66,8 +65,8 @@ class Information:
         Raises
         ------
         FitError
-            If the outer product is asked for and there are not more families than parameters,
-            since it then has no inverse.
+            If the outer product is requested and there are not more families than parameters, so
+            that it has no inverse.
         """
         if kind == "outer-product":
             families, size = self.scores.shape
@@ -92,8 +91,8 @@ def information(
 ) -> Information:
     """Return the information at a maximum, by central differences of the gradient.
 
-    The nodes are placed anew at each step: curvature by nodes held still needs several more
-    of them for the same accuracy.
+    The nodes are placed again at each step: with fixed nodes, several more would be needed for the
+    same accuracy of the curvature.
     """
 
     def gradient(there: np.ndarray) -> np.ndarray:
@@ -105,7 +104,7 @@ def information(
 
 
 def _inverse(matrix: np.ndarray) -> np.ndarray:
-    """Invert a symmetric matrix, with nothing along directions whose curvature is too small."""
+    """Invert a symmetric matrix, with 0 along directions whose curvature is too small."""
     values, vectors = np.linalg.eigh(matrix)
     kept = values >= _FLAT
     return np.asarray((vectors[:, kept] / values[kept]) @ vectors[:, kept].T)

@@ -1,8 +1,8 @@
 """Compiled loops: the likelihood of a family given its latents, its mode, and its integral.
 
-These repeat in scalar form what `latentscale.model.equations` says in named arrays (the Beta
-density, the links, the floor and the ceiling), with first and second derivatives; the tests hold
-the two against each other. A family's latents are alpha = A y with y standard normal.
+These repeat in scalar form the equations that `latentscale.model.equations` has for named arrays
+(the Beta density, the links, the floor and the ceiling), with first and second derivatives; tests
+compare the two. A family's latents are alpha = A y with y standard normal.
 
 They release the interpreter's lock, so that starts, columns of the information and draws run in
 threads.
@@ -19,11 +19,11 @@ from numba import njit
 from latentscale.engine.ops.gammas import log_gamma, log_gamma_and_digamma, trigamma
 
 LINKS: Final = {"logistic": 0, "power-logistic": 1, "cloglog": 2}
-"""Numbers by which the loops know the links."""
+"""Numeric codes of the links in the loops."""
 
 
 class Loop(NamedTuple):
-    """What every loop takes: cells sorted by family, benchmarks' curves, and the mixing matrix.
+    """The inputs of every loop: cells sorted by family, benchmarks' curves, and the mixing matrix.
 
     Attributes
     ----------
@@ -34,12 +34,12 @@ class Loop(NamedTuple):
     constant
         log Gamma(phi), digamma(phi), log score and log(1 - score), shape (cell, 4).
     curve
-        Floor, ceiling, link power, and the power link's shift and stretch with their
-        derivatives by the power, shape (benchmark, 7).
+        Floor, ceiling, link power, and the power link's shift and stretch with their derivatives
+        with respect to the power, shape (benchmark, 7).
     mix
         Loadings times A, so that eta = base + mix y, shape (benchmark, K).
     link
-        The link's number.
+        The link's code.
     """
 
     first: np.ndarray
@@ -53,11 +53,11 @@ class Loop(NamedTuple):
 
 
 EXTRAS: Final = 4
-"""Expected derivatives of each cell besides those by eta y: eta, log phi, log power, ceiling."""
+"""Expected derivatives of each cell besides eta y: eta, log phi, log power, ceiling."""
 
-_EDGE = 1e-6  # as `latentscale.model.equations` keeps expected scores inside (0, 1)
-# Newton's steps to a family's mode: some 5 are usual, and each may be halved down to rounding. It
-# ends where the decrement says that the rest of the way is rounding too.
+_EDGE = 1e-6  # as `latentscale.model.equations` clamps expected scores inside (0, 1)
+# Newton's steps to a family's mode: about 5 are usual, and each may be halved down to rounding. It
+# ends when, by the decrement, the remaining gain is rounding too.
 _MAX_STEPS = 60
 _HALVINGS = 30
 _DECREMENT = 1e-12
@@ -80,7 +80,7 @@ def _sigmoid(x: float) -> float:
 def link_value(
     link: int, eta: float, curve: np.ndarray, j: int
 ) -> tuple[float, float, float, float]:
-    """Return benchmark j's h, its first two derivatives by eta, and that by the power."""
+    """Return benchmark j's h, its first two eta-derivatives, and its derivative by the power."""
     if link == 0:
         h = _sigmoid(eta)
         slope = h * (1.0 - h)
@@ -105,7 +105,7 @@ def link_value(
 def _mean(
     link: int, eta: float, curve: np.ndarray, j: int
 ) -> tuple[float, float, float, float, float]:
-    """Return mu and its derivatives by eta (two), log power and ceiling; zero where clipped."""
+    """Return mu and its derivatives by eta (two), log power and ceiling; zero if clamped."""
     h, h1, h2, by_power = link_value(link, eta, curve, j)
     span = curve[j, 1] - curve[j, 0]
     mean = curve[j, 0] + span * h
@@ -133,7 +133,7 @@ def _log_density(mean: float, phi: float, constant: np.ndarray, c: int) -> float
 
 @njit(cache=True, error_model="numpy")
 def _joint(loop: Loop, first: int, last: int, y: np.ndarray) -> float:
-    """Return the log density of a family's scores and of its latents y, less K/2 log 2 pi."""
+    """Return the log density of a family's scores and its latents y, plus K/2 log 2 pi."""
     _, bench, base, phi, constant, curve, mix, link = loop
     value = 0.0
     for k in range(y.size):
@@ -210,7 +210,7 @@ def _whitener(factor: np.ndarray) -> np.ndarray:
 def _newton(
     loop: Loop, first: int, last: int, start: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """Climb to the mode of one family's latents; return it and the spread about it."""
+    """Climb to the mode of one family's latents; return it and the spread around it."""
     y = start.copy()
     value = _joint(loop, first, last, y)
     for _ in range(_MAX_STEPS):
@@ -236,7 +236,7 @@ def _newton(
         y, value = tried, reached
     _, hessian = _newton_parts(loop, first, last, y, True)
     good, factor = _cholesky(hessian)
-    if not good:  # a bend the other way at a score near its floor; the Fisher one is safe
+    if not good:  # not concave, at a score near its floor; the Fisher information is safe
         _, hessian = _newton_parts(loop, first, last, y, False)
         good, factor = _cholesky(hessian)
     return y, _whitener(factor), value

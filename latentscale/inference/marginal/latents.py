@@ -10,7 +10,7 @@ from latentscale.inference.marginal.likelihood import MarginalLikelihood, Placem
 from latentscale.numerics.threads import in_threads
 
 # Degrees of freedom of the candidates: tails heavier than those of any posterior with a normal
-# prior, and hardly fewer effective candidates than of a normal one.
+# prior, with hardly fewer effective candidates than a normal would give.
 _FREEDOM = 7.0
 
 
@@ -21,9 +21,9 @@ class LatentDraws:
     Attributes
     ----------
     skill
-        alpha = A y, shape (draw, family, K), families with mean zero in the population.
+        alpha = A y, shape (draw, family, K), with mean zero over the population of families.
     effective
-        Effective share of the candidates by family, from 0 to 1, mean over draws.
+        Effective share of the candidates by family, from 0 to 1, averaged over draws.
     """
 
     skill: np.ndarray
@@ -40,10 +40,10 @@ def draw_latents(
 ) -> LatentDraws:
     """Draw every family's latents from their conditional distribution.
 
-    For each vector, `candidates` from a t distribution with 7 degrees of freedom at the mode,
-    of which one is kept with probability proportional to its importance weight (sampling
-    importance resampling, Rubin 1987). Each vector has a random stream of its own, so that
-    the draws do not depend on the number of threads.
+    For each vector, `candidates` are drawn from a t distribution with 7 degrees of freedom at the
+    mode, and one is kept with probability proportional to its importance weight (sampling
+    importance resampling, Rubin 1987). Each vector has its own random stream, so that the draws do
+    not depend on the number of threads.
     """
 
     def work(task: tuple[np.ndarray, np.random.Generator]) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""The marginal likelihood: families' latents integrated out, with each family's score.
+"""The marginal likelihood, with families' latents integrated out, and each family's score.
 
 Families are independent given the parameters, so the log likelihood is a sum over families of
 log integral p(Y_f | alpha) Normal(alpha; 0, Sigma) d alpha, Cai et al. 2025 (arXiv:2512.06553).
@@ -34,17 +34,17 @@ from latentscale.model.terms.base import Rows
 from latentscale.model.terms.precision import PRECISION
 
 _LOG_2 = float(np.log(2))
-"""Of the power link's stretch."""
-_TINY = 1e-30  # of a complex step: its square is 0 in double precision
+"""Constant of the power link's stretch."""
+_TINY = 1e-30  # complex step: its square is 0 in double precision
 _MOST_PRECISE = 1e8
-"""Precision beyond which the likelihood counts as 0. Scores then scatter by half a ten-thousandth,
-less than tables round them by; and log gamma functions of such numbers lose the digits in which
-likelihoods differ, so that a climb would follow rounding errors without end."""
+"""Precision beyond which the likelihood counts as 0. The standard deviation of scores is then half
+a ten-thousandth, smaller than tables' rounding. Log gamma functions of such numbers lose the digits
+in which likelihoods differ, so that a climb would follow rounding errors endlessly."""
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a quadrature's nodes are put: y = mode + spread z for each family.
+    """Where the quadrature nodes are placed: y = mode + spread z for each family.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Placement:
     spreads
         Inverse square root of the negative Hessian there, shape (family, K, K).
     peaks
-        Log density of scores and latents at the mode, less K/2 log 2 pi, shape (family,).
+        Log density of scores and latents at the mode, plus K/2 log 2 pi, shape (family,).
     """
 
     modes: np.ndarray
@@ -62,35 +62,35 @@ class Placement:
 
     @property
     def laplace(self) -> np.ndarray:
-        """Laplace's approximation to each family's log marginal likelihood."""
+        """The Laplace approximation to each family's log marginal likelihood."""
         return self.peaks + np.log(np.einsum("fkk->fk", self.spreads)).sum(axis=1)
 
 
 @dataclass(frozen=True)
 class MarginalLikelihood:
-    """Log likelihood and scores of a spec on a table, latents integrated out.
+    """Log likelihood and scores of a spec on a table, with latents integrated out.
 
     Attributes
     ----------
     parameters
         The parameters as one unconstrained vector.
     start
-        Their rough values by regressions, where maximisation begins, shape (P,).
+        Rough values from regressions, where maximisation begins, shape (P,).
     families
         Number of families F.
     first
         Where each family's cells begin, shape (family + 1,).
     model, bench, family
-        Model, benchmark and family of each cell, cells sorted by family.
+        Model, benchmark and family of each cell, with cells sorted by family.
     log_score, log_rest
         log s and log(1 - s), shape (cell,).
     regression
-        Regressors of each model on its benchmarks' linear predictors, shape (model, D): one,
-        then those of slopes and instruction tuning.
+        Regressors of each model in benchmarks' linear predictors, shape (model, D): one, then
+        regressors of slopes and instruction tuning.
     x, precision_x
         Covariates of skills and of precision, shapes (model, C) and (model, P).
     link
-        The link's number in the compiled loops.
+        The link's code in the compiled loops.
     """
 
     parameters: ParameterVector
@@ -125,8 +125,8 @@ class MarginalLikelihood:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return log likelihoods (family,) and their gradients (family, P).
 
-        The gradient is that of the quadrature's sum with its nodes held where they are. Beyond
-        `_MOST_PRECISE` values are -inf.
+        The gradient is for the quadrature's sum with fixed nodes. Beyond `_MOST_PRECISE`, values
+        are -inf.
         """
         natural = self.parameters.natural(vector)
         loop = self._loop(natural)
@@ -141,12 +141,12 @@ class MarginalLikelihood:
         return values, self._scores(natural, expected)
 
     def joint_at(self, vector: np.ndarray, latents: np.ndarray) -> np.ndarray:
-        """Return log p(Y_f, y), less K/2 log 2 pi, at latents (family, point, K)."""
+        """Return log p(Y_f, y) plus K/2 log 2 pi, at latents (family, point, K)."""
         values: np.ndarray = kernel.joint_at(self._loop(self.parameters.natural(vector)), latents)
         return values
 
     def _loop(self, natural: Arrays) -> kernel.Loop:
-        """Return what the compiled loops take."""
+        """Return the inputs of the compiled loops."""
         coefficients = self._coefficients(natural)
         loading = natural["loading"]
         fixed = self.regression @ coefficients.T
@@ -187,7 +187,7 @@ class MarginalLikelihood:
         return curve
 
     def _scores(self, natural: Arrays, expected: np.ndarray) -> np.ndarray:
-        """Carry cells' expected derivatives to families' gradients by the vector's entries."""
+        """Turn cells' expected derivatives into families' gradients with respect to the vector."""
         count = self.parameters.loading_mask.shape[0]
         cells = self.family * count + self.bench
 
@@ -249,7 +249,7 @@ class MarginalLikelihood:
 def _factor_slopes(factor: np.ndarray) -> np.ndarray:
     """Return the derivatives (pair, K, K) of a Cholesky factor by atanh of the partials.
 
-    By the complex step, exact to rounding.
+    The complex-step method is exact up to rounding.
     """
     count = factor.shape[0]
     partial = partials_of_cholesky(factor)
@@ -293,7 +293,7 @@ def _start(parameters: ParameterVector, rough: Arrays) -> np.ndarray:
 
 
 def _precision_covariates(rows: Rows) -> np.ndarray:
-    """Return the covariates of precision, shape (model, P); without columns where it has none."""
+    """Return the covariates of precision, shape (model, P); without columns if it has none."""
     if PRECISION not in rows.covariates:
         return np.zeros((rows.instruct.sizes[MODEL], 0))
     return np.asarray(rows.covariates[PRECISION].values, dtype=float)

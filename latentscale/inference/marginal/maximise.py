@@ -23,27 +23,28 @@ from latentscale.inference.progress import WorkProgress
 from latentscale.numerics.climb import climb
 from latentscale.numerics.threads import in_threads
 
-# The search maximises by 3 nodes a skill: its maximum is within a standard error of the finer
-# rule's, at a fraction of the cost (benchmarks/MARGINAL.md).
+# The search uses 3 nodes per skill: its maximum is within a standard error of the finer rule's, at
+# a fraction of the cost (benchmarks/MARGINAL.md).
 _SEARCH_NODES = 3
 # Share of the weight left out in the search with more than 4 skills, where 3^K nodes are many.
 _SEARCH_DROP = 0.02
 _FEW_SKILLS = 4
-# Pairs of differences of L-BFGS: some hundred parameters, whose evaluations cost far more.
+# Difference pairs of L-BFGS: there are some hundred parameters, and evaluations cost far more.
 _HISTORY = 30
-# Relative gain at which a search ends; Newton's method goes on from there.
+# Relative gain at which a search ends; Newton's method continues from there.
 _TOLERANCE = 1e-10
 # Scatter of the other starts around the first, in logits and logs: a wide guess of its error.
 _JITTER = 0.4
-# Steps with one curvature; it is computed anew after them.
+# Steps with one curvature before it is computed again.
 _STEPS_A_CURVATURE = 10
-# Gain in log likelihood that a Newton step must promise: below it the sum's rounding rules.
+# Predicted gain in log likelihood that a Newton step needs: below it, rounding dominates.
 _SMALL_STEP = 1e-7
 # Lengths to which a Newton step is halved before it is given up.
 _LENGTHS = tuple(0.5**k for k in range(7))
-# Most curvatures; each is a gradient or two a parameter, and three are enough on all our tables.
+# Most curvatures; each takes one or two gradients per parameter, and three suffice on all our
+# tables.
 _CURVATURES = 8
-# Gain below which the curvature is taken to be that of the maximum, in log likelihood.
+# Gain in log likelihood below which the curvature counts as that at the maximum.
 _NEAR = 0.01
 
 
@@ -56,11 +57,11 @@ class Search:
     starts
         Starting points.
     nodes
-        Quadrature nodes a skill.
+        Quadrature nodes per skill.
     drop
-        Share of the quadrature's weight left out with its lightest nodes.
+        Share of the quadrature weight left out with the lightest nodes.
     iterations
-        Most steps from one start.
+        Maximum number of steps from one start.
     cores
         Threads; None for as many as the machine has.
     """
@@ -80,10 +81,10 @@ def maximise(
     rng: np.random.Generator,
     progress: bool,
 ) -> tuple[MarginalEstimate, Placement]:
-    """Maximise a marginal likelihood from several starts; return also where latents lie there.
+    """Maximise a marginal likelihood from several starts; return also latents' places there.
 
-    Each start is carried to its maximum by a rule of 3 nodes a skill, the best one on by the
-    settings' nodes; the log likelihood is that of two nodes more.
+    Each start climbs to its maximum with a rule of 3 nodes per skill, and the best one continues
+    with the settings' nodes; the reported log likelihood uses two nodes more.
 
     Raises
     ------
@@ -153,7 +154,7 @@ def _from_every_start(
 def maximise_from(
     likelihood: MarginalLikelihood, start: np.ndarray, nodes: Nodes, iterations: int
 ) -> tuple[np.ndarray, float]:
-    """Maximise by L-BFGS from one start, placing the nodes anew at every step."""
+    """Maximise by L-BFGS from one start, placing the nodes again at every step."""
     modes: np.ndarray | None = None
 
     def log_likelihood(vector: np.ndarray) -> tuple[float, np.ndarray]:
@@ -182,8 +183,8 @@ def newton(
     """Go from the maximum of a coarse rule to that of a finer one, by Newton's method.
 
     The search may have stopped short, so the coarse rule's own maximum comes first, where a step
-    is cheap. The curvature is the coarse rule's; it is computed anew until it was computed close
-    to where the climb ends, so that the standard errors belong to the maximum.
+    is cheap. The curvature is from the coarse rule; it is recomputed until it was computed close to
+    where the climb ends, so that the standard errors are for the maximum.
     """
     placement = likelihood.place(vector)
     searching = True

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from latentscale.inference.marginal.estimate import MarginalEstimate
     from latentscale.inference.marginal.maximise import Search
 
-# Error of the quadrature in log likelihood, a twentieth of what AIC charges for a parameter.
+# Error of the quadrature in log likelihood: a tenth of AIC's penalty for a parameter.
 _ERROR_LIMIT = 0.1
-# Least effective share of the candidates for a family's latents: 3 of the default 32.
+# Smallest effective share of the candidates for a family's latents: 3 of the default 32.
 _EFFECTIVE_LIMIT = 0.1
-# Log likelihoods of starts that differ by less reached one maximum; searches stop so far short.
+# Starts whose log likelihoods differ by less reached one maximum; searches stop this far short.
 _SAME_MAXIMUM = 0.1
 
 
@@ -47,19 +47,19 @@ class MarginalML(Method):
 
     A family's latents are integrated out by adaptive Gauss-Hermite quadrature (Liu and Pierce
     1994), and the likelihood is maximised under the anchors and the unit diagonal of the skills'
-    correlation. The spec's priors play no part. Draws of the parameters are normal on the
-    unconstrained scale, with the covariance chosen; each draw's family latents come from their
-    distribution given those parameters, so that forecasts hold both uncertainties.
+    correlation. The spec's priors are not used. Draws of the parameters are normal on the
+    unconstrained scale, with the chosen covariance; each draw's family latents come from their
+    distribution given those parameters, so that forecasts include both uncertainties.
 
     Attributes
     ----------
     starts
         Starting points: the first from regressions, the others scattered around it.
     nodes
-        Quadrature nodes a skill, at least 3; a rule of two more gives the error. With 3 the rule's
-        gradient and its value may disagree at the maximum, which then counts as not reached.
+        Quadrature nodes per skill, at least 3; a rule with two more gives the error. With 3, the
+        rule's gradient and value may disagree at the maximum, which then counts as not reached.
     drop
-        Share of the quadrature's weight that is left out with its lightest nodes.
+        Share of the quadrature weight that may be dropped with the lightest nodes.
     draws
         Draws of the parameters.
     candidates
@@ -67,10 +67,10 @@ class MarginalML(Method):
     covariance
         ``"observed"`` (inverse of the observed information), ``"outer-product"`` (inverse of
         the outer product of families' scores; needs more families than parameters) or
-        ``"sandwich"`` (of both; right where the model is not, but it needs many more families
+        ``"sandwich"`` (of both; valid under misspecification, but it needs many more families
         than parameters).
     iterations
-        Most steps of the maximiser from one start.
+        Maximum number of steps of the maximiser from each start.
     cores
         Threads; None for as many as the machine has. The result does not depend on it.
 
@@ -93,8 +93,8 @@ class MarginalML(Method):
     __repr__ = call_text
 
     good_for: ClassVar[str] = (
-        "estimates, standard errors, AIC and BIC, and forecasts where families are many; intervals "
-        "of scales assume that their logs are normal"
+        "estimates, standard errors, AIC and BIC, and forecasts with many families; intervals for "
+        "scales assume that their logs are normal"
     )
 
     starts: int = 6
@@ -180,10 +180,10 @@ def _search(method: MarginalML) -> Search:
 
 
 def _with_families(posterior: xr.Dataset, latents: LatentDraws, families: list[str]) -> xr.Dataset:
-    """Add family latents, taken from their mean as the model declares them.
+    """Add family latents, centred on their mean as the model declares them.
 
-    The intercepts take up loading times that mean: the same scores, coded as in the other
-    methods' draws, so that a new family is drawn in the same way.
+    The intercepts absorb loading times that mean. Expected scores are the same, and the coding is
+    that of other methods' draws, so that a new family is drawn in the same way.
     """
     skill = xr.DataArray(
         latents.skill[None],
@@ -221,7 +221,7 @@ def _status(estimate: MarginalEstimate, latents: LatentDraws, covariance: str) -
             "raise nodes."
         )
     if latents.effective.min() < _EFFECTIVE_LIMIT:
-        advice.append("Some family's latents are drawn from few candidates: raise candidates.")
+        advice.append("Some families' latents are drawn from few candidates: raise candidates.")
     if covariance != "observed" and estimate.families < 5 * estimate.n_parameters:
         advice.append(
             f"{estimate.families} families are too few for {estimate.n_parameters} parameters: the "
@@ -251,7 +251,7 @@ def marginal_estimate(
     spec, scores
         The model and the table.
     method
-        Settings; `MarginalML()` by default. Its ``draws`` and ``covariance`` play no part.
+        Settings; `MarginalML()` by default. Its ``draws`` and ``covariance`` are not used.
     seed
         Seed of the starts.
     progress

@@ -38,7 +38,8 @@ class ParameterBlock:
     name, dims, shape
         Name and named dims of the natural parameter, and its shape.
     scale
-        How an unconstrained number becomes natural: itself, exp, tanh or the logistic curve.
+        Map from an unconstrained number to a natural one: identity, exp, tanh or the logistic
+        curve.
     """
 
     name: str
@@ -72,17 +73,16 @@ class ParameterBlock:
 class ParameterVector:
     """The parameters as one unconstrained vector.
 
-    The vector holds intercepts, slopes and free loadings as they are; anchor loadings, scales
-    of families, precisions and link powers by their logs; the skills' correlation by atanh of
-    canonical partial correlations (Lewandowski, Kurowicka and Joe 2009), so that every vector
-    is a valid correlation with unit diagonal.
+    The vector holds intercepts, slopes and free loadings; the logs of anchor loadings, families'
+    scales, precisions and link powers; and atanh of the skills' canonical partial correlations
+    (Lewandowski, Kurowicka and Joe 2009), so that every vector gives a valid correlation matrix.
 
     Attributes
     ----------
     blocks
         The parameters in order.
     loading_mask
-        Shape (benchmark, K): 1 a free loading, 2 an anchor's own, 0 an anchor's other.
+        Shape (benchmark, K): 1 for a free loading, 2 for an anchor's own, 0 for an anchor's others.
     floor
         Shape (benchmark,).
     coords
@@ -114,15 +114,15 @@ class ParameterVector:
         }
 
     def block(self, name: str) -> ParameterBlock | None:
-        """Return a block by name, or None where the spec has no such parameter."""
+        """Return a block by name, or None if the spec has no such parameter."""
         return next((block for block in self.blocks if block.name == name), None)
 
     def natural(self, vector: np.ndarray) -> Arrays:
         """Return natural parameters of one vector (P,) or several (..., P), by name.
 
-        Besides the blocks: ``loading`` (benchmark, skill) with the anchors in place,
-        ``factor`` A (skill, skill), with family latents alpha = A y for standard normal y,
-        and where the spec has them ``skill_cholesky`` and ``ceiling``.
+        In addition to the blocks: ``loading`` (benchmark, skill) with the anchors in place,
+        ``factor`` A (skill, skill), with family latents alpha = A y for standard normal y, and, if
+        the spec has them, ``skill_cholesky`` and ``ceiling``.
         """
         lead = vector.shape[:-1]
         places = self.places
@@ -162,7 +162,7 @@ class ParameterVector:
         return np.concatenate(parts)
 
     def labels(self) -> list[str]:
-        """Return a name for each place of the vector, such as ``slope[log_flops, mmlu]``."""
+        """Return a name for each entry of the vector, such as ``slope[log_flops, mmlu]``."""
         names: list[str] = []
         for block in self.blocks:
             if block.name == FREE_LOADING:
@@ -212,7 +212,7 @@ class ParameterVector:
 
 
 def parameter_vector(spec: ModelSpec, design: Design) -> ParameterVector:
-    """Return the parameters of a spec that quadrature can fit on a table, in their order."""
+    """Return the ordered parameters of a spec that quadrature can fit on a table."""
     benchmarks = list(design.scores.benchmarks)
     covariates = covariate_coords(spec, design.transform)
     skills, benchmark = list(design.anchors), spec.benchmarks

@@ -18,7 +18,7 @@ class Nodes:
     points
         Shape (node, dimension).
     log_weights
-        log w_q + z_q^2 / 2, shape (node,): the weights of an integral of f(z) itself, less the
+        log w_q + z_q^2 / 2, shape (node,): the weights of an integral of f(z) itself, without the
         constant dimension/2 log 2 pi.
     """
 
@@ -27,7 +27,7 @@ class Nodes:
 
 
 def gauss_hermite(dimension: int, order: int, *, drop: float = 0.0) -> Nodes:
-    """Return the product rule with `order` nodes a dimension, centre first.
+    """Return the product rule with `order` nodes per dimension, centre first.
 
     Parameters
     ----------
@@ -36,8 +36,8 @@ def gauss_hermite(dimension: int, order: int, *, drop: float = 0.0) -> Nodes:
     order
         Nodes in each; the rule is exact for polynomials of degree 2 order - 1 in each.
     drop
-        Leave out the lightest nodes that together hold at most this share of the weight, as
-        Jäckel (2005) does; the rest is scaled to sum to one.
+        Leave out the lightest nodes that together have at most this share of the weight, as in
+        Jäckel (2005); the other weights are rescaled to sum to one.
     """
     z, w = hermegauss(order)
     w = w / w.sum()

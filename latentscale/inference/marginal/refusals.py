@@ -1,4 +1,4 @@
-"""Which specs a family's latents can be integrated out of by quadrature."""
+"""Refuse specs whose family latents cannot be integrated out by quadrature."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from latentscale.model.terms.base import terms_of
 from latentscale.model.terms.family_level import FAMILY_LATENT
 
 MAX_SKILLS = 6
-"""Most skills: 5 nodes each are 15,625 points a family, the lightest of which are left out."""
+"""Most skills: 5 nodes each are 15,625 points per family, the lightest of which are left out."""
 
 _INSTEAD = "use NUTS, or leave it out of the spec."
 
 
 def refuse_other_latents(spec: ModelSpec, design: Design, method: str) -> None:
-    """Refuse a spec whose latents are not one standard normal vector of K skills a family.
+    """Refuse a spec whose latents are not one standard normal vector of K skills per family.
 
-    And tables whose scores the compiled loops do not have, or leave the likelihood unbounded.
+    Also refuse tables whose scores the compiled loops do not support, or leave the likelihood
+    unbounded.
 
     Raises
     ------
     SpecError
-        Naming the field in the way, and what to do.
+        Naming the field that prevents it, and what to do.
     """
     if not 1 <= spec.skills.count <= MAX_SKILLS:
         raise SpecError(
@@ -73,7 +74,7 @@ def _refuse_latents(spec: ModelSpec, design: Design, method: str) -> None:
 
 
 def _refuse_scores(spec: ModelSpec, method: str) -> None:
-    """Refuse likelihoods, floors, links and terms that the compiled loops do not have."""
+    """Refuse likelihoods, floors, links and terms that the compiled loops do not support."""
     benchmark = spec.benchmarks
     if not benchmark.likelihood.scalar:
         known = listed(name for name, kind in LIKELIHOODS.items() if kind.scalar)
@@ -98,7 +99,7 @@ def _refuse_scores(spec: ModelSpec, method: str) -> None:
 
 
 def _refuse_scales(design: Design, method: str) -> None:
-    """Refuse tables whose scores the compiled loops do not have."""
+    """Refuse tables whose scores the compiled loops do not support."""
     data = design.scores.dataset
     lower, names = lower_is_better(data).values, np.array(design.scores.benchmarks)
     ceiling = data["ceiling"].notnull().values if "ceiling" in data else np.zeros_like(lower)

@@ -1,4 +1,4 @@
-"""Backends: the samplers that NUTS runs on, their defaults, and which settings act there."""
+"""Backends: the samplers that NUTS runs on, their defaults, and the settings that they honour."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from latentscale.errors import FitError, listed
 BackendName = Literal["nutpie", "nutpie-jax", "numpyro", "pymc"]
 Coordinates = Literal["auto", "whitened", "centred", "model"]
 
-# Values of a setting that a backend honours, where it does not honour all.
+# Values of a setting that a backend honours, if it does not honour all.
 _NOT_OURS: Mapping[str, tuple[Any, ...]] = {
     "start": (None,),
     "store": (None,),
@@ -20,15 +20,16 @@ _NOT_OURS: Mapping[str, tuple[Any, ...]] = {
     "adaptation": ("diag",),
 }
 _ACCEPTANCE = 0.8
-"""Mean acceptance: of 0.6 to 0.9, all about as cheap (Betancourt, Byrne and Girolami 2014)."""
+"""Mean acceptance: all from 0.6 to 0.9 cost about the same (Betancourt, Byrne and Girolami
+2014)."""
 _CENTRED_ACCEPTANCE = 0.95
-"""In centred coordinates: where a benchmark's precision is high skills are narrower than steps of
-0.8 are long, and chains stay (benchmarks/capabilities_selection/CHAINS.md)."""
+"""In centred coordinates: if a benchmark's precision is high, skills are narrower than the steps
+tuned to 0.8 and chains get stuck (benchmarks/capabilities_selection/CHAINS.md)."""
 _MODEL: tuple[Coordinates, ...] = ("auto", "model")
 
 
 def usual_acceptance(coordinates: str) -> float:
-    """Return the mean acceptance that steps are tuned to in some coordinates."""
+    """Return the mean acceptance to which steps are tuned in given coordinates."""
     return _CENTRED_ACCEPTANCE if coordinates == "centred" else _ACCEPTANCE
 
 
@@ -39,14 +40,14 @@ class Backend:
     Attributes
     ----------
     name
-        As `NUTS.backend` has it.
+        As in `NUTS.backend`.
     tune
-        Warm-up draws by default: nutpie adapts its mass matrix from the first draws on, by
-        gradients as well, in some 400; the others by Stan's windows, whose default is 1,000.
+        Default number of warm-up draws: nutpie adapts its mass matrix from the first draws on, also
+        using gradients, in about 400; the others use Stan's windows, whose default is 1,000.
     needs
         Libraries that are not installed with the package.
     honours
-        For settings that the sampler does not honour in full: the values that it does.
+        For settings that the sampler honours only in part: the values that it accepts.
     """
 
     name: BackendName
@@ -55,12 +56,12 @@ class Backend:
     honours: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
     def refuse_idle(self, settings: Mapping[str, Any]) -> None:
-        """Refuse a setting that would do nothing.
+        """Refuse a setting that would have no effect.
 
         Raises
         ------
         FitError
-            Naming the setting, and the backends where it acts.
+            Naming the setting, and the backends that honour it.
         """
         for name, values in self.honours.items():
             if settings[name] in values:
@@ -73,7 +74,7 @@ class Backend:
             )
 
     def can(self, name: str, value: Any) -> bool:
-        """Return whether a value of a setting acts."""
+        """Return whether the backend honours a value of a setting."""
         return name not in self.honours or value in self.honours[name]
 
     def require(self) -> None:
@@ -102,7 +103,8 @@ BACKENDS: Mapping[str, Backend] = {
             "numpyro",
             1000,
             ("jax", "numpyro"),
-            # NumPyro takes its chains in turn on one device, so a number of cores would be idle.
+            # NumPyro runs its chains in turn on one device, so a number of cores would have no
+            # effect.
             {**_NOT_OURS, "coordinates": _MODEL, "cores": (None, 1)},
         ),
         Backend("pymc", 1000, (), {**_NOT_OURS, "coordinates": _MODEL}),

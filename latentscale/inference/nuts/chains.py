@@ -1,4 +1,4 @@
-"""Chains of nutpie: compiled once, sampled to memory or to disk, continued from where they are."""
+"""Chains of nutpie: compiled once, sampled to memory or disk, continued from their positions."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ from latentscale.validate import seed_word
 if TYPE_CHECKING:
     from latentscale.inference.nuts.method import NUTS
 
-_POLL_SECONDS = 0.1  # between looks at chains that run: each takes microseconds
-# How operating systems and the sampler's Rust libraries say that a disk or quota is used up.
+_POLL_SECONDS = 0.1  # between checks of running chains, which take microseconds
+# Operating systems' and the sampler's Rust libraries' messages that a disk or quota is full.
 _FULL = ("os error 28", "os error 122", "os error 112", "No space left", "quota exceeded")
 
 
 def compiled(
     model: pm.Model, names: Sequence[str], backend: str, moved: Sequence[Coordinate] = ()
 ) -> ChainModel:
-    """Compile a model for nutpie, by numba or (``"nutpie-jax"``) by JAX.
+    """Compile a model for nutpie, with numba or (``"nutpie-jax"``) with JAX.
 
     Parameters
     ----------
     model, names, backend
         The model, the variables that draws hold, and nutpie's backend.
     moved
-        What chains move in place of the model's own variables; none by JAX.
+        What is sampled in place of the model's own variables; none with JAX.
     """
     if backend == "nutpie-jax":
         return jax_model(model, names)
@@ -64,10 +64,10 @@ def sample(
     positions: bool = False,
     min_depth: int = 0,
 ) -> xr.DataTree:
-    """Sample all chains, draws in memory; Ctrl-C returns those so far.
+    """Sample all chains, with draws in memory; Ctrl-C returns the draws so far.
 
-    With `positions`, the statistics hold each draw on the unconstrained scale. Trees are doubled
-    `min_depth` times at least.
+    With `positions`, the statistics hold each draw on the unconstrained scale. Trees are doubled at
+    least `min_depth` times.
     """
     nutpie = nutpie_module()
     total = method.chains * (method.tune + method.draws)
@@ -76,7 +76,7 @@ def sample(
             model.compiled(),
             **_all_chains(method, seed, shown),
             store_unconstrained=positions,
-            **({"mindepth": min_depth} if min_depth else {}),  # nutpie's own setting otherwise
+            **({"mindepth": min_depth} if min_depth else {}),  # nutpie's default otherwise
         )
         stats = trace["sample_stats"]
         if "energy" in stats and int(np.isfinite(stats["energy"]).sum()) == _kept_draws(method):
@@ -87,7 +87,7 @@ def sample(
 def sample_to_folder(
     model: ChainModel, method: NUTS, path: Path, names: Sequence[str], seed: int, progress: bool
 ) -> tuple[xr.Dataset, xr.Dataset, bool]:
-    """Sample all chains, draws on disk as they come.
+    """Sample all chains, and stream draws to disk.
 
     Returns
     -------
@@ -110,16 +110,16 @@ def sample_to_folder(
 
 @dataclass(frozen=True)
 class Continuation:
-    """One chain to go on with.
+    """One chain to continue.
 
     Attributes
     ----------
     chain
         Its number.
     position
-        Where it is, shape (n,) on the unconstrained scale, or None to start it anew.
+        Its position, shape (n,) on the unconstrained scale, or None to start it again.
     before
-        Draws that it has.
+        Number of draws that it already has.
     draws, tune
         Draws to add, and warm-up before them.
     seed
@@ -144,9 +144,9 @@ def continue_chains(
     wanted: int,
     progress: bool,
 ) -> None:
-    """Run each chain on from its own position, draws on disk as they come.
+    """Continue each chain from its own position, and stream draws to disk.
 
-    Ctrl-C stops every chain; what they have drawn stays in the folder.
+    Ctrl-C stops every chain; the draws so far stay in the folder.
     """
     total = sum(own.tune + own.draws for own in work)
     at_once = method.cores or max(len(work), 1)
@@ -168,7 +168,7 @@ def continue_chains(
                 ended = [sampler for sampler in running if _has_ended(sampler)]
                 running = [sampler for sampler in running if sampler not in ended]
                 for sampler in ended:
-                    sampler.wait()  # closes the store, and raises what went wrong
+                    sampler.wait()  # closes the store, and raises any error
         except KeyboardInterrupt:
             pass
         finally:
@@ -180,7 +180,7 @@ def continue_chains(
 
 @contextmanager
 def _how_to_go_on(path: Path) -> Iterator[None]:
-    """Raise what ends a sampler that writes to a folder as an error that says how to go on."""
+    """Raise an error of a sampler that writes to a folder as one that says how to continue."""
     try:
         yield
     except (RuntimeError, OSError) as failure:
@@ -195,7 +195,7 @@ def _how_to_go_on(path: Path) -> Iterator[None]:
 
 
 def finish_runs(runs: Sequence[Path], names: Sequence[str]) -> None:
-    """Gather each run's draws in one file; where the disk is full they stay as they were."""
+    """Gather each run's draws in one file; if the disk is full, leave them unchanged."""
     for run in runs:
         try:
             finish_run(run, names)
@@ -245,7 +245,7 @@ def _settings(method: NUTS) -> dict[str, Any]:
 
 
 def _all_chains(method: NUTS, seed: int, shown: WorkProgress) -> dict[str, Any]:
-    """Return the arguments of nutpie that run all chains of a method at once."""
+    """Return the arguments with which nutpie runs all chains of a method at once."""
     return _settings(method) | {
         "draws": method.draws,
         "tune": method.tune,
@@ -257,7 +257,7 @@ def _all_chains(method: NUTS, seed: int, shown: WorkProgress) -> dict[str, Any]:
 
 
 def _on_disk(run: Path) -> dict[str, Any]:
-    """Return the arguments of nutpie that write a run's draws as they come."""
+    """Return the arguments with which nutpie streams a run's draws to disk."""
     nutpie = nutpie_module()
     store = nutpie.zarr_store.LocalStore(str(zarr_folder(run)))
     return {"zarr_store": store, "store_unconstrained": True}

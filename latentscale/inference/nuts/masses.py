@@ -1,4 +1,4 @@
-"""Masses: chains begin in whitened coordinates at modes by their share of the posterior."""
+"""Masses: in whitened coordinates, chains begin at modes in proportion to posterior mass."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from latentscale.inference.nuts.start import (
 from latentscale.inference.nuts.whitening import WhitenedModel, Whitening
 from latentscale.numerics.climb import Trajectory
 
-# Modes weighed at most: each costs a Hessian, and a sixth has never held a percent.
+# Most modes to weigh: each costs a Hessian, and a sixth has never held one percent.
 _MOST_MODES = 6
-# How far below the highest log density a mode is weighed unless `ModeStart.margin` says otherwise:
+# How far below the highest log density modes are weighed, unless `ModeStart.margin` is given:
 # heights and log masses differ by up to 12 on the bundled table.
 _MARGIN = 40.0
-# Least share of the posterior of a mode that gets chains, unless `ModeStart.least_share` says
-# otherwise: one chain of four in a mode of a twentieth would count it five times.
+# Smallest share of the posterior for a mode to get chains, unless `ModeStart.least_share` is given:
+# one chain of four in a mode with a twentieth of the mass would overcount it five times.
 _LEAST_SHARE = 0.1
-# Least share of a mode that the status mentions.
+# Smallest share of a mode that the status mentions.
 _WORTH_SAYING = 0.02
-# Root mean square distance of two modes in standard deviations: at K = 6 climbs to one mode end
-# within 0.05 of each other, and modes lie 2.5 apart.
+# Root mean square distance between two modes in standard deviations: at K = 6, climbs to one mode
+# end within 0.05 of each other, and modes are 2.5 apart.
 _APART = 0.25
 
 
@@ -49,7 +49,7 @@ def start_whitened(
     cores: int | None,
     progress: bool,
 ) -> tuple[StartingPoints, Whitening]:
-    """Give chains their starting points, and the coordinates in which to move.
+    """Give chains their starting points, and the coordinates in which they move.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def start_whitened(
     start
         Where chains should begin.
     seed, cores, progress
-        Of the climbs.
+        Seed, threads and progress of the climbs.
     """
     if not isinstance(start, ModeStart):
         compiled = model.compiled(first)
@@ -73,9 +73,9 @@ def heaviest_mode(
 ) -> tuple[StartingPoints, Whitening]:
     """Return starting points, and their coordinates, at the mode with the largest mass.
 
-    Chains begin at modes in proportion to their mass by Laplace's approximation, which also
-    counts how wide a mode is: the highest need not be the heaviest. Modes with less than
-    `ModeStart.least_share` of the whole get no chain; those more than `ModeStart.margin` below the
+    Chains begin at modes in proportion to their mass by the Laplace approximation, which takes a
+    mode's width into account: the highest need not be the heaviest. Modes with less than
+    `ModeStart.least_share` of the total get no chain; modes more than `ModeStart.margin` below the
     highest in log density are not weighed.
     """
     margin = _MARGIN if start.margin is None else start.margin
@@ -101,10 +101,10 @@ def heaviest_mode(
 
 
 def _distinct(weighed: list[ModeMass]) -> list[ModeMass]:
-    """Return the modes at distinct places, the first of those at each.
+    """Return the modes at distinct places, the first at each.
 
-    Climbs that stop short of a mode, at other heights, go on to the same one in coordinates of
-    their own; counted twice it would seem heavier than it is.
+    Climbs that stop short of a mode, at different heights, continue to the same one in their own
+    coordinates; counted twice, it would seem too heavy.
     """
     kept: list[ModeMass] = []
     for mode in weighed:
@@ -114,7 +114,7 @@ def _distinct(weighed: list[ModeMass]) -> list[ModeMass]:
 
 
 def _distance(whitening: Whitening, other: Whitening) -> float:
-    """Return how far apart two origins are: root mean square, in standard deviations."""
+    """Return the root mean square distance between two origins, in standard deviations."""
     apart = np.linalg.solve(whitening.spread, other.origin - whitening.origin)
     return float(np.sqrt(np.mean(apart**2)))
 

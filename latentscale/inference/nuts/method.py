@@ -25,11 +25,11 @@ from latentscale.posterior.folder import claimed
 from latentscale.posterior.identified import convergence_of
 from latentscale.posterior.status import FOR_ANYTHING, status_of_chains
 
-# Samplers set memory aside for all draws and chains at the start, and end the process where there
-# is none: a draw of 100 parameters takes 800 bytes, so a chain of these 8 GB.
+# Samplers allocate memory for all draws and chains at the start, and end the process if there is
+# not enough: a draw of 100 parameters takes 800 bytes, so a chain of this many takes 8 GB.
 MOST_DRAWS = 10_000_000
 _MOST_CHAINS = 10_000
-_MOST_DOUBLINGS = 10  # trees have at most that depth by default
+_MOST_DOUBLINGS = 10  # the default largest tree depth
 
 
 @METHODS.add
@@ -44,47 +44,47 @@ class NUTS(Method):
     draws, chains
         Kept draws of each chain, and the number of chains.
     tune
-        Warm-up draws of each chain; None for the backend's default: 400 with nutpie, which adapts
-        in so many, and 1,000 with PyMC's and NumPyro's samplers.
+        Warm-up draws of each chain; None for the backend's default: 400 with nutpie, which needs
+        no more to adapt, and 1,000 with PyMC's and NumPyro's samplers.
     target_accept
-        Mean acceptance that the step size is tuned to, in (0, 1). None for 0.95 in centred
-        coordinates, where chains of longer steps can be stuck, and 0.8 in others.
+        Mean acceptance to which the step size is tuned, in (0, 1). None for 0.95 in centred
+        coordinates, where chains with longer steps can get stuck, and 0.8 in others.
     max_depth
         Largest tree depth; a draw takes at most 2**max_depth gradient evaluations.
     extra_doublings
-        With nutpie's backends, how many times a trajectory is doubled after it has turned back.
-        Each doubles the time of a draw. The rule stops a trajectory when most parameters, taken
-        together, turn back: the few that move slowest have then hardly moved. None for 1 in
-        centred coordinates and 0 in others, where it gains nothing.
+        With nutpie's backends, how many more times to double a trajectory after it turns back.
+        Each doubles the time per draw. The No-U-Turn rule stops a trajectory when the parameters
+        as a group turn back; the slowest few have then hardly moved. None for 1 in centred
+        coordinates and 0 in others, where it gains nothing.
     cores
-        Chains run at once; None for as many as the machine has. NumPyro takes its chains in
-        turn, so it takes no more than 1.
+        Chains to run at once; None for as many as the machine has. NumPyro runs its chains in
+        turn, so it accepts at most 1.
     backend
         ``"nutpie"`` (compiled by numba: the fastest draws), ``"nutpie-jax"`` (compiles in seconds,
-        slower draws), ``"numpyro"`` (on JAX), or ``"pymc"`` (PyMC's own sampler). Those on JAX
+        slower draws), ``"numpyro"`` (on JAX), or ``"pymc"`` (PyMC's own sampler). The JAX backends
         need ``pip install "latentscale[jax]"``.
     adaptation
         The mass matrix: ``"diag"``, or with nutpie's backends ``"low_rank"``, which also follows
         the strongest correlations.
     start
-        Where chains begin: `ModeStart`, around the highest modes that climbs reach, or
-        `PriorStart`, scattered over the priors' middle. None is ``ModeStart()`` for anchored
-        skills, whose signs can flip, but ``PriorStart()`` where they are in units of their
-        anchors and models have residuals, and for all other specs. Only nutpie's backends take
-        one; the others begin where PyMC lets them.
+        Where chains start: `ModeStart`, around the highest modes that climbs reach, or
+        `PriorStart`, scattered around the centres of the priors. None means ``ModeStart()`` for
+        anchored skills, whose signs can flip, unless skills are in units of their anchors and
+        models have residuals; it means ``PriorStart()`` for all other specs. Only nutpie's backends
+        accept a start; the others use PyMC's own.
     store
-        A new folder to which nutpie writes its draws as they come, ``~`` expanded, or None to
-        keep them in memory. Whatever ends the process, `latentscale.load` opens the draws in the
-        folder and `latentscale.resume` goes on with them. One process writes to a folder at a
-        time; it is made before the model is compiled, so one that cannot be used is refused then.
+        A new folder to which nutpie streams its draws, ``~`` expanded, or None to keep them in
+        memory. However the process ends, `latentscale.load` opens the draws in the folder and
+        `latentscale.resume` continues them. Only one process can write to a folder at a time. The
+        folder is made before the model is compiled, so an unusable one is refused early.
     coordinates
-        In what chains move. ``"model"``: the model's own variables. ``"whitened"``, where families'
-        anchored skills are the only latents, with the backend ``"nutpie"``: families' skills
-        centred where their scores put them and all other parameters whitened at the posterior
-        mode, where the posterior is nearly normal. ``"centred"``, where benchmarks are pooled, with
-        the same backend and chains that begin by the prior: models' skills and benchmarks'
-        parameters themselves where there are many scores of them. ``"auto"``: whitened or centred
-        where possible. The fit's provenance records which.
+        Parameterisation in which chains move. ``"model"``: the model's own variables.
+        ``"whitened"``, if families' anchored skills are the only latents and the backend is
+        ``"nutpie"``: families' skills are centred where their scores put them, and all other
+        parameters are whitened at the posterior mode, so that the posterior is nearly normal.
+        ``"centred"``, if benchmarks are pooled, with the same backend and `PriorStart`: models'
+        skills and benchmarks' parameters with many scores are sampled directly. ``"auto"``:
+        whitened or centred if possible. The fit's provenance records the choice.
 
     Raises
     ------
@@ -102,7 +102,7 @@ class NUTS(Method):
     good_for: ClassVar[str] = FOR_ANYTHING
 
     draws: int = 1000
-    tune: int = None  # type: ignore[assignment]  # an int from the start on: the backend's default
+    tune: int = None  # type: ignore[assignment]  # None becomes the backend's default
     chains: int = 4
     target_accept: float | None = None
     max_depth: int = 10
@@ -133,7 +133,7 @@ class NUTS(Method):
         if self.store is not None:
             if not isinstance(self.store, str | Path) or not str(self.store):
                 raise FitError(f"NUTS.store must be the path of a folder; got {self.store!r}.")
-            object.__setattr__(self, "store", str(expanded(self.store, FitError)))  # as JSON has it
+            object.__setattr__(self, "store", str(expanded(self.store, FitError)))  # as in JSON
         self._backend.refuse_idle(vars(self))
 
     @property
@@ -141,10 +141,10 @@ class NUTS(Method):
         return BACKENDS[self.backend]
 
     def draw(self, spec: ModelSpec, design: Design, *, seed: int, progress: bool) -> Draws:
-        """Sample the posterior; Ctrl-C keeps the draws so far and marks the fit.
+        """Sample the posterior; Ctrl-C keeps the draws so far and marks the fit as interrupted.
 
-        PyMC's own sampler on one core takes its chains in turn: Ctrl-C ends the chain that
-        runs, and the next one starts. Of NumPyro's draws Ctrl-C keeps none.
+        PyMC's own sampler on one core runs its chains in turn: Ctrl-C ends the current chain, and
+        the next one starts. With NumPyro, Ctrl-C keeps no draws.
 
         Parameters
         ----------
@@ -195,9 +195,10 @@ class NUTS(Method):
     ) -> ChainRun:
         """Sample some variables, with every position on the model's unconstrained scale.
 
-        For methods that go on from the draws. By nutpie, in memory, in the model's own coordinates
-        whatever "auto" would choose. Where intercepts have priors of their own, the mean linear
-        predictor of each benchmark's models moves in their place, so `names` must have them.
+        For methods that build on these draws. It uses nutpie, in memory, in the model's own
+        coordinates whatever "auto" would choose. If intercepts have their own priors, the mean
+        linear predictor of each benchmark's models is sampled in their place, so `names` must have
+        them.
 
         Parameters
         ----------
@@ -233,8 +234,8 @@ class NUTS(Method):
         """
         if self.coordinates not in ("auto", "model"):
             raise FitError(
-                f'NUTS.coordinates = "{self.coordinates}": positions are those of the model\'s own '
-                'variables. Leave coordinates out, or use "model".'
+                f'NUTS.coordinates = "{self.coordinates}" cannot be used here: positions are '
+                'in the model\'s own variables. Leave coordinates out, or use "model".'
             )
         model, own = build_design(spec, design), replace(self, coordinates="model")
         return run_on_nutpie(

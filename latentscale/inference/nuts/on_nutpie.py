@@ -43,10 +43,10 @@ if TYPE_CHECKING:
     from latentscale.inference.nuts.method import NUTS
 
 Begun = tuple[float, StartingPoints, Whitening | None]
-"""When the model was compiled, where its chains begin, and in which coordinates if not its own."""
+"""When the model was compiled, where chains begin, and the coordinates if not the model's own."""
 
 _EXTRA_DOUBLINGS = 1
-"""Of trajectories in centred coordinates (benchmarks/capabilities_selection/MIXING.md)."""
+"""Extra doublings in centred coordinates (benchmarks/capabilities_selection/MIXING.md)."""
 
 
 @one_blas_thread()
@@ -66,14 +66,14 @@ def run_on_nutpie(
     Parameters
     ----------
     model
-        What `build_design` made of `spec` and `design`.
+        The model that `build_design` made from `spec` and `design`.
     spec, design, method, seed, progress
         As for `Method.draw`.
     only
         The variables that draws in memory should hold, with positions on the unconstrained scale;
-        none for all variables without positions.
+        empty for all variables, without positions.
     min_depth
-        Least tree depth of draws in memory.
+        Smallest tree depth of draws in memory.
     """
     names = list(only) or kept_names(model)
     began = time.perf_counter()
@@ -107,7 +107,7 @@ def run_on_nutpie(
     method = _settled(method, kind)
     way = in_whitened_coordinates if kind == "whitened" else by_the_model
     ready, points, whitening = way()
-    assert points.compiled is not None  # all ways compile the model
+    assert points.compiled is not None  # all branches compile the model
     seconds = {"compile": ready - began, "start": time.perf_counter() - ready}
     chosen = _chosen(start, kind, method)
     began = time.perf_counter()
@@ -143,7 +143,7 @@ def _positions(trace: xr.DataTree, posterior: xr.Dataset, model: pm.Model) -> np
 
 
 def _settled(method: NUTS, kind: Coordinates) -> NUTS:
-    """Return the method with what the coordinates settle, where it says nothing of it."""
+    """Return the method with the defaults of the coordinates for settings that it leaves open."""
     doublings, acceptance = method.extra_doublings, method.target_accept
     if doublings is None:
         doublings = _EXTRA_DOUBLINGS if kind == "centred" else 0
@@ -153,7 +153,7 @@ def _settled(method: NUTS, kind: Coordinates) -> NUTS:
 
 
 def _chosen(start: Start, kind: Coordinates, method: NUTS) -> dict[str, Any]:
-    """Return the settings that the run settled by itself."""
+    """Return the settings that the run chose by itself."""
     return {
         "start": asdict(start),
         "coordinates": kind,
@@ -163,17 +163,17 @@ def _chosen(start: Start, kind: Coordinates, method: NUTS) -> dict[str, Any]:
 
 
 def _coordinates(method: NUTS, start: Start, spec: ModelSpec, design: Design) -> Coordinates:
-    """Return in which coordinates chains move.
+    """Return the coordinates in which chains move.
 
     Raises
     ------
     FitError
-        If they are asked for by name where they do not exist.
+        If coordinates are requested by name that the model does not have.
     """
     own = method.backend == "nutpie"
     able: dict[Coordinates, bool] = {
         "whitened": own and can_be_centred(spec, design),
-        # A climb would end where a population's spread is 0: the density there has no bound.
+        # A climb would end where a population's spread is 0, where the density is unbounded.
         "centred": own and can_be_moved(spec) and not isinstance(start, ModeStart),
         "model": True,
     }

@@ -31,20 +31,20 @@ def run_on_pymc(model: pm.Model, method: NUTS, seed: int, progress: bool) -> Cha
         register_for_jax()
     acceptance = method.target_accept or usual_acceptance("model")
     total = method.chains * (method.tune + method.draws)
-    ours = progress and not numpyro  # NumPyro has no callback, and so shows its own bar
+    ours = progress and not numpyro  # NumPyro has no callback, so it shows its own bar
     with (
         model,
         warnings.catch_warnings(),
         WorkProgress(total, "NUTS", "draws", enabled=ours) as shown,
     ):
-        if numpyro:  # that chains run in turn on one device is said in `cores`
+        if numpyro:  # `cores` documents that chains run in turn on one device
             warnings.filterwarnings("ignore", message="There are not enough devices")
         trace = pm.sample(
             draws=method.draws,
             tune=method.tune,
             chains=method.chains,
             cores=method.cores,
-            random_seed=seed_word(seed, 32),  # what PyMC's samplers and JAX's keys take
+            random_seed=seed_word(seed, 32),  # the size that PyMC's samplers and JAX's keys accept
             nuts={"target_accept": acceptance, **depth},
             var_names=kept_names(model),
             progressbar=progress and numpyro,

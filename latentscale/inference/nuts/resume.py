@@ -1,4 +1,4 @@
-"""Resume: go on with draws that were written to disk as they came."""
+"""Resume: continue sampling from draws that were streamed to disk."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ from latentscale.posterior.storage import StoredRun, read_folder
 from latentscale.posterior.stream import runs, wanted_draws
 from latentscale.validate import whole_number
 
-# A chain that moved before needs its step size and mass matrix again, not its way to the bulk.
+# A continued chain must adapt step size and mass matrix again, but is already in the bulk.
 _RETUNE_SHARE = 4
-_LEAST_RETUNE = 50  # nutpie's adaptation makes no use of fewer
+_LEAST_RETUNE = 50  # nutpie's adaptation cannot use fewer
 
 
 @double_precision()
 def resume(path: str | Path, *, draws: int | None = None, progress: bool = True) -> Fit:
-    """Go on sampling in a folder that ``NUTS(store=...)`` made.
+    """Continue sampling in a folder that ``NUTS(store=...)`` made.
 
-    Every chain goes on from its own last position. nutpie cannot take up an adapted step size
-    and mass matrix, so each chain adapts them again first, for a quarter of the method's warm-up
+    Every chain continues from its own last position. nutpie cannot restore an adapted step size
+    and mass matrix, so each chain first adapts them again for a quarter of the method's warm-up
     (at least 50 draws), and those draws are not kept. A chain that was stopped before its first
-    kept draw has its whole warm-up again, from where it stood. Draws already in the folder stay
-    as they are; the new ones follow them in the same chain.
+    kept draw repeats its whole warm-up from its last position. Draws already in the folder do not
+    change; the new ones follow them in the same chain.
 
     Parameters
     ----------
     path
         The folder; ``~`` is expanded.
     draws
-        Kept draws that each chain should have in the end, those in the folder included; by
-        default as many as were asked for last. Chains that have so many are left alone.
+        Total number of kept draws that each chain should have, including those in the folder; by
+        default the number requested last. Chains that already have it are left alone.
     progress
         Whether to show a progress bar on standard error.
 
@@ -63,8 +63,8 @@ def resume(path: str | Path, *, draws: int | None = None, progress: bool = True)
     Raises
     ------
     FitError
-        If `path` is not such a folder, was damaged or changed, or another sampler writes to it; or
-        if an earlier version began it, and this version builds another model of its spec.
+        If `path` is not a folder of draws, was damaged or changed, or another sampler writes to it;
+        or if an earlier version began it and this version builds a different model from its spec.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def resume(path: str | Path, *, draws: int | None = None, progress: bool = True)
     """
     expect_path(path, "path")
     path = expanded(path, FitError)
-    unverified_header(path)  # so that no lock is left where there is no folder of draws
+    unverified_header(path)  # first, so that no lock is left in other folders
     with locked(path):
         stored = read_folder(path)
         method = _method(stored)
@@ -83,7 +83,7 @@ def resume(path: str | Path, *, draws: int | None = None, progress: bool = True)
         wanted = wanted_draws(path) or method.draws if draws is None else draws
         wanted = whole_number(wanted, "draws", least=1, most=MOST_DRAWS, error=FitError)
         work = _continuations(stored, method, wanted)
-        # Runs that were killed become files with a hash, as those that ended.
+        # Runs that were killed become files with a hash, like those that ended.
         nutpie_chains.finish_runs(runs(path), stored.header.variables)
         if work:
             compiled = _compiled(stored, method, work, progress)
@@ -108,7 +108,7 @@ def _method(stored: StoredRun) -> NUTS:
 def _continuations(
     stored: StoredRun, method: NUTS, wanted: int
 ) -> list[nutpie_chains.Continuation]:
-    """Return the chains that have fewer draws than wanted, each from where it is."""
+    """Return the chains that have too few draws, each with its current position."""
     held = stored.chains()
     seeds = np.random.SeedSequence([stored.header.provenance.seed, len(runs(stored.path))])
     states = seeds.generate_state(method.chains)
@@ -130,7 +130,7 @@ def _continuations(
 def _refuse_other_parameters(
     path: Path, model: pm.Model, work: Sequence[nutpie_chains.Continuation]
 ) -> None:
-    """Refuse positions of chains in a model of another size: that of an earlier version."""
+    """Refuse chains' positions if an earlier version's model had a different size."""
     size = sum(np.size(value) for value in model.initial_point(random_seed=0).values())
     for chain in work:
         if chain.position is not None and chain.position.size != size:
@@ -169,7 +169,7 @@ def _compiled(
     refuse_another_model(stored.path, compiled, stored.chains(), begun_with)
     if any(chain.position is None for chain in work):
         start, seed = method.start or usual_start(header.spec), header.provenance.seed
-        if isinstance(start, ModeStart):  # modes were weighed when the folder was begun
+        if isinstance(start, ModeStart):  # modes were weighed when the folder was made
             start = replace(start, least_share=None)
         points = start.place(compiled, seed=seed, cores=method.cores, progress=progress)
         compiled = points.compiled or compiled

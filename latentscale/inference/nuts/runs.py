@@ -1,4 +1,4 @@
-"""Kept draws of chains in memory, and what a run of a backend hands over."""
+"""Kept draws of chains in memory, and what a backend's run returns."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class ChainRun:
     points
         Where the chains began.
     chosen
-        Settings that NUTS left open and the run settled, as JSON types.
+        Settings that NUTS left open and the run chose, as JSON types.
     positions
-        Kept draws on the unconstrained scale, shape (chain, draw, n), where they were asked for.
+        Kept draws on the unconstrained scale, shape (chain, draw, n), if requested.
     """
 
     posterior: xr.Dataset
@@ -47,14 +47,14 @@ class ChainRun:
 def kept_of(trace: xr.DataTree, draws: int, chains: int) -> tuple[xr.Dataset, xr.Dataset, bool]:
     """Return kept draws of a trace, their statistics and whether the run was cut short.
 
-    Of a run that was cut short, keep what the chains that got far have in common.
+    If a run was cut short, keep the draws that the chains that got far have in common.
 
     Parameters
     ----------
     trace
-        Of nutpie, PyMC or NumPyro.
+        A trace of nutpie, PyMC or NumPyro.
     draws, chains
-        How many were asked for.
+        The numbers requested.
     """
     if "posterior" not in trace or not trace["posterior"].sizes.get(DRAW):
         raise NothingKept
@@ -78,11 +78,11 @@ def positions_of(
     Parameters
     ----------
     trace, posterior
-        Of nutpie, and its kept draws.
+        A trace of nutpie, and its kept draws.
     slices
         Where the model's variables are.
     moved
-        Variables in whose place others were moved; any number is allowed for them.
+        Variables in whose place others were sampled; their values here are arbitrary.
     """
     every = trace["sample_stats"]["unconstrained_draw"].transpose(CHAIN, DRAW, ...)
     kept = every.sel({CHAIN: posterior[CHAIN]}).isel({DRAW: slice(posterior.sizes[DRAW])})

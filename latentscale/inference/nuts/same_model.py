@@ -1,7 +1,7 @@
-"""Whether draws on disk are of the model that this version builds of their spec.
+"""Whether draws on disk are from the model that this version builds from their spec.
 
-A version may change what a spec means: a prior, a parameterisation, a likelihood. Draws that a
-resumed chain adds would then be of another posterior than those before them.
+A version may change the meaning of a spec: a prior, a parameterisation, a likelihood. A resumed
+chain would then add draws from a different posterior.
 """
 
 from __future__ import annotations
@@ -19,32 +19,33 @@ from latentscale.errors import FitError, listed
 from latentscale.posterior.zarr_store import ChainDraws
 
 _RELATIVE: Final = 1e-5
-"""Between values of parameters at one position: compilers and libraries change the last few of
-sixteen digits, transforms in the tails some more; a changed parameterisation changes the first."""
+"""Tolerance for values of parameters at one position: compilers and libraries change the last few
+of sixteen digits, transforms in the tails some more; a changed parameterisation changes the
+first."""
 _SMALL: Final = 1e-8
-"""Below this a parameter is 0 up to rounding: shares and spreads at the edge of their support."""
+"""Below this, a parameter is 0 up to rounding: shares and spreads at the edge of their support."""
 _NATS: Final = 1e-3
-"""Between log densities at one position: a sum of thousands of terms is rounded to less, and a
-ratio of densities of 1.001 cannot be seen in draws."""
+"""Tolerance for log densities at one position: the rounding error of a sum of thousands of terms is
+smaller, and a density ratio of 1.001 is invisible in draws."""
 
 
 def refuse_another_model(
     path: Path, model: ChainModel, chains: Mapping[int, ChainDraws], begun_with: str
 ) -> None:
-    """Refuse to go on with draws of another model than the one that was compiled.
+    """Refuse to continue draws from a model other than the compiled one.
 
-    At the position of each chain's last kept draw, the parameters of the model must be those of
-    that draw, and its log density that which the sampler recorded, up to a constant. Folders of
-    versions that did not record it are judged by their parameters alone.
+    At the position of each chain's last kept draw, the model's parameters must equal that draw, and
+    its log density the recorded one, up to a constant. For folders of versions that did not record
+    the log density, only the parameters are compared.
 
     Parameters
     ----------
     path
         The folder of draws, for messages.
     model
-        The model as this version compiles it, in the coordinates of the positions.
+        The model that this version compiles, in the coordinates of the positions.
     chains
-        What the folder holds.
+        The chains in the folder.
     begun_with
         The version of latentscale that began it.
 
@@ -69,7 +70,7 @@ def refuse_another_model(
 
 
 def _changed(model: ChainModel, chain: ChainDraws) -> list[str]:
-    """Return the parameters whose values at a chain's position are not those of its last draw."""
+    """Return the parameters whose values at a chain's position differ from its last draw."""
     if model.expand is None or chain.position is None:
         return []
     now = model.expand(np.asarray(chain.position, dtype=float))
@@ -88,9 +89,9 @@ def _same(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> bo
 
 
 def _gap(model: ChainModel, chains: list[ChainDraws]) -> float:
-    """Return how far log densities differ from those recorded; of several chains up to a constant.
+    """Return the difference from recorded log densities; for several chains, up to a constant.
 
-    A constant changes no draw.
+    A constant does not change any draw.
     """
     gaps = np.array(
         [

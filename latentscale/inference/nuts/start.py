@@ -1,8 +1,8 @@
-"""Start: where chains begin, scattered by the priors or at modes that climbs of the density reach.
+"""Start: where chains begin, scattered around the priors or at modes that climbs reach.
 
-Skills have modes that a chain does not leave. Where an anchor's own loading is near zero its
-skill's sign can flip: the skill, its slopes and its loadings change sign together, and only the
-anchor's scores speak against it. A chain that begins in such a mode stays there.
+Skills have modes that a chain does not leave. If an anchor's own loading is near zero, its skill's
+sign can flip: the skill, its slopes and its loadings change sign together, at a cost to the fit of
+the anchor's scores alone. A chain that begins in such a mode stays there.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ _STEPS = 1500  # of a climb: most take 200 to 400
 _HISTORY = 20  # pairs of L-BFGS, as many as help (Nocedal and Wright: 3 to 20)
 # Iterates whose curvature makes the normal at a mode: 6 differences, as Zhang et al. 2022 use.
 _KEPT = 7
-# Gain of a step, relative to the log density, that ends a climb: a thousandth on some 1000 scores.
+# Relative gain in log density of a step that ends a climb: about a thousandth for 1000 scores.
 _TOLERANCE = 1e-9
-# Log densities nearer than this are one mode's: climbs to one mode stop 0.1 apart at most.
+# Log densities closer than this belong to one mode: climbs to one mode stop at most 0.1 apart.
 _SAME = 0.5
-# How far below the highest a mode may lie and hold a part of the posterior worth advice: widths of
-# hierarchical modes differ by that much in log volume at most.
+# How far below the highest a mode may be and still hold a share of the posterior worth advice:
+# widths of hierarchical modes differ by at most that much in log volume.
 _NEAR = 30.0
-_MARGIN = 10.0  # of the modes that get chains, unless `ModeStart.margin` says otherwise
+_MARGIN = 10.0  # of the modes that get chains, unless `ModeStart.margin` is given
 # Draws around a mode are narrowed: L-BFGS's normal is often too wide, and warm-up soon widens it.
 _NARROW = 0.5
-# Half-width of the scatter where a climb left no curvature: a tenth of a standard prior's.
+# Half-width of the scatter if a climb left no curvature: a tenth of a standard prior's.
 _SCATTER = 0.1
 
 
@@ -49,13 +49,13 @@ class StartingPoints:
     Attributes
     ----------
     compiled
-        The compiled model; None where the backend chooses.
+        The compiled model; None if the backend chooses.
     message
-        Where they are, in one line; empty where nothing was looked for.
+        Where they are, in one line; empty if no modes were looked for.
     advice
-        What to do about it; empty where all is well.
+        What to do about it; empty if there is nothing to do.
     modes
-        All modes that climbs reached, highest first; empty where nothing was looked for.
+        All modes that climbs reached, highest first; empty if there were no climbs.
     """
 
     compiled: ChainModel | None
@@ -83,13 +83,13 @@ class Start(ABC):
 class PriorStart(Start):
     """Chains begin at the priors' support points, each coordinate moved by up to 1.
 
-    The scatter is uniform on the unconstrained scale. Nothing is spent on it, and where the
-    posterior has separate modes chains end in any of them.
+    The scatter is uniform on the unconstrained scale. It costs nothing, but if the posterior has
+    separate modes, a chain may end in any of them.
 
     Attributes
     ----------
     kind
-        Always ``"prior"``: how settings in a file name it.
+        Always ``"prior"``, its name in saved settings.
 
     Examples
     --------
@@ -109,12 +109,12 @@ class PriorStart(Start):
         compiled
             The compiled model.
         seed, cores, progress
-            Of no effect: nothing is computed.
+            Have no effect: nothing is computed.
 
         Returns
         -------
         StartingPoints
-            The model as it is.
+            The unchanged model.
 
         Examples
         --------
@@ -139,29 +139,29 @@ class ModeStart(Start):
     `margin` of the highest, and begins at a draw of the normal that L-BFGS's curvature gives
     there, narrowed by half. ``fit.status`` describes the modes left out.
 
-    Log density at a mode is not the mode's mass: modes of hierarchical models differ in width
-    too. Differences of hundreds settle the matter, those of ten or twenty do not; a larger
-    margin puts chains into such modes, so that R-hat shows whether they mix.
+    The log density at a mode is not its posterior mass, since modes of hierarchical models also
+    differ in width. Differences of hundreds are decisive; differences of ten or twenty are not. A
+    larger margin puts chains into lower modes, so that R-hat shows whether they mix.
 
-    In whitened coordinates (``NUTS.coordinates``) two climbs in three begin around simple
-    regressions, and modes within `margin` are weighed by Laplace's approximation of their mass.
-    Chains begin in proportion to it at modes that hold `least_share` or more: one chain of
-    four in a mode of a twentieth would count it five times.
+    In whitened coordinates (``NUTS.coordinates``), two thirds of the climbs begin around simple
+    regressions, and modes within `margin` are weighed by the Laplace approximation of their mass.
+    Chains are allotted in proportion to mass among modes with at least `least_share`: one chain of
+    four in a mode with a twentieth of the mass would overcount it five times.
 
     Attributes
     ----------
     climbs
         Number of climbs.
     margin
-        How far below the highest log density a mode may lie and still get chains, or be weighed;
-        None for 10, and for 40 where modes are weighed.
+        How far a mode's log density may be below the highest for it to get chains or be weighed;
+        None for 10, or for 40 where modes are weighed.
     iterations
-        Most steps of one climb.
+        Maximum number of steps per climb.
     least_share
-        Where modes are weighed, the least part of the posterior that a mode with chains holds;
-        None for 0.1. Refused in the model's own coordinates, where modes are not weighed.
+        Where modes are weighed, the smallest share of the posterior for a mode to get chains; None
+        for 0.1. Refused in the model's own coordinates, where modes are not weighed.
     kind
-        Always ``"modes"``: how settings in a file name it.
+        Always ``"modes"``, its name in saved settings.
 
     Raises
     ------
@@ -213,12 +213,12 @@ class ModeStart(Start):
         Returns
         -------
         StartingPoints
-            The model whose chains begin around the highest modes, and what is worth saying of them.
+            The model with chains that begin around the highest modes, and notes for the status.
 
         Raises
         ------
         FitError
-            If the density is not finite wherever a climb began, or `least_share` was given.
+            If the density is not finite at any start of a climb, or `least_share` was given.
 
         Examples
         --------
@@ -264,12 +264,12 @@ class ModeStart(Start):
         Returns
         -------
         list of Trajectory
-            One end a climb: where it is, its log density and the curvature on the way.
+            The end of each climb: its position, its log density and the curvature along the path.
 
         Raises
         ------
         FitError
-            If the density is not finite wherever a climb began.
+            If the density is not finite at any start of a climb.
 
         Examples
         --------
@@ -342,11 +342,11 @@ def _message_on(
 
 
 def usual_start(spec: ModelSpec) -> Start:
-    """Return where chains begin where `NUTS.start` is None.
+    """Return where chains begin if `NUTS.start` is None.
 
-    Signs of anchored skills can flip, and climbs are worth their time. Not so where skills are in
-    units of their anchors and models have residuals, which make the way back passable; free
-    loadings have rotated modes of equal height, which `align` undoes.
+    Signs of anchored skills can flip, so climbs are worth their time. They are not if skills are in
+    units of their anchors and models have residuals, since chains can then leave a flipped mode.
+    Free loadings have rotated modes of equal height, which `align` undoes.
     """
     identify = spec.skills.identify
     anchored = spec.skills.count and identify.kind == "anchored"
@@ -355,7 +355,7 @@ def usual_start(spec: ModelSpec) -> Start:
 
 
 def start_from(settings: Start | dict[str, Any] | None) -> Start | None:
-    """Return a start from its settings, as JSON holds them; a start as it is.
+    """Return a start, made from its settings if they are given as in JSON.
 
     Raises
     ------
@@ -376,8 +376,8 @@ def start_from(settings: Start | dict[str, Any] | None) -> Start | None:
 def distinct_modes(ends: Sequence[Trajectory]) -> tuple[Trajectory, ...]:
     """Return one climb for each log density reached, highest first.
 
-    Climbs of the same height are taken for one mode: mirror images are as high as each other,
-    and forecasts are the same.
+    Climbs to the same height count as one mode: mirror images have the same height and the same
+    forecasts.
     """
     kept: list[Trajectory] = []
     for end in sorted(ends, key=lambda mode: -mode.value):
@@ -389,12 +389,12 @@ def distinct_modes(ends: Sequence[Trajectory]) -> tuple[Trajectory, ...]:
 def scattered(
     compiled: ChainModel, modes: Sequence[Trajectory], share: np.ndarray | None = None
 ) -> ChainModel:
-    """Return the compiled model with chains that begin around modes, by shares or alike."""
+    """Return the compiled model with chains that begin around modes, by shares or equally."""
     return compiled.beginning(_Scatter(modes, share))
 
 
 class _Scatter:
-    """Starting points around modes: a seed gives the mode and the place."""
+    """Starting points around modes: a seed determines the mode and the place."""
 
     def __init__(self, modes: Sequence[Trajectory], share: np.ndarray | None) -> None:
         self._modes = [(mode.mode, _normal(mode)) for mode in modes]

@@ -1,9 +1,9 @@
 """Whitening: coordinates of one run in which the posterior is close to a standard normal.
 
-Families' latents move in their distance from where their scores put them
-(`latentscale.model.coordinates`), by the likelihood linearised at the heaviest mode; all other
-parameters move along a linear map that makes the density's curvature at that mode the identity.
-The posterior is that of the same model in any coordinates; good ones make trajectories short.
+Families' latents are sampled as deviations from the values that their scores suggest
+(`latentscale.model.coordinates`) under the likelihood linearised at the heaviest mode. All other
+parameters are sampled after a linear map that makes the density's curvature at that mode the
+identity. The posterior is the same in all coordinates; good ones make trajectories short.
 """
 
 from __future__ import annotations
@@ -38,27 +38,27 @@ from latentscale.model.equations import expected_score
 from latentscale.model.evaluate import NO_RESIDUALS, Evaluator
 from latentscale.numerics.curvature import STEP, hessian, root_of_inverse
 
-# Least curvature of a direction: a standard deviation of 10 on the unconstrained scale. Priors are
-# narrower; flatter directions, and those that curve upward, come from a mode not quite reached.
+# Smallest curvature of a direction: a standard deviation of 10 on the unconstrained scale. Priors
+# are narrower; flatter directions, and upward curvature, mean that the mode was not quite reached.
 _LEAST_CURVATURE = 1e-2
 # Scatter around regressions, in logits and logs, as wide as their error on small families.
 _JITTER = 0.8
-# One climb in three begins by the prior, should regressions point to the wrong mode.
+# One climb in three begins at a prior point, in case regressions point to the wrong mode.
 _BY_PRIOR = 1 / 3
-# Least slope of an expected score: a score on a flat of its curve says nothing of the predictor.
+# Smallest slope of an expected score: on a flat part of its curve, a score does not inform eta.
 _LEAST_SLOPE = 1e-9
 
 
 @dataclass(frozen=True)
 class Whitening:
-    """What fixes the coordinates of a run.
+    """What determines the coordinates of a run.
 
     Attributes
     ----------
     response
         The scores' working response, by which families' latents are centred.
     origin, spread
-        The parameters beside families' latents are origin + spread w for w that a chain moves;
+        The parameters other than families' latents are origin + spread w, where chains move w;
         shapes (n,) and (n, n).
     """
 
@@ -67,7 +67,7 @@ class Whitening:
     spread: np.ndarray
 
     def to_dict(self) -> dict[str, Any]:
-        """Return lists of numbers, as JSON holds them."""
+        """Return lists of numbers, as in JSON."""
         return {
             "eta": self.response.eta.tolist(),
             "weight": self.response.weight.tolist(),
@@ -105,7 +105,7 @@ class WhitenedModel:
         return self._centred(whitening.response).mapped(affine)
 
     def first(self) -> Whitening:
-        """Return coordinates of the mode next to regressions, or of the scores alone."""
+        """Return coordinates at the mode near the regressions, or from the scores alone."""
         count = len(self._others)
         plain = Whitening(response_of_scores(self.design), np.zeros(count), np.eye(count))
         density = self.density(plain)
@@ -113,7 +113,7 @@ class WhitenedModel:
         return self.at_mode(plain, top.mode)[0] if np.isfinite(top.value) else plain
 
     def compiled(self, whitening: Whitening) -> ChainModel:
-        """Compile for nutpie, to begin at points scattered as by `PriorStart`."""
+        """Compile for nutpie, with starting points scattered like those of `PriorStart`."""
         middle = np.concatenate([np.ravel(value) for value in self._initial])[self._others]
         density = self.density(whitening)
 
@@ -126,7 +126,7 @@ class WhitenedModel:
         return density.for_nutpie().beginning(point)
 
     def compiled_for_climbs(self, whitening: Whitening) -> ChainModel:
-        """Compile for nutpie, to begin by the prior or, twice as often, around regressions."""
+        """Compile for nutpie; begin at prior points or, twice as often, around regressions."""
         compiled = self.compiled(whitening)
         by_prior = compiled.begin
 
@@ -141,13 +141,13 @@ class WhitenedModel:
 
     @cached_property
     def _regressed(self) -> np.ndarray:
-        """Unconstrained parameters by regressions, and as PyMC begins where these do not apply."""
+        """Unconstrained parameters from regressions, or PyMC's initial values where these fail."""
         values = regressed(self.spec, self.design)
         parts = []
         for variable, initial in zip(self.model.free_RVs, self._initial, strict=True):
             value = self.model.rvs_to_values[variable]
             transform = self.model.rvs_to_transforms[variable]
-            if str(variable.name) not in values:  # regressions do not know every term
+            if str(variable.name) not in values:  # regressions do not cover every term
                 parts.append(np.ravel(initial))
                 continue
             given = as_xtensor(values[str(variable.name)], dims=value.type.dims)
@@ -158,16 +158,16 @@ class WhitenedModel:
         return np.concatenate(parts)[self._others]
 
     def at_mode(self, first: Whitening, mode: np.ndarray) -> tuple[Whitening, float]:
-        """Return coordinates at a mode, and the log of the mode's mass by Laplace's approximation.
+        """Return coordinates at a mode, and the log of its mass by the Laplace approximation.
 
-        Masses compare between modes of one posterior; a constant is left out.
+        Masses are comparable between modes of one posterior; a constant is left out.
 
         Parameters
         ----------
         first
             The coordinates in which the mode was reached.
         mode
-            Its place there, shape (n,).
+            Its position in them, shape (n,).
         """
         others = self._others
         response = self._response_at(self.density(first).expand(mode))
@@ -180,11 +180,11 @@ class WhitenedModel:
         return Whitening(response, top.mode[others], spread), log_mass
 
     def place_of(self, whitening: Whitening, other: Whitening) -> np.ndarray:
-        """Return the origin of other coordinates in some coordinates, latents at zero."""
+        """Return the origin of other coordinates in the given ones, with latents at zero."""
         return self._place(whitening, other.origin)
 
     def _place(self, whitening: Whitening, natural: np.ndarray) -> np.ndarray:
-        """Return unconstrained parameters in whitened coordinates, latents at zero."""
+        """Return unconstrained parameters in whitened coordinates, with latents at zero."""
         latent = self._is_latent
         place = np.zeros(len(latent))
         place[~latent] = np.linalg.solve(whitening.spread, natural - whitening.origin)
@@ -196,23 +196,23 @@ class WhitenedModel:
 
     @cached_property
     def _others(self) -> np.ndarray:
-        """Return the places of all parameters but the families' latents in the vector."""
+        """Return the indices of all parameters except the families' latents."""
         return np.flatnonzero(~self._is_latent)
 
     @cached_property
     def _is_latent(self) -> np.ndarray:
-        """Return which places of the vector are families' latents."""
+        """Return a mask of the vector's elements that are families' latents."""
         sizes = [np.size(value) for value in self._initial]
         return np.repeat([v.name == LATENT for v in self.model.free_RVs], sizes)
 
     @cached_property
     def _initial(self) -> list[np.ndarray]:
-        """Where PyMC would begin, by free variable, unconstrained."""
+        """PyMC's unconstrained initial values, by free variable."""
         initial = initial_point(self.model)
         return [initial[str(self.model.rvs_to_values[v].name)] for v in self.model.free_RVs]
 
     def _response_at(self, values: dict[str, np.ndarray]) -> WorkingResponse:
-        """Return the working response where parameters are `values`, as of a GLM."""
+        """Return the working response, as in a GLM, at parameters `values`."""
         dims_of = self.model.named_vars_to_dims
         named = {
             name: ((CHAIN, DRAW, *map(str, dims_of.get(name, ()))), value[None, None])
@@ -245,7 +245,7 @@ class WhitenedModel:
 
 
 def _whitener(log_density: LogDensity, mode: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Return S with S S' the inverse of the negative Hessian over some places of the vector."""
+    """Return S with S S' the inverse of the negative Hessian over some elements of the vector."""
     if not np.isfinite(log_density(mode)[0]):
         return np.eye(len(places))
     curvature = -hessian(lambda point: log_density(point)[1], mode, places=places)

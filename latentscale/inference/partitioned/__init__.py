@@ -1,4 +1,4 @@
-"""Partitioned inference: shards of lineages, whose latents are drawn or integrated out by shard."""
+"""Partitioned inference: latents are drawn or integrated out in separate shards of lineages."""
 
 from latentscale.inference.partitioned.method import Partitioned
 from latentscale.inference.partitioned.subsampled import Subsampled

@@ -15,20 +15,20 @@ from scipy.special import logsumexp
 from latentscale.errors import FitError
 from latentscale.inference.partitioned.shard import Floats, Shard
 
-# Least curvature of a latent: a standard deviation of 10 where a prior's is 1, or 5 where families
-# are not pooled. Less comes from a point that is not a mode.
+# Smallest curvature of a latent: a standard deviation of 10, where the prior's is 1, or 5 if
+# families are not pooled. Smaller curvature means that the point is not a mode.
 _LEAST_CURVATURE = 1e-2
 _LONGEST = 1.0  # step, in standard deviations of the latents' priors
-_FLATTEST = 1e-9  # of the largest curvature of a lineage: less is lost in rounding
-# Newton's steps to the mode: some five from 0, one from the mode of parameters close by.
+_FLATTEST = 1e-9  # of the largest curvature of a lineage: smaller values are rounding
+# Newton's steps to the mode: about five from 0, one from the mode for nearby parameters.
 _MOST_STEPS = 30
 _ARRIVED = 1e-3  # of a latent's unit scale: the normal need not be exactly at the mode
-_HALVINGS = 12  # to 1/4000 of a step: below it rounding decides
-# Newton's steps with the curvature held, from the linear prediction of the mode: each leaves a
-# fifth or so of the distance.
+_HALVINGS = 12  # to 1/4000 of a step: below that, rounding dominates
+# Newton's steps with fixed curvature, from the linear prediction of the mode: each leaves about a
+# fifth of the distance.
 _POLISH = 2
-# Gauss-Legendre's two points on (0, 1): exact for a log density of degree 4 along the way; that of
-# a lineage differs from a quadratic by some tenths over a standard deviation.
+# The two Gauss-Legendre points on (0, 1): exact for a log density of degree 4 along the path; a
+# lineage's differs from a quadratic by a few tenths over a standard deviation.
 _NODES = (0.5 - 0.5 / np.sqrt(3), 0.5 + 0.5 / np.sqrt(3))
 _LOG_2PI = float(np.log(2 * np.pi))
 
@@ -40,16 +40,16 @@ class Centre:
     Attributes
     ----------
     shared
-        That value, shape (d,).
+        This value, shape (d,).
     mode
-        Of the latents, shape (unit, latent).
+        Mode of the latents, shape (unit, latent).
     curvature
         Minus the Hessian there, shape (unit, latent, latent).
     drift
-        Change of the mode by the shared parameters, shape (unit, latent, d).
+        Derivative of the mode with respect to the shared parameters, shape (unit, latent, d).
     information
-        Minus the Hessian of the log marginal likelihood by Laplace's method, without the change
-        of the determinant, shape (d, d).
+        Minus the Hessian of the log marginal likelihood by the Laplace approximation, without the
+        change of the determinant, shape (d, d).
     """
 
     shared: Floats
@@ -99,7 +99,7 @@ def centre(shard: Shard, shared: Floats, begin: Floats) -> Centre:
 
 
 def moved_to_mode(shard: Shard, centre: Centre, shared: Floats) -> Floats:
-    """Return about the mode of the latents at shared parameters (d,) near a centre's."""
+    """Return the approximate mode of the latents at shared parameters (d,) near a centre's."""
     latents = centre.mode + centre.drift @ (shared - centre.shared)
     for _ in range(_POLISH):
         _, slope = shard.along_latents(shared, latents)
@@ -116,12 +116,12 @@ class Candidates:
     level
         Log of the estimated marginal likelihood of the shard.
     halves
-        The same by each half of the candidates, shape (2,).
+        The same from each half of the candidates, shape (2,).
     latents
         A draw of the latents, shape (unit, latent).
     score
-        Score of the shared parameters (see `Centre.reduced`), shape (d,): the mean over as many
-        draws of the latents as were asked for.
+        Score of the shared parameters (see `Centre.reduced`), shape (d,): the mean over the
+        requested number of draws of the latents.
     ess
         Effective number of candidates of each unit, shape (unit,).
     """
@@ -143,11 +143,11 @@ class Sampler:
     Attributes
     ----------
     shard, centre
-        What is sampled, and where the normals are.
+        The shard that is sampled, and the centre of the normals.
     noise
-        Standard normal, shape (candidate, unit, latent), in pairs of opposite sign.
+        Standard normal draws, shape (candidate, unit, latent), in pairs with opposite signs.
     renew
-        Whether curvature is computed anew at every value of the shared parameters.
+        Whether curvature is recomputed at every value of the shared parameters.
     """
 
     shard: Shard
@@ -171,7 +171,7 @@ class Sampler:
         if self.renew:
             curvature = lifted(self.shard.curvature(shared, latents))
         here = self.shard.gradient(shared, latents)
-        root = np.linalg.inv(np.linalg.cholesky(curvature))  # its transpose carries the noise
+        root = np.linalg.inv(np.linalg.cholesky(curvature))  # its transpose multiplies the noise
         steps = np.einsum("uvw,muv->muw", root, self.noise, optimize=True)
         gain = np.stack([self._gain(shared, latents, step) for step in steps])
         log_weight = gain + 0.5 * (self.noise**2).sum(axis=2)
@@ -190,18 +190,18 @@ class Sampler:
     def _gain(self, shared: Floats, begin: Floats, step: Floats) -> Floats:
         """Return the change of each unit's log density along a step, shape (unit,).
 
-        The integral of its gradient along the way, which the shard's gradient holds for every
-        unit, where the shard's value is only their sum.
+        This is the integral of its gradient along the step: the shard's gradient has a part for
+        every unit, but the shard's value is only their sum.
         """
         slopes = [self.shard.gradient(shared, begin + node * step).latents for node in _NODES]
         return np.asarray((np.mean(slopes, axis=0) * step).sum(axis=1))
 
 
 def lifted(curvature: Floats) -> Floats:
-    """Return symmetric matrices; those of saddles with the sizes of their eigenvalues, raised."""
+    """Return symmetric matrices; at saddles, with absolute eigenvalues, raised if too small."""
     if not np.isfinite(curvature).all():
         raise FitError(
-            "The density of a lineage has no finite curvature where the search has got to: a "
+            "The density of a lineage has no finite curvature at a point of the search: a "
             "standard deviation or a precision has left the range of doubles. Use narrower priors "
             "for them, or NUTS()."
         )
@@ -217,26 +217,26 @@ def lifted(curvature: Floats) -> Floats:
 
 
 def _summed(log_weight: Floats) -> float:
-    """Return the log of the units' mean weights, summed; log weights (candidate, unit)."""
+    """Return the sum of the logs of units' mean weights, from log weights (candidate, unit)."""
     total = float((logsumexp(log_weight, axis=0) - np.log(len(log_weight))).sum())
     return total if np.isfinite(total) else -np.inf
 
 
 def _picked(steps: Floats, weight: Floats, rng: np.random.Generator) -> Floats:
-    """Return a step of each unit, (unit, latent), chosen by weights (candidate, unit)."""
+    """Return a step for each unit, (unit, latent), chosen by weights (candidate, unit)."""
     edges = np.cumsum(weight, axis=0)
     picks = (rng.random(edges.shape[1]) > edges).sum(axis=0).clip(max=len(steps) - 1)
     return np.asarray(steps[picks, np.arange(edges.shape[1])])
 
 
 def _newton_step(curvature: Floats, slope: Floats) -> Floats:
-    """Return Newton's step of each unit, (unit, latent), at most `_LONGEST` in any latent."""
+    """Return Newton's step for each unit, (unit, latent), at most `_LONGEST` in any latent."""
     step = np.linalg.solve(curvature, slope[..., None])[..., 0]
     size = np.abs(step).max(axis=1, keepdims=True, initial=_LONGEST)
     return np.asarray(step * (_LONGEST / size))
 
 
 def chosen_noise(seed: int, place: int) -> tuple[np.random.Generator, np.random.Generator]:
-    """Return a shard's sources of candidates and of choices; the same for any order of work."""
+    """Return a shard's generators for candidates and choices; they do not depend on work order."""
     candidates, choices = np.random.default_rng([seed, place]).spawn(2)
     return candidates, choices

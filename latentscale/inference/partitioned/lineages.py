@@ -1,4 +1,4 @@
-"""Which lineages a subsample has: at random, with every benchmark and level among them."""
+"""Lineages of a subsample: random, but with every benchmark and level represented."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy.typing as npt
 from latentscale.dims import COVARIATE
 from latentscale.model.design import Design
 
-# Models that each benchmark, level and end of a covariate has in the subsample, as far as the table
-# has so many: its own parameters then rest on more than their prior and one lineage.
+# Models that each benchmark, level and end of a covariate has in the subsample, if the table has
+# that many, so that its own parameters depend on more than their prior and one lineage.
 _LEAST_MODELS = 20
 # A covariate's ends are the tenths of models with the least and the most of it.
 _END = 0.1
@@ -23,23 +23,23 @@ def lineage_of_models(design: Design) -> Places:
 
 
 def subsample(design: Design, size: int, rng: np.random.Generator) -> Places:
-    """Return the places of the models of whole lineages drawn at random.
+    """Return the indices of the models in whole lineages drawn at random.
 
-    Lineages come in random order. Those without which a benchmark, a level of a category or an end
-    of a covariate would have fewer than 20 models (or all that it has) are taken first.
+    Lineages are taken in random order. The first ones are those without which a benchmark, a level
+    of a category or an end of a covariate would have fewer than 20 models (or all that it has).
 
     Parameters
     ----------
     design
         The whole table.
     size
-        Models wanted; the last lineage and those that are needed can add some.
+        Number of models wanted; the last lineage and needed ones can add some.
     rng
-        Source of the order.
+        Generator that draws the order.
 
     Returns
     -------
-    Places in rising order, shape (n,).
+    Ascending indices, shape (n,).
     """
     lineage = lineage_of_models(design)
     names, of_model = np.unique(lineage, return_inverse=True)
@@ -61,10 +61,10 @@ def subsample(design: Design, size: int, rng: np.random.Generator) -> Places:
 
 
 def needed(design: Design) -> npt.NDArray[np.bool_]:
-    """Return which models a subsample can take of each thing that it needs, (thing, model).
+    """Return which models a subsample can use for each of its needs, shape (need, model).
 
-    Measured models of each benchmark, and models at both ends of each covariate; the two values of
-    a flag or a level's indicator are its ends.
+    The needs are measured models of each benchmark, and models at both ends of each covariate; the
+    two values of a flag or a level's indicator are its ends.
     """
     models = len(design.scores.models)
     rows = []

@@ -1,4 +1,4 @@
-"""Partitioned: inference of tables of any size, shard by shard, with weights that check it."""
+"""Partitioned: inference for tables of any size, shard by shard, checked by weights."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ from latentscale.posterior.draws import Draws
 from latentscale.posterior.provenance import FAMILIES_CENTRED
 from latentscale.posterior.status import FOR_ANYTHING, Status, status_of_approximation
 
-# A last move of the normal's mean, in posterior standard deviations: it shifts means by as much.
+# Last step of the normal's mean, in posterior standard deviations: it shifts means by that much.
 _STEP_LIMIT = 0.25
-# Monte Carlo error of the latents' integrals, in posterior standard deviations, over parameters the
-# root mean square: means are off by an eighth of one, and single ones by several times as much.
+# Monte Carlo error of the latents' integrals, in posterior standard deviations, as a root mean
+# square over parameters: means are off by an eighth of one, single means by several times that.
 _ERROR_LIMIT = 0.12
 _LEAST_ESS = 100  # effective draws: posterior means are then off by 0.1 standard deviations
-_REFITS = 3  # of the proposal to weighted draws: each some doubles the effective draws
+_REFITS = 3  # of the proposal to weighted draws: each about doubles the effective draws
 Places = npt.NDArray[np.int64]
 SEARCH = "search"
 """Note of progress until the draws."""
@@ -62,40 +62,40 @@ SEARCH = "search"
 class Partitioned(Method):
     """Importance sampling of the shared parameters, with latents integrated out lineage by lineage.
 
-    Experimental: with more than a hundred shared parameters, as the recommended spec has, weights
-    are degenerate on the tables tried so far, which the status says.
+    Experimental: with more than a hundred shared parameters, as in the recommended spec, weights
+    are degenerate on the tables tried so far, and the status reports it.
 
     Lineages (families, in a spec without a lineage level) are
-    independent given the parameters that all share. So the table is dealt into shards of lineages,
+    independent given the shared parameters. So the table is partitioned into shards of lineages,
     and the log marginal likelihood of the shared parameters is a sum over shards, each computed by
     any process. Newton's method finds the mode of their marginal posterior, a normal is fitted to
     it, and parameters are drawn from a distribution with the posterior's slopes along the normal's
     axes. Each lineage's latents are proposed from the normal at their mode, and the mean weight of
     these candidates estimates the lineage's likelihood without bias. Draws are weighted by the
-    product of these estimates, Pareto-smoothed and resampled, and each comes with latents chosen
-    by their own weights. Pareto k says whether that can be trusted.
+    product of these estimates, Pareto-smoothed and resampled, and each comes with latents chosen by
+    their own weights. Pareto k shows whether the result can be trusted.
 
-    Families' effects are not taken from their mean over the table, which a shard cannot know; the
-    intercepts are those of the population of families.
+    Families' effects are not centred on their mean over the table, which a shard cannot know; the
+    intercepts refer to the population of families.
 
     Attributes
     ----------
     draws
         Draws of the shared parameters, which are weighted and resampled.
     shard
-        Models in a shard; a lineage is never split, so shards can be larger.
+        Models per shard; a lineage is never split, so shards can be larger.
     candidates
         Candidates of each lineage's latents at each draw, a multiple of 4.
     rounds
-        Most steps of Newton's method, on the first shard and then on all.
+        Maximum number of Newton steps, on the first shard and then on all.
     workers
-        Shards that are worked on at once, each in its own process.
+        Shards to process at once, each in its own process.
     cluster
-        Address of a dask.distributed scheduler, such as ``"tcp://10.0.0.1:8786"``, whose workers
-        do that instead; `folder` must then be one that they see.
+        Address of a dask.distributed scheduler, such as ``"tcp://10.0.0.1:8786"``, whose workers do
+        this instead; they must have access to `folder`.
     folder
-        Where results of shards are kept; a run that was stopped, or lost a worker, goes on from
-        there.
+        Where results of shards are kept; a run that was stopped, or lost a worker, continues from
+        them.
 
     Raises
     ------
@@ -198,7 +198,7 @@ class Partitioned(Method):
     def _weighted(
         self, work: _Work, search: Search, profile: Profile, rng: np.random.Generator
     ) -> tuple[Weighted, list[Result]]:
-        """Weigh draws along the axes; refit the proposal while their weights are degenerate."""
+        """Weight draws along the axes; refit the proposal while their weights are degenerate."""
         best: tuple[Weighted, list[Result]] | None = None
         proposals = along_axes(profile, self.draws, rng)
         for _ in range(1 + _REFITS):
@@ -209,7 +209,7 @@ class Partitioned(Method):
             if best is None or weights.ess > best[0].ess:
                 best = weights, results
             if weights.pareto_k <= k_limit(self.draws) and weights.ess >= self._least_ess:
-                # Others may have more effective draws by degenerate weights.
+                # Other rounds may have more effective draws, but from degenerate weights.
                 return weights, results
             proposals = refitted(weights, profile.root, rng)
         assert best is not None
@@ -248,7 +248,7 @@ class Partitioned(Method):
 
 @dataclass(frozen=True)
 class _Table:
-    """A table dealt into shards, with the whole's density for the way back to parameters."""
+    """A table partitioned into shards, with the whole density to map points to parameters."""
 
     spec: ModelSpec
     slices: VariableSlices
@@ -278,7 +278,7 @@ class _Table:
     def start(self) -> Floats:
         """Return shared parameters at the priors' support points.
 
-        The joint density of parameters and latents has no mode to begin at: it rises without end
+        The joint density of parameters and latents has no mode at which to begin: it is unbounded
         where latents fit all scores and precisions grow.
         """
         return np.asarray(self.whole.start[self.shared])
@@ -295,7 +295,7 @@ class _Table:
 
 @dataclass(frozen=True)
 class _Work:
-    """How shards' work is done in one run."""
+    """How one run processes its shards."""
 
     method: Partitioned
     table: _Table

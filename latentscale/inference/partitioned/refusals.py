@@ -1,4 +1,4 @@
-"""What methods that work shard by shard refuse: settings, folders, specs and tables."""
+"""Settings, folders, specs and tables that methods with shards refuse."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from latentscale.files import expanded, reason, writable_path
 from latentscale.inference.method import Method
 
 MOST_LATENTS = 1000
-"""Most latents of one lineage: importance sampling in more dimensions is degenerate, and their
-curvature takes as many gradients."""
+"""Most latents of one lineage: importance sampling in more dimensions is degenerate, and the
+curvature takes one gradient per latent."""
 
 
 def check_engine(method: Method) -> None:
-    """Refuse workers, an address and a folder that cannot be; make the folder's path absolute."""
+    """Refuse invalid workers, address and folder; make the folder's path absolute."""
     name, settings = type(method).__name__, vars(method)
     checked_workers(settings["workers"])
     checked_cluster(settings["cluster"], f"{name}.cluster")
@@ -26,11 +26,11 @@ def check_engine(method: Method) -> None:
     if folder is not None:
         expect_path(folder, f"{name}.folder")
         path = expanded(folder, FitError).absolute()  # workers may run in another folder
-        object.__setattr__(method, "folder", str(path))  # as JSON has it
+        object.__setattr__(method, "folder", str(path))  # as in JSON
 
 
 def made_folder(path: str | Path | None) -> Path | None:
-    """Return a folder, made if it does not exist; refused where no file can be made in it."""
+    """Return a folder, made if it does not exist; refuse it if no file can be made in it."""
     if path is None:
         return None
     folder = Path(path)
@@ -43,7 +43,7 @@ def made_folder(path: str | Path | None) -> Path | None:
 
 
 def refuse_specs(spec: ModelSpec, method: Method) -> None:
-    """Refuse skills that can be rotated: draws then have no one place in the latents' way."""
+    """Refuse skills that can be rotated, since the posterior then has no single mode."""
     if spec.skills.count and spec.skills.identify.kind != "anchored":
         raise SpecError(
             f'{type(method).__name__} needs skills.identify of kind "anchored"; it is '
@@ -64,5 +64,5 @@ def refuse_sizes(unit: np.ndarray, method: Method, *, does: str) -> None:
     if most > MOST_LATENTS:
         raise SpecError(
             f"One lineage has {most} latents; {name} takes up to {MOST_LATENTS}. Set "
-            "family.lineage = false where a lineage has very many families, or use ADVI(batch=500)."
+            "family.lineage = false if a lineage has very many families, or use ADVI(batch=500)."
         )

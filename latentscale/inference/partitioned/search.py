@@ -1,7 +1,7 @@
-"""Search: where the shared parameters' marginal posterior is, and its profile along axes.
+"""Search: locate the shared parameters' marginal posterior, and its profile along axes.
 
 Newton's method climbs the log marginal posterior, whose gradient and information are sums over
-shards. The normal at the mode gives the axes along which the density is looked at.
+shards. The normal at the mode gives the axes along which the density is evaluated.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from latentscale.inference.partitioned.tasks import Result
 from latentscale.numerics.curvature import hessian
 
 Run = Callable[[int, Floats, Floats, Sequence[Floats | None], bool], list[Result]]
-"""From the number of shards (the first ones), the centre (d,), draws (draw, d), guesses of each
-shard's latents and whether curvature is renewed, to the shards' results."""
+"""From the number of (first) shards, the centre (d,), draws (draw, d), guesses of each shard's
+latents, and whether curvature is recomputed, to the shards' results."""
 
 # Largest change of a parameter in one step: scales change by two thirds, loadings and intercepts
 # by half a unit of the link. Far from the mode a quadratic cannot be trusted beyond that.
 _FARTHEST = 0.5
-# Least information of a direction: a standard deviation of 10, wider than any prior here.
+# Smallest information of a direction: a standard deviation of 10, wider than any prior here.
 _LEAST_INFORMATION = 1e-2
-# Of a log density, by which a step may seem to lose: the error of its estimate near the mode.
+# By how much a step may appear to lower a log density: the error of its estimate near the mode.
 _NOISE = 1.0
-# Root mean square of a step, in posterior standard deviations, at which climbs end: of the first
-# shard alone, and of all. What is left is made up for by the mean gradient and by weights.
+# Root mean square of a step, in posterior standard deviations, at which climbs end: on the first
+# shard, and on all. The mean gradient and the weights correct for the rest.
 _NEAR, _NEARER = 0.5, 0.25
 FARTHEST_POINT = float(np.sqrt(3))
-"""Distance of the points on an axis: with the centre, Gauss and Hermite's rule of three points."""
-# Effective share of candidates below which curvature is computed anew at each draw.
+"""Distance of the points on an axis: with the centre, the three-point Gauss-Hermite rule."""
+# Effective share of candidates below which curvature is recomputed at each draw.
 _LEAST_SHARE = 0.5
 
 
@@ -44,7 +44,7 @@ class Profile:
     Attributes
     ----------
     mean, root
-        The normal's mean (d,) and its covariance's symmetric root (d, d).
+        The normal's mean (d,) and the symmetric root of its covariance (d, d).
     slopes
         Slope of the log density along each axis, in standard deviations, at -c, 0 and c, with c
         `FARTHEST_POINT`; shape (3, d).
@@ -62,21 +62,21 @@ class Search:
     Attributes
     ----------
     run
-        Does the shards' work.
+        Runs the shards' work.
     prior
         Log prior of the shared parameters.
     shared
-        Where it is, shape (d,).
+        Current position, shape (d,).
     shards
-        How many there are.
+        Number of shards.
     information
         Inverse covariance of the normal, shape (d, d).
     guesses
-        Latents' modes by shard, the last known.
+        Last known modes of the latents, by shard.
     step
         Root mean square of the last step, in posterior standard deviations.
     renew
-        Whether curvature has to be computed anew at each draw.
+        Whether curvature has to be recomputed at each draw.
     """
 
     run: Run
@@ -95,12 +95,12 @@ class Search:
 
     @property
     def root(self) -> Floats:
-        """The covariance's symmetric root, shape (d, d), whose axes are nearest to parameters."""
+        """The covariance's symmetric root, shape (d, d), with axes closest to the parameters'."""
         values, vectors = np.linalg.eigh(self.information)
         return np.asarray((vectors / np.sqrt(values)) @ vectors.T)
 
     def climb(self, rounds: int) -> None:
-        """Climb on the first shard, then on all; at most so many steps on each."""
+        """Climb on the first shard, then on all; at most `rounds` steps on each."""
         for count, near in ((1, _NEAR), (self.shards, _NEARER)):
             self._highest = -np.inf
             for _ in range(rounds):
@@ -108,7 +108,7 @@ class Search:
                     break
 
     def _newton(self, count: int) -> float:
-        """Take a step from here, or go halfway back to the highest point if this is lower."""
+        """Take a step, or go halfway back to the highest point if the current one is lower."""
         none = np.zeros((0, self.shared.size))
         results = self.run(count, self.shared, none, self.guesses, False)
         level = self.prior(self.shared)[0] + sum(float(result["level"][0]) for result in results)
@@ -149,10 +149,10 @@ class Search:
 
 
 def raised(information: Floats) -> Floats:
-    """Return a symmetric matrix with the sizes of its eigenvalues, raised where too small.
+    """Return a symmetric matrix with absolute eigenvalues, raised if too small.
 
-    Where the density curves upward, steps are as long as its curvature allows (Dauphin et al.
-    2014, "saddle-free Newton").
+    Where the density curves upward, steps are as long as its curvature allows (Dauphin et al. 2014,
+    "saddle-free Newton").
     """
     values, vectors = np.linalg.eigh((information + information.T) / 2)
     return np.asarray((vectors * np.maximum(np.abs(values), _LEAST_INFORMATION)) @ vectors.T)

@@ -1,6 +1,6 @@
-"""Shard: the log density of some lineages, in shared parameters and in each lineage's latents.
+"""Shard: the log density of some lineages, given shared parameters and each lineage's latents.
 
-Given the shared parameters, lineages are independent. So one gradient of a shard's density holds
+Given the shared parameters, lineages are independent. So one gradient of a shard's density contains
 every lineage's own gradient, and differences along one latent of each lineage at once give all
 their Hessians.
 """
@@ -26,7 +26,7 @@ from latentscale.numerics.curvature import STEP
 
 Floats = npt.NDArray[np.float64]
 _NONE = -1
-"""Place of a latent that fills up the row of a smaller lineage."""
+"""Placeholder for a latent that pads the row of a smaller lineage."""
 
 
 def units_of_latents(slices: VariableSlices, design: Design) -> npt.NDArray[np.int64]:
@@ -35,7 +35,7 @@ def units_of_latents(slices: VariableSlices, design: Design) -> npt.NDArray[np.i
     Parameters
     ----------
     slices
-        Of the model of `design`.
+        Slices of the model of `design`.
     design
         A table, or a part of one.
 
@@ -81,11 +81,11 @@ class Gradient:
     Attributes
     ----------
     value
-        The density; -inf where it is 0.
+        The log density; -inf if the density is 0.
     shared
-        Gradient by the shared parameters, shape (d,).
+        Gradient with respect to the shared parameters, shape (d,).
     latents
-        By the latents, shape (unit, latent).
+        Gradient with respect to the latents, shape (unit, latent).
     """
 
     value: float
@@ -100,16 +100,16 @@ class Shard:
     Attributes
     ----------
     density
-        Of shared parameters and latents, with their priors.
+        Log density of shared parameters and latents, with their priors.
     prior
-        Log prior of the shared parameters alone.
+        Log prior of only the shared parameters.
     shared
-        Places of shared parameters in a point, shape (d,).
+        Indices of shared parameters in a point, shape (d,).
     places
-        Places of each unit's latents, shape (unit, latent); -1 where a unit has fewer.
+        Indices of each unit's latents, shape (unit, latent); -1 if a unit has fewer.
     units
-        Which lineage of the design (or family, without a lineage level) each unit is, shape
-        (unit,); lineages without a latent are not among them.
+        The lineage in the design (or family, without a lineage level) of each unit, shape (unit,);
+        lineages without latents are left out.
     """
 
     density: PosteriorDensity
@@ -150,7 +150,7 @@ class Shard:
         return point
 
     def rows(self, point: Floats) -> Floats:
-        """Return a point's latents, shape (unit, latent), 0 where a unit has fewer."""
+        """Return a point's latents, shape (unit, latent), 0 if a unit has fewer."""
         return np.where(self.present, point[self.places], 0.0)
 
     def in_order(self, latents: Floats) -> Floats:
@@ -164,14 +164,14 @@ class Shard:
         return Gradient(value - prior, slope[self.shared] - prior_slope, self.rows(slope))
 
     def along_latents(self, shared: Floats, latents: Floats) -> tuple[float, Floats]:
-        """Return the log density, shared prior included, and its slope by (unit, latent)."""
+        """Return the log density with the shared prior, and its slope by (unit, latent)."""
         value, slope = self.density.value_and_gradient(self.point(shared, latents))
         return value, self.rows(slope)
 
     def curvature(self, shared: Floats, latents: Floats) -> Floats:
         """Return minus the Hessian of each unit's latents, shape (unit, latent, latent).
 
-        The diagonal is 1 where a unit has fewer latents.
+        The diagonal is 1 if a unit has fewer latents.
         """
         units, width = self.places.shape
         hessians = np.zeros((units, width, width))
@@ -187,11 +187,11 @@ class Shard:
         return hessians
 
     def cross(self, shared: Floats, latents: Floats) -> tuple[Floats, Floats]:
-        """Return derivatives of the gradient by the shared parameters.
+        """Return derivatives of the gradient with respect to the shared parameters.
 
         Returns
         -------
-        Of the shared parameters' gradient, shape (d, d), and the latents', (unit, latent, d).
+        Derivatives of the shared parameters' gradient, (d, d), and the latents', (unit, latent, d).
         """
         own = np.empty((shared.size, shared.size))
         others = np.empty((*self.places.shape, shared.size))

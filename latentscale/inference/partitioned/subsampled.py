@@ -1,4 +1,4 @@
-"""Subsampled: NUTS on a subsample of lineages, and every lineage's latents given its draws."""
+"""Subsampled: NUTS on a subsample of lineages, and all lineages' latents given its draws."""
 
 from __future__ import annotations
 
@@ -46,23 +46,23 @@ from latentscale.posterior.identified import convergence_of
 from latentscale.posterior.provenance import FAMILIES_CENTRED
 from latentscale.posterior.status import FOR_ANYTHING, Status, status_of_chains
 
-# A trajectory that is accepted less often than this has steps too long for its lineage.
+# With a lower acceptance than this, steps are too long for the lineage.
 _LEAST_ACCEPTANCE = 0.5
-# Correlation of where a chain begins and ends, beyond four standard errors of 0: a mean is then
-# off by less than a tenth of the distance between the normal's and its own.
+# Correlation between a chain's beginning and end, in excess of four standard errors: a
+# mean is then off by less than a tenth of the distance between the normal's mean and its own.
 _MOST_MEMORY, _ERRORS = 0.1, 4.0
 # Standard errors between halfway and the end: 74 latents of 2,500 lineages pass 5.5 by chance in
 # one lineage of 140 runs.
 _MOST_DRIFT = 5.5
 # Error of a log density by quadrature: acceptance is off by less than a hundredth.
 _MOST_ROUNDING = 0.01
-# Kept draws that show whether latents have their distribution, and of which 5 lie beyond either end
-# of a 90% interval: Monte Carlo error shifts a mean by 0.1 standard deviations.
+# Kept draws that are enough to check the latents' distribution, 5 of which are beyond either end of
+# a 90% interval: Monte Carlo error shifts a mean by 0.1 standard deviations.
 _LEAST_KEPT = 100
 _MOST_DEPTH = 10
 """Tree depth at which NUTS ends a trajectory."""
 _NAMED = 3
-"""Lineages that failed of which the status has the names."""
+"""Number of failed lineages that the status names."""
 
 
 @METHODS.add
@@ -70,52 +70,51 @@ _NAMED = 3
 class Subsampled(Method):
     """NUTS on a random subsample of lineages, then every lineage's latents given its draws.
 
-    What 20,000 models take, and how forecasts of models that no fit saw come out, is in
-    ``benchmarks/subsampled``.
+    ``benchmarks/subsampled`` reports times for 20,000 models, and forecasts of held-out models.
 
-    Lineages (families, in a spec without a lineage level) are independent given the parameters
-    that all share. NUTS on the subsample gives a posterior of the shared parameters: that given the
-    subsample's scores alone, so valid, and wider than that of the whole table. The latents of every
-    lineage, those of the subsample too, are then drawn given each of its draws and the lineage's
-    own scores, by Hamiltonian Monte Carlo from the normal at their mode. Shared draws are not
-    weighted by the other lineages' scores.
+    Lineages (families, in a spec without a lineage level) are independent given the shared
+    parameters. NUTS on the subsample gives the posterior of the shared parameters given only the
+    subsample's scores, which is valid but wider than the posterior given the whole table. The
+    latents of every lineage, including the subsample's, are then drawn given each of these draws
+    and the lineage's own scores, by Hamiltonian Monte Carlo from the normal at their mode. Shared
+    draws are not weighted by the other lineages' scores.
 
-    The status judges the shared parameters as `NUTS` judges chains, and each lineage by its
-    acceptance, by what the ends of its chains keep of where they began, and by the difference
+    The status assesses the shared parameters as `NUTS` assesses chains, and each lineage by its
+    acceptance, by the correlation of its chains' ends with their beginnings, and by the difference
     between halfway and the end.
 
-    Families' effects are not taken from their mean over the table, as in `Partitioned`.
+    As in `Partitioned`, families' effects are not centred on their mean over the table.
 
     Attributes
     ----------
     models
-        Models in the subsample. Lineages are drawn at random; those that a benchmark, a level of a
-        category or an end of a covariate needs come first, so there can be more. All of a smaller
-        table.
+        Models in the subsample; all if the table is smaller. Lineages are drawn at random, but
+        those that a benchmark, a level of a category or an end of a covariate needs come first, so
+        there can be more.
     draws, tune, chains, target_accept
-        Of NUTS on the subsample.
+        Settings of NUTS on the subsample.
     min_depth
-        Least tree depth of NUTS, at most 10. Slopes and populations' means move along with effects
-        of all lineages, and a trajectory that ends where the thousands of other latents turn back
-        leaves them near where they were. 0 for the usual end.
+        Smallest tree depth of NUTS, at most 10. Slopes and populations' means move together with
+        effects of all lineages. A trajectory that ends when the thousands of other latents turn
+        back has hardly moved them. 0 for NUTS's usual rule.
     kept
-        Of all chains' draws, those with latents and in the fit, evenly spaced: a multiple of
-        `chains`. Fewer than 100 do not show whether latents have their distribution, and such a
-        fit is not converged.
+        Number of draws, over all chains and evenly spaced, for which latents are drawn and which
+        the fit keeps: a multiple of `chains`. Fewer than 100 are not enough to check the latents'
+        distribution, and the fit then counts as not converged.
     trajectories
-        Of each lineage's chain at each kept draw, at least 2; each leaves hardly anything of where
-        it began.
+        Trajectories of each lineage's chain at each kept draw, at least 2; after each, the chain
+        has almost forgotten where it began.
     shard
-        Models whose latents one task draws; a lineage is never split, so there can be more.
+        Models per task that draws latents; a lineage is never split, so there can be more.
     workers
         Shards and chains that run at once, each in its own process or thread.
     cluster
         Address of a dask.distributed scheduler, such as ``"tcp://10.0.0.1:8786"``, whose workers
-        draw the latents; `folder` must then be one that they see. Chains run in this process, so
-        many at once as `workers` says.
+        draw the latents; they must have access to `folder`. Chains run in this process, `workers`
+        at a time.
     folder
         Where draws of NUTS and latents of shards are kept; a run that was stopped, or lost a
-        worker, goes on from there.
+        worker, continues from them.
 
     Raises
     ------
@@ -124,8 +123,9 @@ class Subsampled(Method):
 
     References
     ----------
-    Neal 2011 (arXiv:1206.1901), Hamiltonian Monte Carlo. Latents drawn from their conditional given
-    draws of the others: Plummer 2015 (doi:10.1007/s11222-014-9503-z) calls it a cut.
+    Neal 2011 (arXiv:1206.1901), Hamiltonian Monte Carlo. Plummer 2015
+    (doi:10.1007/s11222-014-9503-z) calls it a cut when latents are drawn from their conditional
+    given draws of the others.
 
     Examples
     --------
@@ -246,7 +246,7 @@ class _SharedDraws:
     stats
         NUTS's statistics of the kept draws, dims (chain, draw).
     status
-        Of all draws of the shared parameters.
+        Status of all draws of the shared parameters.
     """
 
     points: Floats
@@ -264,7 +264,7 @@ class _SharedDraws:
         progress: bool,
         folder: Path | None,
     ) -> _SharedDraws:
-        """Draw them by NUTS on the models at some places, or read those that the folder has."""
+        """Draw them by NUTS on some models, given by index, or read them from the folder."""
         own = batch_of(design, places).design
         key = LatentTask(spec, own, 0, seed, np.zeros(0), 0, None).key
         settings = [
@@ -339,14 +339,14 @@ class LatentTask(ShardWork):
 
     @property
     def file(self) -> Path | None:
-        """Where the result is kept, named by all that it depends on."""
+        """Path of the result, with a name that depends on all its inputs."""
         if self.folder is None:
             return None
         name = named_by(repr(["latents of units", self.trajectories]), [self.points])
         return self.folder / self.key / f"{name}.npz"
 
     def computed(self) -> Result:
-        """Return latents, (draw, latent), and what judges each lineage, (unit,)."""
+        """Return latents, (draw, latent), and the diagnostics of each lineage, (unit,)."""
         shard = shard_of(self)
         rng = np.random.default_rng([self.seed, 2, self.place])
         latents = draw_latents(shard, self.points, self.trajectories, rng)
@@ -367,16 +367,16 @@ def _judged(
     sizes: tuple[int, int],
     tasks: list[LatentTask],
 ) -> Status:
-    """Return the status of the shared draws with what lineages add; sizes of subsample and table.
+    """Return the status of the shared draws with findings on lineages, and on the subsample's size.
 
     Parameters
     ----------
     shared, results
-        Draws of the shared parameters, and what tasks returned.
+        Draws of the shared parameters, and the tasks' results.
     sizes
         Models in the subsample and in the table.
     tasks
-        What was run.
+        The tasks that were run.
     """
     figures = {
         name: np.concatenate([result[name] for result in results])

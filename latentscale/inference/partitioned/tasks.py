@@ -1,4 +1,4 @@
-"""Tasks: what is computed of one shard, by any process, and the files in which it is kept."""
+"""Tasks: computations on one shard, by any process, and the files that keep their results."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from latentscale.model.design import Design
 from latentscale.model.double import double_precision
 from latentscale.numerics.threads import one_blas_thread
 
-# Draws of the latents over which the score at the centre is averaged: its error is then a tenth
-# or two of a posterior standard deviation, and rounds of Newton's method need no better.
+# Draws of the latents over which the score at the centre is averaged: its error is then one or two
+# tenths of a posterior standard deviation, which is enough for rounds of Newton's method.
 _SCORES = 16
-# Compiled shards that a process keeps: with latents of some hundreds of models, 10 MB each.
+# Compiled shards that a process keeps: with latents of several hundred models, 10 MB each.
 _MOST_SHARDS = 64
 # Hexadecimal digits of names: 64 bits, so that no two tasks of a run share one.
 _DIGITS = 16
@@ -46,11 +46,11 @@ class ShardWork(ABC):
     Attributes
     ----------
     spec, design
-        The spec, and the shard as a design of its own.
+        The spec, and the shard's own design.
     place
         Number of the shard.
     seed
-        Of the run.
+        Seed of the run.
     """
 
     spec: ModelSpec
@@ -61,7 +61,7 @@ class ShardWork(ABC):
     @property
     @abstractmethod
     def file(self) -> Path | None:
-        """Where the result is kept, named by all that it depends on; None for nowhere."""
+        """Path of the result, with a name that depends on all its inputs; None if not kept."""
 
     @abstractmethod
     def computed(self) -> Result:
@@ -69,7 +69,7 @@ class ShardWork(ABC):
 
     @property
     def key(self) -> str:
-        """Name of the shard: its spec, all of its table, its number and the seed."""
+        """Name of the shard, from its spec, its whole table, its number and the seed."""
         design, table = self.design, self.design.scores.dataset
         text = [self.spec.digest, self.place, self.seed, design.families, design.lineages]
         text += [design.anchors, design.use_lineage, *_transform(design), list(map(str, table))]
@@ -80,7 +80,7 @@ class ShardWork(ABC):
 
     @property
     def key_of_prior(self) -> str:
-        """Name of the shared parameters' prior: the spec, and what the table says of benchmarks."""
+        """Name of the shared parameters' prior, from the spec and benchmarks' data."""
         design, table = self.design, self.design.scores.dataset
         text = [self.spec.digest, design.anchors, *_transform(design)]
         of_models = [name for name in table.variables if MODEL in table[name].dims]
@@ -97,18 +97,18 @@ class Task(ShardWork):
     Attributes
     ----------
     shared
-        Where latents are centred, shape (d,).
+        Shared parameters at which latents are centred, shape (d,).
     begin
-        A guess of the latents' mode there, shape (unit, latent); None for 0.
+        A guess of the latents' mode at `shared`, shape (unit, latent); None for 0.
     draws
-        Shared parameters at which the latents are sampled, shape (draw, d); none to have the
+        Shared parameters at which the latents are sampled, shape (draw, d); empty to compute the
         score and the information at `shared`.
     candidates
-        Of the latents of each unit.
+        Number of candidates for the latents of each unit.
     renew
-        Whether the latents' curvature is computed anew at each draw.
+        Whether the latents' curvature is recomputed at each draw.
     alike
-        Whether latents are chosen at each draw by the same random numbers, so that differences
+        Whether latents are chosen with the same random numbers at each draw, so that differences
         between scores have little noise.
     folder
         Where the result is kept, if anywhere.
@@ -124,7 +124,7 @@ class Task(ShardWork):
 
     @property
     def file(self) -> Path | None:
-        """Where the result is kept, named by all that it depends on."""
+        """Path of the result, with a name that depends on all its inputs."""
         if self.folder is None:
             return None
         about = repr([self.candidates, self.renew, self.alike])
@@ -133,23 +133,23 @@ class Task(ShardWork):
         return self.folder / self.key / f"{name}.npz"
 
     def computed(self) -> Result:
-        """Return the score, the information or draws of the shard."""
+        """Return the shard's score and information, or draws."""
         return _computed(self)
 
 
 def run_tasks(
     tasks: Sequence[ShardWork], workers: int, cluster: str | None, done: Callable[[], None]
 ) -> list[Result]:
-    """Return the results of tasks, in their order; those whose files are whole are read instead.
+    """Return the results of tasks, in order; results with intact files are read instead.
 
     Parameters
     ----------
     tasks
         The work.
     workers, cluster
-        Where it is done (see `latentscale.inference.tools.workers.in_workers`).
+        Where tasks run (see `latentscale.inference.tools.workers.in_workers`).
     done
-        Called after each.
+        Called after each task.
 
     Raises
     ------
@@ -188,7 +188,7 @@ def run_tasks(
 @double_precision()
 @one_blas_thread()
 def run_task(task: ShardWork) -> Result:
-    """Do one task, and keep the result in its file."""
+    """Run one task, and keep the result in its file."""
     result = task.computed()
     keep_result(result, task.file)
     return result
@@ -233,7 +233,7 @@ def _computed(task: Task) -> Result:
 
 
 def shard_of(task: ShardWork) -> Shard:
-    """Return the compiled shard of a task, from among those that this process holds."""
+    """Return the compiled shard of a task, from those in this process if possible."""
     key = task.key
     if key not in _shards:
         of_prior = task.key_of_prior
@@ -246,7 +246,7 @@ def shard_of(task: ShardWork) -> Shard:
 
 
 def _write(result: Result, file: Path) -> None:
-    """Write a result: a line with the hash of all that follows, then arrays."""
+    """Write a result: a line with the hash of the rest, then arrays."""
     image = io.BytesIO()
     np.savez(image, **result)  # type: ignore[arg-type]
     body = image.getvalue()
@@ -268,13 +268,13 @@ def read_result(file: Path | None) -> Result | None:
 
 
 def _seal(body: bytes, file: Path) -> bytes:
-    """Return the first line of a file: of its name too, so that none is taken for another."""
+    """Return the first line of a file: a hash, also of its name, to detect swapped files."""
     name = f"{file.parent.name}/{file.name}\n".encode()
     return hashlib.sha256(name + body).hexdigest().encode() + b"\n"
 
 
 def _transform(design: Design) -> list[object]:
-    """Return what covariates are made by: models' parameters go through it too."""
+    """Return the constants of the covariate transform, which missing values also use."""
     own = design.transform
     kinds = [feature.to_dict() for feature in own.features]
     return [own.names, dict(own.mean), dict(own.scale), kinds]

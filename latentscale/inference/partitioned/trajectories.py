@@ -1,8 +1,8 @@
 """Trajectories: lineages' latents given shared parameters, by Hamiltonian Monte Carlo.
 
-Every lineage has a chain of its own, and one gradient of a shard moves all of them. A chain begins
-at a draw of the normal at the latents' mode and moves in the coordinates in which that normal is
-standard, where the latents are nearly independent with unit scale.
+Every lineage has its own chain, and one gradient of a shard moves all chains. A chain begins at a
+draw from the normal at the latents' mode, and moves in coordinates in which that normal is
+standard, so that the latents are nearly independent with unit scale.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from latentscale.inference.partitioned.conditional import centre, moved_to_mode
 from latentscale.inference.partitioned.shard import Floats, Shard
 
 # Steps of a trajectory and their size: a quarter of the orbit of a standard normal, 1.57, after
-# which little is left of where it began. Of 74 latents under the recommended spec four in five such
-# ends are accepted (`benchmarks/subsampled`).
+# which the start is nearly forgotten. With 74 latents under the recommended spec, four in five
+# trajectories are accepted (`benchmarks/subsampled`).
 _STEPS = 3
 _STEP = 0.52
-# Steps are shortened at random to this share, so that no latent returns to where it was.
+# Steps are shortened at random, down to this share, so that no latent returns to where it was.
 _SHORTEST = 0.7
-# Gauss-Lobatto's rule with four points on (0, 1), both ends among them: exact for a log density of
-# degree 6 along the way. Weights are of an end and of a point between.
+# Four-point Gauss-Lobatto rule on (0, 1), including both ends: exact for a log density of degree 6
+# along the path. The weights are for an end and for an inner point.
 _NODES = (0.5 - 0.5 * float(np.sqrt(1 / 5)), 0.5 + 0.5 * float(np.sqrt(1 / 5)))
 _END_WEIGHT, _WEIGHT = 1 / 12, 5 / 12
 LEAST_TRAJECTORIES = 2
-"""Fewest trajectories: halfway and the end are compared."""
+"""Fewest trajectories, since halfway and the end are compared."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +40,15 @@ class Latents:
     acceptance
         Share of trajectories accepted, shape (unit,).
     memory
-        Correlation of where chains begin and end, over draws and latents, shape (unit,).
+        Correlation between chains' beginnings and ends, over draws and latents, shape (unit,).
     drift
-        Largest change between halfway and the end, of a latent's mean or of the squared distance
+        Largest change between halfway and the end in a latent's mean or in the squared distance
         from the mode, in standard errors, shape (unit,).
     rounding
-        Error of the change of a unit's log density along its last trajectory, where that was
-        accepted, root mean square: of the sum over units, which the shard's value gives too, over
-        the root of their number. A trajectory that runs far off is rejected whatever its error, and
-        the first ones begin where the normal, not the density, has them.
+        Root mean square error of the change in a unit's log density along its last trajectory, if
+        accepted: the error of the sum over units, which the shard's value also gives, divided by
+        the root of their number. Trajectories that go far off are rejected whatever their error,
+        and the first ones begin at draws from the normal, not from the density.
     """
 
     drawn: Floats
@@ -92,9 +92,9 @@ def draw_latents(
 
 @dataclass(frozen=True)
 class _State:
-    """Where chains are: coordinates, slopes there, shapes (unit, latent), and the shard's value.
+    """State of chains: coordinates, slopes at them, shapes (unit, latent), and the shard's value.
 
-    After a trajectory the value is the one before with what the accepted units gained.
+    After a trajectory, the value is the previous one plus the gains of the accepted units.
     """
 
     standard: Floats
@@ -122,7 +122,8 @@ class _Orbit:
     def moved(self, begin: _State, rng: np.random.Generator) -> tuple[_State, Floats]:
         """Return where one trajectory of each unit ends, and which were accepted.
 
-        Where a unit leaves the range of the density, all stay: the way back would have done so too.
+        If a unit leaves the range of the density, all stay, as the reverse trajectory would leave
+        it too.
         """
         present = self.shard.present
         momentum = rng.standard_normal(present.shape) * present
@@ -150,7 +151,8 @@ class _Orbit:
     def _gain(self, begin: _State, end: _State) -> tuple[Floats, bool]:
         """Return the change of each unit's log density, (unit,), and whether all was finite.
 
-        The integral of its slope along the straight way: the shard's value is only the sum.
+        This is the integral of its slope along the straight path, since the shard's value is only
+        the sum.
         """
         way = end.standard - begin.standard
         between = [self.at(begin.standard + node * way) for node in _NODES]
@@ -170,13 +172,13 @@ class _Orbit:
 
 
 def _memory(begin: Floats, end: Floats) -> Floats:
-    """Return the correlation of two sets of states (draw, unit, latent) of each unit."""
+    """Return the correlation between two sets of states (draw, unit, latent), for each unit."""
     both = (begin * end).sum(axis=(0, 2))
     return np.asarray(both / np.sqrt((begin**2).sum(axis=(0, 2)) * (end**2).sum(axis=(0, 2))))
 
 
 def _drift(middle: Floats, end: Floats, present: np.ndarray) -> Floats:
-    """Return the largest change of each unit in standard errors (see `Latents`)."""
+    """Return the largest change for each unit, in standard errors (see `Latents`)."""
     change = np.concatenate(
         [end - middle, ((end**2) - (middle**2)).sum(axis=2, keepdims=True)], axis=2
     )

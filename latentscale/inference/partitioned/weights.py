@@ -1,4 +1,4 @@
-"""Weights: draws of the shared parameters weighted by all shards together."""
+"""Weights: draws of the shared parameters, weighted by all shards together."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from latentscale.inference.partitioned.shard import Floats
 from latentscale.inference.partitioned.tasks import Result
 from latentscale.numerics.psis import pareto_smoothed
 
-# Grid of an axis, in standard deviations: beyond 9 of them lies less than 1e-18 of a normal, and
-# a density hardly changes over a hundredth of one.
+# Grid of an axis, in standard deviations: beyond 9 is less than 1e-18 of a normal, and a density
+# hardly changes over a hundredth.
 _REACH, _CELLS = 9.0, 1800
 _DEGREES = 15.0
-"""Degrees of freedom of refitted proposals: tails heavier than those of the moments' normal."""
-# Curvature of an axis beyond its points, as a share of what it is there, and the least: tails
-# heavier than the density's own keep weights bounded.
+"""Degrees of freedom of refitted proposals: tails heavier than those of a normal."""
+# Curvature of an axis beyond its points, as a share of the curvature at them, and its minimum:
+# tails heavier than the density's own keep weights bounded.
 _TAIL, _LEAST_TAIL = 0.8, 0.3
 
 
@@ -32,7 +32,7 @@ class Proposals:
     draws
         Shape (draw, d).
     standard
-        The same on the axes, in standard deviations from the mean, shape (draw, d).
+        The draws on the axes, in standard deviations from the mean, shape (draw, d).
     log_q
         Log density, up to a constant, shape (draw,).
     """
@@ -45,7 +45,7 @@ class Proposals:
 def along_axes(profile: Profile, count: int, rng: np.random.Generator) -> Proposals:
     """Draw along each axis from a density with the posterior's slopes at three points.
 
-    A refinement of the split normal and split Student-t proposals of Geweke 1989.
+    This refines the split normal and split Student-t proposals of Geweke 1989.
     """
     size = profile.mean.size
     edges = np.linspace(-_REACH, _REACH, _CELLS + 1)
@@ -60,10 +60,10 @@ def along_axes(profile: Profile, count: int, rng: np.random.Generator) -> Propos
 
 
 def refitted(weighted_draws: Weighted, root: Floats, rng: np.random.Generator) -> Proposals:
-    """Draw as many from a Student-t distribution with the moments of weighted draws.
+    """Draw the same number from a Student-t distribution with the moments of weighted draws.
 
-    Adaptive importance sampling (Cappe et al. 2004). The covariance is shrunk to the one before,
-    root root', by as much as the effective draws are few for so many parameters.
+    This is adaptive importance sampling (Cappe et al. 2004). The covariance is shrunk towards the
+    previous one, root root', the more so the fewer effective draws there are per parameter.
     """
     count, size = weighted_draws.draws.shape
     mean = weighted_draws.weight @ weighted_draws.draws
@@ -101,21 +101,21 @@ class Weighted:
     Attributes
     ----------
     draws
-        As proposed, shape (draw, d).
+        The proposed draws, shape (draw, d).
     log_p
-        Log marginal posterior, estimated, up to a constant, shape (draw,).
+        Estimated log marginal posterior, up to a constant, shape (draw,).
     weight
-        Pareto-smoothed, with sum 1, shape (draw,).
+        Pareto-smoothed weights that sum to 1, shape (draw,).
     log_q
         Log density of the proposal, shape (draw,).
     pareto_k, ess
-        Of the weights.
+        Pareto k and effective sample size of the weights.
     error
-        Root mean square, over parameters, of the shift of a posterior mean by the Monte Carlo
-        error of the latents' integrals, in posterior standard deviations: half the distance
-        between the means by one half of the candidates and by the other.
+        Root mean square, over parameters, of the shift in a posterior mean from the Monte Carlo
+        error of the latents' integrals, in posterior standard deviations: half the distance between
+        the means from the two halves of the candidates.
     unit_share
-        Effective share of a lineage's candidates, the median over lineages.
+        Median over lineages of the effective share of a lineage's candidates.
     """
 
     draws: Floats
@@ -133,7 +133,7 @@ def weighted(
     results: Sequence[Result],
     prior: LogDensity,
 ) -> Weighted:
-    """Weigh draws by their prior and by the marginal likelihood of every shard."""
+    """Weight draws by their prior and by the marginal likelihood of every shard."""
     before = np.array([prior(point)[0] for point in proposals.draws])
     log_p = before + sum(result["level"] for result in results)
     log_p = np.where(np.isfinite(log_p), log_p, -np.inf)

@@ -2,8 +2,8 @@
 
 Fisher's identity: the gradient of the log marginal likelihood is the posterior mean of the
 complete-data score. Louis (1982): the observed information is the posterior mean of the
-complete-data information less the posterior covariance of that score. Both hold for the score
-less any combination of control variates, which is far less noisy.
+complete-data information minus the posterior covariance of that score. Both also hold for the score
+minus any combination of control variates, which is far less noisy.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from latentscale.inference.stochastic.latent_chain import LatentChain
 
 # The box on which parameters are projected, on the unconstrained scale: exp(15) is 3 million.
 _BOX = 15.0
-# Longest change of a parameter in a settling step, on that scale: half as much again for a scale.
+# Longest change of a parameter in a settling step, on that scale: a scale grows by half.
 _LONGEST = 0.4
 # Points of a run at which the complete-data information is computed; its noise averages out.
 _CURVATURES = 12
-# Moves a short run, and a settling step, takes at least; regressions on controls need some dozens.
+# Fewest moves of a short run or a settling step; regressions on controls need a few dozen.
 _SHORT = 40
 # Moves before the first step: the latents come from the posterior mode, their step size from 0.1.
 _WARM = 200
-# Least curvature of a direction: with a standard error above 4 it counts as not identified.
+# Smallest curvature of a direction: with a standard error above 4, it counts as not identified.
 _LEAST = 0.05
-# Share of a parameter's squared length along such directions before it is called not identified.
+# Share of a parameter's squared length along these directions above which it is not identified.
 _FLAT_SHARE = 0.01
-# Longest Newton step, in standard errors: further out the log likelihood is not quadratic, and its
-# curvature can have the wrong sign. Then expectation-maximisation steps, which always climb.
+# Longest Newton step, in standard errors: further out, the log likelihood is not quadratic and its
+# curvature can have the wrong sign. EM steps, which always climb, are then used.
 _NEWTON = 1.0
-# Longest step of either kind, in standard errors, so that one noisy run does little harm.
+# Longest step of either kind, in standard errors, to limit the harm of one noisy run.
 _FAR = 2.0
-# A last step adds 3% to the error at this length, in standard errors; longer ones are followed by
-# more, up to so many times the rounds asked for.
+# A last step of this length, in standard errors, adds 3% to the error. Longer ones are followed by
+# more, up to this many times the requested rounds.
 STEP_LIMIT = 0.25
 _MORE = 3
 # Batches of the Monte Carlo variance of a mean (Flegal and Jones 2010: 20 to 30 are enough).
 _BATCHES = 20
-# Lengths of the steps (t + 10)^-0.6: between 1/2 and 1, as averaging asks (Polyak and Juditsky
-# 1992), and late enough that the first one does not undo the start.
+# Step lengths (t + 10)^-0.6: the exponent is between 1/2 and 1, as averaging requires (Polyak and
+# Juditsky 1992), and the offset keeps the first step from undoing the start.
 _DECAY = 0.6
 _DELAY = 10
 
@@ -60,12 +60,12 @@ class StochasticMaximum:
     error
         Monte Carlo standard error of the estimate, shape (P,).
     last_step
-        The last Newton step in standard errors, the largest over parameters; where it was too
-        long to be taken, what it would have been.
+        The last Newton step in standard errors, the largest over parameters, even if it was too
+        long to be taken.
     acceptance
         Mean acceptance of the latents' trajectories.
     flat
-        Which parameters the likelihood does not identify, shape (P,): they lie along directions
+        Which parameters the likelihood does not identify, shape (P,): they are along directions
         whose observed information is negative, or so small that a standard error would be 4.
     """
 
@@ -102,14 +102,14 @@ def maximise_stochastically(
     Parameters
     ----------
     complete, chain
-        The likelihood, and the chain of latents, at the point where to begin.
+        The likelihood, and the chain of latents, at the initial point.
     steps
-        Stochastic gradient steps, each after one trajectory of the latents. A third of them
-        settles; the others are preconditioned by the complete-data information, their lengths fall
-        as t^-0.6, and their second half is averaged (Polyak and Juditsky 1992).
+        Stochastic gradient steps, each after one trajectory of the latents. A third of the steps
+        are for settling. The others are preconditioned by the complete-data information, their
+        lengths fall as t^-0.6, and their second half is averaged (Polyak and Juditsky 1992).
     rounds, moves
-        Newton steps, each from so many trajectories with the parameters held; up to three times
-        as many while the last one is longer than a quarter of a standard error.
+        Newton steps, and the trajectories at fixed parameters for each; up to three times as many
+        steps while the last one is longer than a quarter of a standard error.
     cores
         Threads.
     shown
@@ -146,21 +146,21 @@ class FixedRun:
     Attributes
     ----------
     mix
-        Weights of the control variates that take most noise out of the score, shape (P, C).
+        Weights of the control variates that remove most noise from the score, shape (P, C).
     bread
         Inverse of the complete-data information, shape (P, P): steps with it are safe.
     covariance
         Inverse of the observed information, shape (P, P).
     step
-        Newton step where it is at most a standard error long, else the step of
-        expectation-maximisation, at most two standard errors long, shape (P,).
+        Newton step if it is at most a standard error long; otherwise the EM step, at most two
+        standard errors long, shape (P,).
     distance
         Length of the Newton step, whether taken or not, in standard errors, the largest over
-        parameters: how far off the maximum seems.
+        parameters: the estimated distance to the maximum.
     error
         Monte Carlo standard error of the step, shape (P,).
     flat
-        Which parameters lie along directions without curvature, shape (P,).
+        Which parameters are along directions without curvature, shape (P,).
     """
 
     mix: np.ndarray
@@ -177,8 +177,8 @@ def run_at_fixed(
 ) -> FixedRun:
     """Run the latents with the parameters fixed; return the Newton step from there.
 
-    Where the maximum is `far`, curvature of the marginal likelihood can point the wrong way: the
-    complete-data information takes its place, as in expectation-maximisation.
+    If the maximum is `far`, the curvature of the marginal likelihood can have the wrong sign: the
+    complete-data information is then used instead, as in expectation-maximisation.
     """
     pairs, points = [], []
     for move in range(moves):
@@ -207,12 +207,12 @@ def _in_standard_errors(step: np.ndarray, covariance: np.ndarray) -> float:
 
 
 def best_mix(scores: np.ndarray, controls: np.ndarray) -> np.ndarray:
-    """Return the weights (P, C) of control variates by regression of scores on them.
+    """Return the weights (P, C) of control variates from regression of scores on them.
 
     Parameters
     ----------
     scores, controls
-        At draws of the latents, shapes (draw, P) and (draw, C).
+        Values at draws of the latents, shapes (draw, P) and (draw, C).
     """
     centred = controls - controls.mean(axis=0)
     spread = np.maximum(centred.std(axis=0), 1e-12)
@@ -227,7 +227,7 @@ def settle(
     cores: int | None,
     shown: WorkProgress,
 ) -> None:
-    """Come near the maximum by short runs, each with a step of expectation-maximisation's kind."""
+    """Approach the maximum by short runs, each with an expectation-maximisation step."""
     length = max(_SHORT, 3 * sum(motion.size for motion in complete.motions))
     for number in range(_WARM):
         chain.move()
@@ -247,7 +247,7 @@ def _stochastic_steps(
     numbers: range,
     shown: WorkProgress,
 ) -> None:
-    """Move the parameters of the chain's point; leave their average over the second half."""
+    """Take gradient steps in the chain's parameters; end at their average over the second half."""
     places = complete.parameters
     longest = np.sqrt(np.diag(run.covariance))
     kept = []
@@ -278,12 +278,12 @@ def _inverse(matrix: np.ndarray) -> np.ndarray:
 
 
 def _is_flat(matrix: np.ndarray) -> np.ndarray:
-    """Return which entries lie along directions that `_inverse` has to raise or turn."""
+    """Return which entries are along directions that `_inverse` has to raise or reverse."""
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
     return np.asarray(np.square(vectors[:, values < _LEAST]).sum(axis=1) > _FLAT_SHARE)
 
 
 def _covariance_of_mean(scores: np.ndarray) -> np.ndarray:
-    """Return the Monte Carlo covariance of the mean score, by means of 20 batches."""
+    """Return the Monte Carlo covariance of the mean score, from means of 20 batches."""
     batches = np.array([batch.mean(axis=0) for batch in np.array_split(scores, _BATCHES)])
     return np.atleast_2d(np.cov(batches.T)) / _BATCHES

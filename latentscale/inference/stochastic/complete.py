@@ -1,10 +1,10 @@
-"""The complete-data likelihood: scores of parameters, with latents given, and control variates.
+"""The complete-data likelihood: scores of parameters given latents, and control variates.
 
-The mean of the score over the latents' posterior is wanted, and most of its variance is that of
-a few motions of all latents together (a shift, a scale, a rotation), which the scores hardly
-distinguish from changes of intercepts, loadings and slopes. For any field v of latents y,
-E[v . grad log p + div v] = 0 over their posterior (Stein's identity); such sums along those
-motions are the control variates (Mira, Solgi and Imparato 2013).
+The goal is the mean of the score over the latents' posterior. Most of its variance comes from a few
+motions of all latents together (a shift, a scale, a rotation), which the data hardly distinguish
+from changes in intercepts, loadings and slopes. For any field v of latents y,
+E[v . grad log p + div v] = 0 over their posterior (Stein's identity). These sums along the motions
+are the control variates (Mira, Solgi and Imparato 2013).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from latentscale.model.design import Design
 from latentscale.model.terms.base import terms_of
 from latentscale.numerics.curvature import differences
 
-# Gradient of the scores by a parameter below which it touches no score: rounding of its sum.
+# Gradient of the scores below which a parameter affects no score: rounding of the sum.
 _UNTOUCHED = 1e-9
 
 
@@ -42,7 +42,7 @@ class CompleteData:
         From a point (n,) to the gradient (n,) of the parameters' log prior with the Jacobian of
         their transforms; zero at latents.
     parameters, latents
-        Places of the two in a point. Parameters that touch no score are in neither.
+        Indices of the two in a point. Parameters that affect no score are in neither.
     labels
         Name of each parameter.
     motions
@@ -67,15 +67,16 @@ class CompleteData:
         return own, np.concatenate(controls)
 
     def information(self, point: np.ndarray, mix: np.ndarray, cores: int | None) -> np.ndarray:
-        """Return minus the derivative (P, P) of the reduced score, latents moving along.
+        """Return minus the derivative (P, P) of the reduced score as the latents move along.
 
-        The reduced score is score less mix times controls. A parameter's step moves the latents
-        by minus its mix of the motions: the augmentation under which that is the score.
+        The reduced score is the score minus mix times controls. A step in a parameter moves the
+        latents by minus its mix of the motions: in this augmentation, the reduced score is the
+        score.
 
         Parameters
         ----------
         point
-            Where.
+            The point, shape (n,).
         mix
             Shape (P, C).
         cores
@@ -91,7 +92,7 @@ class CompleteData:
         return -differences(reduced, point, directions, cores=cores)
 
     def carried(self, point: np.ndarray, mix: np.ndarray) -> np.ndarray:
-        """Return how the latents of a point (n,) go along with a step of mix (C,)."""
+        """Return how the latents of a point (n,) move with a step of mix (C,)."""
         velocity = np.zeros(point.size)
         begin = 0
         for motion in self.motions:
@@ -107,11 +108,11 @@ class Motion:
     Attributes
     ----------
     places
-        Its places in a point, shape (unit, column).
+        Its indices in a point, shape (unit, column).
     weights
-        What units are shifted by: ones, and covariates; shape (unit, W).
+        Shifts of units: ones, and covariates; shape (unit, W).
     turns
-        Whether columns also mix, as skills do; otherwise each is scaled alone.
+        Whether columns are also mixed, as skills are; otherwise each is only scaled.
     """
 
     places: np.ndarray
@@ -200,9 +201,9 @@ def _places(model: pm.Model) -> tuple[np.ndarray, list[str]]:
 
 
 def _prior_gradient(model: pm.Model, names: np.ndarray, latents: Sequence[str]) -> Any:
-    """Return the gradient of the parameters' log prior by the point.
+    """Return the gradient of the parameters' log prior with respect to the point.
 
-    The graph is small and without data: it runs uncompiled, which starts at once.
+    The graph is small and without data, so it runs uncompiled, which starts at once.
     """
     import pytensor
     import pytensor.tensor as pt
@@ -216,7 +217,7 @@ def _prior_gradient(model: pm.Model, names: np.ndarray, latents: Sequence[str]) 
     shapes = [np.shape(start[value.name]) for value in values]
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
     parameter = ~np.isin(names, list(latents))
-    one_at_a_time = Lock()  # climbs run in threads, and the function holds what it computes
+    one_at_a_time = Lock()  # climbs run in threads, and the function stores what it computes
 
     def gradient(point: np.ndarray) -> np.ndarray:
         parts = np.split(point[parameter], ends)

@@ -6,22 +6,22 @@ import numpy as np
 
 from latentscale.inference.tools.posterior_density import PosteriorDensity
 
-# Mean acceptance that the step size is tuned to, as in NUTS: between the 0.65 that is best for
-# many dimensions and the safety of small steps where curvature varies.
+# Mean acceptance to which the step size is tuned, as in NUTS: a compromise between 0.65, the best
+# for many dimensions, and small steps, which are safer where curvature varies.
 _WANTED = 0.8
-# Change of the log step size a trajectory: a hundred of them can change it 100-fold.
+# Change of the log step size per trajectory: a hundred of them can change it 100-fold.
 _RATE = 0.05
-_FIRST_SIZE = 0.1  # of a step, for latents of unit scale; adapted from the first move on
+_FIRST_SIZE = 0.1  # of a step, for latents with unit scale; adapted from the first move on
 _LEAST_VARIANCE = 1e-4  # of a latent that a short run hardly moved
 # Steps of random length, so that no trajectory returns to where it began (Neal 2011, section 3.2).
 _LENGTHS = (0.8, 1.2)
 
 
 class LatentChain:
-    """Hamiltonian Monte Carlo (Neal 2011) of the latents of a point, parameters held.
+    """Hamiltonian Monte Carlo (Neal 2011) of the latents of a point, with fixed parameters.
 
-    Step size follows the acceptance while `adapt` is true, and the mass the spread of the draws
-    when `learn_mass` is called.
+    The step size adapts to the acceptance while `adapt` is true, and `learn_mass` sets the mass
+    from the spread of the draws.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class LatentChain:
         self._seen = 0
 
     def move(self) -> np.ndarray:
-        """Go one trajectory on; return the point."""
+        """Run one trajectory; return the point."""
         here = self.point
         value, gradient = self._target.value_and_gradient(here)
         momentum = self._rng.standard_normal(len(self._latents))
@@ -67,7 +67,7 @@ class LatentChain:
         return self.point
 
     def learn_mass(self) -> None:
-        """Take the spread of the draws since the last call for the scale of each latent."""
+        """Set the scale of each latent to the spread of the draws since the last call."""
         mean, square = self._sums / max(self._seen, 1)
         before = self._spread
         self._spread = np.sqrt(np.maximum(square - mean**2, _LEAST_VARIANCE))

@@ -1,4 +1,4 @@
-"""StochasticMarginalML: maximum marginal likelihood where quadrature cannot go."""
+"""StochasticMarginalML: maximum marginal likelihood if quadrature is not possible."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from latentscale.numerics.threads import in_threads, one_blas_thread
 from latentscale.posterior.draws import Draws
 from latentscale.posterior.status import Status
 
-# The climbs only give starting points: a rough mode will do.
+# The climbs only give starting points, so a rough mode suffices.
 _STEPS = 1000
 _HISTORY = 20
 _TOLERANCE = 1e-9
-# Trajectories of the latents after each draw of the parameters: they moved along only a little.
+# Trajectories of the latents after each draw of the parameters, which moved them only a little.
 _MOVES_A_DRAW = 4
-# Monte Carlo noise, of a standard error: it adds 2% to the error.
+# Monte Carlo noise as a share of a standard error: it adds 2% to the error.
 _NOISE_LIMIT = 0.2
 
 
@@ -51,23 +51,23 @@ class StochasticMarginalML(Method):
     gives an unbiased gradient of the log marginal likelihood. The parameters move on the
     unconstrained scale, where loadings of anchors and scales are positive and correlations
     valid, and are projected on a box. A few Newton steps from longer runs follow, with the
-    observed information by Louis' identity. The spec's priors play no part, but for the
-    starting points. Draws are normal around the estimate, latents drawn given each.
+    observed information by Louis' identity. The spec's priors are used only for the starting
+    points. Draws are normal around the estimate, and latents are drawn given each.
 
-    Where `MarginalML` can go it is better: faster, without Monte Carlo error, and it gives the
+    If `MarginalML` takes the spec, it is better: faster, without Monte Carlo error, and with the
     likelihood, AIC and BIC.
 
     Attributes
     ----------
     starts
-        Climbs of the posterior density; the highest end is where the ascent begins.
+        Climbs of the posterior density; the ascent begins at the highest end.
     steps
         Stochastic gradient steps.
     rounds, moves
         Newton steps, and the trajectories of the latents before each. Up to three times as many
         steps are taken while the last one is longer than a quarter of a standard error.
     leaps
-        Leapfrog steps a trajectory.
+        Leapfrog steps per trajectory.
     draws
         Draws of the parameters.
     cores
@@ -235,7 +235,7 @@ class StochasticMarginalML(Method):
 
 
 def _table(complete: CompleteData, maximum: StochasticMaximum) -> xr.Dataset:
-    """Return what a fit's tree keeps, dims (parameter,), on the unconstrained scale."""
+    """Return the table for a fit's tree, dims (parameter,), on the unconstrained scale."""
     return xr.Dataset(
         {
             "estimate": ("parameter", maximum.vector),
@@ -264,7 +264,7 @@ def _refuse(spec: ModelSpec, design: Design) -> None:
         raise SpecError(missing_values_are_parameters("StochasticMarginalML", design))
     if not any(term.latent_variables(design) for term in terms_of(spec)):
         raise SpecError(
-            "StochasticMarginalML integrates latents out, but this spec has none: no effect in it "
-            "is partially pooled. Use Laplace or NUTS."
+            "StochasticMarginalML integrates latents out, but this spec has none: it has no "
+            "partially pooled effect. Use Laplace or NUTS."
         )
     refuse_exact_fits(spec, design, "StochasticMarginalML")

@@ -1,8 +1,8 @@
 """Exact fits: benchmarks whose scores leave a likelihood without a maximum.
 
-Where a benchmark's own coefficients fit its scores exactly, with loadings of 0, the density of
-these scores grows without bound with the precision. A prior of the precision bounds it; maximum
-likelihood has none. Not for fits that are exact through skills that benchmarks share.
+If a benchmark's own coefficients fit its scores exactly, with loadings of 0, the density of these
+scores grows without bound with the precision. A prior on the precision bounds it, but maximum
+likelihood has no prior. Fits that are exact through shared skills are not covered.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Floats = npt.NDArray[np.float64]
 def own_regressors(spec: ModelSpec, design: Design) -> Floats:
     """Return the regressors of benchmarks' own coefficients, shape (model, D).
 
-    One for the intercept, then those of slopes and of instruction tuning.
+    The intercept's column is first, then those for slopes and for instruction tuning.
     """
     rows = rows_of(spec, design.x, design.scores.dataset)
     instruct = np.asarray(rows.instruct.values, dtype=float)[:, None]
@@ -61,9 +61,9 @@ def refuse_exact_fits(spec: ModelSpec, design: Design, method: str) -> None:
 def fitted_exactly(spec: ModelSpec, design: Design) -> list[str]:
     """Return the benchmarks whose scores their own coefficients fit exactly.
 
-    With loadings of 0, models of equal regressors have equal expected scores. So their scores must
-    be equal, and all scores too unless there are as many coefficients as models that differ.
-    Scores with a sampling error have a bounded density.
+    With loadings of 0, models with equal regressors have equal expected scores. So their scores
+    must be equal, and all scores must be equal unless there are as many coefficients as distinct
+    models. Scores with a sampling error have a bounded density.
     """
     data, regressors = design.scores.dataset, own_regressors(spec, design)
     bounded, floor, best = is_bounded(data).values, design.floor.values, best_of(data).values

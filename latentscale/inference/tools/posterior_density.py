@@ -1,4 +1,4 @@
-"""What approximate methods aim at: a log density on R^n, and the way back to named parameters."""
+"""The target of approximate methods: a log density on R^n, and the map to named parameters."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class PosteriorDensity:
     def value_and_gradient(self, point: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the log density at a point of shape (n,) and its gradient.
 
-        Where the density is zero or not a number: -inf, and a gradient of zeros.
+        If the density is zero or NaN: -inf, and a gradient of zeros.
 
         Parameters
         ----------
@@ -137,7 +137,7 @@ class PosteriorDensity:
 
 
 def kept_names(model: pm.Model) -> list[str]:
-    """Return the names of the variables that a posterior holds: all but raw parts of effects.
+    """Return the names of the variables in a posterior: all except raw parts of effects.
 
     Parameters
     ----------

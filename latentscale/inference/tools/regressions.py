@@ -1,6 +1,6 @@
 """Regressions: rough values of the parameters, from least squares on the logits of the scores.
 
-Where climbs of a likelihood or of a posterior density may begin; not estimates to report.
+Climbs of a likelihood or a posterior density may begin at them; they are not estimates to report.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ Arrays = dict[str, np.ndarray]
 PARTIAL_CORRELATION = "skill_partial_correlation"
 """Canonical partial correlations of skills, in the order of the lower triangle's rows."""
 
-# Logits of shares nearer to 0 or 1 are taken at this share: a lone extreme score would else rule.
+# Shares nearer to 0 or 1 are moved to this one, so that a single extreme score does not dominate.
 _INSIDE = 0.02
 # Ridge on the coefficients of standardised covariates: a tenth of one score's weight.
 _RIDGE = 0.1
-# Standard deviations of families on the logit scale, which regressions on few families misjudge.
+# Bounds of families' standard deviations on the logit scale, which few families estimate badly.
 _SPREADS = (0.2, 2.0)
-# Precisions phi between those of a nearly flat Beta and of the sampling noise of 500 items.
+# Bounds of precisions phi: a nearly flat Beta, and the sampling noise of 500 items.
 _PRECISIONS = (5.0, 500.0)
-# A ceiling near 1, and inside its range, as the share of the way from the floor to 1.
+# A ceiling near 1, but inside its range, as a fraction of the distance from the floor to 1.
 _CEILING_SHARE = 0.95
-# Half of a correlation of noisy means is kept, so that its Cholesky factor exists.
+# Correlations of noisy means are halved, so that their Cholesky factor exists.
 _CORRELATION_KEPT = 0.5
 
 
@@ -45,7 +45,7 @@ class _Table:
     logits, measured
         Shape (model, benchmark); standardised scores in place of logits where unbounded.
     floor, top, unbounded
-        Ends of the curves, and which scores are not fractions; shape (benchmark,).
+        Floors and ceilings of the curves, and which scores are not fractions; shape (benchmark,).
     family
         Family of each model, shape (model,).
     families
@@ -64,9 +64,9 @@ class _Table:
 def regressed(spec: ModelSpec, design: Design) -> Arrays:
     """Return rough values of parameters by name, on their natural scale.
 
-    Each benchmark's logit above its floor is regressed on the covariates; the families' mean
-    residuals at the anchors stand for their latents, and give the scales, the correlation and,
-    by regression of the other benchmarks' residuals on them, the loadings.
+    Each benchmark's logit above its floor is regressed on the covariates. Families' mean residuals
+    at the anchors serve as their latents. They give the scales, the correlation and, by regression
+    of the other benchmarks' residuals on them, the loadings.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def _logit_table(design: Design) -> _Table:
     unbounded = ~is_bounded(design.scores.dataset).values
     logits = np.zeros((len(design.family_of_model), floor.size))
     measured = np.zeros(logits.shape, bool)
-    # Scores that are not fractions have neither end: their shares are replaced below.
+    # Scores that are not fractions have neither floor nor ceiling; their shares are replaced below.
     ends = np.where(unbounded, 0.0, floor), np.where(unbounded, 1.0, top)
     below, above = (end[design.benchmark_of_cell] for end in ends)
     share = (design.score_of_cell - below) / (above - below)
@@ -137,7 +137,7 @@ def _regress(table: _Table, regressors: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def _family_means(table: _Table, residual: np.ndarray) -> np.ndarray:
-    """Return mean residuals (family, benchmark), NaN where a family was not measured."""
+    """Return mean residuals (family, benchmark), NaN if a family was not measured."""
     means = np.full((table.families, residual.shape[1]), np.nan)
     for j, rows in enumerate(table.measured.T):
         family = table.family[rows]
@@ -149,7 +149,7 @@ def _family_means(table: _Table, residual: np.ndarray) -> np.ndarray:
 
 
 def _loadings(means: np.ndarray, latent: np.ndarray) -> np.ndarray:
-    """Regress each benchmark's family means on the latents, under a standard normal prior."""
+    """Regress each benchmark's family means on the latents, with a standard normal prior."""
     count = latent.shape[1]
     loading = np.zeros((means.shape[1], count))
     for j in range(means.shape[1]):
@@ -176,14 +176,14 @@ def partials_of_cholesky(factor: np.ndarray) -> np.ndarray:
     """
     rows, columns = np.tril_indices(factor.shape[0], -1)
     before = np.cumsum(np.square(factor), axis=1)[rows, columns] - factor[rows, columns] ** 2
-    # What a row has left of its unit length; the bound keeps a rounded 0 from dividing.
+    # The remainder of a row's unit length, bounded to avoid division by a rounded 0.
     return np.asarray(factor[rows, columns] / np.sqrt(np.maximum(1 - before, 1e-30)))
 
 
 def _precision(table: _Table, fitted: np.ndarray, means: np.ndarray) -> np.ndarray:
-    """Return precisions by the Beta's variance: phi + 1 = mu (1 - mu) / variance.
+    """Return precisions from the Beta's variance: phi + 1 = mu (1 - mu) / variance.
 
-    Of standardised scores, whose standard deviation is 2 / sqrt(phi), by theirs.
+    For standardised scores, use their standard deviation, 2 / sqrt(phi).
     """
     level = fitted + np.nan_to_num(means)[table.family]
     mean = table.floor + (table.top - table.floor) * expit(level)

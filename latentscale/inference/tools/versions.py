@@ -1,4 +1,4 @@
-"""Versions of what made a fit's numbers."""
+"""Versions of the software that computed a fit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OPTIONAL = ("jax", "numpyro")
 def library_versions() -> dict[str, str]:
     """Return versions of Python, of latentscale and of the libraries that it computes with.
 
-    Under ``"engine"``: which engine compiled the model (`latentscale.engine.choice`).
+    ``"engine"`` is the engine that compiled the model (`latentscale.engine.choice`).
     """
     versions = {"python": platform.python_version(), "latentscale": VERSION}
     for library in (*_LIBRARIES, *_OPTIONAL):

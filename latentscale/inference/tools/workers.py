@@ -1,4 +1,4 @@
-"""Workers: the same function on many tasks, in processes here or on the workers of a scheduler."""
+"""Workers: one function on many tasks, in local processes or on a scheduler's workers."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ def in_workers[Task, Result](
     workers: int,
     cluster: str | None = None,
 ) -> Iterator[tuple[int, Result | BaseException]]:
-    """Yield the place of each task with its result, as they finish.
+    """Yield the index of each task with its result, as they finish.
 
     Parameters
     ----------
     work
-        A function of a module, which other processes can import.
+        A function in a module, so that other processes can import it.
     tasks
-        What it is given, one each.
+        Its arguments, one per call.
     workers
-        Tasks that run at once, each in its own process; 1 for this process alone.
+        Tasks to run at once, each in its own process; 1 to use only this process.
     cluster
-        Address of a dask.distributed scheduler whose workers run them instead.
+        Address of a dask.distributed scheduler whose workers run the tasks instead.
 
     Yields
     ------
-    Place and result; the error in place of the result where the worker was lost (killed for want
-    of memory, for instance), or where the work raised on a cluster.
+    Index and result; an error instead of the result if the worker was lost (for instance, killed
+    for lack of memory), or if the work raised on a cluster.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def in_workers[Task, Result](
     Warns
     -----
     FitWarning
-        If a process was killed, and tasks are done one at a time.
+        If a process was killed, so that the remaining tasks run one at a time.
     """
     if cluster is not None and tasks:
         yield from _on_cluster(work, tasks, cluster)
@@ -59,7 +59,7 @@ def in_workers[Task, Result](
         for place, result in _here(work, left, workers):
             del left[place]
             yield place, result
-    except BrokenProcessPool:  # a process was killed, and all that were at work with it
+    except BrokenProcessPool:  # a process was killed, which ends all that were running
         warnings.warn(
             "A worker process was killed, most often because memory ran out. What is left "
             f"({counted(len(left), 'task')}) runs one at a time. Fewer workers need less memory.",
@@ -70,22 +70,22 @@ def in_workers[Task, Result](
 
 
 def _here(work: Callable[[Any], Any], tasks: dict[int, Any], workers: int) -> Iterator[Any]:
-    """Yield place and result of tasks in processes of this machine, as they finish.
+    """Yield index and result of tasks in processes on this machine, as they finish.
 
     Raises
     ------
     BrokenProcessPool
-        If one of the processes was killed; which one is not known.
+        If one of the processes was killed; it is not known which.
     """
     parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
     yield from parallel(joblib.delayed(_placed)(work, *one) for one in list(tasks.items()))
 
 
 def _apart(work: Callable[[Any], Any], tasks: dict[int, Any]) -> Iterator[Any]:
-    """Do tasks one at a time in a process of their own, so that one that is killed fails alone."""
+    """Run each task alone in a separate process, so that a killed one does not affect others."""
     for place, task in tasks.items():
         try:
-            # Of two workers one is idle; with one, joblib works in this process.
+            # One of the two workers is idle; with only one, joblib would use this process.
             yield from _here(work, {place: task}, 2)
         except BrokenProcessPool:
             yield (

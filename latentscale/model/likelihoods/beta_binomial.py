@@ -85,11 +85,11 @@ class BetaBinomialNoise(Noise):
         return self._shares(_BETA.draw(mean, phi, rng), mean, phi, rng)
 
     def sampled(self, phi: Named, mean: Named, sampling: Named) -> Named:
-        """Return phi: sampling of items is in the distribution already."""
+        """Return phi: the distribution already includes sampling of items."""
         return phi
 
     def steps(self) -> tuple[Step, ...]:
-        """Return two: all rates come before all counts."""
+        """Return two passes: all rates are drawn before all counts."""
         return (lambda _, mean, phi, rng: _BETA.draw(mean, phi, rng), self._shares)
 
     def _shares(
@@ -100,6 +100,6 @@ class BetaBinomialNoise(Noise):
 
 
 def _counts(score: np.ndarray, items: np.ndarray) -> np.ndarray:
-    """Return the nearest whole counts; halves go outwards, for they are 0 and n clamped."""
+    """Return the nearest whole counts; halves round outwards, since they are clamped 0 and n."""
     x = score * items
     return np.where(score < 0.5, np.ceil(x - 0.5 - _TIE), np.floor(x + 0.5 + _TIE))

@@ -56,7 +56,7 @@ class ContaminatedBetaLikelihood(Likelihood):
         return ContaminatedNoise(BetaNoise(), parameters[_SHARE], parameters[_RATIO])
 
     def unbounded(self, parameters: Mapping[str, Named]) -> Noise:
-        """Return normal noise with as many outliers, on an unbounded scale."""
+        """Return normal noise with the same share of outliers, on an unbounded scale."""
         return ContaminatedNoise(NormalNoise(), parameters[_SHARE], parameters[_RATIO])
 
 

@@ -18,20 +18,20 @@ from latentscale.maths import Named, maths_of
 from latentscale.model.likelihoods.beta import BetaNoise
 
 _WEIGHT = "tail_weight"
-_WIDER = 2  # times that a score can be wider than usual: nine standard deviations reach any score
+_WIDER = 2  # steps of widening: a component with nine standard deviations reaches any score
 _RATIO = 1 / 9
-"""Precision of a wider score over that of the one before: three standard deviations, beyond which
-a component of its own begins to show in the density."""
+"""Ratio of precisions of successive components: three times the standard deviation, beyond which
+separate components begin to show in the density."""
 
 
 @LIKELIHOODS.add
 class HeavyTailedBetaLikelihood(Likelihood):
     """Scores are Beta(mu, phi), Beta(mu, phi / 9) or Beta(mu, phi / 81).
 
-    With probability w, the tail's weight, a score has three times the usual standard deviation,
-    and of these a share w has nine times. Tails fall off as a power of the distance, as a
-    Student t's of -log(w) / log(3) degrees of freedom, as far as nine standard deviations; near
-    floors and ceilings the variance shrinks as a Beta's does. Where phi is below some 80, the
+    With probability w, the weight of the tails, a score has three times the usual standard
+    deviation, and a share w of these scores has nine times. Up to nine standard deviations, tails
+    fall off as a power of the distance, like a Student-t with -log(w) / log(3) degrees of freedom;
+    near floors and ceilings the variance shrinks as a Beta's does. If phi is below about 80, the
     widest Beta has most of its mass near 0 and 1.
 
     The weight is learned: ``tail_weight``, inside (0, 1), times `largest_weight`. Above one half
@@ -41,7 +41,7 @@ class HeavyTailedBetaLikelihood(Likelihood):
     Attributes
     ----------
     shared
-        Whether all benchmarks have one weight; otherwise each has its own.
+        Whether all benchmarks share one weight; otherwise each has its own.
     largest_weight
         Upper bound of the weight w, in (0, 1]. At 1 ``tail_weight`` is w itself.
 
@@ -93,8 +93,8 @@ class HeavyTailedNoise(Noise):
     usual
         The noise at one precision.
     weight
-        Probability that a score is wider than usual, and again that it is wider still. Dims () or
-        (benchmark,) or (cell,), and sample on draws.
+        Probability that a score is wider than usual, and that a wider one is wider still. Dims ()
+        or (benchmark,) or (cell,), and sample on draws.
     """
 
     usual: Noise

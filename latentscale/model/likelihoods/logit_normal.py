@@ -21,7 +21,7 @@ from latentscale.maths import Named, as_data, maths_of
 class LogitNormalLikelihood(Likelihood):
     """logit of the score ~ Normal(logit mu, 4 / phi), 4 / phi the variance; mu is the median score.
 
-    At mu = 1/2 a phi gives about the spread of a Beta of the same phi.
+    At mu = 1/2 the spread is about that of a Beta with the same phi.
     """
 
     kind: Literal["logit-normal"] = "logit-normal"
@@ -41,8 +41,8 @@ class LogitNormalLikelihood(Likelihood):
 class LogitNormalNoise(Noise):
     """logit of the score ~ Normal(logit mu, 4 / phi): mu is the median, not the mean.
 
-    The spread at mu = 1/2 is about that of a Beta of the same phi; towards 0 and 1 it stays
-    the same on the logit scale.
+    The spread at mu = 1/2 is about that of a Beta with the same phi; on the logit scale it is the
+    same for every mu.
     """
 
     def observe(self, score: np.ndarray, mean: Named, phi: Named) -> None:
@@ -73,7 +73,8 @@ class LogitNormalNoise(Noise):
 def sampled_on_logit(phi: Named, mean: Named, sampling: Named) -> Named:
     """Return the precision where sampling of items adds 1 / (n mu (1 - mu)) to 4 / phi.
 
-    By the delta method; within half an item of 0 and 1 the derivative is that at half an item.
+    This is the delta method; within half an item of 0 and 1, the derivative at half an item is
+    used.
 
     Parameters
     ----------

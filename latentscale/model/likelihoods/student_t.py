@@ -23,7 +23,7 @@ _TAIL = "tail"
 
 @LIKELIHOODS.add
 class StudentTLikelihood(Likelihood):
-    """logit of the score ~ Student-t around logit mu, of scale 2 / sqrt(phi); mu is the median.
+    """logit of the score ~ Student-t around logit mu, with scale 2 / sqrt(phi); mu is the median.
 
     The degrees of freedom ``tail`` are learned: `shared` by all benchmarks, or one per benchmark.
     """
@@ -56,7 +56,7 @@ class StudentTLikelihood(Likelihood):
 
 @dataclass(frozen=True)
 class RealStudentTNoise(Noise):
-    """Student-t around the mean, of scale 2 / sqrt(phi), for values on an unbounded scale.
+    """Student-t around the mean, with scale 2 / sqrt(phi), for values on an unbounded scale.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class RealStudentTNoise(Noise):
         return mean.copy(data=mu + 2 * noise / np.sqrt(spread))
 
     def sampled(self, phi: Named, mean: Named, sampling: Named) -> Named:
-        """Return the precision where a squared scale `sampling` is added to 4 / phi."""
+        """Return the precision after a squared scale `sampling` is added to 4 / phi."""
         return phi / (1 + phi * sampling / 4)
 
 
@@ -112,7 +112,7 @@ class StudentTNoise(RealStudentTNoise):
         return on_logit - maths.log(score) - maths.log1p(-score)
 
     def draw(self, mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
-        """Draw a Student-t on the logit scale, and carry it to scores."""
+        """Draw a Student-t on the logit scale, and transform it to scores."""
         mu, spread = aligned(mean, phi)
         noise = rng.standard_t(aligned(mean, self.tail)[1])
         return mean.copy(data=expit(logit_of(mu) + 2 * noise / np.sqrt(spread)))

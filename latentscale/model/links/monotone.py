@@ -28,17 +28,17 @@ class Monotone(Link):
     """A learned increasing link: the logistic of a smooth curve with learned slopes.
 
     On the logit scale the curve has one slope below the first knot, one between each pair,
-    and one above the last, blended smoothly. Its value and slope at 0 are those of the
-    logistic link, which the prior is centred on; what is learned is how quickly scores leave
-    the floor, and how slowly they near the ceiling.
+    and one above the last, blended smoothly. Its value and slope at 0 equal those of the logistic
+    link, on which the prior is centred. The data inform how quickly scores leave the floor and how
+    slowly they approach the ceiling.
 
     Attributes
     ----------
     knots
         Where the slope may change, on the scale of the linear predictor, increasing.
     shared
-        Whether all benchmarks have the same curve. By default each has its own, since
-        benchmarks differ in how their items' difficulties spread.
+        Whether all benchmarks have the same curve. By default each has its own, since benchmarks
+        differ in the spread of their items' difficulties.
     """
 
     kind: Literal["monotone"] = "monotone"
@@ -69,7 +69,7 @@ class Monotone(Link):
         return knots
 
     def parameters(self) -> dict[str, Parameter]:
-        """Return the slopes of the pieces but the middle one."""
+        """Return the slopes of all pieces except the middle one."""
         return {
             _SLOPE: Parameter(_SLOPE, (LINK_PIECE,) if self.shared else (BENCHMARK, LINK_PIECE))
         }

@@ -101,7 +101,7 @@ def _index(places: np.ndarray) -> Named:
 
 
 def _refuse_other_bounds(design: Design) -> None:
-    """Refuse benchmarks of a task that state another floor or ceiling than its first."""
+    """Refuse benchmarks of a task whose floor or ceiling differs from that of its first."""
     names = list(design.scores.benchmarks)
     for bound, known in design.known_curve.items():
         if bound not in ("floor", CEILING):

@@ -43,7 +43,7 @@ class Rows[Array: Named]:
     data
         What else terms need of the models, by the names that the terms give.
     family
-        Index of each model's family into the family dim of the terms, dims (model,); None where
+        Index of each model's family into the family dim of the terms, dims (model,); None if
         nothing differs between families.
 
     Examples
@@ -86,16 +86,16 @@ class Rows[Array: Named]:
 
 @dataclass(frozen=True)
 class Groups:
-    """Families whose effects are drawn or moved, and what they are drawn around.
+    """Families whose effects are drawn or updated, and the levels that they are drawn around.
 
     Attributes
     ----------
     lineages
         The lineage of each family.
     others
-        How many fitted families the effects are deviations from the mean of: that mean is not
+        Number of fitted families whose mean the effects are deviations from. That mean is not
         known, so a deviation from it has 1 + 1 / others times the variance of an effect. Infinite
-        where effects are deviations from the population's mean (`Design.centred` is false).
+        if effects are deviations from the population mean (`Design.centred` is false).
     lineage_levels
         Levels of the lineages, dims with (lineage, skill); None without a lineage level.
 
@@ -167,18 +167,18 @@ class Term(Record):
     order: ClassVar[int] = 100
     """Terms are declared and drawn in this order, then by name.
 
-    It fixes which random numbers each term gets, so a seed gives what earlier versions gave.
+    It fixes which random numbers each term gets, so a seed gives the same draws as before.
     """
 
     component: ClassVar[str | None] = None
-    """What it is called among the shares of variance; None for what is not a share."""
+    """Its name among the shares of variance; None if it is not a share."""
 
     component_place: ClassVar[int] = 100
     """Shares of variance are listed and coloured in this order, then by name."""
 
     covariates_apart: ClassVar[bool] = False
-    """Whether explanations of forecasts show what it adds by covariate, not as its component: what
-    covariates do in all families alike."""
+    """Whether explanations of forecasts show its contribution by covariate instead of as its
+    component: for effects of covariates that all families share."""
 
     latents: ClassVar[Mapping[str, str]] = {}
     """Its standard normal variables, by family, model or knot, with the spec's field for each."""
@@ -193,13 +193,13 @@ class Term(Record):
     """Variable of the effects by model, if it has any: independent between models."""
 
     model_effect_on: ClassVar[Literal["predictor", "precision"]] = "predictor"
-    """What they are added to: the skills or the linear predictor, or the log precision."""
+    """What the effects by model are added to: skills or the linear predictor, or log precision."""
 
     skill_vectors: ClassVar[tuple[str, ...]] = ()
     """Its variables that change with skills when skills are rotated, dims with skill."""
 
     skill_populations: ClassVar[tuple[str, ...]] = ()
-    """Its parameters of a population over skills, which mean nothing once skills are rotated."""
+    """Its population parameters over skills, which have no meaning once skills are rotated."""
 
     skill_scales: ClassVar[tuple[str, ...]] = ()
     """Its scales of independent effects on skills, by skill or one for all, which `align` makes
@@ -219,10 +219,10 @@ class Term(Record):
         return cls.of.__func__ is Term.of.__func__  # type: ignore[attr-defined]
 
     def check(self, spec: ModelSpec) -> None:
-        """Raise SpecError where the spec contradicts the term."""
+        """Raise SpecError if the spec contradicts the term."""
 
     def idle(self, scores: Scores) -> str | None:
-        """Return why the term is left out of a fit of some scores; None where it is not.
+        """Return why the term is left out of a fit to some scores; None if it is kept.
 
         Parameters
         ----------
@@ -234,7 +234,7 @@ class Term(Record):
     def share(self) -> tuple[int, str] | None:
         """Return place and name of its component of variance; by default those of its kind.
 
-        None where it is not a share.
+        None if it is not a share.
         """
         return None if self.component is None else (self.component_place, self.component)
 
@@ -243,7 +243,7 @@ class Term(Record):
         return tuple(self.slots)
 
     def latent_variables(self, design: Design) -> tuple[str, ...]:
-        """Return which of its `latents` a model of this table has."""
+        """Return the `latents` that a model of this table has."""
         return tuple(self.latents)
 
     def coords(self, spec: ModelSpec) -> dict[str, list[Any]]:
@@ -261,36 +261,36 @@ class Term(Record):
     def with_levels(
         self, draws: xr.Dataset, new: Sequence[str], rng: np.random.Generator
     ) -> xr.Dataset:
-        """Return draws that also hold its effects of levels of categories that were not fitted.
+        """Return draws with its effects of category levels that were not fitted added.
 
         Parameters
         ----------
         draws
             Posterior draws, dims (sample, ...).
         new
-            The levels, such as ``"provider=Acme"``; of any category, at least one.
+            The levels, such as ``"provider=Acme"``; at least one, of any category.
         rng
             Source of random numbers.
         """
         return draws
 
     def data(self, table: xr.Dataset) -> dict[str, xr.DataArray]:
-        """Return what the term needs of models in addition to covariates, by names of its own.
+        """Return the data on models, other than covariates, that the term needs, by name.
 
-        `Rows.data` has each under that name: a numeric array, dims with model.
+        Each is a numeric array, dims with model; `Rows.data` has it under the same name.
 
         Parameters
         ----------
         table
-            The models, of a fitted table or planned: params (billions), tokens (trillions),
-            instruct, family and lineage, dims (model,), and their names as coordinate.
+            Fitted or planned models: params (billions), tokens (trillions), instruct, family and
+            lineage, dims (model,), and their names as coordinate.
         """
         return {}
 
     def known(self, table: xr.Dataset) -> dict[str, xr.DataArray]:
-        """Return what the term needs of benchmarks, by names of its own, dims (benchmark,).
+        """Return the data on benchmarks that the term needs, by name, dims (benchmark,).
 
-        The values that the term is given have each under that name.
+        The term's values have them under the same names.
 
         Parameters
         ----------
@@ -316,14 +316,14 @@ class Term(Record):
     def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
         """Add the term to the open PyMC model; return its values by name.
 
-        By default the parameters alone.
+        By default only the parameters.
         """
         return declare_parameters(spec, self.parameters(spec, design))
 
     def curve_places(self, design: Design) -> npt.NDArray[np.int64] | None:
-        """Return the place of the benchmark whose floor, ceiling and link each benchmark has.
+        """Return the place of the benchmark whose floor, ceiling and link each benchmark uses.
 
-        Shape (benchmark,). None, by default, where each has its own.
+        Shape (benchmark,). None, the default, if each has its own.
         """
         return None
 
@@ -336,9 +336,9 @@ class Term(Record):
         return ()
 
     def normal_effects(self, spec: ModelSpec, design: Design) -> tuple[NormalEffect, ...] | None:
-        """Return its effects where it is linear in them and they are normal a priori.
+        """Return its effects if it is linear in them and they are normal a priori.
 
-        None, by default, for a term of another form, which `latentscale.methods.Gibbs` refuses.
+        None, the default, for any other form, which `latentscale.methods.Gibbs` refuses.
         """
         return None
 
@@ -379,11 +379,11 @@ class Term(Record):
         return scaled(draws, str(self.model_effect), raw)
 
     def tied_models(self, draws: xr.Dataset, design: Design) -> tuple[str, ...]:
-        """Return fitted models whose effects depend a priori on those of other models."""
+        """Return fitted models whose effects depend a priori on other models' effects."""
         return ()
 
     def linked_rows(self, draws: xr.Dataset, models: Sequence[str]) -> npt.NDArray[np.int64]:
-        """Return a number for each model, one for those whose raw effects act on one another."""
+        """Return a number for each model, equal for models whose raw effects are linked."""
         return np.arange(len(models))
 
     def raw_of_model_effect(self, draws: xr.Dataset, effect: xr.DataArray) -> xr.DataArray:

@@ -60,7 +60,7 @@ class CategoryTrend(Term):
     shape
         ``"local-linear"`` (an integrated random walk) or ``"random-walk"``.
     knots
-        Distances between knots over the range of the fitted models; 0 for straight lines.
+        Number of intervals between knots over the range of the fitted models; 0 for straight lines.
     beyond
         How far knots extend beyond that range, on either side, in standard deviations.
 

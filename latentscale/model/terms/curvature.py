@@ -22,11 +22,11 @@ CURVATURE: str = "curvature_covariate"
 
 @TERMS.add
 class Curvature(Term):
-    """Squares of standardised covariates: skills gain less, or more, as these grow.
+    """Squares of standardised covariates: returns to a covariate may diminish or increase.
 
-    A product such as ``log_params:log_params`` among the spec's covariates is a square too, under
-    the prior of slopes. That prior is too wide for squares if few families have large members: the
-    curve of a family with one small member is then almost free to bend.
+    A product such as ``log_params:log_params`` among the spec's covariates is also a square, with
+    the prior of slopes. That prior is too wide if few families have large members: it hardly
+    constrains the curve of a family with one small member.
 
     Attributes
     ----------

@@ -39,8 +39,8 @@ class FamilyLevel(Term):
 
     Cai et al. 2025 (arXiv:2512.06553), section 2: alpha_f ~ Normal(m, Sigma). With the share r of
     the variance between lineages, y_f has variance 1 - r around its lineage's. Partially pooled
-    levels are taken from their mean over the fitted families (lineage levels from the mean over
-    lineages): a common shift would only repeat intercepts and slopes.
+    levels are centred on their mean over the fitted families (lineage levels on the mean over
+    lineages), since a common shift would be confounded with intercepts and slopes.
     """
 
     level: Literal["fixed", "partial"]

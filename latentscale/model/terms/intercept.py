@@ -24,7 +24,7 @@ benchmarks of one group commonly differ."""
 
 @TERMS.add
 class Intercept(Term):
-    """The intercept of every benchmark, left out where unpooled families would only repeat it."""
+    """The intercept of every benchmark, left out if unpooled families would duplicate it."""
 
     kind: Literal["intercept"] = "intercept"
     equation: ClassVar[str] = r"\eta_{ij} \mathrel{+}= b_j"

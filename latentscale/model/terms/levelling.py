@@ -27,10 +27,10 @@ class LevellingOff(Term):
     """Skills level off in covariates, as losses do in size and tokens: powers instead of logs.
 
     Skills rise along g(x) = (1 - exp(-lambda x)) / lambda instead of x, with the slope B at the
-    mean of the fitted models. If x is the standardised log of a feature, g is the Box-Cox
-    transform of the feature over its geometric mean, with power -lambda / s, s the standard
-    deviation of the log. Near 0 it is the logarithm; the larger lambda, the sooner skills level
-    off beyond the fitted models. Losses follow powers of this form (Hoffmann et al. 2022,
+    mean of the fitted models. If x is the standardised log of a feature, g is the Box-Cox transform
+    of the feature over its geometric mean, with power -lambda / s, where s is the standard
+    deviation of the log. Near lambda = 0 it is the logarithm; the larger lambda, the sooner skills
+    level off beyond the fitted models. Losses follow such powers (Hoffmann et al. 2022,
     arXiv:2203.15556, eq. 2). All skills share lambda. Products among the covariates, and slopes of
     families and benchmarks, use x itself.
 

@@ -34,7 +34,7 @@ _COVARIATE: str = "trend_covariate"
 
 @TERMS.add
 class Trend(Term):
-    """Departure from the straight line in a covariate: a local linear trend, or a random walk.
+    """Deviation from a straight line in a covariate: a local linear trend, or a random walk.
 
     f_k(x) = sum over knots j of change_jk times h_j(x), for the standardised covariate x. Local
     linear: h_j(x) = max(x - x_j, 0) for knots above the mean, max(x_j - x, 0) below, so that the
@@ -53,7 +53,7 @@ class Trend(Term):
     shape
         ``"local-linear"`` (an integrated random walk) or ``"random-walk"``.
     knots
-        Distances between knots over the range of the fitted models.
+        Number of intervals between knots over the range of the fitted models.
     beyond
         How far knots extend beyond that range, on either side, in standard deviations.
 
