@@ -252,7 +252,7 @@ def _advice(table: pd.DataFrame, *, heavy: bool) -> tuple[str, ...]:
         if abs(row.difference) < 2 * row.difference_se:
             lines.append(
                 f'"{row.name}" is within two standard errors of "{table["name"].iloc[0]}": these '
-                "scores do not tell them apart."
+                "scores do not distinguish them."
             )
     return tuple(lines)
 

@@ -425,7 +425,7 @@ def _require_size_and_tokens(fit: Fit) -> None:
     if len(used & {"log_params", "log_tokens", "log_flops"}) < 2:
         raise SpecError(
             f'The spec "{fit.spec.name}" has no separate terms for size and tokens: its covariates '
-            f"are {listed(fit.spec.covariates) or 'none'}, so it cannot trade one against the "
+            f"are {listed(fit.spec.covariates) or 'none'}, so it cannot trade one off against the "
             "other. Fit a table with sizes and tokens (params_b, tokens_t) under a spec with "
             'log_params and log_tokens, such as the recommended load_spec("latentscale").'
         )

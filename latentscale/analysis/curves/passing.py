@@ -129,7 +129,7 @@ def probability_above(
         benchmark (a fraction is strictly between 0 and 1), or one threshold is given for benchmarks
         in several units.
     FitError
-        If the fit is a point estimate, which gives no probabilities.
+        If the fit is a point estimate, which does not give probabilities.
 
     Examples
     --------

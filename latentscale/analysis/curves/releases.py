@@ -127,7 +127,7 @@ def releases_to_come(
     """
     if not any(RELEASED in name.split(":") for name in fit.spec.covariates):
         raise SpecError(
-            f'The spec "{fit.spec.name}" has no covariate "released", so it says nothing about '
+            f'The spec "{fit.spec.name}" has no covariate "released", so it cannot extrapolate to '
             "dates after the last release. Add it to the covariates, or fit "
             'load_spec("capabilities").'
         )

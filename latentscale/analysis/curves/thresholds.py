@@ -17,8 +17,8 @@ def need_posterior(fit: Fit) -> None:
     """Refuse a point estimate, which does not give probabilities."""
     if not fit.is_posterior:
         raise FitError(
-            "This fit is a point estimate and says nothing about uncertainty; fit with NUTS to "
-            "get probabilities and intervals."
+            "This fit is a point estimate, without uncertainty; fit with NUTS to get "
+            "probabilities and intervals."
         )
 
 

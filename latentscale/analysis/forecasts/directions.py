@@ -9,9 +9,9 @@ has the highest density under the prior and the linearised likelihood of the old
 the draw is held fixed; conditional on it, the density of a shift is prior times likelihood of the
 old scores, a problem of few dimensions.
 
-The method is exact for any directions that do not depend on the draw's position along them; good
+The method is valid for any directions that do not depend on the draw's position along them; good
 directions make the weights nearly equal. The curvatures of the old scores are therefore averages
-over draws, and residuals shared by the settings of a release are treated as independent here; the
+over draws, and correlated residuals of settings of one release are treated as independent here; the
 prior density of a shift includes their correlation.
 """
 

@@ -125,8 +125,8 @@ def shared_effects(fit: Fit, draws: xr.Dataset, rows: xr.Dataset) -> SharedEffec
 
     Returns
     -------
-    None if the spec has no skills or correlated families, if covariates have parameters as values,
-    or if there are no effects on skills of this kind.
+    None if the spec has no skills, if families' skills are correlated, if values of covariates are
+    parameters, or if there are no effects on skills of this kind.
     """
     if "loading" not in draws or "skill_cholesky" in draws:
         return None

@@ -122,7 +122,7 @@ class _Mixture:
     def join(self, array_of: Callable[[Forecast], xr.DataArray]) -> xr.DataArray:
         """Return one array of all parts, each row with its fit and posterior draw.
 
-        An array that lacks samples, or a dim that another part's array has, is broadcast.
+        An array without samples, or without a dim that it has in another part, is broadcast.
         """
         arrays = {name: array_of(forecast) for name, forecast in self.parts.items()}
         labels: dict[str, list[str]] = {}

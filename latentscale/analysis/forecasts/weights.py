@@ -53,7 +53,7 @@ class Degenerate(FitError):
             f"the weight on too few posterior draws: {size} (at least "
             f"{np.ceil(_least_ess(count)):.0f}){'' if np.isnan(pareto_k) else f', {shape}'}"
             if ess < _least_ess(count)
-            else f"weights with too heavy a tail: {shape}, so their {size} means little"
+            else f"weights with too heavy a tail: {shape}, so their {size} is not reliable"
         )
         super().__init__(
             f"The {counted(n_scores, 'score')} given {verb} {fault}. The fit did not expect these "
@@ -186,7 +186,7 @@ def refuse_degenerate(weights: DrawWeights, n_scores: int, count: int, few_shot:
         warnings.warn(
             f"The scores given leave the weight on few posterior draws (effective sample size "
             f"{weights.ess:.0f} of {count}{shape}), so the forecast "
-            f"{'is not to be trusted' if degenerate else 'and its intervals are rough'}. Add "
+            f"{'is not reliable' if degenerate else 'and its intervals are rough'}. Add "
             "these rows to the table and fit again for an exact answer.",
             FitWarning,
             stacklevel=6,

@@ -232,7 +232,7 @@ def _translation(
         return f"the parameter ({known.meaning})", as_it_is, lambda value: value
     if known.reading == "own":
         raise SpecError(
-            f'"{slot}" ({known.meaning}) says nothing about scores by itself; give bounds on the '
+            f'"{slot}" ({known.meaning}) does not determine scores by itself; give bounds on the '
             'parameter with units="parameter".'
         )
     curve = _Curve(spec, *_ends(at, floor, ceiling))

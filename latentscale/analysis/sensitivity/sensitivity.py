@@ -412,17 +412,17 @@ def _advice(table: pd.DataFrame, by_prior: pd.DataFrame, limit: float) -> tuple[
         (
             CONFLICT,
             f"with a {CONFLICT}",
-            "prior and scores pull apart: check that the prior says what you mean",
+            "prior and scores disagree: check that the prior expresses what you intend",
         ),
         (
             STRONG_PRIOR,
             f"with a {STRONG_PRIOR}",
-            "the scores say little, so the prior decides: state it as an assumption",
+            "the scores are weakly informative, so the prior dominates: state it as an assumption",
         ),
         (
             UNCLEAR,
-            "that the prior moves, the scores' part within noise",
-            "sample more draws to see whether the scores say much as well",
+            "that the prior moves, with the sensitivity to the scores within noise",
+            "sample more draws to see whether the scores are informative as well",
         ),
     ):
         rows = table[table["diagnosis"] == diagnosis].sort_values("prior", ascending=False)
