@@ -98,7 +98,7 @@ class _FoldRefit(Refit):
         return _fold_table(self)
 
     def read(self) -> pd.DataFrame | None:
-        table = super().read()  # a file goes by what its fold hides, not by the fold's name
+        table = super().read()  # a file is named by what its fold hides, not by the fold's name
         return None if table is None else table.assign(fold=self.fold.name)
 
 
@@ -229,7 +229,7 @@ def backtest(
 
 
 def _warned(table: pd.DataFrame) -> dict[str, str]:
-    """Return what was warned of the forecasts in a fold's table, which keeps none of it."""
+    """Remove and return the warnings about forecasts from a fold's table."""
     warned: dict[str, str] = table.attrs.pop(_WARNED, {})
     return warned
 
@@ -306,13 +306,13 @@ def _warn_of_missing(
 
 
 def _measured(scores: Scores) -> set[str]:
-    """Return the benchmarks of which a table has a score."""
+    """Return the benchmarks with at least one score in a table."""
     measured = scores.dataset["score"].notnull().any(MODEL).values
     return {str(name) for name in scores.dataset[BENCHMARK].values[measured]}
 
 
 def _without_features(spec: ModelSpec, scores: Scores) -> dict[str, list[str]]:
-    """Return the columns that a spec needs and does not draw, by the models that leave them."""
+    """Return the empty columns that a spec needs and does not draw, by model."""
     missing = missing_features(scores.dataset, spec.covariates)
     if spec.undisclosed.kind == "estimated":
         missing.pop(_TOKENS, None)
@@ -339,8 +339,8 @@ def score_forecast(
     truth
         Measured scores, dims (model, benchmark), NaN where there is nothing to compare.
     n_items
-        Items of each benchmark or score, dims (benchmark,) or (model, benchmark), for scores of
-        exactly 0 or 1.
+        Number of items of each benchmark or score, dims (benchmark,) or (model, benchmark), used
+        for scores of exactly 0 or 1.
     prob
         Probability of the interval.
     bounded
@@ -380,8 +380,8 @@ def _fold_table(job: _FoldRefit) -> pd.DataFrame:
 
 
 def training_scores(scores: Scores, fold: Fold) -> Scores:
-    """Return what a fold's fit sees: its train models, without the hidden cells."""
-    # Centre and step of a fit must not know of hidden scores.
+    """Return the scores that a fold's fit uses: those of its train models, without hidden cells."""
+    # The centre and step of a fit must not depend on hidden scores.
     shown = without_standards(scores.select(models=list(fold.train)).dataset)
     keep = xr.ones_like(shown["score"], dtype=bool)
     for model, benchmark in fold.cells:
@@ -401,7 +401,7 @@ def forecast_fold(
 ) -> pd.DataFrame:
     """Forecast a fold's hidden scores from a fit of its training scores, and compare.
 
-    Where the fold gives some of a model's scores, each model is forecast by itself, conditional on
+    If the fold gives some scores of its models, each model is forecast by itself, conditional on
     its own given scores; one model's scores do not inform another's forecast.
 
     Parameters
@@ -411,7 +411,7 @@ def forecast_fold(
     scores
         The whole table.
     fold
-        What is hidden, and which of it is given to the forecast.
+        The hidden scores, and those that are given to the forecast.
     seed, prob
         Seed of the forecast, and probability of its intervals.
     few_shot
@@ -464,10 +464,7 @@ def forecast_fold(
 
 
 def _forecastable(fit: Fit, scores: Scores, names: Sequence[str]) -> list[str]:
-    """Return the models that state everything a fit needs; it leaves out the others.
-
-    Models with a level unknown to the fit are left out as well.
-    """
+    """Return the models that state every feature that a fit needs, with levels known to the fit."""
     table = scores.dataset.sel({MODEL: list(names)})
     levels = [of_unknown_level(kind, table) for kind in fit.transform.kinds]
     rows = without_features(fit, table).values()
@@ -476,7 +473,7 @@ def _forecastable(fit: Fit, scores: Scores, names: Sequence[str]) -> list[str]:
 
 
 def _given_and_hidden(scores: Scores, fold: Fold) -> tuple[xr.DataArray, xr.DataArray]:
-    """Return which cells a fold gives to the forecast, and which its fit did not see."""
+    """Return the cells that a fold gives to the forecast, and those that its fit did not use."""
     score = scores.dataset["score"]
     given, hidden = xr.zeros_like(score, dtype=bool), xr.zeros_like(score, dtype=bool)
     hidden.loc[{MODEL: list(fold.test)}] = True

@@ -136,9 +136,9 @@ def with_given(
 ) -> tuple[Fold, ...]:
     """Return folds that give `count` random scores of each test model to its forecast.
 
-    The fit sees none of them; forecasts are conditional on them as in `latentscale.predict`.
-    A test model with no other score is left out of its fold, since nothing would be left to
-    forecast. Only scores on benchmarks that some train model has are given.
+    They are hidden from the fit; forecasts are conditional on them as in `latentscale.predict`. A
+    test model without another score is left out of its fold, since nothing would be left to
+    forecast. Scores are given only on benchmarks on which some train model has a score.
 
     Parameters
     ----------

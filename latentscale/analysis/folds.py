@@ -52,9 +52,9 @@ def leave_one_family_out(scores: Scores, n_seen: int = 1) -> tuple[Fold, ...]:
     """Hide all members of a family but its `n_seen` smallest, one family per fold.
 
     The scheme of Maia Polo et al. 2024 (arXiv:2412.06540), section 4. Only families with more
-    than `n_seen` members make a fold; with 0 whole families are hidden. Members of undisclosed size
-    count as the largest; where too few members of a family state their size, the first in the table
-    stay, with a warning.
+    than `n_seen` members make a fold; with 0, whole families are hidden. Members of undisclosed
+    size count as the largest. If too few members of a family state their size, the first in the
+    table stay in the fit, with a warning.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def leave_one_family_out(scores: Scores, n_seen: int = 1) -> tuple[Fold, ...]:
 def largest_member_out(
     scores: Scores, n_folds: int = 5, min_members: int = 3, seed: int = 0
 ) -> tuple[Fold, ...]:
-    """Hide the largest member of each family of `min_members` or more, a group of families a fold.
+    """Hide the largest member of families with at least `min_members`, a group of families a fold.
 
     Families are assigned at random to `n_folds` groups. Members of undisclosed size are neither
     counted nor hidden, since they may or may not be the largest.
@@ -241,9 +241,9 @@ def random_cells_out(
 def k_fold_by_cell(scores: Scores, n_folds: int = 3, seed: int = 0) -> tuple[Fold, ...]:
     """Hide each model's scores in turn, assigned at random to `n_folds` folds.
 
-    With 3 folds a third of every model's scores is hidden in each, and every score once, as in
-    BenchPress (arXiv:2606.24020). A score is never hidden if its fold would otherwise keep no score
-    of its model or of its benchmark.
+    With 3 folds, each hides a third of every model's scores, and every score is hidden once, as in
+    BenchPress (arXiv:2606.24020). A score is never hidden if its fold would then keep no score of
+    its model or of its benchmark.
 
     Parameters
     ----------
@@ -279,7 +279,7 @@ def k_fold_by_cell(scores: Scores, n_folds: int = 3, seed: int = 0) -> tuple[Fol
         by_model.setdefault(model, []).append(place)
     fold_of_cell = np.empty(len(cells), dtype=int)
     for places in by_model.values():
-        # Parts begin anywhere, so that models of few scores do not all fall to the first folds.
+        # Start at a random fold, so that models with few scores are not all in the first folds.
         start = rng.integers(n_folds)
         fold_of_cell[rng.permutation(places)] = (start + np.arange(len(places))) % n_folds
     dealt = [

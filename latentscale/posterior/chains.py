@@ -1,6 +1,6 @@
-"""Chains: a fit with only some of its chains, judged again.
+"""Chains: a fit with only some of its chains, for separate modes; its convergence is judged again.
 
-For separate modes; `latentscale.inference.nuts` starts and weighs chains.
+`latentscale.inference.nuts` chooses where chains start.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from latentscale.posterior.fit import Fit
 
 KEPT = "chains_kept"
-"""Setting of the provenance that records which chains were kept."""
+"""Setting in the provenance that records which chains were kept."""
 _REPORT: Final = (
     "No interval covers what the other chains drew: report which chains were left out, and why."
 )
@@ -62,9 +62,10 @@ def _judged(fit: Fit) -> Status:
 
 
 def _status(fit: Fit, chosen: Fit, kept: list[int], every: list[int]) -> Status:
-    """Return the status of the chains kept, with what the fit's status adds to its diagnostics.
+    """Return the status of the kept chains, with the parts of the fit's status beyond diagnostics.
 
-    That is where the chains started, which modes they leave out, and chains left out before.
+    These say where the chains started, which modes they leave out, and which chains were left out
+    before.
     """
     own = _judged(fit)
     before = fit.status.message.partition(f"{own.message}; ")[2]

@@ -27,15 +27,16 @@ PREDICTOR = "linear_predictor"
 # Standard deviation below which a parameter counts as constant, such as a fixed loading.
 _CONSTANT = 1e-12
 FROZEN: float = 0.2
-"""Ratio of a chain's spread to the widest chain's, below which the chain has hardly moved. Short
-chains of one posterior differed by a factor of at most 1.6; a stuck chain differed by 10."""
+"""Ratio of a chain's standard deviation to the largest one, below which the chain has hardly moved.
+Short chains of one posterior differed by a factor of at most 1.6; a stuck chain differed by 10."""
 
 _REJECTED = 0.05
 """Acceptance rate below which nearly every point of a trajectory is rejected: with an average
-acceptance of 0.8, at most 0.2 / 0.95 of the transitions are this low (Markov's inequality)."""
+acceptance of 0.8, it is this low in at most 0.2 / 0.95 of the transitions (Markov's inequality)."""
 _STUCK: int = 10
-"""Number of such transitions in a row from which a chain counts as stuck. If they were independent,
-fewer than one draw in a million would start such a run. It is a hundredth of a default chain."""
+"""Number of consecutive such transitions from which a chain counts as stuck. If they were
+independent, fewer than one draw in a million would start such a run. It is a hundredth of a default
+chain."""
 
 # Fewest draws for which ArviZ computes R-hat and effective sample sizes.
 _FEWEST = 4
@@ -55,16 +56,16 @@ class Convergence:
         Smallest energy Bayesian fraction of missing information over chains.
     left_out
         Variables that are not judged, because scores do not identify the rotation and level of
-        free skills; linear predictors are judged in their place.
+        free skills; linear predictors are judged instead.
     frozen
         Numbers of the chains that hardly moved: for half of their parameters, the standard
-        deviation is below a fifth of the largest chain's. Warm-up ended before it had found a
-        suitable step size.
+        deviation is below a fifth of the largest among chains. Their warm-up ended before it had
+        found a suitable step size.
     not_finite
         Variables with NaN or infinite draws, whose diagnostics cannot be computed.
     stuck
-        Chains that rejected nearly every step for ten transitions in a row or more, each with the
-        length of its longest such run. The posterior is narrower there than the steps are long.
+        Chains that rejected nearly every step for ten or more consecutive transitions, each with
+        the length of its longest such run. There the posterior is narrower than the step size.
     """
 
     table: pd.DataFrame
@@ -91,7 +92,7 @@ class Convergence:
 
     @property
     def max_rhat(self) -> float:
-        """Largest R-hat; NaN where it cannot be computed (one short chain)."""
+        """Largest R-hat; NaN if it cannot be computed (one short chain)."""
         return float(self.table["rhat"].max())
 
     @property
@@ -103,8 +104,8 @@ class Convergence:
     def slowest(self) -> str:
         """The parameter with the largest R-hat, such as "precision, gsm8k".
 
-        For free skills, the largest R-hat of the linear predictors, which forecasts depend on, is
-        added.
+        For free skills it also gives the largest R-hat of the linear predictors, on which forecasts
+        depend.
         """
         worst = self.table.loc[self.table["rhat"].idxmax()]
         place = ", ".join(text for text in (worst["variable"], worst["where"]) if text)
@@ -176,7 +177,7 @@ def _stuck(chains: np.ndarray, sample_stats: xr.Dataset | None) -> tuple[tuple[i
 
 
 def _frozen(posterior: xr.Dataset) -> tuple[int, ...]:
-    """Return the chains whose draws hardly spread compared with the chain that moves most."""
+    """Return the chains whose standard deviations are far below those of the most mobile chain."""
     if posterior.sizes[CHAIN] < 2 or posterior.sizes[DRAW] < _FEWEST:
         return ()
     spreads = [

@@ -112,7 +112,7 @@ def _log_likelihood(design: Design, evaluation: Evaluation) -> xr.DataArray:
 
 
 def _log_prior(spec: ModelSpec, design: Design, posterior: xr.Dataset) -> xr.Dataset:
-    """Return log prior densities of the top-level parameters, by variable; 0 where one is fixed."""
+    """Return log prior densities of the top-level parameters, by variable; 0 if fixed."""
     densities: dict[str, xr.DataArray] = {}
     for term in terms_of(spec):
         fixed = _fixed_at_zero(term, spec, design)
@@ -132,7 +132,7 @@ def _log_prior(spec: ModelSpec, design: Design, posterior: xr.Dataset) -> xr.Dat
 
 
 def _fixed_at_zero(term: Term, spec: ModelSpec, design: Design) -> dict[str, xr.DataArray]:
-    """Return for which benchmarks each standard deviation of effects is 0, dims (benchmark,)."""
+    """Return where each standard deviation of effects is fixed at 0, dims (benchmark,)."""
     scales = [effect.scale for effect in term.normal_effects(spec, design) or ()]
     names = {BENCHMARK: list(design.scores.benchmarks)}
     return {

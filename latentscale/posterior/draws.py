@@ -1,4 +1,4 @@
-"""What every inference method returns, before it becomes a fit."""
+"""Draws: the result of every inference method, before it becomes a fit."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ class Draws:
     seconds
         Wall-clock seconds by stage, such as ``compile`` and ``sample``.
     estimate
-        What an estimator gives besides draws (standard errors, information criteria), or None.
+        An estimator's results besides draws (standard errors, information criteria), or None.
     chosen
-        Settings that were left open and chosen during the run, as JSON types; they replace the
-        method's own in the fit's provenance.
+        Settings that were left open and chosen during the run, as JSON types; in the fit's
+        provenance they replace the method's own.
 
     Examples
     --------
@@ -68,7 +68,7 @@ class Draws:
 
 
 def sampler_statistics(raw: xr.Dataset) -> xr.Dataset:
-    """Return a sampler's statistics under ArviZ's names."""
+    """Return a sampler's statistics with ArviZ's names."""
     return xr.Dataset(
         {
             name: raw[source]
@@ -80,7 +80,7 @@ def sampler_statistics(raw: xr.Dataset) -> xr.Dataset:
 
 
 def kept_chains(lengths: Sequence[int]) -> tuple[list[int], int]:
-    """Return which chains are long enough to keep, and the length that these have in common.
+    """Return the chains that are long enough to keep, and their common length.
 
     A chain is kept if it has at least half as many draws as the longest.
 

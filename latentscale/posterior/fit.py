@@ -133,7 +133,7 @@ class Fit:
         """
         return self._evaluator
 
-    # Computed once; properties of their own above, since ``?`` shows a cached property's value.
+    # Cached here and not in the public properties: ``?`` shows the value of a cached property.
     @cached_property
     def _samples(self) -> xr.Dataset:
         if OPENED not in self.tree:
@@ -149,7 +149,7 @@ class Fit:
         skills = self.posterior.coords.get(SKILL)
         if not made.anchors or skills is None:
             return made
-        # Take the anchors from the draws: an earlier version may have chosen others for this table.
+        # Anchors come from the draws: an earlier version may have chosen others for this table.
         return replace(made, anchors=tuple(str(name) for name in skills.values))
 
     @cached_property
@@ -185,7 +185,7 @@ class Fit:
     def with_chains(self, chains: Iterable[int]) -> Fit:
         """Return the fit with only some of its chains, and judge their convergence again.
 
-        Use it when chains sit in separate modes (`latentscale.diagnose` says which). Intervals of
+        Use it when chains are in separate modes (`latentscale.diagnose` says which). Intervals of
         the result ignore the other chains, and the probability of each mode is not estimated. The
         provenance records the choice as ``chains_kept``.
 
@@ -215,8 +215,8 @@ class Fit:
         """Write the fit to one NetCDF file; `latentscale.load` reads it back.
 
         The file holds the draws, the spec, the scores with their audit, the covariate transform,
-        versions and a hash of the contents. Nothing in it is pickled. Attributes of the tree are
-        stored as JSON: numbers, texts, lists and tables unchanged, anything else as text.
+        versions and a hash of the contents. Nothing is pickled. Attributes of the tree are stored
+        as JSON: numbers, strings, lists and mappings unchanged, anything else as text.
 
         Parameters
         ----------
@@ -251,7 +251,7 @@ class Fit:
         return facts_table("", self._facts()) + bullets(advice)
 
     def _priors(self) -> str:
-        """Return which priors were given and which are defaults."""
+        """Say which priors were given and which are defaults."""
         defaults = list(self.spec.default_priors())
         given = [name for name in self.spec.used_priors() if name not in defaults]
         parts = [f"given {', '.join(given)}"] if given else []
@@ -259,7 +259,7 @@ class Fit:
         return f"{'; '.join(parts)} (.spec.priors_table())"
 
     def _open_ceilings(self) -> str:
-        """Return in how many draws ceilings were opened, and how many curves stayed as sampled."""
+        """Say in how many draws ceilings were opened, and how many curves are as sampled."""
         opened = self.tree[OPENED][IS_OPEN]
         draws = opened.any(BENCHMARK)
         curves = int(draws.sum()) * len(estimated_ceilings(self.spec, self.design)) - int(

@@ -1,6 +1,6 @@
-"""A folder of draws: who may write to it, and its header.
+"""A folder of draws: its header, and which process may write to it.
 
-Runs and their draws are in `latentscale.posterior.stream`. A folder holds the spec, the scores and
+`latentscale.posterior.stream` handles runs and their draws. A folder holds the spec, the scores and
 the settings (``fit.json``, ``scores.nc``), a lock file, and one sub-folder for each run of the
 sampler.
 """
@@ -34,8 +34,8 @@ from latentscale.posterior.provenance import Provenance
 HEADER = "fit.json"
 SCORES = "scores.nc"
 _GROUP = "scores"
-# Files left if a sampler stops before it has written the header: temporary files are renamed once
-# they are complete. Names with "unfinished" date from commit 590bc21.
+# Files that a sampler leaves if it stops before it has written the header: temporary files are
+# renamed once they are complete. Names with "unfinished" date from commit 590bc21.
 _LEFT_OVER = (LOCK, SCORES, ".scores.*", ".fit.*", "fit.unfinished")
 
 
@@ -54,7 +54,7 @@ def claimed(path: Path) -> Iterator[None]:
     except OSError as failure:
         raise FitError(f"Cannot make the folder {path}: {reason(failure)}.") from failure
     with locked(path):
-        refuse_used(path)  # another sampler may have come first
+        refuse_used(path)  # another sampler may have been faster
         yield
 
 
@@ -110,12 +110,12 @@ def start_folder(
     message, advice
         Where the chains start and the advice on that, for the status.
     chart
-        The coordinates of the chains' positions, as JSON; None for the model's own.
+        The coordinate system of the chains' positions, as JSON; None for the model's own.
 
     Raises
     ------
     FitError
-        If there is already something at `path`, or the disk is full.
+        If `path` already exists, or the disk is full.
     """
     refuse_used(path)
     path.mkdir(parents=True, exist_ok=True)
@@ -130,7 +130,7 @@ def start_folder(
     )
     document = header.to_dict()
     text = sealed(document, _hashed(design.scores.dataset))
-    # The table lies at the root of its file, as in schema 1.
+    # The table is at the root of its file, as in schema 1.
     root = xr.DataTree(design.scores.dataset)
     netcdf.write(path / SCORES, netcdf.image(root, None, path / SCORES))
     with replacing(path / HEADER, FitError) as unfinished:
@@ -184,7 +184,7 @@ def unverified_header(path: Path) -> dict[str, Any]:
 
 
 def _others(path: Path) -> list[str]:
-    """Return the files in a folder without a header that no sampler left there."""
+    """Return the files in a folder without a header that are not left over from a sampler."""
     names = [
         child.name
         for child in sorted(path.iterdir())
@@ -197,7 +197,7 @@ def _others(path: Path) -> list[str]:
 
 
 def _is_ours(table: Path) -> bool:
-    """Return whether a table is one of scores, or was cut short when it was written."""
+    """Return whether a file is a table of scores, or was cut short when it was written."""
     try:
         with h5py.File(table, "r") as file:
             return {"score", "params", "tokens"} <= set(file)

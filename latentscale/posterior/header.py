@@ -65,7 +65,7 @@ _CHART = ("eta", "weight", "origin", "spread")
 
 @dataclass(frozen=True)
 class Header:
-    """What the headers of a fit and of a folder of draws have in common.
+    """Fields that the headers of a fit and of a folder of draws have in common.
 
     Attributes
     ----------
@@ -111,7 +111,7 @@ class FitHeader(Header):
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any], path: Path) -> FitHeader:
-        """Read what `verified` returned.
+        """Read a header from the output of `verified`.
 
         Raises
         ------
@@ -141,7 +141,7 @@ class FolderHeader(Header):
     start_message, start_advice
         Where the chains started and the advice on that; empty if no search for modes was made.
     chart
-        The coordinates of the chains' positions; None for the model's own.
+        The coordinate system of the chains' positions; None for the model's own.
     """
 
     variables: tuple[str, ...]
@@ -157,7 +157,7 @@ class FolderHeader(Header):
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any], path: Path) -> FolderHeader:
-        """Read what `verified` returned.
+        """Read a header from the output of `verified`.
 
         Raises
         ------
@@ -184,14 +184,14 @@ class FolderHeader(Header):
 
 
 def sealed(document: Mapping[str, Any], tree: xr.DataTree) -> str:
-    """Return a header as JSON text, with the hash of itself and of the variables of a tree."""
+    """Return a header as JSON text, with a hash of the header and of the variables of a tree."""
     return json.dumps({**document, "hash": content_hash(tree, document)}, sort_keys=True)
 
 
 def parsed(text: object, path: Path) -> dict[str, Any]:
-    """Return the header in a JSON text, once this version can read its schema.
+    """Parse a header from JSON text, if this version can read its schema.
 
-    Nothing else in it is trusted before `verified`.
+    Its other entries cannot be trusted before `verified`.
 
     Raises
     ------
@@ -211,12 +211,12 @@ def parsed(text: object, path: Path) -> dict[str, Any]:
 
 
 def json_table(text: object, path: Path) -> dict[str, Any]:
-    """Return the table in a JSON text.
+    """Parse a JSON object.
 
     Raises
     ------
     FitError
-        Naming the file, if it is not the text of a table, or is far longer than any header.
+        Naming the file, if the text is not a JSON object, or is far longer than any header.
     """
     if not isinstance(text, str) or len(text) > MOST_CHARACTERS:
         raise FitError(f"{path} cannot be read: its header is not text, or is unusually long.")
@@ -230,13 +230,13 @@ def json_table(text: object, path: Path) -> dict[str, Any]:
 
 
 def file_text(path: Path) -> str:
-    """Return the text of a file, cut off just beyond the longest allowed header."""
+    """Return the text of a file, truncated just beyond the longest allowed header."""
     with readable(path), path.open(encoding="utf-8") as file:
         return file.read(MOST_CHARACTERS + 1)
 
 
 def verified(document: Mapping[str, Any], tree: xr.DataTree, path: Path) -> dict[str, Any]:
-    """Return a header in this version's schema, once it and the variables match its hash.
+    """Return a header in this version's schema, if it and the variables match its hash.
 
     Raises
     ------
@@ -283,7 +283,7 @@ def readable(path: Path) -> Iterator[None]:
 
 
 def _is_another_file(path: Path) -> bool:
-    """Return whether a path is a file that can be read and does not begin as HDF5 does."""
+    """Return whether a path is a readable file without the signature of HDF5."""
     try:
         with path.open("rb") as file:
             return path.is_file() and file.read(len(SIGNATURE)) != SIGNATURE
@@ -324,8 +324,8 @@ def _common(document: Mapping[str, Any], path: Path) -> dict[str, Any]:
 def _spec(text: str, priors: Mapping[str, Any]) -> ModelSpec:
     """Read a spec with the meaning that it had when it was written.
 
-    Default priors may change between versions, so the fitted ones are kept. `text` has every field
-    written out.
+    Default priors may change between versions, so the fitted ones are kept. `text` states every
+    field.
     """
     spec = spec_from_json(text)
     fitted = spec.with_priors(priors)
@@ -339,7 +339,7 @@ def _spec(text: str, priors: Mapping[str, Any]) -> ModelSpec:
 
 
 def _holds(whole: object, subset: object) -> bool:
-    """Return whether a JSON value holds all of another: `whole` may have further keys."""
+    """Return whether a JSON value contains another: `whole` may have further keys."""
     if isinstance(whole, dict) and isinstance(subset, dict):
         return all(key in whole and _holds(whole[key], value) for key, value in subset.items())
     return whole == subset

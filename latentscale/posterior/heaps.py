@@ -1,8 +1,8 @@
-"""Damaged texts of an HDF5 file, on which the library would loop for ever.
+"""Damaged strings of an HDF5 file that would send the library into an endless loop.
 
-HDF5 stores texts of variable length in collections, one after the other, and uses the size of each
-to find the next ("HDF5 File Format Specification", III.E). In versions up to 2.0, an unused text of
-size 0, such as a zeroed disk block leaves, points to itself.
+HDF5 stores strings of variable length in collections, one after the other, and uses the size of
+each to find the next ("HDF5 File Format Specification", III.E). In versions up to 2.0, an unused
+string of size 0, as in a zeroed disk block, points to itself.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ _MARK: Final = b"GCOL\x01\x00\x00\x00"
 _HEAD: Final = struct.Struct("<8sQ")
 """The mark and the size of the whole collection."""
 _TEXT: Final = struct.Struct("<HHIQ")
-"""Number of a text (0 where unused), references to it, reserved bytes, and its size."""
+"""Number of a string (0 if unused), references to it, reserved bytes, and its size."""
 _WORD: Final = 8
-"""Texts are padded to a multiple of this many bytes."""
+"""Strings are padded to a multiple of this many bytes."""
 SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
-"""How an HDF5 file begins."""
+"""First bytes of an HDF5 file."""
 _WIDTHS: Final = {0: 13, 1: 13, 2: 9, 3: 9}
 """Offset of the widths of addresses and sizes, one byte each, by version of the superblock."""
 
 
 def refuse_endless_texts(file: BinaryIO, path: Path) -> None:
-    """Refuse a file whose texts would make HDF5 loop for ever.
+    """Refuse a file whose strings would send HDF5 into an endless loop.
 
     Raises
     ------

@@ -1,10 +1,10 @@
 """Convergence of the quantities that the scores identify.
 
-Rotating free skills changes no expected score, so chains of one posterior may differ in loadings
-and skills for ever. Shifting the skills of all models by the same amount changes none either if
-intercepts shift back: an intercept is the linear predictor at skill 0, and only priors locate that
-0. Such chains are judged by linear predictors instead, for pairs of a model and a benchmark and on
-average over the models.
+Rotating free skills leaves all expected scores unchanged, so chains of one posterior can differ in
+loadings and skills, however long they are. Shifting the skills of all models by the same amount
+also leaves them unchanged if intercepts shift back: an intercept is the linear predictor at skill
+0, and only priors locate that 0. Such chains are judged by linear predictors instead, for pairs of
+a model and a benchmark and on average over the models.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PLACE = "model_benchmark"
 _MOST_CELLS = 2000
 """Most linear predictors judged: about as many as models and benchmarks have parameters."""
 _BLOCK = 20_000_000
-"""Numbers in one block of linear predictors: 160 MB."""
+"""Array elements in one block of linear predictors: 160 MB."""
 
 
 def rotates(spec: ModelSpec) -> bool:
@@ -38,7 +38,7 @@ def rotates(spec: ModelSpec) -> bool:
 
 
 def not_identified(spec: ModelSpec, posterior: xr.Dataset, *, aligned: bool) -> list[str]:
-    """Return the parameters that a rotation or a shift of free skills changes.
+    """Return the parameters that are not invariant to a rotation or a shift of free skills.
 
     Parameters
     ----------
@@ -62,10 +62,10 @@ def convergence_of(
     *,
     aligned: bool = False,
 ) -> Convergence:
-    """Compute R-hat and ESS of what the scores identify (see `convergence`).
+    """Compute R-hat and ESS of the quantities that the scores identify (see `convergence`).
 
-    Without free skills, that is every parameter. With free skills, it is the linear predictor of
-    up to 2,000 pairs of a model and a benchmark, measured or not, spread evenly over the table;
+    Without free skills, these are all parameters. With free skills, they are the linear predictors
+    of up to 2,000 pairs of a model and a benchmark, measured or not, spread evenly over the table;
     each benchmark's mean linear predictor over the models; and every parameter without a skill
     dim, except intercepts.
 

@@ -18,7 +18,7 @@ _TIMES = "Mm"
 def content_hash(tree: xr.DataTree, header: Mapping[str, Any]) -> str:
     """Return the SHA-256 of a header and of every variable of a tree, as hexadecimal digits.
 
-    The header's ``schema`` says how variables are hashed; headers of schema 1 have none.
+    The header's ``schema`` determines how variables are hashed; headers of schema 1 do not have it.
     """
     digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     for piece in _pieces(tree) if "schema" in header else _pieces_of_schema_1(tree):
@@ -42,7 +42,7 @@ def _canonical(values: np.ndarray) -> np.ndarray:
     """Return values in the form read from a file: one NaN, one byte order, one unit of time."""
     kind = values.dtype.kind
     if kind in _TIMES:
-        # Microseconds hold every year from -290,000 to 290,000; a file may use another unit.
+        # Microseconds cover the years -290,000 to 290,000; a file may use another unit.
         return values.astype(f"{kind}8[us]").astype(np.int64)
     values = values.astype(values.dtype.newbyteorder("<"), copy=False)
     return np.where(np.isnan(values), values.dtype.type(np.nan), values) if kind == "f" else values

@@ -1,7 +1,7 @@
 """A lock on a folder of draws: one process writes to it at a time.
 
-The operating system holds the lock and releases it when the process ends, however it ends. On a
-file system without such locks, the process and machine named in the file decide.
+The operating system releases the lock when the process ends, however it ends. On a file system
+without such locks, the process and machine named in the file decide.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from latentscale.files import reason
 LOCK = "lock"
 """Name of the file in a folder of draws."""
 
-# Where another process holds the lock: POSIX says EAGAIN or EACCES, Windows EACCES or EDEADLK.
+# Errors if another process holds the lock: EAGAIN or EACCES on POSIX, EACCES or EDEADLK on Windows.
 _HELD = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}
-_LONGEST = 1000  # characters of the file: a process and the name of a machine
-# Windows locks bytes, and locked bytes cannot be read, so lock one far beyond the text.
+_LONGEST = 1000  # characters of the file, which has a process number and the name of a machine
+# Windows locks bytes, and locked bytes cannot be read, so a byte far beyond the text is locked.
 _LOCKED_BYTE = 2**20
 
 
@@ -51,7 +51,7 @@ def locked(folder: Path) -> Iterator[None]:
     with file:
         _take(file, folder)
         try:
-            with contextlib.suppress(OSError):  # on a full disk the lock still holds, without text
+            with contextlib.suppress(OSError):  # on a full disk the lock works without its text
                 _write(file, json.dumps({"process": os.getpid(), "machine": socket.gethostname()}))
             yield
         finally:
@@ -73,7 +73,7 @@ def _take(file: FileIO, folder: Path) -> None:
 
 
 def _lock(file: FileIO) -> None:
-    """Have the operating system lock a file for this process, without waiting."""
+    """Lock a file for this process without waiting; raises OSError if it is locked."""
     try:
         import fcntl
     except ImportError:  # Windows
@@ -104,7 +104,7 @@ def _holder(file: FileIO) -> dict[str, Any]:
 
 
 def _may_run(holder: dict[str, Any]) -> bool:
-    """Return whether a lock's process may still run; on another machine assume that it does."""
+    """Return whether a lock's process may still be running; on another machine, assume so."""
     if not holder:
         return False
     if holder.get("machine") != socket.gethostname() or os.name != "posix":

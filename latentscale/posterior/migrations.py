@@ -36,11 +36,11 @@ _PRIORS_OF_SCHEMA_1: Final[dict[str, dict[str, Any]]] = {
     "tail": {"dist": "Gamma", "alpha": 2.0, "beta": 0.1},
     "log_tokens": {"dist": "Normal", "mu": 0.7, "sigma": 1.0},
 }
-"""The default priors of commit 590bc21, which its files do not write out."""
+"""The default priors of commit 590bc21, which its files leave out."""
 
 
 def _from_1(document: Document) -> Document:
-    """Write out what schema 1 left to the defaults, and drop its digest of the spec."""
+    """Write out the defaults that schema 1 leaves out, and drop its digest of the spec."""
     priors = json.loads(document["spec"]).get("priors", {})
     kept = {key: value for key, value in document.items() if key not in ("format", "digest")}
     added: Document = {"schema": 2, "priors": {**_PRIORS_OF_SCHEMA_1, **priors}}
@@ -50,9 +50,9 @@ def _from_1(document: Document) -> Document:
 
 
 def _from_2(document: Document) -> Document:
-    """Add an empty list of declared features to a transform, which schema 2 may have left out.
+    """Add an empty list of declared features to a transform, which schema 2 may leave out.
 
-    The record of a run in a folder of draws has no transform.
+    The record of a run in a folder of draws does not have a transform.
     """
     if "transform" not in document:
         return document

@@ -24,16 +24,16 @@ from latentscale.posterior.heaps import refuse_endless_texts
 ATTRIBUTE = "latentscale"
 """Attribute of the root group that holds the header."""
 
-_LEVEL = 3  # deflate level: higher ones take longer and save about 1%, as draws are noise
+_LEVEL = 3  # deflate level: higher ones take longer and save about 1%, since draws are noise
 # Best compression ratio of deflate: a match of 258 bytes takes at least 2 bits (RFC 1951).
 _BEST_RATIO = 1032
-# Accepted without a check: a chunk of an array without rows is not stored at all.
+# Bytes accepted without a check: a chunk of an array without rows is not stored at all.
 _SMALL = 2**16
 # Attributes name dimensions and fill values, with 16 bytes for each variable on a dimension.
 _LARGEST_ATTRIBUTE = 2**19
 _FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 _NUMBERS = "fiu"  # numpy's kinds of numbers: floating, integer, unsigned
-# Texts are measured a few at a time, so that a crafted file cannot make us read more than 256 MB.
+# Strings are measured a few at a time, so that a crafted file cannot force a read above 256 MB.
 _MOST_TEXTS = 4096
 _MOST_TEXT_BYTES = 2**28
 # How netCDF names a dimension without labels, which holds no data.
@@ -41,7 +41,7 @@ _ONLY_LENGTH = b"This is a netCDF dimension but not a netCDF variable"
 
 
 def image(tree: xr.DataTree, header: str | None, path: Path) -> io.BytesIO:
-    """Return the bytes of a NetCDF file, without attributes other than the header.
+    """Return the bytes of a NetCDF file, with no attributes other than the header.
 
     It is built in memory, because HDF5 ends the process if it cannot finish writing a file.
 
@@ -77,13 +77,13 @@ def image(tree: xr.DataTree, header: str | None, path: Path) -> io.BytesIO:
         plain.to_netcdf(buffer, engine="h5netcdf", encoding=encoding)
     except MemoryError:
         raise FitError(f"Cannot write {path}: there is not enough memory to build it.") from None
-    except Exception as error:  # of nearly any type, depending on what a user put in the tree
+    except Exception as error:  # of nearly any type, depending on what is in the user's tree
         raise FitError(f"Cannot write {path}: NetCDF cannot store its tree ({error}).") from error
     return buffer
 
 
 def write(path: Path, content: io.BytesIO) -> None:
-    """Write the bytes of a file to `path`, replacing what is there.
+    """Write the bytes of a file to `path`, replacing an existing file.
 
     Raises
     ------
@@ -161,7 +161,7 @@ def _hdf5(file: BinaryIO, path: Path) -> Iterator[h5py.File]:
 
 
 def _datasets(group: h5py.Group, path: Path, seen: set[int]) -> Iterator[h5py.Dataset]:
-    """Yield the datasets of a file; refuse external links and circles of groups."""
+    """Yield the datasets of a file; refuse external links and cyclic groups."""
     address = h5py.h5o.get_info(group.id).addr
     if address in seen:
         raise FitError(f'{path} cannot be read: its group "{group.name}" is linked twice.')
@@ -188,7 +188,7 @@ def _check_attributes(owner: h5py.Group | h5py.Dataset, path: Path) -> None:
 
 
 def _declared(data: h5py.Dataset, size: int, path: Path) -> int:
-    """Return the bytes a dataset takes in memory, after a check that the file can hold them."""
+    """Return a dataset's bytes in memory, after a check that the file can contain them."""
     if bytes(np.bytes_(data.attrs.get("NAME", b""))).startswith(_ONLY_LENGTH):
         return 0
     is_text = h5py.check_string_dtype(data.dtype) is not None
@@ -210,7 +210,7 @@ def _declared(data: h5py.Dataset, size: int, path: Path) -> int:
 
 
 def _text_bytes(data: h5py.Dataset, size: int, path: Path) -> int:
-    """Return the bytes of all texts; several cells may refer to the same text of the file."""
+    """Return the bytes of all strings; several cells may refer to the same string in the file."""
     at_once = max(1, min(_MOST_TEXTS, _MOST_TEXT_BYTES // size) // max(1, _size(data.shape[1:])))
     total = 0
     for start in range(0, data.shape[0], at_once):

@@ -1,6 +1,6 @@
-"""A fit without opened ceilings, for checks of the posterior as it was sampled.
+"""A fit without opened ceilings, for checks of the posterior as sampled.
 
-`latentscale.model.open_ceilings` opens them.
+`latentscale.model.open_ceilings` opens ceilings.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def as_sampled(fit: Fit) -> Fit:
     Parameters
     ----------
     fit
-        A fit, which is not changed; returned itself if none of its ceilings is open.
+        A fit, which is not changed. It is returned itself if none of its ceilings is open.
     """
     if OPENED not in fit.tree:
         return fit

@@ -1,7 +1,7 @@
-"""Pair arrays by the posterior draw that each row comes from.
+"""Pair arrays by the posterior draw that each row comes from, never by position.
 
 Draws that were resampled, thinned or sorted keep the coordinate ``sample``, the number of their
-posterior draw in `Fit.samples`. Nothing here pairs by position.
+posterior draw in `Fit.samples`.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def paired(values: xr.DataArray, draws: xr.DataArray | xr.Dataset) -> xr.DataArr
     Parameters
     ----------
     values
-        Dims (chain, draw, ...). A dim without labels is taken to be in order.
+        Dims (chain, draw, ...). A dim without labels is assumed to be in order.
     draws
         Draws with the wanted chains and draws.
 
@@ -116,7 +116,7 @@ def _places(values: xr.DataArray, draws: xr.DataArray | xr.Dataset, dim: str) ->
 
 
 def at_samples(values: xr.DataArray, draws: xr.DataArray) -> xr.DataArray:
-    """Return, for each row of other draws, the value of the posterior draw that it comes from.
+    """Return, for each row of other draws, the value at the posterior draw that it comes from.
 
     Parameters
     ----------
@@ -160,8 +160,7 @@ def in_chains(fit: Fit, samples: xr.DataArray) -> xr.DataArray:
     Returns
     -------
     The chains and draws of the posterior if each occurs exactly once. If draws were resampled or
-    thinned, one chain in the order of the posterior draws, which keeps the dependence between
-    neighbours.
+    thinned, one chain in the order of the posterior draws, which keeps autocorrelation.
     """
     ordered = samples.isel({SAMPLE: np.argsort(samples[SAMPLE].values, kind="stable")})
     sizes = fit.posterior.sizes

@@ -8,8 +8,8 @@ from typing import Any
 from latentscale.markup import call_text
 
 FAMILIES_CENTRED = "families_centred"
-"""Setting that a method records as false if it did not centre families' effects on their mean over
-the table."""
+"""Setting that a method records as false if it did not centre the families' effects at their mean
+over the table."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Provenance:
     seconds
         Wall-clock seconds by stage.
     versions
-        Versions of latentscale, of Python and of the libraries that made the numbers.
+        Versions of latentscale, of Python and of the libraries behind the results.
     """
 
     __repr__ = call_text

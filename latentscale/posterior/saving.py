@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 SCORES = "scores"
 """Group of the table; the other groups are those of the fit's tree."""
 AUDIT: Final = "audit"
-"""Attribute of that group with the findings from when the table was read; not in older files."""
+"""Attribute of that group with the findings made when the table was read; not in older files."""
 _MOST_FINDINGS: Final = 10_000
-"""Most findings that a file keeps: a few MB of header, and more than anybody reads."""
+"""Most findings that a file keeps: a few MB of header, and more than anyone will read."""
 
 
 def save_fit(fit: Fit, path: str | Path) -> Path:
@@ -74,8 +74,8 @@ def save_fit(fit: Fit, path: str | Path) -> Path:
 def scores_of(table: xr.Dataset) -> Scores:
     """Return the scores of a file's table, with the audit that was saved with it.
 
-    Much of the audit concerns cells as they were read, which the table no longer shows: several
-    sources of a score, dates without a day. A table saved without its audit is audited again.
+    Much of the audit concerns the original cells, which the table no longer shows: several sources
+    of a score, dates without a day. A table saved without its audit is audited again.
     """
     bare = table.copy()
     found = bare.attrs.pop(AUDIT, None)
@@ -123,7 +123,7 @@ def with_attributes(
 
 
 def _check(content: io.BytesIO, path: Path) -> None:
-    """Refuse to write what could not be read back, such as a text with a NUL character in it."""
+    """Refuse to write a file that could not be read back, such as one with a NUL in a string."""
     try:
         with readable(path):
             text = netcdf.header_text(content, path)

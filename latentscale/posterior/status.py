@@ -18,7 +18,7 @@ from latentscale.posterior.convergence import (
 )
 
 FOR_ANYTHING = "estimates, intervals and forecasts, once converged"
-"""What a sampler's draws are good for."""
+"""What a sampler's draws can be used for."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Status:
         Whether the draws come from a posterior (or an approximation to it);
         False for a point estimate.
     converged
-        True, False, or None where a method cannot judge it.
+        True, False, or None if the method cannot judge it.
     interrupted
         Whether the run was stopped early.
     message
@@ -41,10 +41,10 @@ class Status:
     good_for
         What draws of this method can be used for.
     pareto_k
-        Shape of the tail of the importance weights p / q of an approximation q, or None for
+        Pareto shape of the tail of the importance weights p / q of an approximation q, or None for
         a method without one. Weighted draws can be trusted up to
         min(1 - 1 / log10(draws), 0.7) (Vehtari et al. 2024); the draws of ADVI and Laplace, which
-        are not weighted, up to 0.5 at most (Yao et al. 2018). NaN where it cannot be computed.
+        are not weighted, up to 0.5 at most (Yao et al. 2018). NaN if it cannot be computed.
 
     Examples
     --------
@@ -119,7 +119,7 @@ def caveats(statuses: Mapping[str, Status]) -> str:
     Parameters
     ----------
     statuses
-        Statuses of the fits that a result rests on, by name of the fit.
+        Statuses of the fits behind a result, by name of the fit.
 
     Examples
     --------
@@ -169,7 +169,7 @@ def status_of_chains(
 
 
 def status_with_start(status: Status, message: str, advice: tuple[str, ...]) -> Status:
-    """Return a status of chains that also says where they started, with the advice on that."""
+    """Return a status of chains that also says where they started, with advice."""
     if not message:
         return status
     joined = f"{status.message}; {message}"
@@ -199,11 +199,11 @@ def status_of_approximation(
     Parameters
     ----------
     pareto_k
-        Shape of the tail of the importance weights; NaN with too few draws.
+        Pareto shape of the tail of the importance weights; NaN with too few draws.
     faults
         What went wrong in the optimisation and what to do; empty if it succeeded.
     figures
-        What the optimisation reached, as text.
+        Results of the optimisation, as text.
     good_for
         What draws of this method can be used for.
     interrupted

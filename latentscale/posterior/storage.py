@@ -1,4 +1,4 @@
-"""Storage: read a fit from a file by `Fit.save`, or from a folder of draws; without pickle."""
+"""Storage: read a fit from a file by `Fit.save` or from a folder of draws, without pickle."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def load(path: str | Path) -> Fit:
 
 @dataclass(frozen=True)
 class StoredRun:
-    """What a folder of draws holds in addition to the draws.
+    """The contents of a folder of draws other than the draws.
 
     Attributes
     ----------
@@ -198,7 +198,7 @@ def _of_old(names: Sequence[str]) -> str:
 
 
 def read_folder(path: Path) -> StoredRun:
-    """Read what a folder of draws holds in addition to the draws.
+    """Read the contents of a folder of draws other than the draws.
 
     Raises
     ------

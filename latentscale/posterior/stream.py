@@ -34,8 +34,8 @@ from latentscale.posterior.zarr_store import ChainDraws, read_store
 
 _RUN, _ZARR, _DONE = "run.json", "draws.zarr", "draws.nc"
 _POSITION, _LOG_DENSITY = "position", "log_density"
-"""Stored with the statistics, for the last draw only."""
-_MOST_RUNS = 1_000_000  # resuming a thousand times a day takes three years to get there
+"""Stored with the statistics, only for the last draw."""
+_MOST_RUNS = 1_000_000  # reached after three years of resuming a thousand times a day
 
 
 def start_run(
@@ -99,25 +99,25 @@ def runs(path: Path) -> list[Path]:
 def runs_without_hash(path: Path) -> list[str]:
     """Return the names of runs whose draws are still in the sampler's own store.
 
-    The sampler writes its own chunks, without a hash, so a changed number there cannot be detected;
-    the file of a finished run has a hash.
+    The sampler writes chunks without a hash, so a change there cannot be detected; the file of a
+    finished run has a hash.
     """
     return [run.name for run in runs(path) if not (run / _DONE).is_file()]
 
 
 def finished_runs_without_hash(path: Path) -> list[str]:
-    """Return the names of finished runs of schema 1, which gave their files no hash."""
+    """Return the names of finished runs of schema 1, whose files do not have a hash."""
     done = [(run, record) for run, record in _records(path) if (run / _DONE).is_file()]
     return [run.name for run, record in done if "schema" not in record]
 
 
 def zarr_folder(run: Path) -> Path:
-    """Return where a run's draws go while it samples."""
+    """Return the folder of a run's draws during sampling."""
     return run / _ZARR
 
 
 def wanted_draws(path: Path) -> int:
-    """Return how many draws a chain should have when all runs are done."""
+    """Return the number of draws that each chain will have when all runs are done."""
     return max((record["draws"] for _, record in _records(path)), default=0)
 
 
@@ -169,7 +169,7 @@ def read_chains(path: Path, variables: Sequence[str]) -> dict[int, ChainDraws]:
 def common_draws(chains: dict[int, ChainDraws]) -> tuple[xr.Dataset, xr.Dataset]:
     """Return the draws that the longer chains have in common, dims (chain, draw, ...).
 
-    Chains keep their numbers, which statuses refer to.
+    Chains keep their numbers, to which statuses refer.
 
     Raises
     ------
@@ -204,14 +204,14 @@ def _joined(first: ChainDraws, second: ChainDraws) -> ChainDraws:
 def _refuse_overlap(
     run: Path, record: Mapping[str, Any], chain: int, earlier: int, length: int
 ) -> None:
-    """Refuse draws that two samplers added at the same place, and gaps where a run was removed."""
+    """Refuse draws that two samplers added at the same position, and gaps left by removed runs."""
     before = (record.get("before") or {}).get(str(chain))
     if length and before is not None and before > earlier:
         raise FitError(
             f"{run} continues from draw {before} of chain {chain}, but the runs before it hold "
             f"{earlier}: a run is missing from the folder, or damaged."
         )
-    # Runs of schema 1 do not record where they began, but none goes beyond the draws requested.
+    # Runs of schema 1 do not record their start, but none goes beyond the requested draws.
     twice = earlier + length > record["draws"] if before is None else before < earlier
     if length and twice:
         raise FitError(
@@ -231,7 +231,7 @@ def _read_run(
         chains = {}
         if not (run / _DONE).is_file():
             raise
-    # Its sampler may have ended, and removed the store, while it was being read.
+    # The sampler may have finished and removed the store while it was being read.
     return _read_done(run, record) if (run / _DONE).is_file() else chains
 
 
@@ -267,7 +267,7 @@ def _records(path: Path) -> list[tuple[Path, dict[str, Any]]]:
 
 
 def _record(run: Path, fit: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a run's record, verified except for runs of schema 1, which had no hash.
+    """Return a run's record, verified except for runs of schema 1, which do not have a hash.
 
     A folder of schema 1 may hold runs of both kinds; `fit` is its header.
     """

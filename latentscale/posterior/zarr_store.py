@@ -1,7 +1,7 @@
 """Read the Zarr store to which nutpie writes its draws, at any moment.
 
-Writing may have stopped anywhere, before the store was described or in the middle of a draw, or
-may still be going on.
+Writing may still be going on, or may have stopped anywhere, even before the store's metadata were
+written or in the middle of a draw.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from latentscale.posterior.draws import sampler_statistics
 _GROUPS = ("posterior", "sample_stats", "warmup_sample_stats")
 _EVENTS = "divergence_"  # prefix of the sampler's arrays of divergent transitions
 _LOG_DENSITY = "logp"  # the sampler's name
-# What Zarr and its decoders raise on an incomplete chunk.
+# Exceptions that Zarr and its decoders raise on an incomplete chunk.
 _UNREADABLE = (RuntimeError, ValueError, OSError)
 
 
@@ -95,7 +95,7 @@ def _opened(store: Path) -> xr.DataTree:
     """Open a store without the arrays that have one entry per divergent transition.
 
     The sampler sets their lengths one after the other at the end. If it is stopped in between,
-    arrays on one dim differ in length. Which transitions diverged is also a statistic of draws.
+    arrays on one dim differ in length. Divergences are also recorded with each draw.
     """
     events = {path.name for path in store.glob(f"*/{_EVENTS}*")}
     return xr.open_datatree(store, engine="zarr", consolidated=False, drop_variables=sorted(events))
@@ -103,14 +103,14 @@ def _opened(store: Path) -> xr.DataTree:
 
 @contextmanager
 def _without_notices() -> Iterator[None]:
-    """Silence notices on folders without an array, which the sampler makes first."""
+    """Silence warnings about folders without an array, which the sampler makes first."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Object at .* is not recognized")
         yield
 
 
 def _holds_draws(store: Path, variables: Sequence[str]) -> bool:
-    """Return whether a chunk of a parameter was written; warm-up writes none."""
+    """Return whether any chunk of a parameter was written; warm-up does not write any."""
     chunks = [store / "posterior" / name / "c" for name in variables]
     return any(child.is_file() for chunk in chunks for child in chunk.rglob("*"))
 
@@ -120,7 +120,7 @@ def _read_chain(posterior: xr.Dataset, stats: xr.Dataset, warm_up: xr.Dataset) -
     try:
         chain = _read_draws(posterior, stats, until)
     except _UNREADABLE:
-        # A power cut can leave the last chunk empty; an earlier empty chunk is damage.
+        # A power failure can leave the last chunk empty; an earlier empty chunk is damage.
         chunk = int(stats["energy"].encoding["preferred_chunks"][DRAW])
         chain = _read_draws(posterior, stats, max(until - 1, 0) // chunk * chunk)
     if chain.length:
@@ -132,7 +132,7 @@ def _read_chain(posterior: xr.Dataset, stats: xr.Dataset, warm_up: xr.Dataset) -
 
 
 def _read_draws(posterior: xr.Dataset, stats: xr.Dataset, until: int) -> ChainDraws:
-    """Read the complete draws: chunks of some variables may not have been written yet."""
+    """Read the complete draws: some variables may lack chunks that are not yet written."""
     position = stats["unconstrained_draw"].isel({DRAW: slice(until)}).values
     posterior = _plain(posterior.isel({DRAW: slice(until)}).load())
     named = sampler_statistics(stats).isel({DRAW: slice(until)}).load().drop_attrs()
@@ -150,7 +150,7 @@ def _read_draws(posterior: xr.Dataset, stats: xr.Dataset, until: int) -> ChainDr
 
 
 def _drawn(energy: xr.DataArray) -> int:
-    """Return the number of draws written, by bisection: the store has its final length already."""
+    """Find the number of draws written by bisection: the store already has its final length."""
     low, high = 0, int(energy.sizes[DRAW])
     while low < high:
         middle = (low + high) // 2

@@ -85,7 +85,7 @@ def test_scores_without_bounds_are_scored_where_they_are(score: float) -> None:
     ("few_shot", "warned"),
     [
         ({}, "raised to the power 0"),
-        ({"few_shot": ls.FewShot(degenerate="warn")}, "not to be trusted"),
+        ({"few_shot": ls.FewShot(degenerate="warn")}, "not reliable"),
     ],
 )
 def test_models_of_degenerate_weights_are_forecast_and_named(

@@ -113,7 +113,7 @@ def test_bounds_that_mean_nothing_are_refused(preliz, slot, bounds, settings, sa
 
 def test_a_slot_that_says_nothing_of_scores_takes_bounds_on_itself(preliz) -> None:
     spec = ls.load_spec("latentscale")
-    with pytest.raises(SpecError, match=r"says nothing about scores.*units="):
+    with pytest.raises(SpecError, match=r"does not determine scores.*units="):
         ls.elicit(spec, "link_power", 0.5, 2)
     assert ls.elicit(spec, "link_power", 0.5, 2, units="parameter").mass == pytest.approx(
         0.9, abs=0.01

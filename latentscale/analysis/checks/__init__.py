@@ -1,1 +1,1 @@
-"""Whether draws can be believed, and whether the model describes the scores."""
+"""Checks of convergence, and of whether the model describes the scores."""

@@ -19,7 +19,7 @@ from latentscale.validate import MOST_REPEATS, is_number, whole_number
 HELD_OUT: Final = "table must be a table from latentscale.backtest"
 
 COVERAGES = (0.5, 0.8, 0.9, 0.95)
-"""Probabilities of the intervals whose coverage is reported: one half, and the usual wide ones."""
+"""Probabilities of the intervals whose coverage is reported: one half and the usual wide ones."""
 _NEEDED = ("family", "benchmark", "score", "median", "lower", "upper", "crps", "log_score", "pit")
 _TEXT = ("family", "benchmark")
 _COVER: Final = "cover"
@@ -28,7 +28,7 @@ _MOST_BINS = 1000
 """Most bars of a histogram: a page is about this many pixels wide."""
 _SOURCE = "from latentscale.backtest"
 _LEVELS = tuple(np.round(np.arange(0.05, 1.0, 0.05), 2))
-"""Steps of a twentieth: a curve of 19 points, with many hidden scores between each two."""
+"""Steps of a twentieth: a curve of 19 points, with many hidden scores between adjacent levels."""
 
 
 def summarise(
@@ -44,8 +44,8 @@ def summarise(
     by
         Columns to group by, such as ``["benchmark"]``; empty for one row over all cells.
     resamples, seed
-        Of the bootstrap over families, which keeps the cells of a family together since
-        their errors are not independent.
+        Number of resamples and seed of the bootstrap over families, which keeps the cells of a
+        family together since their errors are not independent.
 
     Returns
     -------
@@ -54,13 +54,13 @@ def summarise(
         median), crps, width, interval_score (of the table's own interval; Gneiting and Raftery
         2007, eq. 43) as fractions, log_score, cover (share inside the table's own interval), and
         cover_50, cover_80, cover_90, cover_95 (of central intervals, by the pit); each with its
-        bootstrap standard error in ``<name>_se`` (NaN with one family). Where a coverage is 0 or
-        1, every resample has it too; the standard error is then that of the Jeffreys posterior of
-        a share that all n families have, Beta(n + 1/2, 1/2), and not 0. A score of density 0
-        makes the mean log_score -inf, and its standard error NaN. Where the backtest holds
-        scores that are not fractions, also unit: that of mae, crps, width and interval_score. A
-        group with several units has them divided by the standard deviation of each benchmark's
-        scores, and its log_score is that of such scores.
+        bootstrap standard error in ``<name>_se`` (NaN with one family). A coverage of 0 or 1 is
+        the same in every resample; its standard error is then not 0 but the standard deviation of
+        the Jeffreys posterior after n successes in n families, Beta(n + 1/2, 1/2). A score with
+        density 0 makes the mean log_score -inf, and its standard error NaN. If the backtest has
+        scores that are not fractions, there is also a column unit, for mae, crps, width and
+        interval_score. In a group with several units, these are divided by the standard deviation
+        of each benchmark's scores, and log_score is that of scores divided in this way.
 
     Raises
     ------
@@ -93,9 +93,9 @@ def summarise(
 
 
 def cell_figures(table: pd.DataFrame) -> pd.DataFrame:
-    """Return every cell's own error, width, coverage and scores, as `summarise` averages them.
+    """Return every cell's error, width, coverage and proper scores, which `summarise` averages.
 
-    Columns of scores that the table does not have (crps, log_score, pit) are left out.
+    Figures whose columns the table does not have (crps, log_score, pit) are left out.
     """
     score, low, high = table["score"], table["lower"], table["upper"]
     outside = (low - score).clip(lower=0) + (score - high).clip(lower=0)
@@ -117,16 +117,16 @@ def cell_figures(table: pd.DataFrame) -> pd.DataFrame:
 def bootstrap_means(
     values: pd.DataFrame, families: pd.Series, resamples: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return means over cells of data resampled family by family.
+    """Return means over cells in bootstrap resamples of families.
 
     Parameters
     ----------
     values
         One row per cell, one column per figure.
     families
-        Family of each row; the cells of a family are drawn together.
+        Family of each row; the cells of a family are resampled together.
     resamples, rng
-        Number of resamples, and the source of random numbers.
+        Number of resamples and source of random numbers.
 
     Returns
     -------
@@ -143,7 +143,7 @@ def bootstrap_errors(
 ) -> np.ndarray:
     """Return the standard error of each column's mean over cells.
 
-    NaN with one family, and of a column that holds -inf or NaN.
+    It is NaN with one family, and for a column with -inf or NaN.
     """
     if families.nunique() < 2:
         return np.full(values.shape[1], np.nan)
@@ -164,7 +164,7 @@ def reliability(
 ) -> pd.DataFrame:
     """Compare nominal with actual coverage of central intervals, at any probability.
 
-    A central interval of probability p holds the score where abs(2 pit - 1) <= p.
+    A central interval of probability p contains the score if abs(2 pit - 1) <= p.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def reliability(
     prob
         Probability of the bootstrap band.
     resamples, seed
-        Of the bootstrap over families.
+        Number of resamples and seed of the bootstrap over families.
 
     Returns
     -------
@@ -268,7 +268,7 @@ def _centrality(table: pd.DataFrame) -> pd.Series:
 
 
 def check_levels(levels: object, what: str = "levels") -> None:
-    """Refuse what is not a list of different probabilities.
+    """Refuse anything but a list of different probabilities.
 
     Parameters
     ----------
@@ -293,15 +293,15 @@ def check_levels(levels: object, what: str = "levels") -> None:
 
 
 def check_resamples(resamples: object) -> None:
-    """Refuse what is not a number of bootstrap resamples."""
-    # A standard deviation needs two.
+    """Refuse anything but a valid number of bootstrap resamples."""
+    # A standard deviation needs at least two.
     whole_number(resamples, "resamples", least=2, most=MOST_REPEATS, error=DataError)
 
 
 def checked_backtest(
     table: Any, columns: Sequence[str], by: Sequence[str] = ()
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Refuse a table that is not a backtest's; return it, and the names to group by."""
+    """Refuse anything but a table of a backtest; return it and the columns to group by."""
     table = as_pandas(table, HELD_OUT)
     expect(table, pd.DataFrame, "table", f"a table {_SOURCE}")
     if isinstance(by, str):
@@ -325,7 +325,7 @@ def checked_backtest(
 
 
 def check_column(column: pd.Series, where: str = "the table") -> None:
-    """Refuse missing values, text for numbers, and probabilities that are none.
+    """Refuse missing values, text instead of numbers, and probabilities outside 0 to 1.
 
     Parameters
     ----------
@@ -349,7 +349,7 @@ def check_column(column: pd.Series, where: str = "the table") -> None:
         if name == "pit":
             bad, wanted = ~values.between(0, 1), "a number from 0 to 1"
         if name == "log_score":
-            bad = bad | (values == np.inf)  # -inf is that of a score that the forecast rules out
+            bad = bad | (values == np.inf)  # -inf is valid: the forecast rules out the score
         if name == "spread":
             bad, wanted = ~((values > 0) & np.isfinite(values)), "a number above 0"
         if name == "prob":
@@ -365,7 +365,7 @@ def check_column(column: pd.Series, where: str = "the table") -> None:
 
 
 def rows_of_groups(table: pd.DataFrame, by: Sequence[str]) -> dict[tuple[object, ...], np.ndarray]:
-    """Return the places of the rows of each group, by the group's values of `by`."""
+    """Return the row positions of each group, by the group's values of `by`."""
     if not by:
         return {(): np.arange(len(table))}
     rows_of = table.groupby(list(by), sort=False, dropna=False).indices
@@ -385,9 +385,9 @@ def _row(
 
 
 def _error_at_end(families: int) -> float:
-    """Return the standard error of a coverage of 0 or 1, of which a bootstrap gives 0.
+    """Return the standard error of a coverage of 0 or 1, for which a bootstrap would give 0.
 
-    That of the Jeffreys posterior, with as many trials as families: the cells of a family are not
-    independent, and cells that all agree do not show how far.
+    It is the standard deviation of the Jeffreys posterior with one trial per family: the cells of a
+    family are dependent, and cells that all agree do not show how strongly.
     """
     return float(stats.beta(families + 0.5, 0.5).std())

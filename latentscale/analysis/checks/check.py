@@ -43,13 +43,14 @@ from latentscale.validate import is_number
 
 _FALSE_ALARMS = 0.1
 _SUSPECT_Z = 2.0
-"""Standard deviations that 5% of sound scores exceed."""
+"""Standard deviations that 5% of correct scores exceed."""
 _NEAR_FLOOR = 0.03
-"""Two standard errors of a share near one quarter over some 800 items."""
+"""Two standard errors of a share near one quarter over about 800 items."""
 _WHOLE_MODEL = 0.5
-"""If more than half of a model's scores look alike, the row is odd rather than the scores."""
+"""If more than half of a model's scores deviate in one direction, its row is suspect, not its
+scores."""
 _FEWEST_PIT = 10
-"""With fewer scores, PIT values look uniform whatever they are."""
+"""With fewer scores, a test of uniform PIT values has hardly any power."""
 _COLUMNS = (
     "model",
     "family",
@@ -85,13 +86,13 @@ class FitCheck(Result):
         standard deviations, positive where a score is better than predicted; NaN where nothing
         was measured. ``reliable`` is a coordinate.
     by_family, by_benchmark
-        Mean residual and its size: scores, mean_z, rms_z (1 where noise is as expected).
+        Residuals by group: scores, mean_z, rms_z (1 if the noise is as expected).
     outliers
         Scores far outside their leave-one-out interval, worst first: model, family, benchmark,
         score, median, lower, upper, z, pareto_k, basis (importance weights, or a refit without
         the score), and advice.
     unsettled
-        Scores that look odd, but whose Pareto k is too high to judge by importance weights.
+        Suspect scores whose Pareto k is too high to judge by importance weights.
     threshold
         Absolute z above which a score is an outlier.
     advice
@@ -282,14 +283,14 @@ def uniform_p_value(pit: pd.Series) -> float:
 def _confirmed_by_refit(
     fit: Fit, suspects: pd.DataFrame, method: Method, threshold: float, prob: float, seed: int
 ) -> pd.DataFrame:
-    """Return the suspects that a refit without all of them still finds far off."""
+    """Return the suspect scores that are still outliers under a refit without all of them."""
     score = xr.DataArray(suspects["score"].to_numpy(), dims=(CELL,)).assign_coords(
         cell_model=(CELL, suspects["model"].to_numpy(dtype=str)),
         cell_benchmark=(CELL, suspects["benchmark"].to_numpy(dtype=str)),
     )
     data = fit.scores.dataset
     cells = zip(suspects["model"].astype(str), suspects["benchmark"].astype(str), strict=True)
-    # As of a fold: the refit knows neither their errors nor the centre and step that they moved.
+    # As for a fold: the refit uses neither their errors nor a centre and step that depend on them.
     table = training_scores(fit.scores, Fold("suspects", fit.scores.models, cells=tuple(cells)))
     measured = table.dataset["score"].notnull().any(MODEL)
     bare = [str(b) for b in measured[BENCHMARK].values[~measured.values]]
@@ -318,10 +319,10 @@ def _confirmed_by_refit(
 
 
 def _advice_for(fit: Fit, outliers: pd.DataFrame, table: pd.DataFrame) -> list[str]:
-    """Return what may be behind each outlier: metadata, a format failure, or contamination."""
+    """Return the likely cause of each outlier: metadata, a format failure, or contamination."""
     data = fit.scores.dataset
     sign = xr.where(lower_is_better(data), -1, 1).to_series()
-    # Scores from here on, towards the worse end, are no better than guessing.
+    # Scores at or beyond this value, towards the worse end, are no better than guessing.
     guessing = (sign * data["floor"].to_series() + _NEAR_FLOOR).where(is_bounded(data).to_series())
     own = table.groupby("model")["z"].agg(
         ["size", lambda z: (z > _SUSPECT_Z).mean(), lambda z: (z < -_SUSPECT_Z).mean()]

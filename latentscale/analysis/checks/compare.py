@@ -43,8 +43,8 @@ class Comparison(FixedTable):
         Standard errors come from a bootstrap over families, and are NaN with one family; scores
         that share a family in any of the compared tables are drawn together. ``ruled_out`` counts
         scores with log score -inf, to which the forecast gives density 0. Scores that all models
-        rule out are left out of elpd, difference, weight and cells; any other makes elpd -inf.
-        Where elpd is -inf for all models, the differences are NaN.
+        rule out are left out of elpd, difference, weight and cells; any other makes elpd -inf. If
+        elpd is -inf for all models, the differences are NaN.
     cells
         One row per model and score: name, model, family, benchmark, elpd, and pareto_k for
         leave-one-out or fold for backtests.
@@ -105,21 +105,22 @@ class Comparison(FixedTable):
 def compare(fits: Mapping[str, Fit], *, seed: int = 0) -> Comparison:
     """Compare fits by PSIS leave-one-out on each score.
 
-    Leave-one-out uses the sampled curves: specs that differ only in ``benchmarks.ceiling_open`` are
-    equal here, and a backtest shows which forecasts better.
+    Leave-one-out uses the sampled curves, so specs that differ only in ``benchmarks.ceiling_open``
+    are equal here; a backtest shows which one forecasts better.
 
     Parameters
     ----------
     fits
         Fits by name, such as ``{"K = 1": fit1, "K = 2": fit2}``; all on the same scores.
     seed
-        Of the bootstrap over families.
+        Seed of the bootstrap over families.
 
     Returns
     -------
     Comparison
-        The comparison. Where ``high_k`` counts more than a few scores, leave-one-out flatters that
-        model: compare `latentscale.backtest` runs with `compare_backtests` instead, which is exact.
+        The comparison. If ``high_k`` counts more than a few scores, leave-one-out is too favourable
+        to that model: compare `latentscale.backtest` runs with `compare_backtests` instead, which
+        is exact.
 
     Raises
     ------
@@ -164,7 +165,7 @@ def compare_backtests(tables: Mapping[str, pd.DataFrame], *, seed: int = 0) -> C
     tables
         Tables of `latentscale.backtest` by name.
     seed
-        Of the bootstrap over families.
+        Seed of the bootstrap over families.
 
     Returns
     -------
@@ -251,13 +252,13 @@ def _advice(table: pd.DataFrame, *, heavy: bool) -> tuple[str, ...]:
         if abs(row.difference) < 2 * row.difference_se:
             lines.append(
                 f'"{row.name}" is within two standard errors of "{table["name"].iloc[0]}": these '
-                "scores do not tell them apart."
+                "scores do not distinguish them."
             )
     return tuple(lines)
 
 
 def _of_ruled_out(table: pd.DataFrame, of_all: pd.DataFrame) -> list[str]:
-    """Say which scores have the log score -inf, and what their forecasts cannot be ranked by."""
+    """Say which scores have the log score -inf, and how this affects the comparison."""
     lines = []
     common = of_all.drop_duplicates(_HELD_OUT)
     if len(common):
@@ -317,7 +318,7 @@ def _check_fits(fits: Mapping[str, Fit]) -> None:
 
 
 def _check_exact(first: str, reference: Fit, name: str, fit: Fit) -> None:
-    """Refuse exact 0 and 1 that the two fits take for other numbers: densities there differ."""
+    """Refuse exact 0 and 1 that the two fits clamp to different values: their densities differ."""
     one, two = _as_fitted(reference), _as_fitted(fit)
     for cell in reference.design.pulled_inside:
         if not np.isclose([one[cell], 1 - one[cell]], [two[cell], 1 - two[cell]], atol=0).all():
@@ -334,7 +335,7 @@ def _cell_text(scores: xr.DataArray, at: Sequence[int]) -> str:
 
 
 def _as_fitted(fit: Fit) -> pd.Series:
-    """Return the scores as the likelihood takes them: exact 0 and 1 moved inside."""
+    """Return the scores as the likelihood uses them: exact 0 and 1 clamped to the open interval."""
     made = fit.design
     models = np.asarray(made.scores.models)[made.model_of_cell]
     benchmarks = np.asarray(made.scores.benchmarks)[made.benchmark_of_cell]

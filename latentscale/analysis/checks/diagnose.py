@@ -20,7 +20,7 @@ from latentscale.posterior.status import problems
 from latentscale.result import FixedTable
 
 _DISAGREE = 1.1
-"""R-hat above which chains plainly disagree, whatever their length."""
+"""R-hat above which chains clearly disagree, however short they are."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -40,9 +40,9 @@ class Diagnosis(FixedTable):
     max_rhat, min_ess
         Worst figures over all parameters.
     high_pareto_k
-        Scores whose leave-one-out weight is too heavy-tailed (Pareto k above `k_limit`, or not
-        a number), the same as in `latentscale.leave_one_out`: each of them alone moves the
-        posterior. They do not make a fit fail.
+        Number of scores whose leave-one-out weights are too heavy-tailed (Pareto k above `k_limit`,
+        or NaN), as in `latentscale.leave_one_out`: each of them alone moves the posterior. They do
+        not make a fit fail.
     k_limit
         Largest Pareto k at which these weights are reliable: min(1 - 1 / log10(draws), 0.7).
     advice
@@ -102,7 +102,7 @@ class Diagnosis(FixedTable):
         )
 
     def _figures(self) -> str:
-        """Say what was judged, with its worst figures."""
+        """Describe what was judged, with its worst figures."""
         if self.of_estimator:
             return "independent draws around a maximum"
         if self.thinned:
@@ -136,9 +136,10 @@ def diagnose(fit: Fit) -> Diagnosis:
 
     R-hat must be at most 1.01 and bulk and tail ESS at least 400 for every parameter
     (Vehtari et al. 2021), with no divergences, no stuck chain and E-BFMI of at least 0.3. Skills
-    that are free to rotate, their loadings, and the intercepts, which a common level of the skills
-    shifts, are judged by the linear predictors that they give. An approximation, such as ADVI's, is
-    judged by its own status: whether its optimiser ended, and Pareto k of its importance weights.
+    that are free to rotate, their loadings, and the intercepts, which shift with the common level
+    of the skills, are judged by the linear predictors that they imply. An approximation, such as
+    ADVI's, is judged by its own status: whether its optimiser converged, and Pareto k of its
+    importance weights.
     Draws around a maximum, such as MarginalML's, are independent: their status says whether the
     maximum was found. For a method that keeps only some of its draws, such as `Subsampled`, the
     status judges the full chains.
@@ -221,7 +222,7 @@ def _approximation_limit(fit: Fit) -> float:
 
 
 def _not_close(fit: Fit, limit: float | None) -> tuple[str, ...]:
-    """Say that an approximation is not close where its status, by another limit, has it so."""
+    """Say that an approximation is not close if its status, with a higher limit, calls it close."""
     pareto_k = fit.status.pareto_k
     if limit is None or pareto_k is None or pareto_k <= limit or fit.status.converged is False:
         return ()
@@ -235,8 +236,8 @@ def _not_close(fit: Fit, limit: float | None) -> tuple[str, ...]:
 def _high_pareto_k(fit: Fit, convergence: Convergence) -> int:
     """Count scores whose PSIS leave-one-out weights are unreliable (Vehtari et al. 2024).
 
-    A score whose k is not a number (its density is 0 at some draw, or the tail is too short) counts
-    as unreliable; a score with the same density at every draw has equal weights, which are fine.
+    A score whose k is NaN (its density is 0 at some draw, or the tail is too short) counts as
+    unreliable; a score with the same density at every draw has equal weights, which are fine.
     """
     draws = fit.samples.sizes[SAMPLE]
     if not fit.is_posterior or draws < MIN_DRAWS:

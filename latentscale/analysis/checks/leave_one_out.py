@@ -1,4 +1,4 @@
-"""Leave one out: each score against its prediction from the others, by importance weights."""
+"""Leave one out: compare each score with its prediction from all others, by importance weights."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ from latentscale.posterior.opened import as_sampled
 from latentscale.posterior.pairing import at_samples, by_sample
 from latentscale.result import Picture, Result, rows_of_prob
 
-# Smaller predictive standard deviations on the logit scale are rounding: one draw has all weight.
 _NO_SPREAD = 1e-6
-"""Logits: smaller spreads are rounding, where one draw has all the weight."""
+"""Predictive standard deviation on the logit scale, below which it is rounding error: one draw has
+all the weight."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,7 +61,7 @@ class LeaveOneOut(Result, table_was_attribute=True):
     prob
         Probability of the interval lower to upper.
     fit, seed
-        What it was computed from.
+        The fit and the seed behind the result.
 
     Examples
     --------
@@ -83,7 +83,7 @@ class LeaveOneOut(Result, table_was_attribute=True):
 
     @property
     def headline(self) -> str:
-        """The log density, and how far it can be trusted.
+        """The log density, and whether it can be trusted.
 
         Examples
         --------
@@ -203,7 +203,7 @@ def with_replicated(fit: Fit, prob: float, seed: int) -> tuple[LeaveOneOut, xr.D
     low, high = interval_quantiles(prob)
     smoothed = psis(fit)
     score = observed_cells(fit)
-    # By the curves of the log likelihood, which the weights are of.
+    # The weights come from the log likelihood, which uses the sampled curves.
     again = forecast_rows(as_sampled(fit), fit.scores.dataset, seed=seed, replicate=True)
     drawn = draws_of_cells(again.draws, score)
     settled = ~score["cell_benchmark"].isin(again.without_mean)
@@ -246,20 +246,20 @@ def with_replicated(fit: Fit, prob: float, seed: int) -> tuple[LeaveOneOut, xr.D
 
 @dataclass(frozen=True)
 class CellWeights:
-    """Smoothed leave-one-out weights of the draws, for each score.
+    """Pareto-smoothed leave-one-out weights of the draws, for each score.
 
     Attributes
     ----------
     weights
-        They sum to 1 over sample, dims (sample, cell), sample as in ``fit.samples``.
+        Weights that sum to 1 over sample, dims (sample, cell), sample as in ``fit.samples``.
     elpd
         Log predictive density of each score given all others, dims (cell,).
     pareto_k
-        Shape of the tail of the raw weights, dims (cell,); infinite where none can be fitted.
+        Pareto shape of the tail of the raw weights, dims (cell,); infinite if it cannot be fitted.
     p_loo
         Effective number of parameters.
     k_limit
-        Largest Pareto k that these weights bear.
+        Largest Pareto k at which these weights are reliable.
     """
 
     weights: xr.DataArray
@@ -275,7 +275,7 @@ def psis(fit: Fit) -> CellWeights:
     Raises
     ------
     FitError
-        If the fit is a point estimate, has fewer than 25 draws, or its draws are all alike.
+        If the fit is a point estimate, has fewer than 25 draws, or all its draws are the same.
     """
     refuse_few_draws(fit, "Leave-one-out")
     named = by_sample(fit, fit.tree[LOG_LIKELIHOOD].to_dataset()["score"])
@@ -354,7 +354,7 @@ def weighted_quantiles(
 
 
 def draws_of_cells(draws: xr.DataArray, score: xr.DataArray) -> xr.DataArray:
-    """Return draws of some cells alone, dims (sample, cell), samples as they were.
+    """Return draws of the given cells, dims (sample, cell), with unchanged samples.
 
     Parameters
     ----------
@@ -371,16 +371,16 @@ def draws_of_cells(draws: xr.DataArray, score: xr.DataArray) -> xr.DataArray:
 def logit_residual(
     fit: Fit, score: xr.DataArray, drawn: xr.DataArray, weights: xr.DataArray
 ) -> xr.DataArray:
-    """Return how many predictive standard deviations scores are off, on the logit scale.
+    """Return residuals in predictive standard deviations, on the logit scale.
 
-    Positive where a score is better than predicted. Scores that are not fractions are compared as
-    they are, or as logarithms on the scale ``"positive"``.
+    They are positive if a score is better than predicted. Scores that are not fractions are
+    compared untransformed, or as logarithms on the scale ``"positive"``.
 
     Parameters
     ----------
     fit
-        Its table says how finely scores are recorded: measured and drawn ones are both kept half
-        a step from 0 and 1, so that a rounded 0 is not taken for a far smaller number.
+        Its table determines how finely scores are recorded: measured and drawn scores are both kept
+        half a step from 0 and 1, so that a rounded 0 does not become a far smaller number.
     score
         Scores of cells, dims (cell,), with the coordinates cell_model and cell_benchmark.
     drawn

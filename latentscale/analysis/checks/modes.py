@@ -18,19 +18,20 @@ Halves of one Gaussian are 2.6 apart, halves of a uniform distribution 3.5.
 _LEAST = 0.02
 """Smallest share of the draws in a group: a smaller one hardly affects any interval."""
 _FEWEST_DRAWS = 20
-"""With fewer draws the spread within a group is too uncertain for comparing means."""
+"""With fewer draws, standard deviations within groups are too uncertain for comparing means."""
 _TRIES = 5
-"""Random starts of the two means: the best split of five is hardly ever missed."""
+"""Random starts of k-means: the best of five splits is rarely worse than the optimum."""
 _MOST = 6
-"""Most groups looked for; with more the fit has failed, whatever their number."""
+"""Most groups to look for; with more, the fit has failed, whatever their number."""
 
 
 def find_modes(values: xr.DataArray) -> pd.DataFrame:
     """Split draws into separate groups, if they fall into any.
 
-    Values are scaled by their spread within chains and split in two by k-means; the split is
-    kept where the two lie at least `APART` standard deviations apart along the line between
-    their means and the smaller holds 2% of the draws. Each part is then tried again.
+    Values are scaled by their standard deviations within chains and split in two by k-means. The
+    split is kept if the groups are at least `APART` standard deviations apart along the line
+    between their means and the smaller has at least 2% of the draws. Each part is then split in the
+    same way.
 
     Parameters
     ----------
@@ -39,9 +40,9 @@ def find_modes(values: xr.DataArray) -> pd.DataFrame:
 
     Returns
     -------
-    One row per group, largest first: mode (from 1), share of all draws, and a column
-    ``chain <k>`` for each chain with the share of its draws; k as the draws label their chains,
-    which is what `Fit.with_chains` takes, or counted from 0 where they have no labels.
+    One row per group, largest first: mode (from 1), share of all draws, and a column ``chain <k>``
+    for each chain with the share of its draws. k is the chain's label, as in `Fit.with_chains`, or
+    is counted from 0 if chains do not have labels.
     """
     ordered = values.transpose(CHAIN, DRAW, ...)
     spread = ordered.std(DRAW).mean(CHAIN)
@@ -58,7 +59,7 @@ def find_modes(values: xr.DataArray) -> pd.DataFrame:
             pending += [int(label[here[0]]), new]
             label[here[second]] = new
     by_chain = label.reshape(chains, draws)
-    numbers = ordered[CHAIN].values  # 0, 1, ... where they have no labels
+    numbers = ordered[CHAIN].values  # 0, 1, ... without labels
     rows = []
     for mode in np.argsort(-np.bincount(label), kind="stable"):
         own = (by_chain == mode).mean(axis=1)

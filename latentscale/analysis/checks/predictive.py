@@ -1,4 +1,4 @@
-"""Predictive checks: what a spec expects of scores before and after it saw them."""
+"""Prior and posterior predictive checks."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from latentscale.validate import MOST_REPEATS, whole_number
 PRIOR = "prior"
 POSTERIOR_KIND = "posterior"
 _MIN_FAMILY = 4
-"""With fewer scores, the smallest, the largest and the spread mean little."""
+"""With fewer scores, the minimum, the maximum and the standard deviation mean little."""
 
 
 def _by_floor(scores: xr.DataArray, floor: xr.DataArray, dims: list[str]) -> xr.DataArray:
@@ -72,9 +72,9 @@ class PredictiveCheck(Result, table_was_attribute=True):
         Measured scores, dims (model, benchmark).
     rows
         One row per group and test statistic: by (``all``, ``benchmark`` or ``family``; the first
-        and the last are of fractions alone, for numbers of several units have no mean), group,
-        statistic, observed, median, lower, upper (of the replicates) and p_value, the
-        two-sided tail probability of the observed statistic among the replicates.
+        and the last only use fractions, since scores in different units cannot be averaged), group,
+        statistic, observed, median, lower, upper (of the replicates) and p_value, the two-sided
+        tail probability of the observed statistic among the replicates.
     prob
         Probability of the interval lower to upper.
     scores
@@ -98,7 +98,7 @@ class PredictiveCheck(Result, table_was_attribute=True):
 
     @property
     def headline(self) -> str:
-        """How many statistics the replicates do not reach.
+        """How many statistics are outside the intervals of the replicates.
 
         Examples
         --------
@@ -179,9 +179,9 @@ def prior_predictive(
 ) -> PredictiveCheck:
     """Draw tables from the prior and compare them with the measured one.
 
-    Nothing is fitted: parameters come from their priors, then scores from the parameters, in
-    the cells that were measured (Gelman et al. 2020, "Bayesian workflow", section 2.4). Wide
-    agreement is what a prior should give; scores outside what it allows are a warning.
+    Nothing is fitted: parameters are drawn from their priors, and scores given the parameters, in
+    the cells that were measured (Gelman et al. 2020, "Bayesian workflow", section 2.4). A good
+    prior covers the observed statistics with wide intervals; statistics outside them are a warning.
 
     Parameters
     ----------
@@ -218,7 +218,7 @@ def prior_predictive(
     spec = feasible(spec, scores)
     prepared = design(spec, scores)
     model = build_design(spec, prepared)
-    # Each replicate is computed once, so that optimising the graph would cost more than it saves.
+    # The graph is evaluated once, so optimising it would cost more than it saves.
     with double_precision():
         values = pm.draw(model["score"], draws, random_seed=seed, mode="FAST_COMPILE")
     observed = prepared.scores.dataset["score"].transpose(MODEL, BENCHMARK)
@@ -236,10 +236,10 @@ def prior_predictive(
 def posterior_predictive(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> PredictiveCheck:
     """Replicate the fitted scores from the posterior and compare them with the measured ones.
 
-    Gelman, Meng and Stern 1996. The same scores are used twice, so p-values are conservative:
-    0.5 is what a flexible spec gives everywhere, and only gross misfit shows. For single scores
-    use `latentscale.check`, which leaves each one out. Where ceilings were opened in a share of the
-    draws (``benchmarks.ceiling_open``), the curves that were sampled are checked.
+    Gelman, Meng and Stern 1996. The same scores are used twice, so p-values are conservative: a
+    flexible spec has p-values near 0.5 everywhere, and only gross misfit shows. For single scores
+    use `latentscale.check`, which leaves each one out. If ceilings were opened in a share of the
+    draws (``benchmarks.ceiling_open``), the sampled curves are checked.
 
     Parameters
     ----------
@@ -273,7 +273,7 @@ def posterior_predictive(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0)
 
 
 def of_replicated(fit: Fit, drawn: xr.DataArray, prob: float) -> PredictiveCheck:
-    """Return `posterior_predictive` of scores that were replicated already.
+    """Return the check of `posterior_predictive` for scores that were already replicated.
 
     Parameters
     ----------
@@ -304,12 +304,12 @@ def _statistics(draws: xr.DataArray, scores: Scores, prob: float) -> pd.DataFram
     """Return one row per group and test statistic."""
     data = _measured(scores)
     fractions = is_bounded(scores.dataset)
-    # Guessing shows in low scores only where higher is better.
+    # Guessing gives low scores only if higher is better.
     floor = data["floor"].where(fractions & ~lower_is_better(scores.dataset), -np.inf)
     rows = []
     for by, group, models, dims in _spans(scores):
         seen, made = data["score"].sel({MODEL: models}), draws.sel({MODEL: models})
-        if BENCHMARK in dims:  # numbers of several units have no mean
+        if BENCHMARK in dims:  # scores in different units cannot be averaged
             seen, made = seen.where(fractions), made.where(fractions)
             if not bool(seen.notnull().any()):
                 continue
@@ -339,7 +339,7 @@ def _spans(scores: Scores) -> list[tuple[str, str, list[str], list[str]]]:
 
 
 def _rows(seen: xr.DataArray, made: xr.DataArray, prob: float) -> pd.DataFrame:
-    """Return one row per benchmark, or one in all, of the observed statistic and its replicates."""
+    """Compare a statistic with its replicates: one row per benchmark, or one row in total."""
     ends = quantiles(made, prob)
     above = (made > seen).mean(SAMPLE) + 0.5 * (made == seen).mean(SAMPLE)
     columns = xr.Dataset(

@@ -1,6 +1,6 @@
 """Models ranked by log density: differences with standard errors, and stacking weights.
 
-`compare` finds the log densities of scores, for fits and for backtests.
+`compare` computes the log densities of scores, for fits and for backtests.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from latentscale.analysis.checks.calibrate import bootstrap_errors
 
 RESAMPLES = 2000
-"""Standard errors within 2%."""
+"""Number of bootstrap resamples: standard errors are then accurate to 2%."""
 
 
 def stacking_weights(elpd: pd.DataFrame) -> np.ndarray:
@@ -29,7 +29,7 @@ def stacking_weights(elpd: pd.DataFrame) -> np.ndarray:
         Log predictive densities, one row per score, one column per model.
     """
     values = elpd.to_numpy()
-    values = values[np.isfinite(values.max(1))]  # a score that all rule out favours none
+    values = values[np.isfinite(values.max(1))]  # scores that all rule out are uninformative
     density = np.exp(values - values.max(1, keepdims=True))
     count = density.shape[1]
 
@@ -61,11 +61,11 @@ def ranking(values: pd.DataFrame, families: pd.Series, seed: int) -> pd.DataFram
     families
         The family of each row.
     seed
-        Of the bootstrap over families.
+        Seed of the bootstrap over families.
     """
     total = values.sum()
     gaps = values.sub(values[total.idxmax()], axis=0)
-    if total.max() == -np.inf:  # -inf less -inf is undefined
+    if total.max() == -np.inf:  # -inf minus -inf is undefined
         gaps[:] = np.nan
     rng = np.random.default_rng(seed)
     table = pd.DataFrame(
@@ -82,9 +82,9 @@ def ranking(values: pd.DataFrame, families: pd.Series, seed: int) -> pd.DataFram
 
 
 def joint_families(own: pd.DataFrame) -> pd.Series:
-    """Return the families that scores are resampled by, where tables may state different ones.
+    """Return the families by which scores are resampled, if tables state different ones.
 
-    Scores that share a family in any of the tables are of one family.
+    Scores that share a family in any of the tables are in one family.
 
     Parameters
     ----------

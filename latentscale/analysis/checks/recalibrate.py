@@ -1,4 +1,4 @@
-"""Recalibrate: which nominal intervals to ask of forecasts, by what a backtest's covered."""
+"""Recalibrate: nominal probabilities of intervals, from their coverage in a backtest."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from latentscale.analysis.checks.calibrate import (
 from latentscale.dims import DEFAULT_PROB, checked_seed, interval_quantiles
 
 _FINEST = 0.0005
-"""A PIT value is known no more finely than half of one in a thousand draws. Normal scores end at
-3.3."""
+"""Half of one in a thousand draws: PIT values are not resolved more finely. Normal scores are thus
+at most 3.3."""
 _WANTED = (0.5, 0.9)
-"""The interval that should contain half of the scores, and the usual one."""
+"""Coverage of the interval that should contain half of the scores, and of the usual one."""
 
 
 def nominal_for(
@@ -33,29 +33,29 @@ def nominal_for(
     resamples: int = 2000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Return the nominal probabilities whose intervals cover what is wanted, by a backtest.
+    """Return the nominal probabilities whose intervals had the wanted coverage in a backtest.
 
-    The normal score of a cell is the standard normal quantile of its pit. Where forecasts are
-    calibrated these have mean square 1; where intervals under-cover, more. Intervals are widened
-    by the root mean square s of the backtest's: for coverage c the nominal probability is
-    2 Phi(s Phi^-1((1 + c) / 2)) - 1, to be given to ``forecast.table(prob=...)``. One number is
-    estimated, from all cells, so it is steadier than the quantile of a few cells in the tails; it
-    mends a spread that is wrong by one factor, and neither bias nor heavier tails. The backtest
-    has to be of the same kind as the forecasts, such as models later than an earlier date for
-    models to come.
+    The normal score of a cell is the standard normal quantile of its pit. If forecasts are
+    calibrated, normal scores have mean square 1; if intervals under-cover, more than 1. Intervals
+    are widened by the root mean square s of the backtest's normal scores: for coverage c the
+    nominal probability is 2 Phi(s Phi^-1((1 + c) / 2)) - 1, to be passed to
+    ``forecast.table(prob=...)``. A single number is estimated from all cells, so its variance is
+    lower than that of a quantile of a few cells in the tails. It corrects a predictive standard
+    deviation that is wrong by a constant factor, but not bias or heavier tails. The backtest must
+    resemble the forecasts: for future models, hold out the models released after an earlier date.
 
     Parameters
     ----------
     table
         From `latentscale.backtest`, or any table with the columns family and pit.
     coverages
-        Wanted shares of scores inside the interval, strictly between 0 and 1.
+        Wanted coverages of the intervals, strictly between 0 and 1.
     by
         Columns to group by, such as ``["benchmark"]``.
     prob
         Probability of the bootstrap band.
     resamples, seed
-        Of the bootstrap over families.
+        Number of resamples and seed of the bootstrap over families.
 
     Returns
     -------
@@ -105,5 +105,5 @@ def nominal_for(
 
 
 def _central(ends: np.ndarray) -> np.ndarray:
-    """Return the probability of the central interval that ends at a standard normal's quantile."""
+    """Return the probability of the central interval from -q to q of a standard normal."""
     return 2 * stats.norm.cdf(ends) - 1

@@ -1,4 +1,4 @@
-"""Replicated scores in the tree of a fit, for the plots of other packages."""
+"""Replicated scores in the tree of a fit, for plots by other packages."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from latentscale.posterior.opened import as_sampled
 
 
 def with_posterior_predictive(fit: Fit, *, seed: int = 0) -> Fit:
-    """Return the fit with replicated scores in its tree, as ArviZ's checks read them.
+    """Return the fit with replicated scores in its tree, in the form that ArviZ's checks read.
 
     The tree of the result has the group posterior_predictive, dims (chain, draw, cell), one cell
     for each measured score, with its model and benchmark as the coordinates ``cell_model`` and
-    ``cell_benchmark``; and the measured scores in observed_data by cell too, as log_likelihood is.
-    They follow the curves that were sampled, as log_likelihood does: no ceiling is opened in them.
-    Benchmarks keep their units, so plots of several units together mean little: select cells.
+    ``cell_benchmark``. Like log_likelihood, observed_data then has the measured scores by cell.
+    Replicated scores follow the sampled curves, as log_likelihood does, without opened ceilings.
+    Benchmarks keep their units, so select cells rather than plot several units together.
 
     Parameters
     ----------
     fit
-        A fit with posterior draws. It stays as it is.
+        A fit with posterior draws; it is not changed.
     seed
         Seed of the noise of new scores.
 

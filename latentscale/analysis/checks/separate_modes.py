@@ -1,4 +1,4 @@
-"""Separate modes: into which groups chains that disagree fall, and what they disagree on."""
+"""Separate modes: groups into which the draws of disagreeing chains fall, and how they differ."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from latentscale.posterior.identified import PLACE, predictors, rotates
 _MOST_OF_CHAIN = 0.5
 """A chain belongs to the mode of more than half of its draws."""
 _WORST = 20
-"""Linear predictors that are split into groups, those with the largest R-hat: among all 2,000 of a
-table, noise alone would separate a few hundred draws."""
+"""Number of linear predictors, those with the largest R-hat, that are split into groups: with all
+2,000 of a table, noise alone would separate a few hundred draws."""
 _SHOWN = 3
 """Pairs of a model and a benchmark that a message shows."""
 
 
 def separate_modes(fit: Fit, judged: pd.DataFrame) -> tuple[str, ...]:
-    """Say whether chains that disagree lie in separate modes.
+    """Say whether chains that disagree are in separate modes.
 
-    Anchored or aligned skills are compared by their loadings. Free ones can turn without any change
-    of a score, so that they are compared by linear predictors.
+    Anchored or aligned skills are compared by their loadings. Free skills can rotate without any
+    change of an expected score, so they are compared by linear predictors.
 
     Parameters
     ----------
     fit
-        A fit by chains.
+        A fit with several chains.
     judged
         ``fit.convergence().table``.
 
     Returns
     -------
     tuple
-        A line of advice, or none.
+        One line of advice; empty without separate modes.
     """
     modes, pairs = modes_of_fit(fit, judged)
     if len(modes) < 2:
@@ -68,8 +68,8 @@ def modes_of_fit(fit: Fit, judged: pd.DataFrame) -> tuple[pd.DataFrame, xr.DataA
     Returns
     -------
     tuple
-        What `find_modes` returns, without rows where there is nothing to compare; and the linear
-        predictors of pairs of a model and a benchmark, None of anchored or aligned skills.
+        The table of `find_modes`, empty if there is nothing to compare; and the linear predictors
+        of pairs of a model and a benchmark, None for anchored or aligned skills.
     """
     if is_identified(fit):
         known = "loading" in fit.posterior
@@ -82,7 +82,7 @@ def modes_of_fit(fit: Fit, judged: pd.DataFrame) -> tuple[pd.DataFrame, xr.DataA
 
 
 def _groups(fit: Fit, modes: pd.DataFrame, what: str) -> str:
-    """Return how many groups there are, and which chains and log likelihoods each has."""
+    """Say how many groups there are, and which chains and log likelihoods each has."""
     by_chain = fit.tree[LOG_LIKELIHOOD]["score"].sum("cell").mean(DRAW)
     names = [str(name) for name in modes.columns if str(name).startswith(CHAIN)]
     groups = []
@@ -99,13 +99,13 @@ def _groups(fit: Fit, modes: pd.DataFrame, what: str) -> str:
 
 
 def chains_of(mode: pd.Series) -> list[int]:
-    """Return the places of chains most of whose draws a mode has, a row of `find_modes`."""
+    """Return the positions of chains with most of their draws in a mode, a row of `find_modes`."""
     shares = [mode[name] for name in mode.index if str(name).startswith(CHAIN)]
     return [place for place, share in enumerate(shares) if share > _MOST_OF_CHAIN]
 
 
 def _differences(fit: Fit, modes: pd.DataFrame, pairs: xr.DataArray) -> str:
-    """Return where the first two groups that have chains differ; empty if there is but one."""
+    """Say where the first two groups with chains differ; empty if only one has chains."""
     groups = [chains for _, mode in modes.iterrows() if (chains := chains_of(mode))]
     if len(groups) < 2:
         return ""

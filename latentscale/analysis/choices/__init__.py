@@ -1,1 +1,1 @@
-"""What to train and what to measure."""
+"""Choices: what to train and what to measure."""

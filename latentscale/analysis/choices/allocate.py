@@ -57,7 +57,7 @@ class Allocation(Result):
     segments
         The allowed range of sizes for each budget, and what bounds it.
     targets
-        What was maximised.
+        Targets that were maximised.
     basis
         The family and kind of model, in words.
     fitted_params, fitted_tokens
@@ -65,7 +65,7 @@ class Allocation(Result):
     is_posterior
         False if the fit is a point estimate; tables then hold no intervals.
     held
-        Values at which other features are held, in words; empty where there are none.
+        Values at which other features are held, in words; empty if there are none.
 
     Examples
     --------
@@ -245,11 +245,11 @@ def optimal_allocation(
 ) -> Allocation:
     """Return the parameters and tokens that make the most of training budgets.
 
-    On log N + log D = log(C / 6) every covariate is at most quadratic in log N, so a skill or a
-    linear predictor is a parabola along it, with its maximum in closed form: the translog case. A
+    On the line log N + log D = log(C / 6) every covariate is at most quadratic in log N, so a skill
+    or a linear predictor is a parabola, with its maximum in closed form (the translog case). A
     benchmark's expected score rises with its linear predictor, so its optimum is the same. A
-    weighted mean of scores is maximised by a search. Each posterior draw has its own optimum;
-    together these are draws from the optimum's posterior distribution.
+    weighted mean of scores is maximised by a search. The optima of all posterior draws are draws
+    from the optimum's posterior distribution.
 
     Parameters
     ----------
@@ -264,8 +264,8 @@ def optimal_allocation(
     family
         A fitted family, whose own slopes are then used; by default the mean over families.
     instruct
-        Whether the model is to be instruction-tuned; by default like all fitted models of the
-        family (or all fitted models), and a base model where they differ.
+        Whether the model is instruction-tuned; by default like all fitted models of the family (or
+        all fitted models), and a base model if they differ.
     params, tokens
         Limits of the search, billions and trillions; by default the ranges of the fitted
         models. Wider limits extrapolate.
@@ -369,7 +369,7 @@ def _optima(along: Line, budget_line: Segment, targets: Sequence[Target]) -> tup
 
 
 def _choice(along: Line, targets: Sequence[Target]) -> tuple[xr.DataArray, xr.DataArray]:
-    """Return where the posterior mean of each target is highest, and that mean."""
+    """Return the place with the highest posterior mean of each target, and that mean."""
     places: dict[str, xr.DataArray] = {}
     values: dict[str, xr.DataArray] = {}
     for target in targets:
@@ -425,7 +425,7 @@ def _require_size_and_tokens(fit: Fit) -> None:
     if len(used & {"log_params", "log_tokens", "log_flops"}) < 2:
         raise SpecError(
             f'The spec "{fit.spec.name}" has no separate terms for size and tokens: its covariates '
-            f"are {listed(fit.spec.covariates) or 'none'}, so it cannot trade one against the "
+            f"are {listed(fit.spec.covariates) or 'none'}, so it cannot trade one off against the "
             "other. Fit a table with sizes and tokens (params_b, tokens_t) under a spec with "
             'log_params and log_tokens, such as the recommended load_spec("latentscale").'
         )

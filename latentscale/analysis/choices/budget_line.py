@@ -1,4 +1,4 @@
-"""The line of models that one FLOPs budget pays for, and skills and scores along it."""
+"""The line of models that cost one FLOPs budget, and skills and scores along it."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ MOST_PARAMS, FEWEST_TOKENS = "most parameters", "fewest tokens"
 _NODES = (-1.0, 0.0, 1.0)
 """Three places determine a parabola."""
 _PROBES = (-0.5, 0.5)
-"""Places between the nodes, where a curve that is not a parabola departs from one."""
+"""Places between the nodes, where a curve that is not a parabola deviates from one."""
 _ROUNDING = 1e-6
-"""Far above rounding of doubles, far below any effect of a covariate."""
+"""Far above rounding error of doubles, far below any effect of a covariate."""
 _MEAN_FAMILY = "mean of the fitted families"
 
 
@@ -32,8 +32,8 @@ _MEAN_FAMILY = "mean of the fitted families"
 class Segment:
     """The part of a budget's line inside the limits of size and tokens.
 
-    On it log N runs from `low` to `high` (N in billions), and D = C / (6 N). Places on it are
-    written u in [-1, 1], from the smallest to the largest model.
+    Along it log N runs from `low` to `high` (N in billions), and D = C / (6 N). A place on it is a
+    u in [-1, 1], from the smallest to the largest model.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Segment:
     low, high
         Ends, in log billions of parameters.
     low_bound, high_bound
-        What ends it: fewest parameters or most tokens, and most parameters or fewest tokens.
+        The binding limits: fewest parameters or most tokens, and most parameters or fewest tokens.
     """
 
     flops: float
@@ -62,7 +62,7 @@ class Segment:
 
 
 def segment(flops: float, params: tuple[float, float], tokens: tuple[float, float]) -> Segment:
-    """Cut a budget's line to limits of parameters (billions) and tokens (trillions).
+    """Restrict a budget's line to limits of parameters (billions) and tokens (trillions).
 
     Raises
     ------
@@ -92,7 +92,7 @@ def segment(flops: float, params: tuple[float, float], tokens: tuple[float, floa
 
 @dataclass(frozen=True)
 class Line:
-    """Skills and linear predictors along a segment, each a parabola in u, exactly.
+    """Skills and linear predictors along a segment, each exactly a parabola in u.
 
     The covariates are log N, log D (linear in u), log C (constant) and products of two.
 
@@ -141,7 +141,7 @@ def line(fit: Fit, segment: Segment, *, family: str | None, instruct: bool) -> L
     Raises
     ------
     FitError
-        If a curve is not the parabola that these covariates give.
+        If a curve is not a parabola, as these covariates imply.
     """
     u = xr.DataArray(np.array([*_NODES, *_PROBES]), dims=(MODEL,))
     name = _MEAN_FAMILY if family is None else family

@@ -11,9 +11,9 @@ PLACE = "place"
 _GRID = 65
 """Places in the first pass; a budget's line has few local maxima."""
 _ZOOM = 17
-"""Places in each closer pass."""
+"""Places in each refined pass."""
 _FINE = 1e-9
-"""Width, on a line of length 2, at which the search ends: doubles cannot resolve a maximum
+"""Width, on a line of length 2, at which the search ends: double precision cannot resolve a maximum
 further."""
 
 
@@ -41,7 +41,7 @@ def value_at(curve: xr.Dataset, u: xr.DataArray | float) -> xr.DataArray:
 
 
 def highest_of_quadratic(curve: xr.Dataset) -> xr.DataArray:
-    """Return where a parabola is highest on [-1, 1]: -slope / (2 bend), or else an end.
+    """Return the maximiser of a parabola on [-1, 1]: -slope / (2 bend), or an end.
 
     Parameters
     ----------
@@ -56,16 +56,16 @@ def highest_of_quadratic(curve: xr.Dataset) -> xr.DataArray:
 
 
 def highest_by_search(curve: Callable[[xr.DataArray], xr.DataArray]) -> xr.DataArray:
-    """Return where a curve is highest on [-1, 1]: the best of a grid, searched ever more finely.
+    """Return the maximiser of a curve on [-1, 1], by successively finer grids.
 
-    The first grid finds the right hill where there are several, if they are at least 1/32
-    apart. An end of [-1, 1] is returned exactly.
+    The first grid finds the highest of several local maxima if they are at least 1/32 apart. An end
+    of [-1, 1] is returned exactly.
 
     Parameters
     ----------
     curve
-        Takes places, of dim ``place`` and perhaps of the curve's own dims, and returns values
-        with ``place`` and the curve's own dims.
+        Function of places, with dim ``place`` and possibly the curve's own dims, to values with
+        ``place`` and the curve's own dims.
     """
     places = xr.DataArray(np.linspace(-1.0, 1.0, _GRID), dims=(PLACE,))
     step = 2 / (_GRID - 1)

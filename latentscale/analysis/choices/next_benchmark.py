@@ -1,4 +1,4 @@
-"""Next benchmark: which measurement would teach most about a model."""
+"""Next benchmark: which measurement is most informative about a model."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from latentscale.result import FixedTable, Picture
 from latentscale.validate import is_number, is_whole
 
 MOST_SETS = 3000
-"""All sets are compared up to this many: about a second's work."""
+"""Up to this many, all sets are compared, which takes about a second."""
 _NO_VARIANCE = 1e-9
 FEWEST_DRAWS = 50
-"""From fewer draws, a covariance of a dozen variables is mostly noise."""
+"""With fewer draws, a covariance of a dozen variables is mostly noise."""
 _FEW_SHOT = FewShot()
 _RANKINGS = ("variance", "information")
 _COLUMNS = (
@@ -56,14 +56,14 @@ class NextBenchmark(FixedTable):
     rows
         One row per set of benchmarks: benchmarks (names joined by " + "), cost, sd_before and
         sd_after (root mean variance of the targets' expected scores, in `unit`),
-        variance_removed (expected share of the targets' summed variance that goes),
+        variance_removed (expected share of the targets' summed variance that is removed),
         information (nats about the targets), and gain, by which rows are sorted: variance_removed
-        or information, as `ranked_by` says, divided by cost (a share of the variance, or nats, per
-        unit of cost).
+        or information, according to `ranked_by`, divided by cost (a share of the variance, or nats,
+        per unit of cost).
     sets
         The sets of benchmarks, in the table's order.
     targets, measured
-        What is to be learnt of, and what is measured already.
+        Benchmarks to learn about, and those that are already measured.
     ranked_by
         ``"variance"`` or ``"information"``.
     search
@@ -134,12 +134,12 @@ def next_benchmark(
 ) -> NextBenchmark:
     """Return which benchmark, or which n benchmarks, to run next on a model.
 
-    The forecast given the scores so far holds joint draws of the targets' expected scores t
-    and of the candidates' new scores y (noise included). Measuring the set A is expected to
-    leave the covariance S_tt - S_tA S_AA^-1 S_At, with normal scores of y (the normal quantiles
-    of its ranks among the draws): exact where t and some increasing function of y are jointly
-    normal, else the error of the best linear prediction of t from the normal scores, which is
-    an upper bound of the expected conditional variance.
+    The forecast given the scores so far has joint draws of the targets' expected scores t and of
+    the candidates' new scores y (noise included). The expected covariance after measuring the set A
+    is S_tt - S_tA S_AA^-1 S_At, with normal scores of y (the normal quantiles of its ranks among
+    the draws). This is exact if t and some increasing function of y are jointly normal; otherwise
+    it is the error of the best linear prediction of t from the normal scores, an upper bound on the
+    expected conditional variance.
 
     Parameters
     ----------
@@ -148,10 +148,10 @@ def next_benchmark(
     frame
         Rows as for `latentscale.predict`, with the scores measured so far. It is not changed.
     model
-        Which row is asked about; may be left out where there is one row.
+        The row to ask about; may be left out if there is only one row.
     targets
-        Benchmarks to learn about. By default all that are not measured yet: then a candidate
-        also teaches about itself.
+        Benchmarks to learn about. By default all that are not measured yet; a candidate is then
+        also informative about itself.
     candidates
         Benchmarks that could be run; by default all that are neither measured nor targets, and
         without `targets` all that are not measured.
@@ -159,8 +159,8 @@ def next_benchmark(
         Cost of each candidate, in any unit; 1 each by default. Gains are divided by a set's
         summed cost.
     n
-        How many benchmarks to run together. All sets are compared where there are at most
-        3,000, else one benchmark is added at a time.
+        Number of benchmarks to run together. All sets are compared if there are at most 3,000;
+        otherwise one benchmark is added at a time.
     rank_by
         ``"variance"``: expected share of the targets' summed variance removed;
         ``"information"``: mutual information 1/2 log det S_tt - 1/2 log det S_tt|A in nats,
@@ -178,7 +178,7 @@ def next_benchmark(
     Raises
     ------
     DataError
-        If the table is malformed, the row is not clear, a name or a cost is unknown, or no
+        If the table is malformed, the row is ambiguous, a name or a cost is unknown, or no
         candidate is left.
     FitError
         If the fit is a point estimate or has fewer than 50 draws.
@@ -241,7 +241,7 @@ def next_of_forecast(
 ) -> NextBenchmark:
     """Return which benchmark to run next, from a forecast given the scores so far.
 
-    As `next_benchmark`, with the same arguments, where the forecast already exists.
+    As `next_benchmark`, with the same arguments, if the forecast already exists.
 
     Raises
     ------
@@ -304,14 +304,14 @@ class Joint:
 
 
 def covariance_after(covariance: Floats, targets: Sequence[int], measured: Sequence[int]) -> Floats:
-    """Return S_tt - S_tm S_mm^-1 S_mt, the covariance left when some variables are measured.
+    """Return S_tt - S_tm S_mm^-1 S_mt, the conditional covariance given the measured variables.
 
     Parameters
     ----------
     covariance
         Shape (variable, variable).
     targets, measured
-        Places of variables t and m; m may be empty.
+        Indices of variables t and m; m may be empty.
     """
     cross = covariance[np.ix_(targets, measured)]
     own = covariance[np.ix_(measured, measured)]
@@ -322,7 +322,7 @@ def covariance_after(covariance: Floats, targets: Sequence[int], measured: Seque
 def normal_scores(values: Floats) -> Floats:
     """Return normal quantiles of each column's ranks, ties sharing their mean rank.
 
-    A score near its floor has no bounded logit: on that scale a few draws would set the variance.
+    The logit of a score near its floor is unbounded: a few draws would dominate its variance.
 
     Parameters
     ----------
@@ -456,7 +456,7 @@ def _figures(
 
 
 def _varying(covariance: Floats) -> Floats:
-    """Return the directions in which targets vary: fewer than targets where they move as one."""
+    """Return a basis of the directions in which targets vary; fewer than targets if collinear."""
     size, direction = np.linalg.eigh(covariance)
     return np.asarray(direction[:, size > _NO_VARIANCE * size.max()], dtype=float)
 

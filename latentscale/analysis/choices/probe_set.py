@@ -1,4 +1,4 @@
-"""Probe set: the few benchmarks that say most about all others, for future models."""
+"""Probe set: the few benchmarks that are most informative about all others, for future models."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ _USUAL = 5
 """Default size of a set: benchmarks that can be run in an afternoon, and few compared with the
 dozens of a hub."""
 _MOST_ROWS = 60
-"""Rows that represent future models: with more of them the mean changes in the third digit."""
+"""Most rows that represent future models: with more, the mean changes in the third digit."""
 _NOTHING = 1e-12
-"""Variance of a benchmark that does not vary at all, relative to the largest."""
+"""Variance, relative to the largest, below which a benchmark counts as constant."""
 
 
 @dataclass(frozen=True, repr=False)
 class ProbeSet(Result):
-    """The benchmarks to run first on new models, and what they leave unexplained of the others.
+    """The benchmarks to run first on new models, and the variance of the others that remains.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class ProbeSet(Result):
         Unit of errors and standard deviations: fractions, the benchmarks' own unit, or, for
         benchmarks of several units, the standard deviation of each one's scores.
     note
-        What was chosen automatically, such as the size of the set; empty where nothing was.
+        What was chosen automatically, such as the size of the set; empty if nothing was.
 
     Examples
     --------
@@ -119,12 +119,12 @@ class ProbeSet(Result):
         Parameters
         ----------
         prob
-            Of no effect; the table has no intervals.
+            Checked but not used; the table has no intervals.
 
         Returns
         -------
         pandas.DataFrame
-            One row per step: the benchmark added, and what the set then explains.
+            One row per step: the benchmark added, and the share of variance that remains.
 
         Raises
         ------
@@ -152,13 +152,12 @@ def probe_set(
 ) -> ProbeSet:
     """Choose n benchmarks that leave the least variance in all others, for future models.
 
-    Future models are drawn from the posterior as new families. Measuring the set A is expected to
-    leave the covariance S_tt - S_tA S_AA^-1 S_At of the other benchmarks' expected scores t, using
-    normal scores of the measurements (noise included), as in `next_benchmark`, averaged over the
-    rows of `frame`. The criterion is the share of variance that a set leaves, averaged over
-    targets, so that benchmarks in any unit have equal weight; a target in the set has no variance
-    left. With costs, each step adds the benchmark with the largest gain per cost, and an exchange
-    must not cost more.
+    Future models are drawn from the posterior as new families. The expected covariance of the other
+    benchmarks' expected scores t after measuring the set A is S_tt - S_tA S_AA^-1 S_At, with normal
+    scores of the measurements (noise included), as in `next_benchmark`, averaged over the rows of
+    `frame`. The criterion is the share of variance that remains, averaged over targets, so that
+    benchmarks in any unit have equal weight; the share of a target in the set is 0. With costs,
+    each step adds the benchmark with the largest gain per cost, and an exchange must not cost more.
 
     Parameters
     ----------
@@ -184,8 +183,8 @@ def probe_set(
     Returns
     -------
     ProbeSet
-        The set, and what it leaves. All sets are compared if there are at most 3,000 and no costs;
-        otherwise benchmarks are added one at a time, and then exchanged while that helps.
+        The set, and the variance that remains. All sets are compared if there are at most 3,000 and
+        no costs; otherwise benchmarks are added one at a time, and then exchanged while that helps.
 
     Raises
     ------
@@ -233,7 +232,7 @@ def probe_set(
 
 
 def _usual_size(offered: Sequence[str], wanted: Sequence[str]) -> tuple[int, str]:
-    """Return how many benchmarks a set has by default, and what is said of it."""
+    """Return the default number of benchmarks in a set, and the note on it."""
     most = len(offered) if set(wanted) - set(offered) else len(offered) - 1
     size = max(1, min(_USUAL, most))
     if size == _USUAL:
@@ -243,7 +242,7 @@ def _usual_size(offered: Sequence[str], wanted: Sequence[str]) -> tuple[int, str
 
 @dataclass(frozen=True)
 class _Joint:
-    """Covariances of expected scores (targets first) and of new scores, one for each row."""
+    """Covariances of expected scores (targets, first) and new scores, one for each row."""
 
     covariances: Floats
     targets: tuple[str, ...]
@@ -251,14 +250,14 @@ class _Joint:
     unit: str
 
     def variance(self, measured: frozenset[str] | Sequence[str]) -> Floats:
-        """Return the mean variance of each target's expected score once a set is measured."""
+        """Return the mean variance of each target's expected score after measuring a set."""
         at = [len(self.targets) + self.candidates.index(name) for name in sorted(measured)]
         places = list(range(len(self.targets)))
         left = [np.diag(covariance_after(s, places, at)) for s in self.covariances]
         return np.maximum(np.mean(left, axis=0), 0.0)
 
     def unknown(self, measured: frozenset[str]) -> float:
-        """Return the share of variance that is left, mean over targets; 0 inside the set."""
+        """Return the share of variance that remains, mean over targets; 0 for those in the set."""
         before = self.variance(())
         varies = before > _NOTHING * before.max()
         share = np.where(varies, self.variance(measured) / np.where(varies, before, 1.0), 0.0)
@@ -266,7 +265,7 @@ class _Joint:
         return float(np.where(inside, 0.0, share).mean())
 
     def in_order(self, chosen: frozenset[str]) -> list[str]:
-        """Return a set ordered so that each next benchmark leaves the least variance."""
+        """Return a set in greedy order: each next benchmark leaves the least variance."""
         order: list[str] = []
         while len(order) < len(chosen):
             rest = sorted(chosen - set(order))
@@ -277,7 +276,7 @@ class _Joint:
 def _by_exchange(
     joint: _Joint, offered: Sequence[str], n: int, price: Mapping[str, float]
 ) -> list[str]:
-    """Return a set built one by one by gain for cost, then improved by exchanges."""
+    """Return a set built greedily by gain per cost, then improved by exchanges."""
     chosen: list[str] = []
     now = joint.unknown(frozenset())
     for _ in range(n):
@@ -300,7 +299,7 @@ def _by_exchange(
 
 
 def _rows_to_come(fit: Fit, frame: AnyFrame | None) -> pd.DataFrame:
-    """Return the rows taken for models to come, by default the fitted ones' features."""
+    """Return the rows that represent future models, by default with the fitted models' features."""
     if frame is not None:
         rows = as_pandas(frame, NOT_FORECAST)
         given = [name for name in fit.scores.benchmarks if name in rows]
@@ -317,7 +316,7 @@ def _rows_to_come(fit: Fit, frame: AnyFrame | None) -> pd.DataFrame:
     rows = rows.iloc[places].reset_index(drop=True)
     rows[MODEL] = [f"new model {place + 1}" for place in range(len(rows))]
     rows[FAMILY] = [f"new family {place + 1}" for place in range(len(rows))]
-    # Stated, or a new family would have the lineage of its provider.
+    # Lineages are stated, since a new family would otherwise get that of its provider.
     return rows.assign(**{LINEAGE: rows[FAMILY]})
 
 

@@ -1,4 +1,4 @@
-"""Published optima, to compare with a fit's."""
+"""Published optima, for comparison with those of a fit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pandas as pd
 SOURCE = "Cai et al. 2025 (arXiv:2512.06553), Table 2"
 
 # Budgets in 1e19 FLOPs; then size (billions) and tokens (trillions) for MATH, IFEval, and for
-# HellaSwag and BBH, which have one optimum.
+# HellaSwag and BBH, which share one optimum.
 _ROWS: tuple[tuple[float, tuple[float, float], tuple[float, float], tuple[float, float]], ...] = (
     (6.30, (0.07, 0.15), (0.07, 0.15), (0.07, 0.15)),
     (25.15, (0.07, 0.60), (0.13, 0.32), (0.28, 0.15)),

@@ -30,7 +30,7 @@ class Target:
     weights
         Pairs of a skill's or a benchmark's name and its weight, above 0.
     label
-        What tables and plots call it.
+        Its name in tables and plots.
 
     Raises
     ------
@@ -93,7 +93,7 @@ class Target:
         weights
             Weight of each skill, by name.
         label
-            What to call it; by default its weights and names.
+            Its name; by default its weights and names.
 
         Returns
         -------
@@ -143,7 +143,7 @@ class Target:
         weights
             Weight of each fitted benchmark, by name.
         label
-            What to call it; by default its weights and names.
+            Its name; by default its weights and names.
 
         Returns
         -------
@@ -174,7 +174,7 @@ def checked_targets(
     DataError
         If a name is unknown, a label is repeated, or the argument is of another type.
     SpecError
-        If a skill is asked of a spec without skills.
+        If a target is a skill and the spec has no skills.
     """
     if target is None:
         skills = _skills(fit) if is_identified(fit) else []
@@ -220,7 +220,7 @@ def _check_names(fit: Fit, target: Target) -> None:
 
 
 def _check_units(fit: Fit, target: Target) -> None:
-    """Refuse scores that cannot be maximised, or not be added up."""
+    """Refuse scores that are better if lower, or that have different units."""
     if target.kind == SKILL_KIND:
         return
     falling = lower_is_better(fit.scores.dataset).to_series()

@@ -1,6 +1,6 @@
-"""What a curve runs along: size, tokens, compute, or another feature that goes in steps.
+"""The covariate along a curve: size, tokens, compute, or another numeric feature or date.
 
-For the places and the rows of a curve; its scores are `latentscale.analysis.curves.curves`'.
+This module has the points and rows of a curve; `latentscale.analysis.curves.curves` has its scores.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MOVED: Final = {
     "log_params": {"log_params", "log_flops"},
     "log_tokens": {"log_tokens", "log_flops"},
 }
-"""Covariates that change along size, tokens and compute."""
+"""Covariates that change along curves over size, tokens and compute."""
 LABELS: Final = {
     "log_flops": "training compute (FLOPs)",
     "log_params": "parameters (billions)",
@@ -35,12 +35,12 @@ LABELS: Final = {
 MOST_POINTS: Final = 100_000
 """Most points of a curve: far more than a figure has pixels, and still quick to compute."""
 REACH: Final = 3.0
-"""Without limits a curve runs from a third of a family's range to three times it: about one step in
+"""Without limits, a curve extends a family's range by this factor at both ends: about one step in
 size between the models of a family."""
 
 
 def steps_of(fit: Fit) -> dict[str, FeatureKind]:
-    """Return the features along which curves can run, besides size, tokens and compute."""
+    """Return the features along which curves can run, other than size, tokens and compute."""
     kinds = {kind.covariate: kind for kind in fit.transform.kinds}
     factors = {factor for name in fit.transform.columns for factor in name.split(":")}
     return {
@@ -51,7 +51,7 @@ def steps_of(fit: Fit) -> dict[str, FeatureKind]:
 
 
 def checked_over(fit: Fit, over: str | None) -> str:
-    """Return what a curve runs along: what was asked for, or what the spec uses first.
+    """Return the covariate along a curve: the requested one, or the first that the spec uses.
 
     Raises
     ------
@@ -86,12 +86,12 @@ def checked_over(fit: Fit, over: str | None) -> str:
 
 
 def refuse_active(fit: Fit) -> None:
-    """Refuse compute by size and tokens under a spec that uses active parameters.
+    """Refuse compute by size and tokens for a spec that uses active parameters.
 
     Raises
     ------
     SpecError
-        Since a budget does not say how many of the parameters are active.
+        If it does, since a budget does not determine how many parameters are active.
     """
     if _is_active(fit):
         raise SpecError(
@@ -107,7 +107,7 @@ def _is_active(fit: Fit) -> bool:
 
 
 def label_of(fit: Fit, over: str) -> str:
-    """Return the name and unit of what a curve runs along."""
+    """Return the name and unit of the covariate along a curve."""
     if over in LABELS:
         return LABELS[over]
     unit = steps_of(fit)[over].feature.unit
@@ -115,12 +115,12 @@ def label_of(fit: Fit, over: str) -> str:
 
 
 def is_log(fit: Fit, over: str) -> bool:
-    """Return whether places of a curve are evenly spaced in the logarithm."""
+    """Return whether points of a curve are evenly spaced in the logarithm."""
     return over in OVER or steps_of(fit)[over].feature.transform == "log"
 
 
 def natural(fit: Fit, table: xr.Dataset, over: str) -> npt.NDArray[Any]:
-    """Return models' places along a curve in natural units, dates as dates."""
+    """Return models' values of the covariate along a curve in natural units, dates as dates."""
     if over == "log_flops":
         return flops_of(table)
     variable = {"log_params": "params", "log_tokens": "tokens"}.get(over)
@@ -129,7 +129,7 @@ def natural(fit: Fit, table: xr.Dataset, over: str) -> npt.NDArray[Any]:
 
 
 def range_of(values: npt.NDArray[Any]) -> tuple[Any, Any] | None:
-    """Return the smallest and the largest place that is known; None where none is."""
+    """Return the smallest and the largest known value; None if no value is known."""
     known = values[~pd.isna(values)]
     if not len(known):
         return None
@@ -146,24 +146,24 @@ def range_of(values: npt.NDArray[Any]) -> tuple[Any, Any] | None:
 def places(
     fit: Fit, over: str, own: npt.NDArray[Any], limits: tuple[Any, Any] | None, points: int
 ) -> npt.NDArray[Any]:
-    """Return the places of a curve's points in natural units.
+    """Return the values of the covariate at a curve's points, in natural units.
 
     Parameters
     ----------
     fit, over
-        The fit, and what the curve runs along.
+        The fit, and the covariate along the curve.
     own
-        Places of the family's models.
+        Values of the family's models.
     limits
-        Ends in natural units; without them the family's range and some way on: `REACH` times
-        where steps are in the logarithm, else one standard deviation of the fitted models.
+        Ends in natural units; by default the family's range, extended by the factor `REACH` if
+        steps are in the logarithm, otherwise by one standard deviation of the fitted models.
     points
-        How many.
+        Number of points.
 
     Raises
     ------
     DataError
-        If limits make no sense, or are needed because the family's places are not known.
+        If limits are not valid, or are needed because the family's values are not known.
     """
     if over in OVER:
         what = LABELS[over] + (", or its size and tokens" if over == "log_flops" else "")
@@ -193,7 +193,7 @@ def places(
 
 
 def _stated(kind: FeatureKind, limits: tuple[Any, Any]) -> npt.NDArray[Any] | None:
-    """Return the limits as a feature's values; None where they are not two of them."""
+    """Return the limits as values of a feature; None unless they are two valid values."""
     try:
         pair = pd.Series(list(limits), dtype=object)
     except TypeError:
@@ -230,12 +230,12 @@ def increasing_positive(
 def rows_along(
     fit: Fit, members: xr.Dataset, over: str, at: npt.NDArray[Any], family: str
 ) -> dict[str, tuple[str, npt.NDArray[Any]]]:
-    """Return the features of a curve's points, by variable, over model.
+    """Return the features of a curve's points, by variable, dims (model,).
 
     Raises
     ------
     DataError
-        If what is held along the curve is not known.
+        If a value to hold along the curve is not known.
     """
     rows = typical_features(fit, members, len(at))
     params = np.full(len(at), geometric_mean(members["params"]))
@@ -277,13 +277,13 @@ def rows_along(
 def _states_compute(fit: Fit) -> bool:
     """Return whether a fit uses training compute that its table states for some models.
 
-    That of mixtures of experts is far from 6 x parameters x tokens.
+    Stated compute of mixtures of experts is far from 6 x parameters x tokens.
     """
     return FLOPS in fit.scores.dataset and fit.transform.needs("log_flops")
 
 
 def _usual_compute(members: xr.Dataset) -> float:
-    """Return the geometric mean of models' training FLOPs, NaN where none is known."""
+    """Return the geometric mean of models' training FLOPs, NaN if none is known."""
     return geometric_mean(xr.DataArray(flops_of(members)))
 
 
@@ -294,19 +294,19 @@ def _usual_with_compute(fit: Fit, members: xr.Dataset, over: str) -> float:
 
 
 def place_text(place: Any) -> str:
-    """Return a place of a curve as text: a day, or three digits of a number."""
+    """Return a value along a curve as text: a day, or three digits of a number."""
     if isinstance(place, np.datetime64):
         return str(place.astype("datetime64[D]"))
     return f"{float(place):.3g}"
 
 
 def geometric_mean(values: xr.DataArray) -> float:
-    """Return the geometric mean of what is known, NaN where nothing is."""
+    """Return the geometric mean of the known values, NaN if there are none."""
     return float(np.exp(np.nanmean(np.log(values.values)))) if values.notnull().any() else np.nan
 
 
 def held(fit: Fit, members: xr.Dataset, over: str) -> str:
-    """Return in words what is held along a curve."""
+    """Describe the values that are held along a curve."""
     params, tokens = geometric_mean(members["params"]), geometric_mean(members["tokens"])
     sized: Mapping[str, Callable[[], str]] = {
         "log_params": lambda: f"tokens {_held_at(tokens, 'trillion')}",

@@ -1,4 +1,4 @@
-"""The best of several models by date, and who leads: overall, and by level of a category."""
+"""The best of several models by date, and which model leads, overall and by level of a category."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ class Best:
     Attributes
     ----------
     draws
-        The best of all models, dims (sample, date) or (sample, level, date).
+        Best value over all models, dims (sample, date) or (sample, level, date).
     leader_draws
-        The value of the fitted model that leads, dims alike.
+        Value of the leading fitted model, same dims.
     leaders
-        Columns date, model (the leader) and probability_new; first the level, if there are levels.
+        Columns date, model (the leader) and probability_new, preceded by the level if there are
+        levels.
     """
 
     draws: xr.DataArray
@@ -40,9 +41,9 @@ def best_by_level(
     sign: float,
     groups: tuple[str, np.ndarray, np.ndarray],
 ) -> Best:
-    """Return `best_by_date` of each level, dims (sample, level, date), the best at the end first.
+    """Return `best_by_date` by level, dims (sample, level, date), the best at the last date first.
 
-    `groups` are the dim, and the levels of fitted models and of releases to come.
+    `groups` has the name of the dim, and the levels of fitted models and of future releases.
     """
     by, levels, coming = groups
     parts, leading, leaders = [], [], []
@@ -79,16 +80,16 @@ def best_by_date(
     later: tuple[xr.DataArray, np.ndarray] | None,
     sign: float,
 ) -> Best:
-    """Return the best value by date, and which fitted model leads.
+    """Return the best value by date, and the fitted model that leads.
 
     Parameters
     ----------
     when
         The dates.
     fitted, later
-        Values of fitted models and of releases to come, dims (sample, model), with their dates.
+        Values of fitted models and of future releases, dims (sample, model), with their dates.
     sign
-        1 where higher is better, -1 where lower is.
+        1 if higher is better, -1 if lower is better.
     """
     columns, leading, leaders = [], [], []
     for date in when:

@@ -1,4 +1,4 @@
-"""Compute grid: models of one family along training compute, tokens growing with size."""
+"""Compute grid: models of one family along training compute, with tokens proportional to size."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from latentscale.posterior.fit import Fit
 from latentscale.validate import real_number
 
 _BELOW, _ABOVE = 10.0, 1e4
-"""From a tenth of the smallest to 10,000 times the largest fitted compute: a target that four more
-decades do not reach is reported as out of reach."""
+"""The search runs from a tenth of the smallest to 10,000 times the largest fitted compute: a target
+that is not reached within four more decades is reported as out of reach."""
 
 
 def token_ratio(
     fit: Fit, family: str, rows: xr.Dataset | None, tokens_per_parameter: float | None
 ) -> float:
-    """Return tokens per parameter: as given, else the geometric mean of the family, or of all."""
+    """Return tokens per parameter: as given, or the geometric mean of the family, or of all."""
     if tokens_per_parameter is not None:
         return real_number(tokens_per_parameter, "tokens_per_parameter", above=0, error=DataError)
     mine: dict[str, float] = {}
@@ -39,7 +39,7 @@ def token_ratio(
     for table in (fit.scores.dataset, *([] if rows is None else [rows])):
         ratio = np.log(1000 * table["tokens"].values / table["params"].values)
         names = zip(table[MODEL].values, table[FAMILY].values, ratio, strict=True)
-        # By name: a fitted model that is given again, with new scores, counts once.
+        # By name: a fitted model that is also given with new scores counts once.
         known = {str(model): (own, float(at)) for model, own, at in names if np.isfinite(at)}
         every |= {model: at for model, (_, at) in known.items()}
         mine |= {model: at for model, (own, at) in known.items() if own == family}
@@ -61,7 +61,7 @@ def fitted_compute(fit: Fit) -> tuple[float, float]:
 def compute_limits(
     limits: tuple[float, float] | None, fitted: tuple[float, float]
 ) -> tuple[float, float]:
-    """Return the FLOPs between which to look: as given, else by the range of the fitted models."""
+    """Return the range of FLOPs to search: as given, or by the range of the fitted models."""
     if limits is None:
         if np.isnan(fitted[0]):
             raise DataError("No fitted model discloses its tokens; give limits in FLOPs.")
@@ -77,13 +77,13 @@ def models_along(
     ratio: float,
     instruct: bool,
 ) -> xr.Dataset:
-    """Return rows of one model of a family at each compute, with the variables of `rows`."""
+    """Return rows for one model of a family at each compute, with the variables of `rows`."""
     known = fitted_lineages(fit)
     if rows is not None:
         pairs = zip(rows[FAMILY].values, rows[LINEAGE].values, strict=True)
         known = {str(f): str(g) for f, g in pairs} | known
     params = np.sqrt(at / (FLOPS_PER_BILLION_TRILLION * ratio / 1000))
-    # Names no model of the caller's can have, so that a point is never a fitted model.
+    # Names that a user's model cannot have, so that a point is never taken for a fitted model.
     names = [f"{family} \N{INFORMATION SEPARATOR ONE} {index}" for index in range(len(at))]
     grid = xr.Dataset(
         {
@@ -106,6 +106,6 @@ def models_along(
 
 
 def _empty(like: xr.DataArray) -> np.ndarray:
-    """Return empty cells (NaN, NaT or empty text) of an array's shape and kind."""
+    """Return empty cells (NaN, NaT or empty text) with an array's shape and type."""
     nothing = "" if like.dtype.kind == "U" else np.nan
     return np.full(like.shape, nothing).astype(like.dtype)

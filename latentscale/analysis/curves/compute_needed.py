@@ -64,14 +64,14 @@ class ComputeNeeded(Result):
     benchmark, target, family
         The question; target is in the units of the scores.
     draws
-        FLOPs by posterior draw, dims (sample,): infinite where the target is not reached below the
-        upper limit, and the lower limit where that already suffices.
+        FLOPs by posterior draw, dims (sample,): infinite if the target is not reached below the
+        upper limit, and equal to the lower limit if that already suffices.
     limits
         Ends of the searched range, FLOPs.
     fitted_range
         Smallest and largest FLOPs among all fitted models.
     tokens_per_parameter
-        Held fixed: size and tokens grow together.
+        Ratio held fixed: size and tokens grow together.
     probability_unreachable
         Probability that the target is not reached below the upper limit.
     probability_above_ceiling
@@ -82,13 +82,13 @@ class ComputeNeeded(Result):
         Probability that a model reaches the target, by compute: dims (point,), coordinate ``at``
         (FLOPs).
     conditioning
-        How given scores were used; None where there were none.
+        How given scores were used; None if there were none.
     instruct
         Whether the model is assumed to be instruction-tuned.
     unit
         Unit of the target; ``"fraction"`` for fractions.
     held
-        Values at which other features are held, in words; empty where there are none.
+        Values at which other features are held, in words; empty if there are none.
 
     Examples
     --------
@@ -154,7 +154,7 @@ class ComputeNeeded(Result):
         True
         """
         low, high = interval_quantiles(prob)
-        # A quantile between a finite and an infinite draw must be a draw, not their mean.
+        # A quantile between a finite and an infinite draw must be one of them, not their mean.
         flops = np.quantile(self.draws.values, [low, 0.5, high], method="inverted_cdf")
         params = np.sqrt(flops / (FLOPS_PER_BILLION_TRILLION * self.tokens_per_parameter / 1000))
         first, last = self.fitted_range
@@ -235,11 +235,11 @@ def flops_for_target(
 ) -> ComputeNeeded:
     """Return the training FLOPs at which a family's expected score reaches a target.
 
-    For every posterior draw, the expected score of one new model of the family (with one residual,
-    where the spec has residuals) is followed along compute at a fixed ratio of tokens to
-    parameters. The answer is where it first reaches the target, interpolated between points evenly
-    spaced in log FLOPs. A curve that falls before it rises, as one with curvature in log size may
-    do below the fitted sizes, counts from its lowest point on.
+    For every posterior draw, the expected score of one new model of the family (with one residual
+    if the spec has residuals) is followed along compute at a fixed ratio of tokens to parameters.
+    The answer is the compute at which it first reaches the target, interpolated between points
+    evenly spaced in log FLOPs. A curve that falls before it rises, as may happen below the fitted
+    sizes with curvature in log size, counts from its lowest point on.
 
     Parameters
     ----------
@@ -357,11 +357,12 @@ def flops_for_target(
 
 
 def _first_reach(curve: np.ndarray, at: np.ndarray, target: float) -> np.ndarray:
-    """Return where each row of `curve` first reaches the target; infinite where it never does.
+    """Return where each row of `curve` first reaches the target; infinite if it never does.
 
-    A row that falls before it rises counts from its lowest point on: bends in log size turn below
-    the fitted sizes, where nothing was measured, which does not mean that small models are better.
-    A row that is above the target even there has reached it at the first point.
+    A row that falls before it rises counts from its lowest point on: a quadratic in log size can
+    have its minimum below the fitted sizes, where nothing was measured, and this does not mean that
+    smaller models are better. A row whose minimum is above the target reaches it at the first
+    point.
     """
     places = np.arange(curve.shape[1])
     up_to_top = places <= curve.argmax(axis=1)[:, None]
@@ -401,7 +402,7 @@ def _check_target(fit: Fit, benchmark: str, target: float) -> None:
 
 
 def _ceilings(fit: Fit, benchmark: str) -> xr.DataArray:
-    """Return draws of a benchmark's best score, or the one that is fixed."""
+    """Return draws of a benchmark's best possible score, or its fixed value."""
     if "ceiling" in fit.samples:
         return fit.samples["ceiling"].sel({BENCHMARK: benchmark})
     return best_of(fit.scores.dataset).sel({BENCHMARK: benchmark})

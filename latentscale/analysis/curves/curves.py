@@ -52,7 +52,7 @@ class Curve(Result):
     Attributes
     ----------
     over
-        The covariate: ``log_flops``, ``log_params``, ``log_tokens`` or a feature's.
+        The covariate: ``log_flops``, ``log_params``, ``log_tokens`` or that of a feature.
     family
         The family.
     draws, mean_draws
@@ -76,7 +76,7 @@ class Curve(Result):
         Benchmarks on which lower is better.
     family_range
         Smallest and largest value of `over` among the family's fitted models, in natural units;
-        None where it has none.
+        None if it has none.
     left_out
         Models of the family that have scores but do not state `over`, and so are not in `observed`.
     is_posterior
@@ -195,11 +195,11 @@ def scaling_curve(
 ) -> Curve:
     """Return a family's scores along size, tokens, compute, or another number or date.
 
-    Along ``log_params`` tokens are held at the family's geometric mean, along ``log_tokens``
-    parameters are, and along ``log_flops`` the ratio of tokens to parameters is. Other features are
-    held at the family's mean, or its most common level. Where the spec has model residuals, each
-    point is a new model with its own residual, so that the bands apply to a single model, and not
-    only to the family's average.
+    Along ``log_params``, tokens are held at the family's geometric mean; along ``log_tokens``,
+    parameters; and along ``log_flops``, the ratio of tokens to parameters. Other features are held
+    at the family's mean, or its most common level. If the spec has model residuals, each point is a
+    new model with its own residual, so that the bands apply to a single model, not only to the
+    family's average.
 
     Parameters
     ----------
@@ -293,7 +293,7 @@ def _check_points(points: int) -> None:
 def _grid(
     fit: Fit, members: xr.Dataset, over: str, at: npt.NDArray[Any], family: str
 ) -> xr.Dataset:
-    # Names no fitted model can have, so that a point never takes a model's own residual.
+    # Names that a fitted model cannot have, so that a point never gets a model's own residual.
     names = [f"{family} \N{INFORMATION SEPARATOR ONE} {index}" for index in range(len(at))]
     lineage = str(members[LINEAGE].values[0])
     tuned = float(members["instruct"].mean() > 0.5)

@@ -59,9 +59,9 @@ class Frontier(Result):
         (sample, level, date), where the dim level is named as in `by`, NaN before the first release
         of a level.
     leader_draws
-        Expected score, or index, of the fitted model that leads, dims as of `draws`. The maximum
-        over many uncertain models is above each of them, including the leader; a hub publishes the
-        highest estimate as its frontier, so compare that with the leader's.
+        Expected score, or index, of the leading fitted model, same dims. The maximum over many
+        uncertain models is above each of them, including the leader. A hub publishes the highest
+        estimate as its frontier, so compare that with the leader's.
     benchmark
         The benchmark; None for the index.
     leaders
@@ -169,7 +169,7 @@ class Frontier(Result):
         >>> best.table(prob=0.5).columns.tolist()[4:7]
         ['leader', 'probability_new', 'beyond_fitted']
         """
-        known = self.draws.notnull().all(SAMPLE)  # NumPy warns of quantiles of nothing
+        known = self.draws.notnull().all(SAMPLE)  # NumPy warns about quantiles of NaN
         rows = known.values.ravel()
         table, leader = (
             summary(draws.where(known, 0.0), prob, is_posterior=self.is_posterior)[rows]
@@ -235,15 +235,15 @@ def frontier(
     Up to the last fitted release, the frontier is the best of the fitted models that have a release
     date; models without one are left out, however good they are. After it, releases are simulated.
     Each has the family and features of a model from the table's last year (taken in turn, starting
-    with the latest and spread over the year), a later date, and its own deviations; so the frontier
-    rises with the trend in dates, and by chance. Which releases come, and when, is random:
+    with the latest and spread over the year), a later date, and its own deviations, so the frontier
+    rises with the trend in dates, and by chance. Which releases occur, and when, is random:
     candidates are evenly spaced, three for each release that is due, and each occurs in a third of
     the draws. The first candidate is a third of an interval (a year over `per_year`) after the last
-    fitted release, so that a date before it has none. Rows of the table that differ only in the
-    features ``reasoning`` and ``effort`` are one release, whose best setting counts; settings share
-    its deviations, and share residuals to the extent that fitted settings do where the spec has
-    ``skills.release``. It is an assumption that future releases resemble those in the table in
-    number and kind: tables of hubs hold mostly leading models.
+    fitted release, so a date before it has no new release. Rows of the table that differ only in
+    the features ``reasoning`` and ``effort`` are one release, whose best setting counts; settings
+    share its deviations, and, if the spec has ``skills.release``, their residuals are correlated as
+    those of fitted settings. It is an assumption that future releases resemble those in the table
+    in number and kind: tables of hubs contain mostly leading models.
 
     Which models are measured is not modelled. Hubs measure a model sooner if it is thought to be
     strong, increasingly so from year to year; a trend in dates then includes this change in
@@ -275,14 +275,14 @@ def frontier(
     Returns
     -------
     Frontier
-        Draws by date, or by level and date, with who leads.
+        Draws by date, or by level and date, with the leading models.
 
     Raises
     ------
     DataError
-        If a name, a date, the anchors or the number of releases is not valid, dates lie before
-        the first release, more releases are due by then than can be simulated (3,000 rows), or `by`
-        is not a category with levels.
+        If a name, a date, the anchors or the number of releases is not valid, dates are before the
+        first release, more releases are due by then than can be simulated (3,000 rows), or `by` is
+        not a category with levels.
     SpecError
         If a date is after the last fitted release and the spec has no covariate that increases with
         dates.
@@ -366,7 +366,7 @@ def _check_asked(
 
 
 def levels_of_models(fit: Fit, by: str) -> np.ndarray:
-    """Return the level of each fitted model, None where it has none.
+    """Return the level of each fitted model, None if it has none.
 
     Raises
     ------
@@ -397,7 +397,7 @@ def levels_of_models(fit: Fit, by: str) -> np.ndarray:
 def _valued(
     fit: Fit, benchmark: str | None, anchors: Mapping[str, float] | pd.Series | None
 ) -> Callable[[Evaluation], xr.DataArray]:
-    """Return what makes a number a model of an evaluation, dims (sample, model)."""
+    """Return the function that reduces an evaluation to one value per model, (sample, model)."""
     if benchmark is not None:
         return lambda at: at.mean.sel({BENCHMARK: benchmark}, drop=True).transpose(SAMPLE, MODEL)
     index = capability_index(fit, anchors={} if anchors is None else anchors)
@@ -412,7 +412,7 @@ def _valued(
 
 
 def _released(fit: Fit) -> np.ndarray:
-    """Return the release date of every fitted model, NaT where the table has none."""
+    """Return the release date of every fitted model, NaT if the table does not state it."""
     if RELEASED not in fit.scores.dataset:
         raise DataError(
             "The fitted table has no release dates; add a column released when you read it."

@@ -82,7 +82,7 @@ class Passing(FixedTable):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """The fit's status where it is not fine, and what was assumed where rows left values out.
+        """The fit's status if it is not fine, and values assumed where rows left them out.
 
         Examples
         --------
@@ -101,7 +101,7 @@ def probability_above(
     seed: int = 0,
     few_shot: FewShot = _FEW_SHOT,
 ) -> Passing:
-    """Return the probability that models reach thresholds: the share of forecast draws that do.
+    """Return the probability that models reach thresholds, as a share of forecast draws.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def probability_above(
         benchmark (a fraction is strictly between 0 and 1), or one threshold is given for benchmarks
         in several units.
     FitError
-        If the fit is a point estimate, which gives no probabilities.
+        If the fit is a point estimate, which does not give probabilities.
 
     Examples
     --------

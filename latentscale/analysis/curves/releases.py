@@ -1,4 +1,4 @@
-"""Releases: how many a year a table has, and those to come after its last one."""
+"""Releases: how many per year a table has, and simulated releases after its last one."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from latentscale.validate import real_number
 RELEASED = "released"
 YEAR = pd.Timedelta(days=365.25).to_numpy()
 _ROUNDING = 1e-9
-"""Relative tolerance: a release due on the last date itself counts, despite rounding of its
+"""Relative tolerance, so that a release due on the last date counts despite rounding of its
 date."""
 CANDIDATES = 3
-"""Candidates for each release that is due, one of which comes in a draw on average: the variance of
-their number is then two thirds of that of a Poisson process, and more of them take longer."""
+"""Candidates for each release that is due, one of which occurs in a draw on average: the variance
+of their number is then two thirds of that of a Poisson process, and more would take longer."""
 _MOST_ROWS = 3000
-"""Rows simulated, which takes some seconds: ten years of a hub of 300 rows a year."""
+"""Most rows to simulate, which takes a few seconds: ten years of a hub with 300 rows a year."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ class ReleasesToCome:
         return list(dict.fromkeys(self.release.tolist()))
 
     def part(self, some: slice) -> ReleasesToCome:
-        """Return some of the releases, by their places."""
+        """Return some of the releases, by position."""
         mine = np.isin(self.release, self.names[some])
         return ReleasesToCome(self.rows[mine].reset_index(drop=True), self.release[mine])
 
     def of_rows(self, of_releases: xr.Dataset) -> xr.Dataset:
-        """Return for every row what its release has, dims (model, ...); empty of nothing."""
+        """Return each row's values from its release, dims (model, ...); empty if there are none."""
         if not of_releases.data_vars:
             return of_releases
         repeated = of_releases.sel({MODEL: self.release})
@@ -67,10 +67,10 @@ def with_drawn_releases(
     planned: xr.Dataset,
     rng: np.random.Generator,
 ) -> xr.Dataset:
-    """Return draws that also hold what releases to come leave open: tokens and missing features.
+    """Return draws with values of future releases' undisclosed tokens and missing features added.
 
-    Each release has one value a draw, which the rows of all its settings share. Releases are
-    drawn in their order, so that those up to a date have the same values however many follow.
+    Each release has one value per draw, which all its settings share. Releases are drawn in order,
+    so that the values of those up to a date do not depend on how many follow.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def with_drawn_releases(
         Source of random numbers.
     """
     spec, transform = fit.spec, fit.transform
-    for name in coming.names:  # which is also that of its first row
+    for name in coming.names:  # a release is named after its first row
         only = planned.sel({MODEL: [name]})
         draws = with_drawn_features(spec, transform, draws, only, {}, rng)
     pairs = zip(planned[MODEL].values.tolist(), coming.release.tolist(), strict=True)
@@ -95,12 +95,12 @@ def with_drawn_releases(
 
 
 def releases_a_year(per_year: float | None, fit: Fit, released: np.ndarray) -> float:
-    """Return the number of releases a year: that given, or that of the last year fitted.
+    """Return the number of releases per year: as given, or that of the last fitted year.
 
     Raises
     ------
     DataError
-        If a number is given that is not one or below 0.
+        If it is not a number or is below 0.
     """
     if per_year is not None:
         return real_number(per_year, "per_year", least=0, error=DataError)
@@ -111,23 +111,23 @@ def releases_a_year(per_year: float | None, fit: Fit, released: np.ndarray) -> f
 def releases_to_come(
     fit: Fit, released: np.ndarray, until: np.datetime64, rate: float
 ) -> ReleasesToCome | None:
-    """Return releases up to a date, resembling in turn the releases of the last fitted year.
+    """Return simulated releases up to a date, copied in turn from those of the last fitted year.
 
-    The turns begin with the latest and spread over the year, so that releases of a few weeks are
-    of the kinds that the whole year has, and no provider waits for all others. They are evenly
-    spaced, `rate` a year, from the last fitted release on; of more than can be simulated as many
-    as can, evenly spaced up to the date. None where none is due by then.
+    The order begins with the latest and is spread over the year, so that the releases of a few
+    weeks are a mix of the whole year's, and no provider comes last. Releases are evenly spaced,
+    `rate` per year, after the last fitted one; if these are too many to simulate, as many as
+    possible are evenly spaced up to the date. None if no release is due by then.
 
     Raises
     ------
     DataError
         If more are due than can be simulated.
     SpecError
-        If the spec has no covariate that rises with dates.
+        If the spec has no covariate that increases with dates.
     """
     if not any(RELEASED in name.split(":") for name in fit.spec.covariates):
         raise SpecError(
-            f'The spec "{fit.spec.name}" has no covariate "released", so it says nothing about '
+            f'The spec "{fit.spec.name}" has no covariate "released", so it cannot extrapolate to '
             "dates after the last release. Add it to the covariates, or fit "
             'load_spec("capabilities").'
         )
@@ -139,11 +139,11 @@ def releases_to_come(
     alike = [np.flatnonzero(of_rows == one) for one in dict.fromkeys(of_rows[recent])]
     like = [alike[turn] for turn in spread_order(len(alike))]
     span = (until - last) / YEAR
-    # One interval after the last fitted release, and so on: what is asked of later dates does not
-    # move the releases before them.
+    # Dates are multiples of one interval after the last fitted release, so that requests for later
+    # dates do not move earlier releases.
     count = int(np.floor(rate * span * (1 + _ROUNDING)))
     most = max(1, _MOST_ROWS * len(like) // len(recent))
-    if count > CANDIDATES * most:  # of which fewer would come than the headline says
+    if count > CANDIDATES * most:  # fewer would occur than the headline says
         raise DataError(
             f"{rate / CANDIDATES:.6g} releases a year (per_year) up to {str(until)[:10]} are "
             f"{count // CANDIDATES}, more than the {most} that can be simulated. Give earlier "
@@ -166,18 +166,18 @@ def releases_to_come(
 def drawn_to_come(
     coming: ReleasesToCome, rate: float, span: np.timedelta64, count: int, rng: np.random.Generator
 ) -> xr.DataArray:
-    """Return which rows come in which draw, dims (model, sample): their schedule is not known.
+    """Draw which rows occur in which draw, dims (model, sample).
 
     Parameters
     ----------
     coming
         Candidates: `CANDIDATES` times as many as are due, or as many as can be simulated.
     rate, span
-        Releases due a year, and the time up to the last date.
+        Releases due per year, and the time up to the last date.
     count
         Number of draws.
     rng
-        Source of random numbers; candidates up to a date have theirs, however many follow.
+        Source of random numbers; those of earlier candidates do not depend on how many follow.
     """
     names = coming.names
     share = min(1.0, max(1 / CANDIDATES, rate * (span / YEAR) / (len(names) + 1)))
@@ -187,9 +187,9 @@ def drawn_to_come(
 
 
 def spread_order(count: int) -> list[int]:
-    """Return the numbers below `count` in an order in which any first few are spread over all.
+    """Return the integers below `count` in an order whose every beginning is spread over the range.
 
-    The van der Corput sequence: numbers by their binary digits in reverse.
+    The van der Corput sequence: integers sorted by their reversed binary digits.
     """
     digits = (count - 1).bit_length()
     turned = (int(f"{turn:0{digits}b}"[::-1], 2) for turn in range(2**digits))
@@ -197,7 +197,7 @@ def spread_order(count: int) -> list[int]:
 
 
 def _labels(names: np.ndarray, which: np.ndarray) -> list[str]:
-    """Return a name for every row: its release's, numbered where that has several."""
+    """Return a name for every row: that of its release, numbered if the release has several."""
     turn = pd.Series(which).groupby(which).cumcount()
     return [
         f"{names[one]}, {place + 1}" if place else str(names[one])

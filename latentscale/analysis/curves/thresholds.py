@@ -1,4 +1,4 @@
-"""Thresholds: scores to be reached, checked on the scale of their benchmark."""
+"""Thresholds: scores to reach, checked on the scale of their benchmark."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from latentscale.validate import is_number
 
 
 def need_posterior(fit: Fit) -> None:
-    """Refuse a point estimate, which has no probabilities to give."""
+    """Refuse a point estimate, which does not give probabilities."""
     if not fit.is_posterior:
         raise FitError(
-            "This fit is a point estimate and says nothing about uncertainty; fit with NUTS to "
-            "get probabilities and intervals."
+            "This fit is a point estimate, without uncertainty; fit with NUTS to get "
+            "probabilities and intervals."
         )
 
 
@@ -39,13 +39,13 @@ def signs(fit: Fit) -> xr.DataArray:
 
 
 def check_on_scale(fit: Fit, benchmark: str, what: str, value: object) -> None:
-    """Refuse what is not a score of a benchmark; fractions lie strictly between 0 and 1."""
+    """Refuse a value that is not a score of a benchmark; fractions are strictly within (0, 1)."""
     scale = scales_of(fit.scores.dataset)[benchmark]
     check_score(scale, other_units(fit.scores).get(benchmark, ""), what, value)
 
 
 def check_score(scale: Scale, unit: str, what: str, value: object) -> None:
-    """Refuse what is not a score of a scale; `unit` is what scores other than fractions are in."""
+    """Refuse a value that is not a score of a scale; `unit` is the unit of other scores."""
     given = float(value) if is_number(value) else float("nan")  # type: ignore[arg-type]
     if scale.bounded is not None:
         if not 0 < given < 1:

@@ -1,6 +1,6 @@
-"""Values of releases to come on posterior draws, a part of the releases at a time.
+"""Values of future releases on posterior draws, computed for some releases at a time.
 
-Not for which releases come, and when: that is `latentscale.analysis.curves.releases`'s.
+`latentscale.analysis.curves.releases` determines which releases occur, and when.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from latentscale.model.unseen import model_effects_of_raw, raw_model_template
 from latentscale.posterior.fit import Fit
 
 _MOST_NUMBERS = 2**23
-"""Numbers in one array (sample, release, benchmark) held at a time: 64 MB."""
+"""Elements of one array (sample, release, benchmark) held at a time: 64 MB."""
 
 
 def values_to_come(
@@ -30,7 +30,7 @@ def values_to_come(
     value: Callable[[Evaluation], xr.DataArray],
     rng: np.random.Generator,
 ) -> xr.DataArray:
-    """Return values of releases to come, dims (sample, model).
+    """Return values of future releases, dims (sample, model).
 
     Parameters
     ----------
@@ -41,9 +41,9 @@ def values_to_come(
     coming
         The releases.
     value
-        What makes a number a model of an evaluation, dims (sample, model).
+        Reduces an evaluation to one value per model, dims (sample, model).
     rng
-        Source of random numbers: releases up to a date have theirs, however many follow.
+        Source of random numbers; those of earlier releases do not depend on how many follow.
     """
     planned = planned_rows(fit, coming.rows)
     shared = _Noise(fit, posterior, len(coming.names), rng)
@@ -63,14 +63,14 @@ def values_to_come(
 
 
 class _Noise:
-    """Noise of releases or rows, given out in their order: each has its own, however many follow.
+    """Noise of releases or rows, drawn in order, so that it does not depend on how many follow.
 
     Parameters
     ----------
     fit, posterior
         A fit and its draws, dims (sample, ...).
     count
-        How many there are.
+        Number of releases or rows.
     rng
         Source of random numbers.
     """
@@ -91,7 +91,7 @@ class _Noise:
         }
 
     def of(self, names: list[str]) -> xr.Dataset:
-        """Return the noise of the next ones, dims (model, sample, ...)."""
+        """Return the noise of the next releases or rows, dims (model, sample, ...)."""
         template = self._template(names)
         return template.map(lambda one: one.copy(data=self._streams[one.name].take(len(names))))
 

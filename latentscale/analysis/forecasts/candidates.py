@@ -1,4 +1,4 @@
-"""Candidates: weighted latents of one group of families, given its new scores."""
+"""Candidates: weighted draws of the latents of one group of families, given its new scores."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from latentscale.analysis.forecasts.proposal import (
 
 @dataclass(frozen=True)
 class Candidates:
-    """Weighted candidates of one group: z (sample, candidate, latent), weights and the sum.
+    """Weighted candidates of one group: z (sample, candidate, latent) and log importance weights.
 
-    `level` is the log of the estimated likelihood of the group's new scores, by sample.
+    `level` is the log of the estimated marginal likelihood of the group's new scores, by sample.
     """
 
     problem: LocalProblem
@@ -37,7 +37,7 @@ class Candidates:
 
 
 def from_fit(problem: LocalProblem, few_shot: FewShot, rng: np.random.Generator) -> Candidates:
-    """Return candidates given the fit: its own latents, and the prior for the rest."""
+    """Return candidates that keep the fit's latents and draw all others from the prior."""
     drawn = [
         np.where(problem.known, problem.start, problem.draw_prior(rng))
         for _ in range(few_shot.latents)
@@ -53,11 +53,11 @@ def from_fit(problem: LocalProblem, few_shot: FewShot, rng: np.random.Generator)
 
 
 def from_mode(problem: LocalProblem, few_shot: FewShot, rng: np.random.Generator) -> Candidates:
-    """Return candidates from the mode given old and new scores.
+    """Return candidates from the Laplace approximation given old and new scores.
 
-    The level is the ratio of the level of old and new scores to that of the old scores. The latter
-    is estimated through its reciprocal, on a chain that starts at the fit's own latents and so is
-    in equilibrium from the start.
+    The level is the log ratio of the marginal likelihood of old and new scores to that of the old
+    scores. The reciprocal of the latter is estimated on a Markov chain that starts at the fit's own
+    latents, hence in equilibrium.
     """
     everything = np.ones(len(problem.group.score), bool)
     target = target_of(problem, everything)
@@ -72,7 +72,7 @@ def from_mode(problem: LocalProblem, few_shot: FewShot, rng: np.random.Generator
 
 
 def _reciprocal(problem: LocalProblem, few_shot: FewShot, rng: np.random.Generator) -> Floats:
-    """Return the log of one over the likelihood of the group's old scores, by sample."""
+    """Return the log reciprocal marginal likelihood of the group's old scores, by sample."""
     old = ~problem.group.is_new
     if not old.any():
         return np.zeros(len(problem.start))
@@ -90,9 +90,9 @@ def _reciprocal(problem: LocalProblem, few_shot: FewShot, rng: np.random.Generat
 def latents_of(
     candidates: Candidates, chosen: npt.NDArray[np.int64], steps: int, rng: np.random.Generator
 ) -> Floats:
-    """Return one latent vector for each chosen posterior draw, shape (chosen, latent)."""
+    """Draw one latent vector for each chosen posterior draw, shape (chosen, latent)."""
     log_weight = candidates.log_weight[chosen]
-    # Adding Gumbel noise and taking the largest draws a candidate in proportion to its weight.
+    # Gumbel-max trick: picks a candidate with probability proportional to its weight.
     picked = np.argmax(log_weight + rng.gumbel(size=log_weight.shape), axis=1)
     z = candidates.z[chosen, picked]
     if candidates.proposal is None or not z.shape[1]:

@@ -1,10 +1,11 @@
 """Condition: update a fitted posterior with new scores, without a refit.
 
 The target is p(parameters, latents | fitted scores, new scores). Posterior draws are weighted by
-the likelihood of the new scores with the latents they bear on integrated out, and those latents
-are redrawn on every draw. Effects that all models share (intercepts, trends, levels of families)
-move along a few directions where weights alone leave too few draws (`shifts`). Loadings, precisions
-and spreads are only weighted: if the weights are still degenerate, the rows have to be fitted.
+the marginal likelihood of the new scores, with the latents that they inform integrated out, and
+those latents are redrawn on every draw. If weights alone leave too few effective draws, the effects
+that all models share (intercepts, trends, levels of families) move along a few directions
+(`shifts`). Loadings, precisions and standard deviations are only reweighted: if the weights are
+still degenerate, the rows have to be fitted.
 """
 
 from __future__ import annotations
@@ -48,16 +49,16 @@ from latentscale.numerics.resampling import resampled
 from latentscale.posterior.fit import Fit
 from latentscale.posterior.pairing import ORIGIN
 
-# Numbers in the largest matrix on all draws: beyond it fewer draws are used, for the time it takes.
+# Array elements in the largest matrix on all draws: above it fewer draws are used, to save time.
 _MOST_NUMBERS = 3e7
 # Fewest posterior draws kept where matrices are large.
 _FEWEST_DRAWS = 100
-# Times as many candidates where all weights are rough: what their noise adds to the variance of the
-# weights' logs falls by as much.
+# Factor on the number of candidates where all weights are rough: their Monte Carlo contribution to
+# the variance of the log weights falls by the same factor.
 _MORE_LATENTS = 8
-# Where scores of several families leave fewer effective draws than this, more candidates or other
-# latents of theirs seldom leave enough, and so are tried only where they are little work: so many
-# numbers in the Hessians of all latents on all draws.
+# If scores of several families leave fewer effective draws than this, more candidates or other
+# latents seldom help. They are tried only if they are cheap: at most this many elements in the
+# Hessians of all latents on all draws.
 _HOPELESS_ESS = 5
 _MOST_OF_HOPELESS = 1e7
 
@@ -79,8 +80,7 @@ class LatentsGivenScores:
     residuals
         Effects by model of the models that the scores inform, in the same form.
     shared
-        Variables of the posterior draws that the scores shifted, to replace the fit's; empty if
-        none shifted.
+        Shared effects that the scores shifted, which replace the fit's draws; empty without shifts.
     """
 
     report: Conditioning
@@ -97,13 +97,13 @@ def condition(
     rng: np.random.Generator,
     fitted: SharedFittedScores | None = None,
 ) -> LatentsGivenScores | None:
-    """Draw from the posterior given the fit's scores and the planned rows' own.
+    """Draw from the posterior given the fitted scores and the scores of the planned rows.
 
-    First, candidate latents are drawn given the fit, and pairs of a draw and latents are weighted
-    by the likelihood of the new scores and resampled. If the effective sample size is then too low,
-    latents are proposed from a Gaussian at their mode, the posterior draws are weighted by the
-    estimated likelihood of the new scores, and Metropolis steps follow: at first only for latents
-    that the fit does not have, given the new scores; if that is not enough, also for shifts of the
+    First, candidate latents are drawn given the fit, and pairs of posterior draw and candidate are
+    weighted by the likelihood of the new scores and resampled. If the effective sample size is too
+    low, latents are proposed from a Laplace approximation, posterior draws are weighted by the
+    estimated marginal likelihood of the new scores, and Metropolis steps follow. This is tried
+    first for the latents that are not in the fit, given the new scores; then also for shifts of the
     effects that all models share, or for all latents of the families, given old and new scores. The
     weights of the posterior draws are Pareto-smoothed.
 
@@ -120,7 +120,7 @@ def condition(
     rng
         Source of random numbers.
     fitted
-        The fit's own scores, where several tables are conditioned on in turn.
+        The fitted scores, shared by calls that condition on several tables in turn.
 
     Raises
     ------
@@ -133,12 +133,12 @@ def condition(
     Warns
     -----
     FitWarning
-        If few draws carry the weight.
+        If few posterior draws carry most of the weight.
 
     References
     ----------
     Vehtari et al. 2024 (arXiv:1507.02646), Pareto-smoothed importance sampling; Andrieu and
-    Roberts 2009, weights that are themselves unbiased estimates.
+    Roberts 2009, unbiased estimates of the likelihood as weights (pseudo-marginal).
     """
     if "score" not in planned:
         return None
@@ -155,7 +155,7 @@ def condition(
     kept = _draws_within_memory(fit, draws, groups, few_shot)
     places = draws[SAMPLE].values[kept]
     shared = SharedFittedScores(fit) if fitted is None else fitted
-    # Within a problem draws are counted by place; `kept` leads back to the posterior's.
+    # Inside a problem, draws are indexed by position; `kept` maps positions to posterior draws.
     spread = draws.isel({SAMPLE: kept}).drop_vars(list(ORIGIN), errors="ignore")
     ways = _weights(fit, spread, groups, few_shot, rng, lambda: shared.at(places))
     weights, chosen, drawn = _drawn(ways, len(kept), few_shot, rng)
@@ -171,14 +171,15 @@ def condition(
 
 
 Drawn = tuple[DrawWeights, npt.NDArray[np.int64], list[tuple[xr.Dataset, xr.Dataset, xr.Dataset]]]
-"""Weights of posterior draws, the draws that were resampled by them, and their latents by group."""
+"""Weights of posterior draws, the resampled draws, and their latents by group."""
 
 
 def _drawn(ways: Sequence[Way], count: int, few_shot: FewShot, rng: np.random.Generator) -> Drawn:
-    """Return draws and latents from the first method that stays better than the remaining ones.
+    """Return draws and latents from the first method that is still best after its correction.
 
-    If it is degenerate and few-shot tempers, tempered weights are used: those of candidates at the
-    mode, whose levels are the least noisy, without shifts, which depend on the fitted scores.
+    If its weights are degenerate and few-shot tempers, the weights of candidates from the Laplace
+    approximation are tempered instead: their likelihood estimates are the least noisy. Shifts are
+    then not used, since they depend on the fitted scores.
     """
     for number, (weights, shifts) in enumerate(ways):
         chosen = resampled(weights.weight, rng)
@@ -205,9 +206,9 @@ def _corrected(
     shared: xr.Dataset,
     rng: np.random.Generator,
 ) -> tuple[DrawWeights, npt.NDArray[np.int64]]:
-    """Return the remaining draws after reweighting chosen draws by the shifts' true density.
+    """Reweight chosen draws by target over Gaussian density of their shifts, and resample.
 
-    Also return the places of the remaining chosen draws, which may repeat.
+    Returns the corrected diagnostics and the positions of the resampled draws, which may repeat.
     """
     log_weight = shifts.log_correction(chosen, shared[SHIFT].transpose(SAMPLE, SHIFT).values)
     weight, pareto_k = smoothed(log_weight)
@@ -232,16 +233,16 @@ def _weights(
     rng: np.random.Generator,
     fitted: Callable[[], FittedScores],
 ) -> list[Way]:
-    """Return the first method that leaves enough draws, or all methods tried, best first.
+    """Return the first method with a sufficient effective sample size, or all tried, best first.
 
-    Latents that the fit has are part of its draws. Holding them fixed avoids a problem with all
-    scores of their families, and is exact if the weights are good. If they are not, effects that
-    all models share are shifted along with the new models' latents. If shifts are impossible, or
-    the scores belong to fitted models, all latents of the families move. Methods are ordered by
-    whether they are degenerate and then by effective sample size, since with many latents the
-    estimated likelihoods are themselves rough. If none leaves enough draws, more candidates are
-    drawn given the fit and at the mode of the shifts: their noise alone can make an effective
-    sample size low.
+    Latents in the fit are part of its draws. Holding them fixed keeps the fitted scores of their
+    families out of the problem, and is exact if the weights are good. If they are not, the effects
+    that all models share are shifted together with the new models' latents. If shifts are
+    impossible, or the scores belong to fitted models, all latents of the families move. Methods are
+    ordered by whether they are degenerate and then by effective sample size, since with many
+    latents the estimated likelihoods are themselves noisy. If none is sufficient, more candidates
+    are drawn, given the fit and at the mode of the shifts: Monte Carlo error of the likelihoods
+    alone can make an effective sample size low.
     """
     count = draws.sizes[SAMPLE]
     least = min(few_shot.min_ess, count / 4)
@@ -286,7 +287,7 @@ def _best_first(ways: Sequence[Way], count: int) -> list[Way]:
 
 
 def _is_hopeless(fit: Fit, draws: xr.Dataset, groups: Sequence[Group], ways: Sequence[Way]) -> bool:
-    """Return whether other ways are too much work for what they can mend."""
+    """Return whether further methods would cost too much for the little they can improve."""
     if len(groups) == 1 or max(weights.ess for weights, _ in ways) >= _HOPELESS_ESS:
         return False
     numbers = sum(latent_count(fit, draws, group) ** 2 for group in groups) * draws.sizes[SAMPLE]
@@ -300,7 +301,7 @@ def _shifted(
     rng: np.random.Generator,
     fitted: Callable[[], FittedScores],
 ) -> tuple[GroupInBlocks, Shifts] | None:
-    """Return the problem of all new scores with the shifts among its latents, if there can be."""
+    """Return the problem of all new scores with shifts among its latents; None without shifts."""
     if draws.sizes[SAMPLE] == 1 or not fit.is_posterior:
         return None
     together = joined_group([group.of_new_scores() for group in groups])

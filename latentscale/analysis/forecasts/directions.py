@@ -1,18 +1,18 @@
-"""Directions: in which new scores move what all models share.
+"""Directions: in which new scores move the effects that all models share.
 
-A posterior draw holds intercepts, trends, levels of lineages and families, and all models' own
-effects where the fitted scores leave them. Where little is known of a new model's place (its date
-lies past the last fitted one, its benchmarks have few scores), such draws differ by much more than
-new scores allow, and weights degenerate. So each draw is moved along as many directions as there
-are new scores that move differently: of all changes that alter the new predictors by the same
-amount, those that the prior and the old scores like best. The rest of the draw stays, and given
-that rest the density of a shift is the prior's times the old scores': a problem of a few
-dimensions, solved as any other.
+The posterior draws of intercepts, trends, effects of lineages, families and single models reflect
+the fitted scores alone. Where these say little about a new model (its date is after the last fitted
+one, or its benchmarks have few scores), the draws vary by much more than the new scores allow, and
+importance weights degenerate. Each draw is therefore moved along one direction per new score with
+a distinct linear predictor. Of all changes with a given effect on the new predictors, the direction
+has the highest density under the prior and the linearised likelihood of the old scores. The rest of
+the draw is held fixed; conditional on it, the density of a shift is prior times likelihood of the
+old scores, a problem of few dimensions.
 
-Any directions are right, as long as they do not depend on where the draw is along them; good ones
-leave the weights near equal. So what the old scores weigh in them is an average over draws, and
-residuals that settings of a release share follow each by itself; only the prior has their
-correlation.
+The method is valid for any directions that do not depend on the draw's position along them; good
+directions make the weights nearly equal. The curvatures of the old scores are therefore averages
+over draws, and correlated residuals of settings of one release are treated as independent here; the
+prior density of a shift includes their correlation.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ from latentscale.model.release_share import times_inverse_correlation
 
 Floats = npt.NDArray[np.float64]
 _SAME_DIRECTION = 1e-8
-"""Relative, added to variances: predictors that move together then have directions that differ."""
+"""Relative jitter on variances: keeps the covariance of collinear predictors positive definite."""
 
 
 @dataclass(frozen=True)
 class Directions:
-    """Directions of all effects on every draw, of unit variance given the old scores, roughly.
+    """Directions of all effects on every draw, of about unit variance given the old scores.
 
     Attributes
     ----------
     moves
         Changes by variable, dims (sample, shift, ...).
     old
-        Changes of the old scores' predictors, (sample, cell, shift).
+        Changes of the old scores' linear predictors, (sample, cell, shift).
     slope, bend
-        Log prior density of a shift d: -slope d - d' bend d / 2; (sample, shift) and
-        (sample, shift, shift).
+        Log prior density of a shift d, up to a constant: -slope d - d' bend d / 2;
+        (sample, shift) and (sample, shift, shift).
     """
 
     moves: xr.Dataset
@@ -57,18 +57,18 @@ class Directions:
 
 @dataclass(frozen=True)
 class Cells:
-    """Old scores and new ones, by place.
+    """Indices of old and new scores.
 
     Attributes
     ----------
     model, benchmark
-        Of each old score, among the fitted ones.
+        Fitted model and benchmark of each old score.
     weight
-        Average curvature of its log density in its predictor.
+        Average negative curvature of its log density in its linear predictor.
     new_row, new_benchmark
-        Of each new score that has a direction: the row, and the benchmark.
+        Row and benchmark of each new score that has a direction.
     kept
-        Fitted models whose own effects stay, by model.
+        Whether a fitted model's own effects are held fixed, by model.
     """
 
     model: npt.NDArray[np.int64]
@@ -100,9 +100,9 @@ class _Columns:
 
 @dataclass(frozen=True)
 class _Own:
-    """Changes of single models' effects, and what they come from, (sample, ..., shift).
+    """Changes of single models' effects and of the old scores' predictors, (sample, ..., shift).
 
-    `pulls` are changes over variances, which are finite where a variance is 0.
+    `pulls` are changes divided by prior variances; they stay finite where a variance is 0.
     """
 
     residual: Floats
@@ -113,7 +113,7 @@ class _Own:
 
 
 class _GivenOldScores:
-    """The precision of shared effects given old scores, single models' effects integrated out."""
+    """Conditional posterior of shared effects given old scores, models' effects integrated out."""
 
     def __init__(self, effects: SharedEffects, cells: Cells) -> None:
         self._effects, self._cells = effects, cells
@@ -122,7 +122,7 @@ class _GivenOldScores:
         self._inverse: list[Floats] = [self._inverse_of(model) for model in range(count)]
 
     def _inverse_of(self, model: int) -> Floats:
-        """Return the inverse covariance of a model's scores given the shared effects."""
+        """Return the precision of a model's working responses given the shared effects."""
         e, here = self._effects, self._of_model[model]
         at = self._cells.benchmark[here]
         covariance = np.zeros((len(e.loading), len(here), len(here)))
@@ -158,7 +158,7 @@ class _GivenOldScores:
         return _Columns(intercept, level)
 
     def _old_scores(self) -> OldScores:
-        """Return the scores' precision as skills see it, as intercepts do, and between them."""
+        """Return the information of the old scores on skills, on intercepts, and between them."""
         e = self._effects
         draws, width, skills = e.loading.shape
         models = len(e.factors)
@@ -174,7 +174,7 @@ class _GivenOldScores:
         return OldScores(core, cross, block)
 
     def _wanted(self) -> Floats:
-        """Return what new predictors take of the effects, (sample, effect, shift)."""
+        """Return coefficients of the effects in the new predictors, (sample, effect, shift)."""
         e, c = self._effects, self._cells
         draws, width, _ = e.loading.shape
         load = e.loading[:, c.new_benchmark]
@@ -187,7 +187,7 @@ class _GivenOldScores:
         return np.concatenate([intercepts, levels], axis=1)
 
     def _held(self) -> Floats:
-        """Return the sums of levels that stay 0, skill by skill, (sample, effect, sum)."""
+        """Return the sum-to-zero constraints on levels, skill by skill, (sample, effect, sum)."""
         e = self._effects
         draws, width, skills = e.loading.shape
         levels = e.factors.shape[1]
@@ -199,7 +199,10 @@ class _GivenOldScores:
         return np.pad(flat, ((0, 0), (first, 0), (0, 0)))
 
     def own_effects(self, columns: _Columns) -> _Own:
-        """Return how single models' effects and the old predictors follow the shared ones."""
+        """Return the changes of single models' effects and of the old scores' predictors.
+
+        Given the change of the shared effects, models' effects move to their conditional mean.
+        """
         e = self._effects
         draws, _, skills = e.loading.shape
         models, shifts = len(e.factors), columns.intercept.shape[-1]
@@ -224,7 +227,7 @@ class _GivenOldScores:
 
 
 def _prior(e: SharedEffects, columns: _Columns, own: _Own) -> tuple[Floats, Floats]:
-    """Return slope and bend of the negative log prior density along the shifts."""
+    """Return gradient (at 0) and Hessian of the negative log prior density in the shifts."""
     level = e.precision[..., None] * columns.level
     for row, column, value in e.ties:
         level[:, row] += value[..., None] * columns.level[:, column]
@@ -253,7 +256,7 @@ def _named(e: SharedEffects, columns: _Columns, own: _Own, draws: xr.Dataset) ->
     named = {}
 
     def put(name: str, array: Floats, dims: tuple[str, ...]) -> None:
-        """Add changes whose last axis is the shift's, 0 for levels that were not fitted."""
+        """Add changes (shift last), padded with 0 for levels that were not fitted."""
         sizes = [draws.sizes[dim] for dim in dims]
         full = np.zeros((len(array), array.shape[-1], *sizes))
         moved = np.moveaxis(array, -1, 1)

@@ -46,14 +46,14 @@ _STOPPED = "stopped before its turn"
 class Forecasts(Result):
     """Forecasts of many models, each conditional only on its own scores.
 
-    Each group of models has its own draws, based on different posterior draws. For a joint
-    statement about models of two groups, such as which of them is better, call
-    `latentscale.predict` on their rows.
+    Each group of models has its own draws, based on different posterior draws. For joint statements
+    about models of two groups, such as which one is better, call `latentscale.predict` on their
+    rows.
 
     Attributes
     ----------
     models
-        Names of the models that are forecast, in the order of the rows.
+        Names of the forecast models, in the order of the rows.
     by
         Which rows are conditioned together: ``"model"``, ``"release"`` or ``"family"``.
     parts
@@ -111,7 +111,7 @@ class Forecasts(Result):
 
     @property
     def headline(self) -> str:
-        """How many models are forecast, how many of them given scores, and how many are left out.
+        """How many models are forecast, how many of these have scores, and how many are left out.
 
         Examples
         --------
@@ -135,7 +135,7 @@ class Forecasts(Result):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """The fit's status where it is not fine, and what was assumed where rows left values out.
+        """The fit's status if it is not fine, and values assumed where rows left them out.
 
         Examples
         --------
@@ -209,10 +209,10 @@ class Forecasts(Result):
         -------
         pandas.DataFrame
             Columns model, n_scores (new scores of its group), method, ess (effective number of
-            posterior draws behind its forecast), pareto_k (of their weights), power (below 1 where
-            weights were tempered), and left_out: why it is not forecast, empty for those that are.
-            Models with no new score in their group have n_scores 0, and empty cells where a column
-            does not apply.
+            posterior draws behind its forecast), pareto_k (of their weights), power (below 1 if
+            weights were tempered), and left_out: why it is not forecast, empty if it is. Models
+            without a new score in their group have n_scores 0, and empty cells where a column does
+            not apply.
 
         Examples
         --------
@@ -311,8 +311,8 @@ def predict_each(
     `latentscale.predict` conditions all rows on all new scores together. The scores of about ten or
     more new models are so informative that the weights of the posterior draws become degenerate,
     and the table has to be fitted. Here the rows of each model, release or family are forecast
-    separately, exactly as `predict` would forecast only these rows: what new models say about one
-    another, and about effects that all models share, is not used.
+    separately, exactly as `predict` would forecast these rows alone. What scores of one group imply
+    about other groups, and about the effects that all models share, is not passed on to them.
 
     Parameters
     ----------
@@ -333,9 +333,9 @@ def predict_each(
     draws
         At most this many posterior draws are used, evenly spread; by default all.
     workers
-        Processes that forecast at once, each with its own copy of the fit in memory; the numbers
-        are the same for any number of processes. With several, a ``few_shot.refit`` runs its chains
-        one after the other.
+        Processes that forecast at once, each with its own copy of the fit in memory; results are
+        the same for any number of processes. With several, a ``few_shot.refit`` runs its chains one
+        after the other.
     progress
         Whether to show how many groups are done.
 
@@ -343,7 +343,7 @@ def predict_each(
     -------
     Forecasts
         One table of all models; ``.of(model)`` is the forecast of a model with its joint draws.
-        After a stop (Ctrl-C), the groups that are done, with the others in ``left_out``.
+        After a stop (Ctrl-C), the groups done so far, with all others in ``left_out``.
 
     Raises
     ------
@@ -356,7 +356,7 @@ def predict_each(
     Warns
     -----
     FitWarning
-        If models are left out, or the weight of some is on few posterior draws.
+        If models are left out, or some have most of the weight on few posterior draws.
     DataWarning
         As `latentscale.predict`.
 
@@ -388,7 +388,7 @@ def predict_each(
     if few_shot.refit is not None:
         few_shot = replace(few_shot, refit=in_one_process(few_shot.refit, workers))
     forecast = _Alone(fit, planned, seed, few_shot, draws, SharedFittedScores(fit))
-    # First, so that a stop loses no group that is done.
+    # Rows without new scores come first, so that a stop does not lose finished groups.
     parts = [forecast(rest, None)] if rest else []
     made: dict[str, Forecast] = {}
     left_out = {name: _STOPPED for names in groups for name in names}
@@ -405,7 +405,7 @@ def predict_each(
     except KeyboardInterrupt:
         if not parts and not made:
             raise
-    # Groups arrive as they are done; messages about them follow the order of the rows.
+    # Groups arrive as they finish; messages about them follow the order of the rows.
     parts += [made[names[0]] for names in groups if names[0] in made]
     given = [name for names in groups for name in names]
     left_out = {name: left_out[name] for name in given if name in left_out}
@@ -441,7 +441,7 @@ def _groups(fit: Fit, planned: xr.Dataset, by: By) -> tuple[list[list[str]], lis
 
 @dataclass(frozen=True)
 class _Alone:
-    """Forecasts rows by themselves: all that a worker process needs."""
+    """Forecasts rows by themselves; holds all that a worker process needs."""
 
     fit: Fit
     planned: xr.Dataset
@@ -451,19 +451,19 @@ class _Alone:
     fitted: SharedFittedScores
 
     def __call__(self, names: list[str], how: FewShot | None) -> Forecast:
-        """Return the forecast of the rows of these names."""
+        """Return the forecast of the rows with these names."""
         rows = self.planned.sel({MODEL: names})
         return forecast_rows(
             self.fit, rows, seed=self.seed, few_shot=how, draws=self.draws, fitted=self.fitted
         )
 
     def given(self, names: list[str]) -> Forecast:
-        """Return the forecast given the scores of these rows."""
+        """Return the forecast of these rows given their scores."""
         return self(names, self.few_shot)
 
 
 def _warn(left_out: Mapping[str, str], warned: Mapping[str, str]) -> None:
-    """Warn of models that are left out, and of those whose forecasts had a warning, once each."""
+    """Give one warning for models left out and one for models whose forecasts had warnings."""
     if left_out:
         first, why = next(iter(left_out.items()))
         warnings.warn(

@@ -1,10 +1,10 @@
-"""Elimination: linear equations in the shared effects, with their precision given old scores.
+"""Elimination: linear systems in the posterior precision of the shared effects given old scores.
 
-That precision is mostly zeros: a family has entries with its lineage and with what its own models
-take (intercepts, trends, slopes), and with no other family. So levels that fall apart into small
-components, once the others are set aside, are eliminated component by component, on all draws at
-once; what is left is small and dense. It is Cholesky's factorisation in another order: the same
-solution but for rounding.
+That matrix is sparse: a family is coupled to its lineage and to the effects that enter its own
+models (intercepts, trends, slopes), but not to other families. Levels that form small disconnected
+components once the others are set aside are eliminated block by block, on all draws at once; the
+Schur complement that remains is small and dense. The solution agrees with that of a dense Cholesky
+factorisation up to rounding.
 """
 
 from __future__ import annotations
@@ -23,18 +23,16 @@ Places = npt.NDArray[np.intp]
 
 @dataclass(frozen=True)
 class OldScores:
-    """What old scores add to the precision of shared effects.
-
-    Single models' effects are integrated out.
+    """Information of the old scores on the shared effects, single models' effects integrated out.
 
     Attributes
     ----------
     skills
-        Of each model's skills, (sample, skill, skill, model).
+        On each model's skills, (sample, skill, skill, model).
     cross
         Between skills and intercepts, (sample, skill, model, benchmark).
     intercepts
-        Of the intercepts, (sample, benchmark, benchmark).
+        On the intercepts, (sample, benchmark, benchmark).
     """
 
     skills: Floats
@@ -44,12 +42,12 @@ class OldScores:
 
 @dataclass(frozen=True)
 class Division:
-    """Levels of shared effects by when they are eliminated.
+    """Levels of shared effects, in the order of elimination.
 
     Attributes
     ----------
     parts
-        Components that have no entries with one another.
+        Components that are not coupled to one another, eliminated first.
     rest
         All other levels.
     """
@@ -58,7 +56,7 @@ class Division:
     rest: Places
 
     def numbers(self, effects: SharedEffects) -> int:
-        """Return how many numbers the elimination holds on one draw."""
+        """Return the number of array elements that the elimination holds on one draw."""
         _, width, skills = effects.loading.shape
         left = width + skills * len(self.rest)
         return left * (left + skills * sum(map(len, self.parts)))
@@ -67,7 +65,7 @@ class Division:
 def division_of(effects: SharedEffects) -> Division:
     """Return the components that are eliminated first.
 
-    Variables are taken from the largest to the smallest, each if that spares operations.
+    Greedy: variables are tried from the largest to the smallest and added if that saves operations.
     """
     taken = (effects.factors != 0).astype(np.int64)
     coupled = taken.T @ taken > 0
@@ -78,7 +76,7 @@ def division_of(effects: SharedEffects) -> Division:
     skills = effects.loading.shape[2]
 
     def divided(apart: Places) -> tuple[list[Places], int]:
-        """Return the components, and three times the operations of Cholesky's factorisation."""
+        """Return the components, and three times the operations of the Cholesky factorisation."""
         number, of = connected_components(coupled[np.ix_(apart, apart)], directed=False)
         parts = [apart[of == place] for place in range(number)]
         rest = border + skills * (count - len(apart))
@@ -96,18 +94,18 @@ def division_of(effects: SharedEffects) -> Division:
 
 
 def solved(effects: SharedEffects, division: Division, old: OldScores, wanted: Floats) -> Floats:
-    """Return the solutions of precision x = wanted on every draw.
+    """Solve precision x = wanted on every draw.
 
     Parameters
     ----------
     effects
         Shared effects and their prior precision.
     division
-        Of their levels.
+        Their levels in the order of elimination.
     old
-        What old scores add to it.
+        Information of the old scores, added to the prior precision.
     wanted
-        Right sides, (sample, effect, column): effects are the intercepts, where they move, then
+        Right-hand sides, (sample, effect, column). Effects are the intercepts, if they move, then
         the levels, skill by skill.
     """
     parts, rest = division.parts, division.rest
@@ -115,7 +113,7 @@ def solved(effects: SharedEffects, division: Division, old: OldScores, wanted: F
     left = equations.places(rest, intercepts=True)
     apart = [equations.places(part) for part in parts]
     border, right = equations.of_rest(rest), wanted[:, left]
-    # L^-1 (entries with the rest, right sides) of each component, L its factor.
+    # L^-1 (coupling to the rest, right-hand sides) of each component, L its Cholesky factor.
     roots = [_inverse_root(equations.of_part(part)) for part in parts]
     halves = [np.zeros((len(wanted), 0, len(left) + wanted.shape[2]))]
     halves += [
@@ -137,12 +135,12 @@ def solved(effects: SharedEffects, division: Division, old: OldScores, wanted: F
 
 
 def _inverse_root(precision: Floats) -> Floats:
-    """Return the inverse of Cholesky's factor."""
+    """Return the inverse of the Cholesky factor."""
     return np.linalg.inv(np.linalg.cholesky(precision))
 
 
 class _Equations:
-    """Blocks of the precision, (sample, effect, effect)."""
+    """Blocks of the posterior precision, (sample, effect, effect)."""
 
     def __init__(self, effects: SharedEffects, old: OldScores) -> None:
         self._effects, self._old = effects, old
@@ -154,7 +152,7 @@ class _Equations:
             self._tie[row, column] = self._tie[column, row] = place
 
     def places(self, levels: Places, *, intercepts: bool = False) -> Places:
-        """Return the places of levels, and of the intercepts before them, among the effects."""
+        """Return the indices of levels, and of the intercepts before them, among the effects."""
         own = self._first + self._count * np.arange(self._skills)[:, None] + levels
         return np.concatenate([np.arange(self._first if intercepts else 0), own.ravel()])
 
@@ -177,14 +175,14 @@ class _Equations:
         return np.block([[corner, cross.swapaxes(1, 2)], [cross, levels]])
 
     def with_rest(self, part: Places, rest: Places) -> Floats:
-        """Return the entries of some levels with intercepts and other levels."""
+        """Return the blocks that couple some levels to the intercepts and to other levels."""
         levels = self._between(part, rest)
         if not self._first:
             return levels
         return np.concatenate([self._with_intercepts(part), levels], axis=2)
 
     def _between(self, part: Places, other: Places) -> Floats:
-        """Return what old scores and ties have between levels, without the prior's diagonal."""
+        """Return the block between levels, without the diagonal of the prior precision."""
         models, taken = self._taken(part)
         theirs = self._effects.factors[np.ix_(models, other)]
         pairs = (taken[:, :, None] * theirs[:, None]).reshape(len(models), len(part) * len(other))
@@ -204,7 +202,7 @@ class _Equations:
         return seen.reshape(self._draws, self._skills * len(part), self._width)
 
     def _taken(self, part: Places) -> tuple[Places, Floats]:
-        """Return the models that take some levels, and what each takes of them."""
+        """Return the models whose skills depend on some levels, and their coefficients."""
         factors = self._effects.factors[:, part]
         models = np.flatnonzero((factors != 0).any(axis=1))
         return models, factors[models]

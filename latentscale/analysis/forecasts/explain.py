@@ -1,4 +1,4 @@
-"""Explain: where a forecast's level and uncertainty come from, and what given scores did."""
+"""Explain: where a forecast's level and uncertainty come from, and how given scores move it."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from latentscale.validate import truth
 
 _FEW_SHOT = FewShot()
 _MOST_GIVEN = 12
-"""Most given scores that are left out one by one by default: each takes a conditional forecast of
+"""Most given scores that are left out one by one by default: each takes one conditional forecast,
 some seconds for a single model, so a call takes about a minute at most."""
 _FEWEST_DRAWS = 50
-"""Expected scores are regressed on some ten parts, and each part needs a few draws."""
+"""Expected scores are regressed on about ten parts, and each part needs a few draws."""
 
 
 def explain(
@@ -49,37 +49,37 @@ def explain(
     given_scores: bool | None = None,
     progress: bool = True,
 ) -> Explanation:
-    """Explain a forecast: what moves its level, what makes up its variance, what given scores did.
+    """Explain a forecast: the parts of its level, the sources of its variance, its given scores.
 
     Where the level comes from. The linear predictor of a row on a benchmark is a sum of
-    contributions: of each covariate (its slopes, trends and curvature, which show what the
-    covariate does only when taken together), of lineages and families, of the model itself, of
-    instruction tuning, and of other terms, named as in `latentscale.studies.variance_shares`. A
-    part is a contribution less its mean over the fitted models, draw by draw, so that the level of
-    the average fitted model and the parts add up to the linear predictor in every draw.
-    Contributions through skills are products of loadings and skills: skills that are free to rotate
-    have no meaning by themselves, but the parts are the same under any rotation. Parts describe the
-    fitted model; they are not effects of an intervention.
+    contributions: of each covariate (its slopes, trends and curvature, which are interpretable only
+    together), of lineages and families, of the model itself, of instruction tuning, and of other
+    terms, named as in `latentscale.studies.variance_shares`. A part is a contribution minus its
+    mean over the fitted models, draw by draw, so that the level of the average fitted model and the
+    parts add up to the linear predictor in every draw. Contributions through skills are products of
+    loadings and skills: skills that are free to rotate have no meaning by themselves, but the parts
+    are the same under any rotation. Parts describe the fitted model; they are not effects of an
+    intervention.
 
-    In points, the change is what the expected score would lose if only that part had the value of
-    the average fitted model. Changes do not add up, since the link is not linear: near a ceiling
-    each of two parts may change little while both together change much.
+    In points, the change is how much the expected score would drop if only that part had the value
+    of the average fitted model. Changes do not add up, since the link is not linear: near a
+    ceiling, each of two parts may change little while both together change much.
 
-    How certain it is. By the law of total variance, the variance of a new score is the variance of
-    expected scores plus the mean variance of noise. The first is divided between what the fit knows
-    about all models (levels, slopes and curves of benchmarks), features that a row does not state,
-    its family and lineage, and the model itself. Expected scores are regressed linearly on the
-    parts that belong to each, and the explained variance is divided by Shapley values, the mean of
-    what a source adds over all orders in which sources may become known. So the shares do not
-    depend on an order, are close to the terms of the law of total variance where sources are
-    independent (a new family given the parameters), and divide evenly what two sources have in
-    common (the posterior determines a family with one member only together with the slopes).
-    Nonlinear variance is allocated in proportion.
+    Where the uncertainty comes from. By the law of total variance, the variance of a new score is
+    the variance of expected scores plus the mean variance of noise. The first is divided between
+    the parameters that all models share (levels, slopes and curves of benchmarks), features that a
+    row does not state, its family and lineage, and the model itself. Expected scores are regressed
+    linearly on the parts that belong to each source, and the explained variance is divided by
+    Shapley values: the mean increment of a source over all orders in which sources can become
+    known. The shares therefore do not depend on an order, are close to the terms of the law of
+    total variance if sources are independent (a new family given the parameters), and divide evenly
+    what two sources have in common (the posterior identifies a family with one member only together
+    with the slopes). Nonlinear variance is allocated in proportion.
 
     Scores given for the rows condition the explanation as they do a forecast. The pull of a score
-    is the median of the expected score minus the median without that score; a score that repeats
-    what another says pulls little, even if both together pull much. The Monte Carlo errors of pulls
-    are stated, and pulls within two such errors of 0 mean nothing.
+    is the median of the expected score minus the median without that score. Of two redundant
+    scores, each pulls little, even if both together pull much. The table has the Monte Carlo
+    standard errors of pulls; a pull within two standard errors of 0 is not distinguishable from 0.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def explain(
     Warns
     -----
     DataWarning, FitWarning
-        As for `latentscale.predict`; once for each forecast without a given score.
+        As for `latentscale.predict`, also for each forecast without a given score.
 
     References
     ----------
@@ -182,7 +182,7 @@ def explain(
 
 
 def _expect_one_fit(fit: object) -> None:
-    """Refuse anything but one fit, such as the fits of a mixture."""
+    """Refuse anything but a single fit, such as a mixture's mapping of fits."""
     if isinstance(fit, Mapping):
         raise FitError(
             f"fit must be one Fit (from latentscale.fit, or from latentscale.load); got a mapping "
@@ -195,7 +195,7 @@ def _expect_one_fit(fit: object) -> None:
 
 
 def _checked_benchmarks(fit: Fit, benchmarks: object) -> list[str]:
-    """Return the benchmarks asked for, in the order of the fit's table."""
+    """Return the requested benchmarks, in the order of the fit's table."""
     known = [str(name) for name in fit.scores.benchmarks]
     if benchmarks is None:
         return known
@@ -223,7 +223,7 @@ def _refuse_sizes(fit: Fit, planned: xr.Dataset, names: Sequence[str], draws: in
 def _changes(
     fit: Fit, curves: Mapping[str, xr.DataArray], level: xr.DataArray, parts: xr.DataArray
 ) -> xr.DataArray:
-    """Return what expected scores lose without each part, with the dims of `parts`."""
+    """Return the drop of expected scores with each part set to 0, with the dims of `parts`."""
     eta = level + parts.sum(PART)
     whole = on_draws(expected_score(fit.spec, curves, eta))
     changes = parts.copy(data=np.empty(parts.shape))
@@ -235,7 +235,7 @@ def _changes(
 
 
 def _advice(cells: Sequence[tuple[str, str]], asked: bool | None) -> tuple[str, ...]:
-    """Return advice that pulls were left out, where there would be too many."""
+    """Return advice on computing pulls, if they were left out because there are too many."""
     if asked is not None or len(cells) <= _MOST_GIVEN:
         return ()
     return (

@@ -1,4 +1,4 @@
-"""Explanation: what a forecast is made of, where its variance comes from, what scores moved it."""
+"""Explanation: the parts of a forecast, the sources of its variance, and the pull of each score."""
 
 from __future__ import annotations
 
@@ -27,39 +27,39 @@ _CHANGE = {"median": "change", "lower": "change_lower", "upper": "change_upper"}
 
 @dataclass(frozen=True, repr=False)
 class Explanation(Result):
-    """What makes forecasts what they are.
+    """The level, the variance and the given scores behind each forecast.
 
     Attributes
     ----------
     part_draws
-        Parts of the linear predictor, on the link's scale: what a component or a covariate adds
-        for the row less the mean of what it adds for the fitted models, draw by draw; dims
+        Parts of the linear predictor, on the link's scale: the contribution of a component or a
+        covariate for the row minus its mean over the fitted models, draw by draw; dims
         (sample, model, benchmark, part).
     level_draws
-        The linear predictor of the average fitted model; dims (sample, benchmark). It and the sum
-        of the parts are the row's linear predictor.
+        The linear predictor of the average fitted model; dims (sample, benchmark). Adding the sum
+        of the parts gives the row's linear predictor.
     change_draws
-        The expected score less the one with that part alone set to 0, in the units of the scores;
-        dims as `part_draws`. These do not add up to anything, as the link is not linear.
+        The expected score minus the expected score with only that part set to 0, in the units of
+        the scores; dims as `part_draws`. Changes do not add up, since the link is not linear.
     level_score_draws
         The expected score of the average fitted model; dims (sample, benchmark).
     shares
         Shares of the variance of a new score by source; dims (model, benchmark, source). They sum
         to 1.
     pulls
-        Variables ``pull`` (the median of the expected score less the one without a given score),
-        ``median`` (without it) and ``se`` (Monte Carlo standard error of the pull); dims (given,
-        model, benchmark), in the units of the scores. The last along given is without any of
-        them. None where no score was given, or pulls were not asked for.
+        Variables ``pull`` (the median of the expected score minus the median without a given
+        score), ``median`` (without it) and ``se`` (Monte Carlo standard error of the pull); dims
+        (given, model, benchmark), in the units of the scores. The last entry along given leaves out
+        all given scores. None if no scores were given or pulls were not requested.
     forecast
-        The forecast that is explained, as `latentscale.predict` returns it with the same seed.
+        The explained forecast, as `latentscale.predict` returns it with the same seed.
     advice
-        What was left out, and how to have it.
+        Results that were left out, and how to get them.
 
     Raises
     ------
     FitError
-        If the parts are not of the samples of the forecast.
+        If the parts and the forecast have different samples.
 
     Examples
     --------
@@ -82,7 +82,7 @@ class Explanation(Result):
             raise FitError("The parts of an explanation need the samples of its forecast.")
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return where the level of each forecast comes from, one row per part.
+        """Return the parts of each forecast's level, one row per part.
 
         The first row of a model and benchmark is the benchmark's level: the average fitted model.
 
@@ -94,10 +94,9 @@ class Explanation(Result):
         Returns
         -------
         pandas.DataFrame
-            Columns model, benchmark, part, mean, lower, upper (on the link's scale, from the
-            average fitted model), change, change_lower, change_upper (median and interval of the
-            change of the expected score by that part, in its units; missing for the level), and
-            unit.
+            Columns model, benchmark, part, mean, lower, upper (on the link's scale, relative to the
+            average fitted model), change, change_lower, change_upper (median and interval of that
+            part's change of the expected score, in its units; missing for the level), and unit.
 
         Raises
         ------
@@ -117,14 +116,14 @@ class Explanation(Result):
         return with_units(table, self.forecast.units)
 
     def shares_table(self) -> pd.DataFrame:
-        """Return where the variance of each forecast comes from, one row per source.
+        """Return the sources of each forecast's variance, one row per source.
 
         Returns
         -------
         pandas.DataFrame
-            Columns model, benchmark, source, share (they sum to 1; of scores' logarithms where
-            these are modelled), and sd: the standard deviation of a new score, of all sources
-            together, NaN for benchmarks in the forecast's `without_mean`.
+            Columns model, benchmark, source, share (of the variance, or of that of log scores where
+            these are modelled; shares sum to 1), and sd: the standard deviation of a new score from
+            all sources together, NaN for benchmarks in the forecast's `without_mean`.
 
         Examples
         --------
@@ -144,11 +143,11 @@ class Explanation(Result):
         Returns
         -------
         pandas.DataFrame
-            Columns model, benchmark (of the forecast), given (the score that is left out, the
-            last all of them), score, median (of the expected score without it), pull (the median
-            with all given scores less that one), se (Monte Carlo standard error of the pull) and
-            unit (of the forecast). Missing where without the score weights are degenerate; no
-            rows without pulls.
+            Columns model, benchmark (of the forecast), given (the score that is left out; all
+            scores in the last row), score, median (of the expected score without it), pull (the
+            median with all given scores minus that median), se (Monte Carlo standard error of the
+            pull) and unit (of the forecast). Missing where weights are degenerate without the
+            score; empty if there are no pulls.
 
         Examples
         --------
@@ -167,7 +166,7 @@ class Explanation(Result):
 
     @property
     def headline(self) -> str:
-        """What is explained; of a single forecast, the part and the source that matter most.
+        """What is explained; for a single forecast also the largest part and source of variance.
 
         Examples
         --------
@@ -186,7 +185,7 @@ class Explanation(Result):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Those of the forecast: its fit's status, and what rows left out and was assumed.
+        """The forecast's notes: the status of its fit, and values assumed where rows left them out.
 
         Examples
         --------
@@ -201,7 +200,7 @@ class Explanation(Result):
         Returns
         -------
         pandas.DataFrame
-            As `table` gives, without units where all scores are fractions.
+            As from `table`, without units if all scores are fractions.
 
         Examples
         --------
@@ -211,7 +210,7 @@ class Explanation(Result):
         return on_screen(self.table())
 
     def _in_words(self, benchmark: str) -> str:
-        """Return in words what makes the single forecast."""
+        """Describe the single forecast in words."""
         unit = self.forecast.units.get(benchmark)
         median = float(self.forecast.draws.sel({BENCHMARK: benchmark}).median())
         average = float(self.level_score_draws.mean())
@@ -238,7 +237,7 @@ class Explanation(Result):
 
 
 def _moved(change: float, unit: str | None) -> str:
-    """Return a change of a score as text: of a fraction (no unit) in points."""
+    """Return a change of a score as text, in points for fractions (no unit)."""
     if unit is None:
         return f"{100 * change:+.1f} points"
     return f"{change:+.4g} {stated_unit(unit)}".rstrip()

@@ -1,4 +1,4 @@
-"""Few-shot: how given scores condition a forecast, and how many draws remain effective."""
+"""Few-shot: how given scores condition a forecast, and the effective sample size that remains."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class FewShot:
     draws
         At most this many posterior draws are used, evenly spread; the forecast has as many.
     latents
-        Candidate latents on every posterior draw.
+        Number of candidate latents on every posterior draw.
     steps
-        Steps of the conditional sampler after resampling, so that repeated draws separate.
+        Steps of the conditional sampler after resampling, so that copies of a draw separate.
     min_ess
         Effective sample size below which the conditional sampler replaces importance resampling (or
         below a quarter of the draws, if that is less).
@@ -53,8 +53,8 @@ class FewShot:
         that all models share learn less from these scores than they should. Compared with refits,
         these intervals have about the right width, and medians are closer, but two standard
         deviations off where many scores are outlying (`benchmarks/few_shot`). ``"warn"`` uses the
-        weights unchanged: medians can be as far off, and intervals less than half as wide as they
-        should be.
+        weights unchanged: medians can be equally far off, and intervals less than half as wide as
+        they should be.
 
     Raises
     ------
@@ -121,8 +121,8 @@ class Conditioning(Result):
         Effective number of posterior draws behind the forecast, by their weights; for a refit, the
         smallest over its parameters.
     pareto_k
-        Shape of the tail of the posterior draws' weights (PSIS). NaN where there are too few draws
-        to estimate it, or no tail. For a refit: its value before the refit.
+        Pareto shape of the tail of the posterior draws' weights (PSIS). NaN if there are too few
+        draws to estimate it, or no tail. For a refit: its value before the refit.
     index
         Posterior draw behind each sample of the forecast, as its coordinate ``sample``.
     fit
@@ -170,8 +170,8 @@ class Conditioning(Result):
         Returns
         -------
         pandas.DataFrame
-            One row: how scores condition the forecast, how many, the effective number of posterior
-            draws, Pareto k and the power of the weights.
+            One row: how scores condition the forecast, their number, the effective number of
+            posterior draws, Pareto k and the power of the weights.
 
         Raises
         ------

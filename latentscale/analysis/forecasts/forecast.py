@@ -34,10 +34,10 @@ from latentscale.validate import real_number
 
 _BETA = BetaNoise()
 _SAME_ERROR = 1e-9
-"""Relative difference within which two errors are equal: far above rounding, far below recorded
-precision."""
+"""Relative difference within which two errors are equal: far above rounding error, far below the
+precision of recorded scores."""
 BRIEF_MODELS = 12
-"""Models whose rows are shown in text and notebooks: as many as fit there."""
+"""Models whose rows are shown in text and notebooks: as many as fit on a screen."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,9 +45,9 @@ class Forecast(Result):
     """Forecast scores of some models.
 
     Every array of draws has the coordinates sample, chain and draw, which identify the posterior
-    draw of ``fit.samples`` that a row comes from. Where scores condition the forecast, posterior
-    draws repeat and their order changes; so match a forecast with other draws by ``sample``, not by
-    position (xarray's arithmetic does this, and raises an error where it cannot).
+    draw of ``fit.samples`` that a row comes from. If scores condition the forecast, posterior draws
+    repeat and their order changes, so match a forecast with other draws by ``sample``, not by
+    position (xarray's arithmetic does this, and raises an error if it cannot).
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class Forecast(Result):
         Training tokens (trillions) of rows that leave them empty, drawn from the prior or the
         posterior, dims (sample, model); None where all rows state them.
     no_skills
-        Why a mixture of fits has no `skill_draws`; empty otherwise.
+        Why a mixture of fits does not have `skill_draws`; empty otherwise.
     units
         Units of the benchmarks whose scores are not fractions, by name.
 
@@ -276,7 +276,7 @@ class Forecast(Result):
 
     @property
     def headline(self) -> str:
-        """How many models and benchmarks, and what the draws are based on.
+        """The numbers of models, benchmarks and draws, and what the draws are based on.
 
         Examples
         --------
@@ -306,8 +306,8 @@ class Forecast(Result):
         """Benchmarks with a median and an interval in tables, but without mean and sd.
 
         These have scale ``"positive"`` and a likelihood with heavy tails. Their scores are
-        exponentials of heavy-tailed variables, so that a few of the largest draws determine the
-        mean and the standard deviation, however many draws there are.
+        exponentials of heavy-tailed variables, so a few of the largest draws determine the mean and
+        the standard deviation, however many draws there are.
 
         Examples
         --------
@@ -318,7 +318,7 @@ class Forecast(Result):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """The fit's status where it is not fine, and what was assumed where rows left values out.
+        """The fit's status if it is not fine, and values assumed where rows left them out.
 
         Examples
         --------
@@ -346,7 +346,7 @@ class Forecast(Result):
         return brief_rows(with_units(wide.reset_index().join(words, on=MODEL), self.units))
 
     def _summaries(self, models: slice, prob: float) -> pd.DataFrame:
-        """Return the numbers of `table` of some models, indexed by model and benchmark."""
+        """Return the summaries in `table` for some models, indexed by model and benchmark."""
         draws = self.draws.isel({MODEL: models})
         ends, known = quantiles(draws, prob), ~draws[BENCHMARK].isin(self.without_mean)
         columns = {
@@ -367,7 +367,7 @@ def brief_rows(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_assumed(models: xr.Dataset) -> xr.Dataset:
-    """Return models with the variable ``assumed``, empty for rows not read from a table."""
+    """Return models with a variable ``assumed``, empty for rows that were not read from a table."""
     if ASSUMED in models:
         return models
     return models.assign({ASSUMED: (MODEL, np.full(models.sizes[MODEL], ""))})

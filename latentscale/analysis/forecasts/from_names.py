@@ -1,4 +1,4 @@
-"""What rows leave out of their models, where the fitted table has its own from names."""
+"""Families and features that rows leave out, read from model names as in the fitted table."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _READINGS: Final[Mapping[str, Callable[[Sequence[str]], NameReading]]] = {
 }
 """Features that readers of hubs take from model names."""
 _MOSTLY: Final = 0.9
-"""Share of fitted models whose name gives their family: for the others the base or architecture
-that a leaderboard states decides."""
+"""Least share of fitted models whose name gives their family; for the others, the base model or
+architecture that a leaderboard states decides."""
 _PROVIDER: Final = "provider"
 
 
 class _Named(NamedTuple):
-    """Family that a name gives, its lineage where names give one too, and what says so."""
+    """The family that a name implies, its lineage if names imply one too, and the source."""
 
     family: str
     lineage: str | None
@@ -40,14 +40,13 @@ class _Named(NamedTuple):
 
 
 def with_names_read(fit: Fit, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Return rows with the families, and features, that they leave out and their names give.
+    """Fill in families and features that rows leave out and their names imply.
 
-    A fitted model has its fitted family. Another row has the one that its name gives, if the
-    fitted families are read from names (as in tables of hubs and leaderboards, which state
-    none). A family that is not fitted, and states no lineage, has that of its provider, stated or
-    by name, where the fitted lineages are providers. Reasoning, effort and size class are read
-    likewise, if those of all fitted models are what their names give. Otherwise the rows stay as
-    they are.
+    A fitted model keeps its fitted family. Any other row gets the family that its name implies, if
+    the fitted families were read from names (as in tables of hubs and leaderboards, which state
+    none). Where the fitted lineages are providers, a new family without a lineage gets that of its
+    provider, as stated or implied by the name. Reasoning, effort and size class are read from names
+    if the values of all fitted models agree with their names. Otherwise rows are unchanged.
 
     Parameters
     ----------
@@ -59,7 +58,7 @@ def with_names_read(fit: Fit, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[s
     Returns
     -------
     tuple
-        The rows, and a text each, such as ``"family=gpt (name)"``; empty where it was stated.
+        The rows, and one text per row, such as ``"family=gpt (name)"``; empty if it was stated.
     """
     frame, of_families = with_families_read(fit.scores, frame)
     frame, of_lineages = with_lineages_of_providers(fit.scores, frame)
@@ -86,7 +85,7 @@ def _with_features(fit: Fit, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[st
         ]
         table = fit.scores.dataset
         own = kind.cells(table[kind.variable].values).tolist() if kind.variable in table else []
-        # Equal values of all models would agree with names by chance.
+        # A value that all models share could agree with their names by chance.
         by_name = len(set(own)) > 1 and own == _reading(kind.name, fit.scores.models)
         if not new or not by_name:
             continue
@@ -100,9 +99,9 @@ def _with_features(fit: Fit, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[st
 
 
 def given_by_names(name: str, models: Sequence[str], cells: Sequence[object]) -> bool:
-    """Return whether all filled cells of a feature are what the names of their models give.
+    """Return whether all filled cells of a feature agree with the names of their models.
 
-    Readers of hubs fill them so; then nobody stated them.
+    Readers of hubs fill cells from names, so such cells do not count as stated.
     """
     if name == _PROVIDER:
         read: list[object] = [provider_of(parse_name(model)) for model in models]
@@ -114,12 +113,12 @@ def given_by_names(name: str, models: Sequence[str], cells: Sequence[object]) ->
 
 
 def _reading(name: str, models: Sequence[str]) -> list[object]:
-    """Return what names of models give for a feature, None where they are silent."""
+    """Return the values of a feature that model names imply, None for names without one."""
     return [None if value == UNSTATED else value for value in _READINGS[name](models).values]
 
 
 def with_families_read(scores: Scores, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Return rows with the families that they leave out, determined as for a table of scores.
+    """Fill in families that rows leave out, determined as for a table of scores.
 
     Parameters
     ----------
@@ -131,7 +130,7 @@ def with_families_read(scores: Scores, frame: pd.DataFrame) -> tuple[pd.DataFram
     Returns
     -------
     tuple
-        The rows, and a text each, such as ``"family=gpt (name)"``; empty where it was stated.
+        The rows, and one text per row, such as ``"family=gpt (name)"``; empty if it was stated.
     """
     names = [name.strip() if isinstance(name, str) else name for name in frame.columns]
     unsaid = [""] * len(frame)
@@ -169,21 +168,21 @@ def with_families_read(scores: Scores, frame: pd.DataFrame) -> tuple[pd.DataFram
 def with_lineages_of_providers(
     scores: Scores, frame: pd.DataFrame
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Give rows of new families the lineage of their provider, where lineages are providers.
+    """Give rows of new families the lineage of their provider, if lineages are providers.
 
     Parameters
     ----------
     scores
         The fitted table.
     frame
-        Rows to forecast; those that state a lineage, or another row of their family does, and
-        those of fitted families stay as they are.
+        Rows to forecast. Rows of fitted families, and of families for which any row states a
+        lineage, are unchanged.
 
     Returns
     -------
     tuple
-        The rows, and a text each, such as ``"lineage=OpenAI (provider)"``; empty where nothing
-        was taken.
+        The rows, and one text per row, such as ``"lineage=OpenAI (provider)"``; empty if nothing
+        was filled in.
     """
     unsaid = [""] * len(frame)
     names = [name.strip() if isinstance(name, str) else name for name in frame.columns]
@@ -216,9 +215,9 @@ def with_lineages_of_providers(
 
 
 def _providers_by_maker(scores: Scores) -> dict[str, str] | None:
-    """Return the table's spelling of makers that names give, if fitted lineages are providers.
+    """Map makers that names imply to the table's spelling; None unless lineages are providers.
 
-    Providers are those that the table states, else what names say.
+    Providers are taken from the table if it states them, otherwise from names.
     """
     table = scores.dataset
     makers = [provider_of(parse_name(model)) for model in scores.models]
@@ -253,7 +252,7 @@ def _of_models(scores: Scores, name: str) -> list[str]:
 
 
 def _read_from_names(scores: Scores, models: Sequence[str]) -> list[_Named]:
-    """Return what names give by the rule that gives the fitted families; empty if none does."""
+    """Read names by the rule that reproduces the fitted families; empty if no rule does."""
     fitted, families = list(scores.models), _of_models(scores, FAMILY)
     if [parse_name(name).series for name in fitted] == families:
         parsed = [parse_name(name) for name in models]

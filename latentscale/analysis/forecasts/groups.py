@@ -1,4 +1,4 @@
-"""Groups of families whose latents new scores bear on: their rows, cells and scores."""
+"""Groups of families whose latents new scores inform: their rows, cells and scores."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _ROW_VARIABLES = ("params", "tokens", "instruct", FAMILY, LINEAGE)
 
 @dataclass(frozen=True)
 class Group:
-    """Families whose latents are tied: rows, cells and raw latents of one small problem.
+    """Families with dependent latents: the rows and cells of one small problem.
 
     Attributes
     ----------
     rows
-        The asked rows with new scores and, where families have latents, the fitted members of
+        The planned rows with new scores and, where families have latents, the fitted members of
         their families; variables as for a forecast, dims (model,).
     fitted, new
         Its families that are in the fit and those that are not, each with its lineage.
     model_of_cell, benchmark_of_cell
         Names of each observed cell's row and column.
     score
-        Scores strictly inside (0, 1), dims (cell,).
+        Scores, fractions strictly inside (0, 1), dims (cell,).
     is_new
-        Whether the fit has not seen the cell, by cell.
+        Whether the score is new to the fit, by cell.
     """
 
     rows: xr.Dataset
@@ -45,11 +45,11 @@ class Group:
     is_new: npt.NDArray[np.bool_]
 
     def has_fitted_latents(self, fit: Fit) -> bool:
-        """Return whether the fit has latents of its families or rows."""
+        """Return whether latents of its families or rows are in the fit."""
         return bool(self.fitted) or bool(np.isin(self.rows[MODEL].values, fit.scores.models).any())
 
     def of_new_scores(self) -> Group:
-        """Return the group with its new scores alone, and the rows that have them."""
+        """Return the group with only its new scores and their rows."""
         kept = np.flatnonzero(self.is_new)
         models = [self.model_of_cell[cell] for cell in kept]
         return replace(
@@ -63,10 +63,10 @@ class Group:
 
 
 def family_groups(fit: Fit, planned: xr.Dataset, is_new: xr.DataArray) -> list[Group]:
-    """Return the groups of families that new scores bear on.
+    """Return the groups of families whose latents the new scores inform.
 
-    Families of one lineage that was not fitted share that lineage's draw, so they are
-    one group, scored or not; every other family is by itself.
+    Families of one new lineage share that lineage's draw, so they form one group, whether they have
+    scores or not; every other family is a group by itself.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def _observed(
     items = n_items.sel({dim: table[dim] for dim in n_items.dims})
     inside, _ = pull_inside(table, items, fractions.sel({BENCHMARK: table[BENCHMARK]}))
     rows, columns = np.nonzero(inside.notnull().values)
-    models, benchmarks = (  # once: a look-up a cell is slow
+    models, benchmarks = (  # once: one look-up per cell is slow
         [str(name) for name in inside[dim].values.tolist()] for dim in (MODEL, BENCHMARK)
     )
     return (

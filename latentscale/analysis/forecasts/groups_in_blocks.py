@@ -1,9 +1,9 @@
-"""Groups in blocks: candidates of each group of families, a block of posterior draws at a time.
+"""Groups in blocks: candidates of each group of families, one block of posterior draws at a time.
 
-A block's matrices are held only while its candidates are computed. Only the candidates' weights for
-each posterior draw are kept; candidates are recomputed, with the same random numbers, when latents
-are drawn from them, unless all blocks together are small. Blocks depend only on the sizes of the
-problem, so that a forecast is the same whatever the machine's memory.
+A block's matrices are held only while its candidates are computed. Only the log likelihoods that
+the candidates give the posterior draws are kept. When latents are drawn, the candidates are
+recomputed with the same random numbers, unless all blocks together are small. Blocks depend only on
+the sizes of the problem, so a forecast does not depend on the machine's memory.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ from latentscale.posterior.fit import Fit
 Maker = Callable[[LocalProblem, FewShot, np.random.Generator], Candidates]
 
 _BLOCK = 2**23
-"""Numbers in a block: 64 MB, and about three times that during computation."""
+"""Array elements in a block: 64 MB, and about three times that during computation."""
 _HELD = 2**25
-"""Numbers in all blocks of all groups that are kept, 256 MB, rather than computed twice."""
+"""Array elements in all blocks of all groups, 256 MB, up to which they are kept, not recomputed."""
 _OF_A_CELL = 16
-"""Numbers held per cell in addition to its row of the matrix: predictor and density at three
+"""Array elements per cell in addition to its row of the matrix: predictor and density at three
 points."""
 _OF_A_SCORE = 6
-"""Numbers held per row and benchmark while the equations are evaluated: the linear predictor, its
+"""Array elements per row and benchmark while the equations are evaluated: the linear predictor, its
 parts, the mean and the precision."""
 _OF_A_PAIR = 3
-"""Numbers held per pair of latents: the Hessian, its factor and the factor's inverse."""
+"""Array elements per pair of latents: the Hessian, its factor and the factor's inverse."""
 
 
 def numbers_of_a_draw(fit: Fit, draws: xr.Dataset, group: Group) -> int:
-    """Return the most numbers that a group's problem holds on one posterior draw."""
+    """Return the most array elements that a group's problem holds on one posterior draw."""
     latents = latent_count(fit, draws, group)
     evaluated = group.rows.sizes[MODEL] * len(fit.scores.benchmarks)
     matrix = len(group.score) * (latents + _OF_A_CELL)
@@ -65,11 +65,12 @@ class GroupInBlocks:
     blocks
         Consecutive slices of the posterior draws.
     hold
-        Whether latents that the fit has stay where it has them.
+        Whether latents in the fit are fixed at its values.
     keep
         Whether problems and candidates are kept once computed.
     moves
-        Changes of what all models share, dims (sample, shift, ...), a latent each.
+        Changes of the effects that all models share, dims (sample, shift, ...); each shift is one
+        more latent.
     """
 
     fit: Fit
@@ -100,7 +101,7 @@ class GroupInBlocks:
     def candidates(
         self, make: Maker, few_shot: FewShot, rng: np.random.Generator
     ) -> GroupCandidates:
-        """Return candidates on all draws, and how they weigh them."""
+        """Return candidates on all draws, and the weights that they give the draws."""
         states: list[np.random.Generator] = []
         made: list[Candidates | None] = []
         levels = []
@@ -124,7 +125,7 @@ class GroupCandidates:
     Attributes
     ----------
     level
-        Log of the estimated likelihood of the group's new scores, by sample.
+        Log of the estimated marginal likelihood of the group's new scores, by sample.
     candidates
         Returns the candidates of a block.
     """
@@ -136,12 +137,12 @@ class GroupCandidates:
     def draw(
         self, chosen: npt.NDArray[np.int64], steps: int, rng: np.random.Generator
     ) -> tuple[xr.Dataset, xr.Dataset, xr.Dataset]:
-        """Return family terms, effects by model and shifted shared effects, on chosen draws.
+        """Draw family terms, effects by model and shifted shared effects, on chosen draws.
 
         Parameters
         ----------
         chosen
-            Places of posterior draws, ascending.
+            Indices of posterior draws, ascending.
         steps
             Steps of the conditional sampler.
         rng
@@ -153,7 +154,7 @@ class GroupCandidates:
             if not len(here):
                 continue
             candidates = self.candidates(number)
-            # A draw of much weight is chosen often: its copies take no more memory than the block.
+            # A draw with a large weight has many copies: take no more at once than a block holds.
             for some in parts(len(here), 1, block.stop - block.start):
                 z = latents_of(candidates, here[some], steps, rng)
                 drawn.append(candidates.problem.terms(here[some], z))
@@ -183,9 +184,10 @@ def groups_in_blocks(
     rng
         Source of random numbers, for the noise of new models.
     hold
-        Whether latents that the fit has stay fixed; then only new scores inform the others.
+        Whether latents in the fit are fixed; the others are then informed by new scores only.
     moves
-        Changes of what all models share, dims (sample, shift, ...); with one group alone.
+        Changes of the effects that all models share, dims (sample, shift, ...); only with a single
+        group.
     """
     if hold:
         groups = [group.of_new_scores() for group in groups]
@@ -208,7 +210,7 @@ def groups_in_blocks(
 
 
 def _joined(blocks: Sequence[xr.Dataset]) -> xr.Dataset:
-    """Return blocks of consecutive samples as one; variables without samples are all the same."""
+    """Concatenate blocks of consecutive samples; variables without samples are the same in all."""
     if len(blocks) == 1 or not blocks[0].data_vars:
         return blocks[0]
     return xr.concat(

@@ -1,6 +1,6 @@
-"""Rows evaluated on posterior draws, block by block, with what the fit does not have drawn.
+"""Rows evaluated on posterior draws, block by block; effects that are not in the fit are drawn.
 
-The equations are `latentscale.model.evaluate`'s; here are the blocks, and the random numbers.
+The equations are in `latentscale.model.evaluate`; this module has the blocks and random numbers.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from latentscale.posterior.fit import Fit
 
 @dataclass(frozen=True)
 class ExpectedScores:
-    """What a forecast's scores are drawn from.
+    """Parameters of the distribution of a forecast's scores.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class ExpectedScores:
     skill
         Latent skills, dims (sample, model, skill); None for a spec without skills.
     further
-        What else was asked for, by name.
+        Further quantities that were asked for, by name.
     """
 
     mean: xr.DataArray
@@ -60,7 +60,7 @@ class Samples:
     fit
         The fit whose draws these are.
     draws
-        The draws, with effects of fitted models as the rows' own scores moved them.
+        The draws, with effects of fitted models updated by the rows' own scores.
     effects
         Effects by family, for fitted families and for the families of the rows.
     """
@@ -97,7 +97,7 @@ class Block:
 
 
 Further = Callable[[Block], Mapping[str, xr.DataArray]]
-"""What else is computed for each block, by name; dims (sample, ...), with or without model."""
+"""Further quantities of each block, by name; dims (sample, ...), with or without model."""
 
 
 def evaluate_in_blocks(
@@ -127,7 +127,7 @@ def evaluate_in_blocks(
     one_model
         Rows that are one model at several sizes, and so share one residual.
     further
-        What else is wanted of each block.
+        Computes further quantities of each block.
     """
     draws = with_settings_given(draws, () if given is None else given.residuals)
     samples, models = draws.sizes[SAMPLE], planned.sizes[MODEL]
@@ -160,7 +160,7 @@ def evaluate_in_blocks(
 
 
 class _Families:
-    """Effects of fitted, conditioned and new families, a block of samples at a time."""
+    """Effects of fitted, conditioned and new families, one block of samples at a time."""
 
     def __init__(
         self,
@@ -189,7 +189,7 @@ class _Families:
         }
 
     def effects(self, here: xr.Dataset, some: slice) -> xr.Dataset:
-        """Return the effects on the samples `some`, whose draws are `here`; call in their order."""
+        """Return the effects on samples `some`, with draws `here`; call in the order of samples."""
         fitted = here[self._names]
         moved = [terms.isel({SAMPLE: some}) for terms in self._moved]
         drawn = []
@@ -208,7 +208,7 @@ class _Families:
 
 
 class _Residuals:
-    """Effects by model, a block of samples at a time: the fit's own, given ones, or new draws."""
+    """Effects by model, one block of samples at a time: fitted, conditioned or newly drawn."""
 
     def __init__(
         self,
@@ -234,7 +234,7 @@ class _Residuals:
         self._one_model = list(one_model)
 
     def block(self, here: xr.Dataset, some: slice) -> xr.Dataset:
-        """Return effects on the samples `some`, whose draws are `here`; call in their order.
+        """Return the effects on samples `some`, with draws `here`; call in the order of samples.
 
         Dims (sample, model, ...); empty where no term has effects by model.
         """
@@ -250,7 +250,7 @@ class _Residuals:
         return drawn.map(self._of_rows, here=here, some=some)
 
     def _of_rows(self, drawn: xr.DataArray, *, here: xr.Dataset, some: slice) -> xr.DataArray:
-        """Return one effect of all rows: fitted, given new scores, or else as drawn."""
+        """Return one effect for all rows: fitted, conditioned on new scores, or newly drawn."""
         name = str(drawn.name)
         effect = drawn.transpose(SAMPLE, MODEL, ...)
         if self._fitted:
@@ -263,7 +263,7 @@ class _Residuals:
         return effect.where(~effect[MODEL].isin(self._one_model), first)
 
     def with_moved(self, here: xr.Dataset, some: slice) -> xr.Dataset:
-        """Return the draws `here` with effects of fitted models as new scores moved them."""
+        """Return the draws `here` with effects of fitted models updated by new scores."""
         effects = {}
         for name in model_terms(self._spec) if self._moved else ():
             effects[name] = here[name].copy()

@@ -1,9 +1,9 @@
-"""The latents that new scores bear on, and the scores' likelihood in them.
+"""The latents that new scores inform, and the likelihood of the scores as a function of them.
 
-Given the parameters that all families share, a family's latents (its terms' effects, and those of
-its models) depend on its own scores alone, and the linear predictor is linear in them. So each
-group of families makes a small problem of its own: eta = offset + matrix z, with z a priori
-independent, once a posterior draw.
+Conditional on the parameters that all families share, a family's latents (its own effects and those
+of its models) depend only on its own scores, and the linear predictor is linear in them. Each group
+of families is therefore a separate small problem on every posterior draw: eta = offset + matrix z,
+with the elements of z independent a priori.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from latentscale.posterior.fit import Fit
 Floats = npt.NDArray[np.float64]
 _CANDIDATE = "candidate"
 _STEP = 1e-3
-"""Step of differences of the linear predictor: rounding and curvature errors balance."""
+"""Step of finite differences in the linear predictor: rounding and truncation errors balance."""
 
 
 @dataclass(frozen=True)
@@ -55,26 +55,26 @@ class LocalProblem:
     Attributes
     ----------
     template
-        Zeros shaped as the group's raw latents.
+        Zeros with the dims of the group's raw (standardised) latents.
     fitted
-        Where the fit has each of them, (sample, all latents); 0 where it has none.
+        Their values in the fit, (sample, all latents); 0 for latents that are not in the fit.
     free
-        Which of them are z, by latent of the template; the others stay where the fit has them.
+        Which of them are in z, by latent of the template; the others are fixed at the fit's values.
     offset, matrix
         eta = offset + matrix z; shapes (sample, cell) and (sample, cell, latent).
     start
-        Where the fit has each latent of z, (sample, latent); 0 where it has none.
+        Values of z in the fit, (sample, latent); 0 for latents that are not in the fit.
     known
-        Whether the fit has the latent, by latent of z.
+        Whether the latent is in the fit, by latent of z.
     unpooled
-        Whether the latent is the value of an unpooled family, under that prior; otherwise it is
-        standard normal.
+        Whether the latent is the effect of an unpooled family, with that effect's prior; all others
+        are standard normal a priori.
     noise_of_models
-        Effects on the precision, by variable, dims (sample, model): the fit's, or a draw from
-        their population for new models. They belong to the posterior draw, not to the latents.
+        Effects on the precision, by variable, dims (sample, model): the fit's, or draws from their
+        population for new models. They belong to the posterior draw, not to the latents.
     moves
-        Changes of what all models share, by variable, dims (sample, shift, ...): the last latents
-        of z, which stand for no family or model. Empty without any.
+        Changes of the effects that all models share, by variable, dims (sample, shift, ...). The
+        shifts are the last elements of z. Empty without any.
     """
 
     fit: Fit
@@ -101,8 +101,8 @@ class LocalProblem:
     def log_likelihood(self, eta: Floats) -> Floats:
         """Return the log density of each cell's score, shape (..., sample, cell) as eta.
 
-        Eta may have one axis more in front, of candidates: one call for all of them is several
-        times as fast as one call for each.
+        Eta may have a leading axis of candidates: one call for all candidates is several times as
+        fast as one call for each.
         """
         dims = (_CANDIDATE, SAMPLE, CELL)[-eta.ndim :]
         named = xr.DataArray(eta, dims=dims)
@@ -151,9 +151,9 @@ class LocalProblem:
     def terms(
         self, index: npt.NDArray[np.int64], z: Floats
     ) -> tuple[xr.Dataset, xr.Dataset, xr.Dataset]:
-        """Return family terms, effects by model and what was moved of all models, on chosen draws.
+        """Return family terms, effects by model and moved shared effects, on chosen draws.
 
-        Dims (sample, ...); the last also holds the shifts, (sample, shift).
+        Dims (sample, ...); the last dataset also has the shifts, (sample, shift).
 
         Parameters
         ----------
@@ -168,11 +168,11 @@ class LocalProblem:
         draws = draws.assign(shared.data_vars)
         start = _unpack(self.template, self.fitted[index])
         moved = self.fitted[index]
-        moved[:, self.free] = z[:, :own_latents]  # a copy, as the index is one of numbers
+        moved[:, self.free] = z[:, :own_latents]  # a copy: integer indexing
         raw = _unpack(self.template, moved)
         terms = _terms(self.fit, draws, self.group, raw, start)
         own = model_effects_of_raw(self.fit.spec, draws, raw)
-        if self.noise_of_models.data_vars:  # without one there are no samples to choose from
+        if self.noise_of_models.data_vars:  # an empty dataset has no dim sample
             own = own.assign(_at_samples(self.noise_of_models, index).data_vars)
         if shared.data_vars:
             shared = shared.assign({SHIFT: ((SAMPLE, SHIFT), z[:, own_latents:])})
@@ -180,7 +180,7 @@ class LocalProblem:
 
 
 def latent_count(fit: Fit, draws: xr.Dataset, group: Group) -> int:
-    """Return how many latents the terms of a fit have for a group of families."""
+    """Return the number of latents of a group of families."""
     return _n_latents(_template(fit, draws, group)[0])
 
 
@@ -206,10 +206,11 @@ def local_problem(
     noise_of_models
         From `draw_noise_of_models`, on the same draws.
     hold
-        Whether latents that the fit has stay where it has them; those stay in any case that
-        depend a priori on effects of models outside the group.
+        Whether to fix all latents in the fit at its values. Latents that depend a priori on effects
+        of models outside the group are fixed in any case.
     moves
-        Changes of what all models share, dims (sample, shift, ...), a latent each.
+        Changes of the effects that all models share, dims (sample, shift, ...); each shift is one
+        more latent.
     """
     moves = xr.Dataset() if moves is None else moves
     template, known = _template(fit, draws, group)
@@ -247,7 +248,7 @@ def local_problem(
         or [np.zeros(0, bool)]
     )
     phi, noise = evaluation.precision, _noise(fit, group, evaluation)
-    if CODE in at_cells and not at_cells[CODE].any():  # fractions alone: half of the work
+    if CODE in at_cells and not at_cells[CODE].any():  # only fractions: half the work
         noise = of_fractions(noise)
         del at_cells[CODE]
     return LocalProblem(
@@ -271,15 +272,15 @@ def local_problem(
 
 
 def slope_and_curvature(problem: LocalProblem, eta: Floats) -> tuple[Floats, Floats]:
-    """Return first and negative second derivatives of each cell's log density in eta."""
+    """Return the first and negative second derivatives of each cell's log density in eta."""
     _, slope, curvature = density_and_derivatives(problem, eta)
     return slope, curvature
 
 
 def density_and_derivatives(problem: LocalProblem, eta: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return each cell's log density, its slope and its negative curvature in eta.
+    """Return each cell's log density and its first and negative second derivatives in eta.
 
-    By central differences, so that every link and likelihood is served by its one equation.
+    Central differences work for every link and likelihood.
     """
     middle, up, down = problem.log_likelihood(np.stack([eta, eta + _STEP, eta - _STEP]))
     return middle, (up - down) / (2 * _STEP), -(up - 2 * middle + down) / _STEP**2
@@ -297,7 +298,7 @@ def _noise(fit: Fit, group: Group, evaluation: Evaluation) -> Noise:
 
 
 def _by_cell(usual: xr.DataArray, own: xr.DataArray, group: Group) -> xr.DataArray:
-    """Return a quantity of each cell, dims (cell,): a new score has its benchmark's usual one."""
+    """Return `own` for cells of old scores and the benchmark's `usual` for new ones, (cell,)."""
     new = group.is_new
     models, benchmarks = np.array(group.model_of_cell), np.array(group.benchmark_of_cell)
     values = np.empty(len(new))
@@ -310,7 +311,7 @@ def _by_cell(usual: xr.DataArray, own: xr.DataArray, group: Group) -> xr.DataArr
 def _template(
     fit: Fit, draws: xr.Dataset, group: Group
 ) -> tuple[xr.Dataset, npt.NDArray[np.bool_]]:
-    """Return zeros shaped as the group's raw latents, and which latents the fit has."""
+    """Return zeros with the dims of the group's raw latents, and which latents are in the fit."""
     families = {**group.fitted, **group.new}
     raw = raw_template(fit.spec, draws, list(families), list(families.values()))
     rows = [str(name) for name in group.rows[MODEL].values]
@@ -348,8 +349,7 @@ def _terms(
 ) -> xr.Dataset:
     """Return the terms of the group's families, on the scale of the fitted effects.
 
-    A fitted family moves by the change of its deviation from the other families, which stay
-    where they are.
+    A fitted family moves by the change of its deviation from the other families, which are fixed.
     """
     if not family_effects(fit.spec, draws).data_vars:
         return xr.Dataset()
@@ -382,7 +382,7 @@ def draw_noise_of_models(
 ) -> xr.Dataset:
     """Return effects on the precision of the group's models, dims (sample, model).
 
-    The fit has those of fitted models; those of new models are drawn.
+    Fitted models have the fit's effects; effects of new models are drawn.
     """
     rows = [str(name) for name in group.rows[MODEL].values]
     names = [name for name in noise_effects(fit.spec) if name in draws]
@@ -414,7 +414,7 @@ def _evaluated(
 ) -> Evaluation:
     """Evaluate the model at the group's rows, for given raw latents.
 
-    A posterior draw holds the tokens that models do not disclose; given those it is as any other.
+    Undisclosed tokens are part of the posterior draw and are used as if they were known.
     """
     residuals = model_effects_of_raw(fit.spec, draws, raw).assign(noise_of_models.data_vars)
     effects = _terms(fit, draws, group, raw, start)
@@ -458,5 +458,5 @@ def _unpack(template: xr.Dataset, values: Floats) -> xr.Dataset:
 
 
 def _at_samples(draws: xr.Dataset, index: npt.NDArray[np.int64]) -> xr.Dataset:
-    kept = draws.isel({SAMPLE: index}, missing_dims="ignore")  # no variable, no dim
+    kept = draws.isel({SAMPLE: index}, missing_dims="ignore")  # an empty dataset has no dim
     return kept.drop_vars(SAMPLE, errors="ignore")

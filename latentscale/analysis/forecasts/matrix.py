@@ -1,4 +1,4 @@
-"""What each latent of a group adds to the linear predictors of its cells."""
+"""The design matrix of a group's latents: their coefficients in the cells' linear predictors."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ def matrix_of(
     at: Callable[[xr.Dataset], Floats],
     offset: Floats,
 ) -> Floats:
-    """Return what each free latent adds to the cells' predictors, (sample, cell, free latent).
+    """Return coefficients of free latents in the linear predictors, (sample, cell, free latent).
 
-    Effects by model act on that model alone, or on those that it is linked with, so those of all
-    others are moved at once.
+    They are found by adding 1 to latents. An effect by model affects only that model and those that
+    it is linked with, so the effects of unlinked models are moved together.
 
     Parameters
     ----------
     group, free
         As in `LocalProblem`.
     linked
-        From `linked_rows`, by effect by model.
+        From `linked_rows`, for each effect by model.
     base
-        Raw latents from which one is moved by 1 at a time, dims (sample, ...).
+        Raw latents to which 1 is added, dims (sample, ...).
     at
-        Returns the predictors of the cells, (sample, cell), at raw latents.
+        Returns the linear predictors of the cells, (sample, cell), at raw latents.
     offset
-        The predictors at `base`.
+        The linear predictors at `base`.
     """
     column = np.cumsum(free) - 1
     matrix = np.zeros((*offset.shape, int(free.sum())))
@@ -64,7 +64,7 @@ def matrix_of(
 
 
 def _turns(number: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return the members of each row's number one by one, (turn, row); -1 where there are fewer."""
+    """Return the members of each row's group, one per turn, (turn, row); -1 if there are fewer."""
     _, of_row = np.unique(number, return_inverse=True)
     order = np.argsort(of_row, kind="stable")
     size = np.bincount(of_row)

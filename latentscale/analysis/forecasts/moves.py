@@ -1,4 +1,4 @@
-"""Moves: changes of what all models share, and draws that are moved by them."""
+"""Moves: changes of the effects that all models share, and draws moved by them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ SHIFT = "shift"
 
 
 def moved_by(draws: xr.Dataset, moves: xr.Dataset, z: npt.NDArray[np.float64]) -> xr.Dataset:
-    """Return the variables that move, at shifts z (sample, shift).
+    """Return the moved variables at shifts z.
 
     Parameters
     ----------
     draws
         Posterior draws, dims (sample, ...).
     moves
-        Change of each variable a unit of shift, dims (sample, shift, ...).
+        Change of each variable per unit of shift, dims (sample, shift, ...).
     z
         Shifts, shape (sample, shift).
     """

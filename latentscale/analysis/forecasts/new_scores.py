@@ -1,4 +1,4 @@
-"""New scores: which scores of planned rows the fit has not seen, and the table with them added."""
+"""New scores: scores of planned rows that are new to the fit, and the table with them added."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from latentscale.posterior.fit import Fit
 
 
 def new_scores(fit: Fit, planned: xr.Dataset) -> xr.DataArray:
-    """Return which scores of planned rows the fit has not seen, dims (model, benchmark).
+    """Return which scores of planned rows are new to the fit, dims (model, benchmark).
 
     Raises
     ------
@@ -38,15 +38,15 @@ def new_scores(fit: Fit, planned: xr.Dataset) -> xr.DataArray:
 def with_rows(fit: Fit, planned: xr.Dataset) -> Scores:
     """Return the fitted table with the new scores of planned rows added.
 
-    Where the table states standard errors or items of single scores, a new score has the usual
-    sampling error of its benchmark, as in a forecast: planned rows state none.
+    If the table states standard errors or numbers of items of single scores, a new score has the
+    usual sampling error of its benchmark, as in a forecast: planned rows cannot state one.
 
     Parameters
     ----------
     fit
         A fit.
     planned
-        Checked rows with scores, dims (model, benchmark); those without one are left out.
+        Checked rows with scores, dims (model, benchmark); rows without scores are left out.
     """
     data = fit.scores.dataset
     scored = planned.isel({MODEL: planned["score"].notnull().any(BENCHMARK).values})
@@ -68,7 +68,7 @@ def with_rows(fit: Fit, planned: xr.Dataset) -> Scores:
 
 
 def _with_errors(dataset: xr.Dataset, new: xr.DataArray, usual: xr.DataArray | None) -> xr.Dataset:
-    """Return a table in which new scores state the usual sampling error of their benchmark."""
+    """Return the table with the usual sampling error of their benchmark stated for new scores."""
     if usual is None:
         return dataset
     stated = dataset.get("stderr", xr.full_like(dataset["score"], np.nan))

@@ -1,4 +1,4 @@
-"""Groups of models forecast one by one, here or in worker processes."""
+"""Groups of models forecast one by one, in this process or in worker processes."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from latentscale.inference.tools.workers import in_workers
 from latentscale.posterior.draws import NothingKept
 
 _TOGETHER = 4
-"""Groups that a worker process forecasts at a time: they share computations on the fitted scores,
-about a third of a group's time, and a stop loses the groups that are not done."""
+"""Groups in one task of a worker process: they share computations on the fitted scores, about a
+third of a group's time, and a stop loses the groups of unfinished tasks."""
 
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What became of one group: its forecast, or why it has none, and what was warned."""
+    """The outcome for one group: its forecast, or why it has none, and its warnings."""
 
     place: int
     part: Forecast | None
@@ -35,7 +35,7 @@ def one_by_one(
     progress: bool,
     workers: int = 1,
 ) -> Iterator[tuple[list[str], Forecast | None, str]]:
-    """Yield each group with its forecast, and what was warned of it; or None and why it has none.
+    """Yield each group with its forecast and its warnings, or with None and why it has none.
 
     Parameters
     ----------
@@ -46,12 +46,12 @@ def one_by_one(
     progress
         Whether to show how many groups are done.
     workers
-        Processes that forecast at once. With several of them groups come as they are done.
+        Processes that forecast at once. With several, groups are yielded as they finish.
 
     Raises
     ------
     KeyboardInterrupt
-        If a refit was stopped: whoever stops one of many means all.
+        If a refit was stopped: stopping one refit stops all.
     """
     together = 1 if workers == 1 else min(_TOGETHER, -(-len(groups) // workers))
     tasks = [
@@ -75,12 +75,12 @@ def one_by_one(
 def _outcomes(
     task: list[tuple[int, list[str]]], forecast: Callable[[list[str]], Forecast]
 ) -> list[_Outcome]:
-    """Forecast groups, each with its place, one after the other."""
+    """Forecast groups, each given with its position, one after the other."""
     return [_outcome(place, names, forecast) for place, names in task]
 
 
 def _outcome(place: int, names: list[str], forecast: Callable[[list[str]], Forecast]) -> _Outcome:
-    """Forecast one group; a failure is returned, so that others go on."""
+    """Forecast one group; a failure is returned, so that the others continue."""
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", FitWarning)

@@ -22,16 +22,15 @@ from latentscale.model.terms.family_level import LINEAGE_LEVEL, FamilyLevel
 
 PART: Final = "part"
 LEVELS, PARTS = "level", "parts"
-"""What `Parts` gives of a block: dims (sample, benchmark), and (sample, model, benchmark, part)."""
+"""Results of `Parts`: dims (sample, benchmark) and (sample, model, benchmark, part)."""
 
 LINEAGES: Final = "skills: lineages"
-"""What a row's lineage adds to skills; the rest of its family's part belongs to the family
-itself."""
+"""Contribution of a row's lineage to skills; the rest of the family's part is the family's own."""
 _FAMILIES: Final = str(FamilyLevel.component)
 _BLOCK: Final = 2**21
-"""Numbers of fitted models that are evaluated at once, 16 MB: about ten such arrays are held."""
+"""Array elements of fitted models evaluated at once, 16 MB: about ten such arrays are held."""
 _NOTHING: Final = 1e-11
-"""Relative size below which a part is rounding: sums of about ten products of doubles."""
+"""Relative size below which a part is rounding error: sums of about ten products of doubles."""
 
 Contributions = dict[str, Contribution]
 
@@ -39,9 +38,9 @@ Contributions = dict[str, Contribution]
 class Parts:
     """Computes the parts of each block of a forecast (`latentscale.analysis.forecasts.in_blocks`).
 
-    The level of a benchmark is the mean over the fitted models of their linear predictors, and a
-    part is the contribution of a component or a covariate for a row minus its mean over the fitted
-    models. So the level and the parts add up to the row's linear predictor.
+    The level of a benchmark is the mean linear predictor of the fitted models. A part is the
+    contribution of a component or a covariate for a row minus its mean over the fitted models, so
+    that the level and the parts add up to the row's linear predictor.
 
     Parameters
     ----------
@@ -66,7 +65,7 @@ class Parts:
         }
         if LINEAGES in parts:
             known = block.rows[LINEAGE].isin(block.samples.draws[LINEAGE].values)
-            # Nothing was fitted of a new lineage apart from its family: their part is one.
+            # A new lineage is not identified apart from its family: they share one part.
             of_lineage = parts[LINEAGES].where(known.reset_coords(drop=True), 0.0)
             parts |= {LINEAGES: of_lineage, _FAMILIES: parts[_FAMILIES] - of_lineage}
         eta = (self._kept(at.eta) - level).transpose(SAMPLE, MODEL, BENCHMARK)
@@ -76,9 +75,9 @@ class Parts:
         return {LEVELS: level, PARTS: joined.assign_coords({PART: list(parts)})}
 
     def _average(self, samples: Samples) -> tuple[Contributions, xr.DataArray]:
-        """Return means over the fitted models, once for all blocks of the same draws.
+        """Return means of contributions and of linear predictors over the fitted models.
 
-        Means of contributions, which are linear in skills, and of linear predictors.
+        They are computed once for all blocks of the same draws.
         """
         if self._last is None or self._last[0] is not samples:
             self._last = samples, *self._average_of(samples)
@@ -100,7 +99,7 @@ class Parts:
         return total, level.transpose(SAMPLE, BENCHMARK)
 
     def _chosen(self, at: Evaluation) -> Evaluation:
-        """Return the evaluation on the benchmarks that are wanted, where each has its own curve."""
+        """Return the evaluation on the requested benchmarks, if each has its own curve."""
         if FIRST in at.values:
             return at
         return replace(at, values={name: self._kept(value) for name, value in at.values.items()})
@@ -113,7 +112,7 @@ class Parts:
 def _contributions(at: Evaluation, lineages: Mapping[str, str]) -> Contributions:
     """Return the contributions of covariates, components and lineages for some rows.
 
-    `lineages` are those of the rows' families.
+    `lineages` maps families to lineages.
     """
     found = by_covariate(at)
     for name, added in by_component(at, lambda term: not term.covariates_apart).items():
@@ -129,9 +128,9 @@ def without_idle(parts: xr.DataArray, eta: xr.DataArray) -> xr.DataArray:
     Parameters
     ----------
     parts
-        Dims with part.
+        Parts, one of whose dims is part.
     eta
-        Linear predictors, whose size says what is rounding.
+        Linear predictors, whose size determines what counts as rounding error.
     """
     size = max(1.0, float(abs(eta).max()))
     others = [dim for dim in parts.dims if dim != PART]
@@ -146,7 +145,7 @@ def _lineages_of(samples: Samples) -> dict[str, str]:
 
 
 def _of_lineages(at: Evaluation, lineages: Mapping[str, str]) -> Contribution:
-    """Return what the levels of the rows' lineages add; 0 for those that were not fitted."""
+    """Return the contributions of the rows' lineages; 0 for lineages that were not fitted."""
     name = str(FamilyLevel.effect)
     level = at.values[LINEAGE_LEVEL]
     families = at.values[name][FAMILY].values
@@ -156,6 +155,6 @@ def _of_lineages(at: Evaluation, lineages: Mapping[str, str]) -> Contribution:
     known = xr.DataArray(places >= 0, dims=(FAMILY,))
     values = {**at.values, name: of_family.where(known, 0.0).assign_coords({FAMILY: families})}
     term = FamilyLevel.of(at.spec)
-    assert term is not None  # whose levels these are
+    assert term is not None  # the term that has lineages
     skill = term.skill(values, at.rows)
     return Contribution(None if skill is None else on_draws(skill))

@@ -165,13 +165,13 @@ def predict(
     frame = sized_rows(fit, frame, few_shot, draws)
     planned = planned_rows(fit, frame)
     fitted = fit.scores.dataset
-    new = new_models(fitted, planned)  # a fitted model has latents of its own
+    new = new_models(fitted, planned)  # fitted models are forecast with their own latents
     warn_of_unused_features(fit.spec, fitted, new, "new rows", stacklevel=2)
     return forecast_rows(fit, planned, seed=seed, few_shot=few_shot, draws=draws)
 
 
 def sized_rows(fit: Fit, frame: pd.DataFrame, few_shot: FewShot, draws: int | None) -> pd.DataFrame:
-    """Return rows to forecast as a pandas frame; first refuse a table too large for memory.
+    """Return rows to forecast as a pandas frame; refuse a table that is too large for memory.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def sized_rows(fit: Fit, frame: pd.DataFrame, few_shot: FewShot, draws: int | No
     expect(few_shot, FewShot, "few_shot")
     count = len(spread_draws(fit, draws))
     frame = as_pandas(frame, NOT_FORECAST)
-    # Refused before the rows are read: a large table takes long to read.
+    # Checked before the rows are read: a large table takes long to read.
     scored = any(name in fit.scores.benchmarks for name in frame.columns)
     refuse_too_large(fit, len(frame), min(count, few_shot.draws) if scored else count)
     return frame
@@ -221,10 +221,10 @@ def forecast_rows(
     draws
         At most this many posterior draws are used; by default all.
     replicate
-        Whether the scores replicate measured ones, with the sampling error and the items that
-        `planned` states for each. By default they are new, with the usual ones.
+        Whether the scores replicate measured ones, with the sampling errors and numbers of items
+        that `planned` states. By default they are new scores, with the benchmarks' usual ones.
     fitted
-        The fit's own scores, where several groups of rows are forecast in turn.
+        The fitted scores, shared by calls that forecast several groups of rows in turn.
 
     Raises
     ------
@@ -247,14 +247,14 @@ def forecast_with(
     draws: int | None = None,
     fitted: SharedFittedScores | None = None,
 ) -> tuple[Forecast, Mapping[str, xr.DataArray]]:
-    """Forecast checked rows, and return what else is computed from the same draws.
+    """Forecast checked rows, and return further quantities computed from the same draws.
 
     Parameters
     ----------
     fit, planned, seed, few_shot, draws, fitted
         As for `forecast_rows`.
     further
-        What else is wanted, a block of draws and rows at a time.
+        Computes further quantities, one block of draws and rows at a time.
 
     Raises
     ------
@@ -280,7 +280,7 @@ class _Settings:
 def _forecast(
     fit: Fit, planned: xr.Dataset, settings: _Settings, further: Further | None = None
 ) -> tuple[Forecast, Mapping[str, xr.DataArray]]:
-    """Return the forecast of checked rows, and what else is computed."""
+    """Return the forecast of checked rows, and the further quantities."""
     rng = np.random.default_rng(checked_seed(settings.seed))
     few_shot = settings.few_shot
     refuse_missing_features(fit, planned)
@@ -303,7 +303,7 @@ def _forecast(
         sampled = sampled.isel({SAMPLE: given.report.index}).assign(given.shared.data_vars)
         report = replace(given.report, index=kept[given.report.index])
     refuse_too_large(fit, planned.sizes[MODEL], sampled.sizes[SAMPLE])
-    # All below is row by row of these draws, and each result takes their labels at the end.
+    # Everything below keeps the order of these draws; results get their labels at the end.
     labels, sampled = sampled, sampled.drop_vars(list(ORIGIN), errors="ignore")
     expected = evaluate_in_blocks(
         fit, sampled, planned, rng, given=given, one_model=settings.one_model, further=further
@@ -335,7 +335,7 @@ def _forecast(
 
 
 def _noise(fit: Fit, values: Mapping[str, Named], measured: xr.Dataset | None) -> Noise:
-    """Return the noise of new scores, or of measured ones, whose table states errors and items."""
+    """Return the noise of new scores, or of measured ones with the table's errors and items."""
     data, likelihood = fit.scores.dataset, fit.spec.benchmarks.likelihood
     if measured is None:
         return noise_of(likelihood, values, data["n_items"], usual_sampling(data))
@@ -354,7 +354,7 @@ def _refitted(
     settings: _Settings,
     further: Further | None,
 ) -> tuple[Forecast, Mapping[str, xr.DataArray]]:
-    """Forecast from a fit of the table with the planned rows' scores added: exact."""
+    """Forecast from an exact refit to the table with the planned rows' scores added."""
     again = run_fit(
         fit.spec,
         with_rows(fit, planned),
@@ -387,7 +387,7 @@ def _about(fit: Fit, planned: xr.Dataset) -> xr.Dataset:
 
 
 def _extrapolates(fit: Fit, planned: xr.Dataset) -> list[str]:
-    """Return which features of each row lie outside the fitted range, as texts, one a model.
+    """Return the features of each row that are outside the fitted range, one text per model.
 
     Where benchmarks have slopes in instruct and all fitted models share its value, scores do not
     inform those slopes, so a row of the other value extrapolates.

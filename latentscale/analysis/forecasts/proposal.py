@@ -1,4 +1,4 @@
-"""Proposals for latents: a Gaussian at each posterior draw's mode, with heavier tails."""
+"""Proposals for latents: a Laplace approximation on each posterior draw, with heavier tails."""
 
 from __future__ import annotations
 
@@ -11,30 +11,31 @@ from scipy.special import gammaln, logsumexp
 from latentscale.analysis.forecasts.latents import Floats, LocalProblem, slope_and_curvature
 
 _TAIL = 8.0
-"""Degrees of freedom of the proposal's t: tails heavier than the target's, hardly wider within."""
+"""Degrees of freedom of the t proposal: heavier tails than the target, hardly wider in the bulk."""
 _NEWTON_STEPS = 15
-"""From a good start about 5 Newton steps converge; the rest are for stragglers."""
+"""About 5 Newton steps suffice from a good starting point; the rest are for slow draws."""
 _HALVINGS = 6
-"""A Newton step is halved at most this often, to 1/64, before the point is left where it is."""
+"""A Newton step is halved at most this often, to 1/64, before it is abandoned."""
 _CLOSE = 1e-2
-"""A distance from the mode, in prior standard deviations, that does not affect a proposal: its own
-standard deviation is at least about a tenth of the prior's, and its tails are heavier than the
+"""Distance from the mode, in prior standard deviations, that does not affect a proposal, whose
+standard deviation is at least about a tenth of the prior's and whose tails are heavier than the
 target's."""
 _DIFFERENCE = 1e-3
-"""Step of differences of the log prior: errors of rounding and curvature balance there."""
+"""Step of finite differences of the log prior: rounding and truncation errors balance there."""
 _STRAGGLERS = 0.02
-"""Share of draws that may be further from their mode: their weights are still correct."""
+"""Share of draws that may be further from their mode: their weights remain correct."""
 _BATCH = 2e6
-"""Numbers in one call over several candidates: about ten arrays of 16 MB are held at a time."""
+"""Array elements in one call over several candidates: about ten arrays of 16 MB exist at a time."""
 _LEAST_CURVATURE = 1e-3
-"""Keeps the proposal proper where a prior is not log-concave: a standard deviation of about 30."""
+"""Keeps the Hessian positive definite where a prior is not log-concave: a standard deviation of
+about 30."""
 
 Target = Callable[[Floats], Floats]
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """One Gaussian per posterior draw: mode + whitened coordinates through the Hessian's factor.
+    """One Gaussian per posterior draw, with the inverse Hessian at the mode as covariance.
 
     Attributes
     ----------
@@ -51,10 +52,10 @@ class Proposal:
     log_scale: Floats
 
     def draw(self, rng: np.random.Generator) -> tuple[Floats, Floats]:
-        """Draw latents with tails of Student's t in each whitened direction, and their density.
+        """Draw latents from Student's t in each whitened direction; return them and log densities.
 
-        A score at the guessing floor says only "low", where the target falls off as slowly as
-        the prior does; Gaussian tails would miss that.
+        A score at the guessing floor says only that skill is low; there the target falls off only
+        as fast as the prior, which Gaussian tails would miss.
         """
         u = rng.standard_t(_TAIL, self.mode.shape)
         z = self.mode + (self.to_latent @ u[..., None])[..., 0]
@@ -63,7 +64,7 @@ class Proposal:
         return z, log_t.sum(axis=1) - self.log_scale
 
     def log_t(self, z: Floats) -> Floats:
-        """Return the log density at `z` of what `draw` draws, shape (sample,)."""
+        """Return the log proposal density of `draw` at `z`, shape (sample,)."""
         u = self._whitened(z)
         constant = gammaln((_TAIL + 1) / 2) - gammaln(_TAIL / 2) - 0.5 * np.log(_TAIL * np.pi)
         log_t = constant - (_TAIL + 1) / 2 * np.log1p(u**2 / _TAIL)
@@ -83,7 +84,7 @@ class Proposal:
 
 
 def target_of(problem: LocalProblem, cells: np.ndarray) -> Target:
-    """Return log prior + log likelihood of some cells, a function of z to shape (..., sample)."""
+    """Return log prior + log likelihood of some cells, as a function of z; shape (..., sample)."""
 
     def target(z: Floats) -> Floats:
         likelihood = problem.log_likelihood(problem.eta(z))[..., cells].sum(axis=-1)
@@ -93,12 +94,12 @@ def target_of(problem: LocalProblem, cells: np.ndarray) -> Target:
 
 
 def at_each(function: Target, candidates: Sequence[Floats], cells: int) -> list[Floats]:
-    """Return a function of latents at each of several candidates, in as few calls as memory allows.
+    """Evaluate a function of latents at several candidates, in as few calls as memory allows.
 
     Parameters
     ----------
     function
-        Of latents (candidate, sample, latent).
+        Function of latents (candidate, sample, latent).
     candidates
         Each of shape (sample, latent).
     cells
@@ -114,17 +115,17 @@ def at_each(function: Target, candidates: Sequence[Floats], cells: int) -> list[
 
 
 def laplace_proposal(problem: LocalProblem, cells: np.ndarray) -> Proposal:
-    """Return the Gaussian at the mode of prior times likelihood of some cells, on every draw.
+    """Return the Laplace approximation to prior times likelihood of some cells, on every draw.
 
-    Newton's method with the negative curvatures dropped and steps halved until they climb;
-    importance weights and accept steps correct what it misses.
+    The mode is found by Newton's method with likelihood curvatures clipped at 0 and step halving;
+    importance weights and Metropolis steps correct for the error of the approximation.
 
     Parameters
     ----------
     problem
         Latents and likelihood of one group.
     cells
-        Which of its cells count, by cell.
+        Mask of the cells to include.
     """
     target = target_of(problem, cells)
     z = problem.start.copy()
@@ -136,7 +137,7 @@ def laplace_proposal(problem: LocalProblem, cells: np.ndarray) -> Proposal:
         moved, value = _climb(target, z, value, step, climbing, cells=len(cells))
         gap = np.abs(moved - z).max(axis=1, initial=0.0)
         z = moved
-        # A draw that did not move would try the same step again.
+        # A draw that did not move would only repeat the same step.
         climbing &= gap > 0
         if np.mean(gap > _CLOSE) < _STRAGGLERS:
             break
@@ -156,7 +157,7 @@ def independence_chain(
     *,
     cells: int,
 ) -> list[Floats]:
-    """Return states of an independence Metropolis chain on every draw, without its start.
+    """Return states of an independence Metropolis chain on every draw, without the initial state.
 
     Parameters
     ----------
@@ -174,7 +175,7 @@ def independence_chain(
         Number of cells that the target uses.
     """
     states, z = [], start
-    # What is proposed does not depend on the state, so all densities are had at once.
+    # Proposals do not depend on the state, so all densities are evaluated at once.
     drawn = [(*proposal.draw(rng), np.log(rng.random(len(z)))) for _ in range(steps)]
     height, *heights = at_each(target, [start, *(one for one, _, _ in drawn)], cells)
     weight = height - proposal.log_t(z)
@@ -188,7 +189,7 @@ def independence_chain(
 
 
 def log_mean_exp(values: Floats) -> Floats:
-    """Return the log of the mean of exp over the last axis, candidate latents."""
+    """Return the log of the mean of exp over the last axis (candidates)."""
     return np.asarray(logsumexp(values, axis=-1) - np.log(values.shape[-1]), dtype=float)
 
 
@@ -211,9 +212,9 @@ def _derivatives(problem: LocalProblem, cells: np.ndarray, z: Floats) -> tuple[F
 def _climb(
     target: Target, z: Floats, value: Floats, step: Floats, climbing: np.ndarray, *, cells: int
 ) -> tuple[Floats, Floats]:
-    """Take each climbing draw's step, halved until the target does not fall; else stay.
+    """Take each active draw's step, halved until the target does not decrease; else stay.
 
-    Steps too short to affect a proposal are not halved: there rounding decides.
+    Steps too short to affect a proposal are not halved: there rounding dominates.
     """
     best, best_value = z.copy(), value.copy()
 

@@ -1,4 +1,4 @@
-"""Pulls: how far each given score moves a forecast, by forecasts without it."""
+"""Pulls: how far each given score moves a forecast, compared with a forecast without it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Cell = tuple[str, str]
 
 
 def given_cells(fit: Fit, planned: xr.Dataset) -> list[Cell]:
-    """Return models and benchmarks of the scores of some rows that the fit has not seen.
+    """Return model and benchmark of each score of the rows that is new to the fit.
 
     Raises
     ------
@@ -57,12 +57,12 @@ def pulls_of_given(
     fitted: SharedFittedScores,
     progress: bool,
 ) -> xr.Dataset:
-    """Return medians of expected scores minus those without each given score, and without any.
+    """Return how far the medians of expected scores move without each given score, and without any.
 
     Parameters
     ----------
     fit, planned
-        A fit, and checked rows with new scores.
+        A fit and checked rows with new scores.
     forecast
         The forecast of the rows given all scores.
     seed, few_shot, draws, fitted
@@ -74,9 +74,9 @@ def pulls_of_given(
     -------
     xarray.Dataset
         Variables ``pull``, ``median`` (without the score) and ``se`` (the Monte Carlo standard
-        error of the pull), dims (given, model, benchmark), in the units of the scores; the last
-        along given is `ALL`. NaN where the weights of the posterior draws are degenerate without
-        the score.
+        error of the pull), dims (given, model, benchmark), in the units of the scores. A pull is
+        the median with all scores minus the median without; the last entry along given is `ALL`.
+        NaN where the weights of the posterior draws are degenerate without the score.
     """
     cells = given_cells(fit, planned)
     without_any = _summary(forecast_rows(fit, planned, seed=seed, draws=draws))
@@ -120,7 +120,7 @@ def pulls_of_given(
 def _summary(forecast: Forecast) -> xr.Dataset:
     """Return medians of expected scores and their Monte Carlo standard errors.
 
-    Expected scores, as new ones are rounded as the table rounds them and have noise.
+    Expected rather than new scores, which are noisy and rounded as in the table.
     """
     expected = forecast.mean_draws
     report = forecast.conditioning
@@ -130,6 +130,6 @@ def _summary(forecast: Forecast) -> xr.Dataset:
 
 
 def _empty_at(score: xr.DataArray, cell: Cell) -> xr.DataArray:
-    """Return scores without that of one model on one benchmark."""
+    """Return the scores with the cell of one model on one benchmark emptied."""
     model, benchmark = cell
     return score.where((score[MODEL] != model) | (score[BENCHMARK] != benchmark))

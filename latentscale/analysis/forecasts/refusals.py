@@ -19,7 +19,7 @@ _IDENTITY = {FAMILY: "family", "params": "params_b", "tokens": "tokens_t", "inst
 
 
 def without_features(fit: Fit, planned: xr.Dataset) -> dict[str, npt.NDArray[np.bool_]]:
-    """Return which rows leave a feature empty that the fit needs and does not draw, by column."""
+    """Return the rows without a feature that the fit needs and does not draw, by column."""
     missing = fit.transform.missing(planned)
     if fit.spec.undisclosed.kind == "estimated":
         missing.pop("tokens_t", None)
@@ -27,7 +27,7 @@ def without_features(fit: Fit, planned: xr.Dataset) -> dict[str, npt.NDArray[np.
 
 
 def refuse_missing_features(fit: Fit, planned: xr.Dataset) -> None:
-    """Refuse rows that leave out a feature of the covariates, unless it is drawn."""
+    """Refuse rows without a feature that a covariate needs, unless it is drawn."""
     for column, rows in without_features(fit, planned).items():
         names = planned[MODEL].values[rows]
         if column == "tokens_t":
@@ -67,7 +67,7 @@ def _refuse_level(kind: FeatureKind, planned: xr.Dataset) -> None:
 
 
 def refuse_altered_models(fit: Fit, planned: xr.Dataset) -> None:
-    """Refuse a row with a fitted model's name but other values than were fitted."""
+    """Refuse a row with a fitted model's name but values other than the fitted ones."""
     scores = fit.scores
     known = set(scores.models)
     shared = [str(name) for name in planned[MODEL].values if str(name) in known]
@@ -91,7 +91,7 @@ def refuse_altered_models(fit: Fit, planned: xr.Dataset) -> None:
 
 
 def _shown(value: xr.DataArray) -> str:
-    """Return a value of a model as text: a date as its day, "nothing" where it is missing."""
+    """Return a model's value as text: a date as its day, "nothing" if missing."""
     if bool(value.isnull()) or str(value.item()) == "":
         return "nothing"
     return (

@@ -30,12 +30,12 @@ from latentscale.posterior.fit import Fit
 
 
 def planned_rows(fit: Fit, frame: pd.DataFrame) -> xr.Dataset:
-    """Check rows to forecast by a fit (see `latentscale.data.planned_models`).
+    """Read and check rows to forecast (see `latentscale.data.planned_models`).
 
     Parameters
     ----------
     fit
-        A fit; what rows leave out is taken from its models.
+        A fit; values that rows leave out are taken from its models.
     frame
         Rows as for `latentscale.predict`.
 
@@ -48,7 +48,7 @@ def planned_rows(fit: Fit, frame: pd.DataFrame) -> xr.Dataset:
     Warns
     -----
     DataWarning
-        If compute is used, and for mixtures of experts it is computed from all their parameters.
+        If compute is used and computed from all parameters for mixtures of experts.
     """
     uses = {
         "instruct": fit.spec.needs_instruct,
@@ -73,9 +73,9 @@ def planned_rows(fit: Fit, frame: pd.DataFrame) -> xr.Dataset:
 
 
 def stated_rows(frame: pd.DataFrame, scores: Scores, spec: ModelSpec) -> pd.DataFrame:
-    """Return rows that also state the family, lineage and features that a whole table determines.
+    """Return rows with the family, lineage and features that the whole table determines filled in.
 
-    For forecasts from fits of part of the table, to which some of these families are new.
+    For forecasts from fits to parts of the table, for which some of these families are new.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def stated_rows(frame: pd.DataFrame, scores: Scores, spec: ModelSpec) -> pd.Data
     scores
         The whole table.
     spec
-        The model that is fitted; rows state the features that it uses.
+        The model to fit; rows are given the features that it uses.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def stated_rows(frame: pd.DataFrame, scores: Scores, spec: ModelSpec) -> pd.Data
     uses = [*kinds, *(["instruct"] if spec.needs_instruct else [])]
     frame, _ = with_families_read(scores, as_pandas(frame, NOT_FORECAST))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)  # the forecasts will say it
+        warnings.simplefilter("ignore", DataWarning)  # the forecasts will warn
         named, _ = with_lineages_of_providers(scores, frame)
         rows = planned_models(named, scores.benchmarks, lineages, fitted=scores.dataset, uses=uses)
     features = {
@@ -119,7 +119,7 @@ def checked_family(fit: Fit, family: str) -> None:
     Raises
     ------
     DataError
-        If it is not one; the message names the family that was probably meant.
+        If it is not fitted; the message suggests the closest name.
     """
     if family not in fit.scores.families:
         raise DataError(
@@ -130,17 +130,17 @@ def checked_family(fit: Fit, family: str) -> None:
 
 
 def usual_instruct(fit: Fit, family: str | None, rows: xr.Dataset | None = None) -> bool:
-    """Return whether a family's models are instruction-tuned: its one value, else False.
+    """Return whether all of a family's models are instruction-tuned; False if they differ.
 
     Parameters
     ----------
     fit
         A fit.
     family
-        A fitted family, a family of `rows`, or a new one (then the one value of all models is
-        used). None stands for the average family.
+        A fitted family, a family of `rows`, or a new one (then all models are used). None stands
+        for the average family.
     rows
-        Checked rows that were given beside the fit.
+        Checked rows that were given in addition to the fit.
     """
     tables = [fit.scores.dataset] if rows is None else [fit.scores.dataset, rows]
     every: set[float] = set()
@@ -156,21 +156,21 @@ def usual_instruct(fit: Fit, family: str | None, rows: xr.Dataset | None = None)
 def typical_features(
     fit: Fit, members: xr.Dataset, count: int, *, to_come: bool = False
 ) -> dict[str, tuple[str, npt.NDArray[Any]]]:
-    """Return typical feature values of a family's models, by variable, over model.
+    """Return typical feature values of a family's models, by variable, dims (model,).
 
-    Size, tokens, FLOPs and instruct are left to the caller (`Known.chosen`).
+    Size, tokens, FLOPs and instruct are set by the caller (`Known.chosen`).
 
     Parameters
     ----------
     fit
         A fit.
     members
-        Models of the family; where none gives a feature, all fitted models are used.
+        Models of the family; if none has a value of a feature, all fitted models are used.
     count
-        Number of rows, all alike.
+        Number of identical rows.
     to_come
-        Whether they follow the members: then dates are the latest rather than the mean, and other
-        features are those of the members with the latest date.
+        Whether the rows come after the members: dates are then the latest rather than the mean, and
+        other features are those of the members with the latest date.
     """
     features = {}
     chosen = {name for name, known in known_features().items() if known.chosen}
@@ -186,7 +186,7 @@ def typical_features(
 
 
 def _latest(members: xr.Dataset) -> xr.Dataset:
-    """Return the models of the latest date of release; all where none has one."""
+    """Return the models with the latest release date; all models if none has a date."""
     if "released" not in members or members["released"].isnull().all():
         return members
     dates = members["released"].values
@@ -194,7 +194,7 @@ def _latest(members: xr.Dataset) -> xr.Dataset:
 
 
 def held_features(fit: Fit, members: xr.Dataset) -> dict[str, str]:
-    """Return in words the values at which `typical_features` holds features, by covariate.
+    """Describe the values at which `typical_features` holds features, by covariate.
 
     Parameters
     ----------
@@ -208,7 +208,7 @@ def held_features(fit: Fit, members: xr.Dataset) -> dict[str, str]:
     for kind in fit.transform.kinds:
         if kind.variable in typical:
             cell = kind.cells(typical[kind.variable][1])[0]
-            if is_blank(cell):  # missing is a level of its own, and the commonest here
+            if is_blank(cell):  # missing is a level, here the most common one
                 shown = str(getattr(kind, "missing_level", "missing"))
             elif isinstance(cell, np.datetime64):
                 shown = str(cell.astype("datetime64[D]"))
@@ -226,10 +226,10 @@ def members_of(fit: Fit, family: str | None, rows: xr.Dataset | None = None) -> 
     fit
         A fit.
     family
-        A fitted family; a family of `rows`, whose models there are then used; all fitted models for
-        None or another new family.
+        A fitted family, or a family of `rows`, whose rows are then used. For None or any other new
+        family, all fitted models are returned.
     rows
-        Checked rows that were given beside the fit.
+        Checked rows that were given in addition to the fit.
     """
     for table in (fit.scores.dataset, *([] if rows is None else [rows])):
         mine = np.flatnonzero(table[FAMILY].values == family)
@@ -243,9 +243,9 @@ def warn_of_new_family(
 ) -> None:
     """Warn of a name that differs from a fitted family, or one of `rows`, only in spelling.
 
-    `stacklevel` is as for `warnings.warn`; 2 points at the caller of this function.
+    `stacklevel` is as in `warnings.warn`; 2 refers to the caller of this function.
     """
     given = [] if rows is None else [str(name) for name in rows[FAMILY].values]
-    if family not in given:  # a family of rows was warned of when they were read
+    if family not in given:  # reading the rows has already warned of their families
         known = [*fit.scores.families, *given]
         warn_of_spelling(FAMILY, family, known, stacklevel=stacklevel + 1)

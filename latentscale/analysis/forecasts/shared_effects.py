@@ -1,8 +1,8 @@
 """Shared effects: effects common to all models in which the equations are linear, on draws.
 
-Intercepts, slopes, trends, effects of categories, levels of lineages and families; and in addition
-the effects of single models. The terms hold the equations; here their effects become the columns of
-one design, with their prior precision, for `shifts`.
+They are intercepts, slopes, trends, effects of categories, lineages and families. The effects of
+single models are kept alongside. The equations stay in the terms; this module collects their
+effects as the columns of one design matrix, with their prior precision, for `shifts`.
 """
 
 from __future__ import annotations
@@ -23,15 +23,14 @@ from latentscale.posterior.fit import Fit
 
 Floats = npt.NDArray[np.float64]
 _LEAST_SCALE = 1e-6
-"""A standard deviation on the skills' scale that is practically zero, but with a finite
-precision."""
+"""A standard deviation on the skills' scale that is practically zero but has a finite precision."""
 
 
 @dataclass
 class SharedEffects:
-    """Effects of all models on posterior draws, with their design and prior precision.
+    """Effects of all models on posterior draws, with their design matrix and prior precision.
 
-    Arrays begin with the dim sample. A level is a level of any effect on skills.
+    The first dim of draws is sample. A level is one coefficient (per skill) of an effect on skills.
 
     Attributes
     ----------
@@ -44,24 +43,25 @@ class SharedEffects:
     value
         Deviations of the levels from their prior means, (sample, level, skill).
     precision
-        Their prior precision, (sample, level, skill).
+        Diagonal of their prior precision, (sample, level, skill).
     ties
-        Pairs of levels with the precision between them: row, column, (sample, skill).
+        Its off-diagonal entries: row, column, value (sample, skill).
     sums
-        Coefficients of the sums of levels that are 0, (sample, sum, level); None where none is.
+        Coefficients of the sums of levels constrained to 0, (sample, sum, level); None without any.
     loading
         (sample, benchmark, skill).
     intercept
-        Deviations from their prior mean, (sample, benchmark); None where they do not move.
+        Deviations from their prior mean, (sample, benchmark); None where intercepts do not move.
     intercept_precision
-        (sample, benchmark, benchmark).
+        Their prior precision, (sample, benchmark, benchmark).
     residual
         Variable, values (sample, model, skill) and standard deviations (sample, skill).
     correlation
         Correlation of the residuals within groups of models, (sample,), and the group of each
         model; None where residuals are independent.
     grouped
-        The same for effects on groups of benchmarks, (sample, model, group) and (sample, group).
+        As `residual`, for models' effects on groups of benchmarks: (sample, model, group) and
+        (sample, group).
     member
         Coefficient of each group's effects on each benchmark, (benchmark, group).
     """
@@ -112,7 +112,7 @@ class SharedEffects:
 
 
 def shared_effects(fit: Fit, draws: xr.Dataset, rows: xr.Dataset) -> SharedEffects | None:
-    """Return the effects of a fit that move together, and how rows depend on them.
+    """Return a fit's shared effects, with their coefficients for the fitted and the forecast rows.
 
     Parameters
     ----------
@@ -125,8 +125,8 @@ def shared_effects(fit: Fit, draws: xr.Dataset, rows: xr.Dataset) -> SharedEffec
 
     Returns
     -------
-    None where the fit has no effects on skills of this kind: without skills, with correlated
-    families, or where values of covariates are parameters.
+    None if the spec has no skills, if families' skills are correlated, if values of covariates are
+    parameters, or if there are no effects on skills of this kind.
     """
     if "loading" not in draws or "skill_cholesky" in draws:
         return None
@@ -146,7 +146,7 @@ def shared_effects(fit: Fit, draws: xr.Dataset, rows: xr.Dataset) -> SharedEffec
 
 
 def _of_fitted_families(draws: xr.Dataset, rows: xr.Dataset) -> xr.Dataset:
-    """Return rows in which new families are replaced by the first fitted one."""
+    """Return the rows with new families replaced by the first fitted one."""
     if FAMILY not in draws.coords:
         return rows
     known = draws[FAMILY].values
@@ -154,7 +154,7 @@ def _of_fitted_families(draws: xr.Dataset, rows: xr.Dataset) -> xr.Dataset:
 
 
 class _Gathered:
-    """Effects gathered one by one; those of another form stay as the posterior draw has them."""
+    """Effects collected one by one; effects of other forms keep their posterior draws."""
 
     def __init__(
         self, fit: Fit, draws: xr.Dataset, tables: list[Rows[xr.DataArray]], rows: xr.Dataset
@@ -166,7 +166,7 @@ class _Gathered:
         self._rest = SharedEffects({}, none, none, none, none, none)
 
     def take(self, term: Term, effect: NormalEffect) -> None:
-        """Add an effect of one of the forms that are known here."""
+        """Add an effect if it has one of the forms handled here."""
         if effect.variable not in self._draws or effect.correlated:
             return
         if effect.dims == (BENCHMARK,) and effect.variable == "intercept":
@@ -186,7 +186,7 @@ class _Gathered:
             self._levels(term, effect)
 
     def effects(self, loading: Floats) -> SharedEffects | None:
-        """Return all that was taken; None without effects on skills."""
+        """Return the effects added so far; None if none is on skills."""
         if not self._columns:
             return None
         made = self._rest
@@ -221,14 +221,14 @@ class _Gathered:
         for dim, (_, index) in effect.scale.owners.items():
             scale = np.take(scale, index, axis=1 + effect.scale.dims.index(dim))
         if SKILL not in effect.scale.dims:
-            scale = scale[..., None]  # the same in all skills
+            scale = scale[..., None]  # the same for all skills
         if scale.ndim == 2:
             scale = scale[:, None]
         return value, np.broadcast_to(scale * effect.scale.times, value.shape)
 
     def _levels(self, term: Term, effect: NormalEffect) -> None:
         value = self._values(effect)
-        # Levels that were not fitted come last among the draws, and stay as drawn.
+        # Levels that were not fitted come last and keep their draws.
         fitted = self._fitted_levels(effect, value.shape[1])
         found = self._deviation(effect, value[:, :fitted])
         if found is None:
@@ -251,7 +251,7 @@ class _Gathered:
         self._width += away.shape[1]
 
     def _factors(self, term: Term, effect: NormalEffect, count: int) -> list[Floats]:
-        """Return what the skills of models take of the first levels, (model, level), by table."""
+        """Return coefficients of the first levels in models' skills, (model, level), by table."""
         sizes = [self._draws.sizes[dim] for dim in effect.dims]
         unit = np.zeros((count, *sizes))
         unit[np.arange(count), np.arange(count)] = 1.0
@@ -270,7 +270,7 @@ class _Gathered:
         factors = self._factors(term, effect, value.shape[1])
         families = [str(name) for name in self._draws[FAMILY].values]
         row_families = [str(name) for name in self._rows[FAMILY].values]
-        # A new family has the first one's place: see `_of_fitted_families`.
+        # `_of_fitted_families` replaced new families by the first one: drop its effect there.
         factors[1] = factors[1] * np.isin(row_families, families)[:, None]
         spread = np.ones((len(value), 1, value.shape[2]))
         if effect.scale is not None:
@@ -315,7 +315,7 @@ class _Gathered:
             self._sum_to_zero(first + len(lineages), weights)
 
     def _sum_to_zero(self, first: int, weights: Floats) -> None:
-        """Note that a sum of levels, the first of which is `first`, is 0; (sample, level)."""
+        """Add a sum-to-zero constraint on levels from `first` on, weights (sample, level)."""
         before = self._rest.sums
         if before is None:
             before = np.zeros((len(weights), 0, 0))
@@ -340,7 +340,7 @@ class _Gathered:
         self._rest.intercept, self._rest.intercept_precision = away, precision
 
     def _pooled(self, pooling: Pooling, value: Floats) -> tuple[Floats, Floats]:
-        """Return deviations from the mean, and the precision with groups integrated out."""
+        """Return deviations from the mean, and the precision with group means integrated out."""
         table, name = self._fit.scores.dataset, pooling.name
         away = value - self._draws[f"{name}_mean"].values[:, None]
         variance = self._draws[f"{name}_spread"].values[:, None, None] ** 2
@@ -378,7 +378,7 @@ def _count(rows: Rows[xr.DataArray]) -> int:
 
 
 def _spread(value: object, dims: tuple[str, ...], sizes: dict[str, int]) -> Floats:
-    """Return an array of these dims; of the first skill where it has skills."""
+    """Return an array with these dims; its first skill only, if it has skills."""
     array = on_draws(value)  # type: ignore[arg-type]
     if SKILL in array.dims:
         array = array.isel({SKILL: 0})

@@ -1,8 +1,8 @@
 """Shifts: posterior draws moved along a few directions, weighted by the old scores.
 
-Given the rest of a draw, a shift's density is the prior's times the old scores'. Near its mode
-that is a Gaussian, which serves as the prior of a few more latents of the rows that are forecast;
-importance weights of the selected draws correct for the difference from the true density.
+Conditional on the rest of a draw, the density of a shift is prior times likelihood of the old
+scores. Its Laplace approximation serves as the prior of a few more latents of the forecast rows;
+importance weights of the resampled draws correct for the error of the approximation.
 """
 
 from __future__ import annotations
@@ -26,39 +26,39 @@ from latentscale.dims import BENCHMARK, MODEL, SAMPLE
 from latentscale.posterior.fit import Fit
 
 _MOST_SHIFTS = 24
-"""Most new scores: each adds a direction of all effects, on every draw."""
+"""Most new scores: each adds a direction in the space of all effects, on every draw."""
 _MOST_EFFECTS = 1500
-"""Most shared effects: their precision is factorised on every draw, 1 GFlop with this many."""
+"""Most shared effects: their precision matrix is factorised on every draw, 1 GFlop at this size."""
 _MOST_NUMBERS = 2e8
-"""Numbers in all directions together, 1.6 GB; above that, latents are conditioned without them."""
+"""Array elements in all directions together, 1.6 GB; above that, there are no shifts."""
 _BLOCK = 2**23
-"""Numbers in a block of draws whose directions are found at a time, 64 MB."""
+"""Array elements in a block of draws whose directions are computed at a time, 64 MB."""
 _FOR_AVERAGES = 40
-"""Draws behind the average curvature of a score, which need only be right to within about 20%."""
+"""Draws behind the average curvature of a score, which need only be accurate to about 20%."""
 _LEAST_WEIGHT = 1e-3
-"""Curvature for a score at a floor, which hardly affects the likelihood: a standard deviation of
+"""Least curvature, for scores at a floor, which are nearly uninformative: a standard deviation of
 about 30."""
 _NEWTON_STEPS = 6
 """Steps from a draw to the mode: about 3 suffice, since directions have unit variance."""
 _CLOSE = 0.1
-"""Size of the last step, in standard deviations: the next Newton step would be about 0.01, which
-does not affect the weights of draws."""
+"""Size of the last step, in standard deviations: the next Newton step would be about 0.01, too
+small to affect the weights of draws."""
 
 
 @dataclass(frozen=True)
 class Shifts:
-    """Posterior draws at the modes of their shifts, and the Gaussians there.
+    """Posterior draws at the modes of their shifts, and the Laplace approximations there.
 
     Attributes
     ----------
     centred
-        The draws, dims (sample, ...).
+        Draws moved to the mode, dims (sample, ...).
     moves
         Change of each variable for a shift of one standard deviation, (sample, shift, ...).
     directions
-        What the shifts are made of.
+        Directions of the shifts.
     old
-        Fitted scores, at the draws as they were.
+        Fitted scores, at the original draws.
     mode, factor
         A shift is mode + factor u for u of unit variance; (sample, shift) and
         (sample, shift, shift).
@@ -72,10 +72,10 @@ class Shifts:
     factor: Floats
 
     def log_correction(self, index: npt.NDArray[np.int64], u: Floats) -> Floats:
-        """Return the log of the correction to a Gaussian density of shifts, on chosen draws.
+        """Return log importance weights of shifts drawn from the Gaussian, on chosen draws.
 
-        The density of the old scores and the prior at `u` over the Gaussian's there, and the same
-        over at the draw itself, which was in equilibrium.
+        The ratio of target density (prior times likelihood of the old scores) to Gaussian density
+        at `u`, divided by the same ratio at the original draw, which is a draw from the target.
 
         Parameters
         ----------
@@ -103,10 +103,10 @@ def shifts_for(
     group: Group,
     fitted: Callable[[], FittedScores] | None = None,
 ) -> Shifts | None:
-    """Return the shifts that new scores require.
+    """Return the shifts for new scores.
 
-    None if there would be too many, or if scores and priors do not determine them on every draw, as
-    on flat ends of curves.
+    None if there would be too many, or if scores and priors do not identify them on every draw, as
+    at flat ends of curves.
 
     Parameters
     ----------
@@ -142,11 +142,10 @@ def shifts_for(
 
 
 def _cells(fit: Fit, group: Group, old: FittedScores, of_rows: Floats) -> Cells:
-    """Return the places of old and new scores, and the weights of the old ones.
+    """Return the indices of old and new scores, and the weights of the old ones.
 
-    The first of several new scores on one benchmark represents all whose rows have the same
-    coefficients of the shared effects (`of_rows`), such as settings of a release: they move in one
-    direction.
+    New scores on one benchmark whose rows have the same coefficients of the shared effects
+    (`of_rows`), such as settings of a release, share one direction: that of the first.
     """
     count = len(old.curvature)
     some = np.unique(np.linspace(0, count - 1, min(count, _FOR_AVERAGES)).round().astype(int))
@@ -190,7 +189,7 @@ def _in_blocks(effects: SharedEffects, cells: Cells, draws: xr.Dataset) -> Direc
 
 
 def _gaussian(old: FittedScores, made: Directions) -> tuple[Floats, Floats]:
-    """Return the mode of the shifts on every draw, and the factor of their covariance there."""
+    """Return the mode of the shifts on every draw, and a factor of their covariance there."""
     shift = np.zeros_like(made.slope)
     transposed = made.old.swapaxes(1, 2)
     slope, curvature = old.slope, old.curvature

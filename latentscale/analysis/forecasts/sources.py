@@ -41,7 +41,7 @@ SOURCES: Final = (SHARED, UNSTATED, FAMILIES, SINGLE, NOISE)
 _SAME: Final = 1e-12
 """Relative variance below which a quantity is constant except for rounding."""
 _COLLINEAR: Final = 1e-9
-"""Relative size below which a direction of correlated parts is rounding."""
+"""Relative size below which a singular direction of correlated parts is rounding error."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -57,7 +57,7 @@ def sources_of_variance(
 ) -> xr.DataArray:
     """Return shares of the variance of new scores by source, dims (model, benchmark, source).
 
-    Sources that no row has are left out.
+    Sources with a share of 0 in all rows are left out.
 
     Parameters
     ----------
@@ -66,12 +66,12 @@ def sources_of_variance(
     forecast
         Forecast of the same rows, on the same draws.
     planned
-        The rows, as checked.
+        The checked rows.
     parts, level
         Parts of the linear predictors, dims (sample, model, benchmark, part), and levels of
         benchmarks, dims (sample, benchmark).
     curves
-        From `curves_of`, of the same benchmarks.
+        From `curves_of`, for the same benchmarks.
     seed
         Seed of simulated scores.
     """
@@ -102,16 +102,16 @@ def sources_of_variance(
 def shapley(target: Floats, groups: Mapping[str, Floats]) -> dict[str, float]:
     """Return how much of a variance each group of variables explains; the shares sum to 1.
 
-    Some groups together explain the adjusted R^2 of a linear regression on all their variables. A
-    group's share is the mean of what it adds over all orders of the groups (Shapley value;
-    Lindeman, Merenda and Gold 1980). Variance that no group explains is allocated in proportion.
+    A set of groups explains the adjusted R^2 of a linear regression on all its variables. A group's
+    share is its mean increment over all orders of the groups (Shapley value; Lindeman, Merenda and
+    Gold 1980). Variance that no group explains is allocated in proportion.
 
     Parameters
     ----------
     target
         Shape (sample,).
     groups
-        Variables by group, each of shape (sample, variable), which may be none.
+        Variables by group, each of shape (sample, variable); a group may have no variable.
     """
     centred = target - target.mean()
     variance = float(centred @ centred)
@@ -137,13 +137,13 @@ def shapley(target: Floats, groups: Mapping[str, Floats]) -> dict[str, float]:
             for some in combinations(others, count):
                 with_it = tuple(one for one in names if one in some or one == name)
                 added += (explained[with_it] - explained[some]) / comb(len(others), count)
-        shares[name] = max(0.0, added)  # below 0 by the adjustment alone
+        shares[name] = max(0.0, added)  # only the adjustment of R^2 can make it negative
     every = sum(shares.values())
     return {**none, **{name: share / every for name, share in shares.items()}}
 
 
 def _adjusted(centred: Floats, columns: Floats, variance: float) -> float:
-    """Return R^2, less what as many variables of pure noise explain on average; at least 0."""
+    """Return the adjusted R^2 of a regression on `columns`, at least 0."""
     count = len(centred)
     cross = columns.T @ centred
     inverse = np.linalg.pinv(columns.T @ columns, rcond=_COLLINEAR, hermitian=True)
@@ -153,7 +153,7 @@ def _adjusted(centred: Floats, columns: Floats, variance: float) -> float:
 
 
 def _standardised(columns: Floats) -> Floats:
-    """Return the variables that vary, with mean 0 and variance 1."""
+    """Return the variables that are not constant, with mean 0 and variance 1."""
     spread = columns.std(axis=0)
     size = np.maximum(1.0, np.abs(columns).max(axis=0, initial=0.0))
     varies = spread**2 > _SAME * size**2
@@ -163,7 +163,7 @@ def _standardised(columns: Floats) -> Floats:
 def _expected_and_spread(
     fit: Fit, forecast: Forecast, names: Sequence[str], seed: int
 ) -> tuple[xr.DataArray, xr.DataArray]:
-    """Return expected scores of some benchmarks, and the mean squares of scores around them."""
+    """Return expected scores of some benchmarks, and the noise variance of scores around them."""
     every = forecast.mean_draws.get_index(BENCHMARK).get_indexer(list(names))
     at = {BENCHMARK: every}
     code = fit.evaluator.known.get(CODE)
@@ -201,13 +201,13 @@ def curves_of(fit: Fit, forecast: Forecast, names: Sequence[str]) -> dict[str, x
 def _heights(
     spec: ModelSpec, curves: Mapping[str, xr.DataArray], eta: xr.DataArray
 ) -> xr.DataArray:
-    """Return each draw's expected score at the mean linear predictor: what its curve says there."""
+    """Return each draw's expected score at the posterior mean of the linear predictor."""
     height = on_draws(expected_score(spec, curves, eta.mean(SAMPLE)))
     return without_bounds(curves.get(CODE), height).broadcast_like(eta).transpose(*eta.dims)
 
 
 def _source_of_part(spec: ModelSpec, parts: Sequence[str]) -> npt.NDArray[np.str_]:
-    """Return the source of each part that does not hang on unstated features."""
+    """Return the source of each part, apart from unstated features."""
     terms = terms_of(spec)
     of_family = {LINEAGES, *components(term for term in terms if term.effect is not None)}
     of_model = set(components(term for term in terms if term.model_effect is not None))
@@ -218,10 +218,7 @@ def _source_of_part(spec: ModelSpec, parts: Sequence[str]) -> npt.NDArray[np.str
 
 
 def _unstated(fit: Fit, planned: xr.Dataset, parts: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Return whether a part of a row depends on a drawn feature or category level.
-
-    Shape (model, part).
-    """
+    """Return whether a part of a row depends on a drawn feature or level, shape (model, part)."""
     x = fit.transform.apply(planned)
     drawn = {
         (str(model), covariate_of(str(column)))

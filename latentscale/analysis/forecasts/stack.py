@@ -38,11 +38,11 @@ def stack(
     *,
     seed: int = 0,
 ) -> Forecast:
-    """Forecast with a mixture of fits: each draw comes from one of them, in proportion.
+    """Forecast with a mixture of fits: each draw comes from one fit, in proportion to the weights.
 
-    Yao et al. 2018, "Using stacking to average Bayesian predictive distributions". All of a draw
-    comes from one fit: its score, expected score, precision, noise, skills and tokens belong to one
-    posterior draw, so that dependence within a fit is kept in the mixture.
+    Yao et al. 2018, "Using stacking to average Bayesian predictive distributions". The score,
+    expected score, precision, noise, skills and tokens of a draw all come from one posterior draw
+    of one fit, so the mixture keeps the dependence within a fit.
 
     Parameters
     ----------
@@ -59,8 +59,8 @@ def stack(
     -------
     Forecast
         A forecast with as many draws as the longest fit. The coordinates ``fit``, ``fit_sample``,
-        ``chain`` and ``draw`` over ``sample`` say which posterior draw of which fit each comes
-        from. Its ``models`` come from the fit with the largest weight; a model counts as
+        ``chain`` and ``draw`` along ``sample`` identify the fit and the posterior draw behind each
+        draw. Its ``models`` come from the fit with the largest weight; a model counts as
         extrapolated if that fit extrapolates. Skills are included if they mean the same in all fits
         (same link, anchors, family level and models); otherwise ``no_skills`` gives the reason.
         Tokens are NaN in draws of fits that do not estimate them. Where scores condition a fit's
@@ -122,7 +122,7 @@ class _Mixture:
     def join(self, array_of: Callable[[Forecast], xr.DataArray]) -> xr.DataArray:
         """Return one array of all parts, each row with its fit and posterior draw.
 
-        An array without samples, or without a dim that it has in another part, is repeated.
+        An array without samples, or without a dim that it has in another part, is broadcast.
         """
         arrays = {name: array_of(forecast) for name, forecast in self.parts.items()}
         labels: dict[str, list[str]] = {}
@@ -211,7 +211,7 @@ def _field_of(noise_of: Callable[[Forecast], Noise], name: str, forecast: Foreca
 
 
 def _why_no_skills(fits: Mapping[str, Fit]) -> str:
-    """Return why skills of these fits cannot be mixed; empty where they can, or there are none."""
+    """Return why skills of these fits cannot be mixed; empty if they can, or if there are none."""
     (first, reference), *others = fits.items()
     if not any(fit.spec.skills.count for fit in fits.values()) or not others:
         return ""
@@ -263,7 +263,7 @@ def _shares(fits: Mapping[str, Fit], weights: Mapping[str, float] | Comparison) 
     largest = max(float(weight) for weight in given.values())
     if largest <= 0:
         raise DataError("All weights are 0; at least one must be above 0.")
-    # Scaled by the largest first: the sum of weights near 1e308 would be infinite.
+    # Scaled by the largest first: the sum of weights near 1e308 would overflow.
     scaled = {name: float(given[name]) / largest for name in fits}
     total = sum(scaled.values())
     return {name: weight / total for name, weight in scaled.items() if weight > 0}
@@ -288,7 +288,7 @@ def _check_alike(fits: Mapping[str, Fit]) -> None:
 
 
 def _check_units(first: str, reference: Scores, name: str, scores: Scores) -> None:
-    """Refuse fits with scores of one benchmark in different units, as minutes and seconds."""
+    """Refuse fits with scores of one benchmark in different units, such as minutes and seconds."""
     known, mine = units_of(reference.dataset), units_of(scores.dataset)
     stated = [n for n in known if known[n] and mine[n] and known[n] != mine[n]]
     if stated:
@@ -332,7 +332,7 @@ def _counts(shares: Mapping[str, float], total: int) -> dict[str, int]:
 
 
 def _chosen(forecast: Forecast, count: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Return places of `count` draws, without repeats as far as there are enough."""
+    """Return indices of `count` draws, without repeats if there are enough draws."""
     size = forecast.draws.sizes[SAMPLE]
     rounds = [rng.permutation(size) for _ in range(-(-count // size))]
     return np.concatenate(rounds)[:count].astype(np.int64)

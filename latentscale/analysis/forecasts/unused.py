@@ -1,4 +1,4 @@
-"""Features that models to forecast state but the fit does not use: one warning, no refusal."""
+"""Features that the rows to forecast state but the fit does not use: one warning, not an error."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from latentscale.dims import LINEAGE, MODEL
 from latentscale.errors import DataWarning, listed
 
 _IN_EVERY_TABLE: Final = ("params_b", "tokens_t", "instruct")
-"""Variables of every table of models: rows have them whatever the fit uses."""
+"""Variables of every table of models: rows have them whether or not the fit uses them."""
 
 
 def unused_features(spec: ModelSpec, fitted: xr.Dataset, rows: xr.Dataset) -> tuple[str, ...]:
     """Return the features that rows state but no covariate of a spec needs.
 
-    A feature whose cells all follow from models' names is not stated. One that is the lineage, as
-    the provider in tables of hubs, enters through the lineages of families.
+    A feature whose cells all follow from models' names does not count as stated. A feature that is
+    the lineage, such as the provider in tables of hubs, enters through the families' lineages.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def unused_features(spec: ModelSpec, fitted: xr.Dataset, rows: xr.Dataset) -> tu
 
 
 def _is_the_lineage(kind: FeatureKind, *tables: xr.Dataset) -> bool:
-    """Return whether a feature's cells are the lineages, in every row of some tables."""
+    """Return whether a feature's cells equal the lineages in every row of the tables."""
     return all(
         kind.variable in table
         and LINEAGE in table
@@ -59,7 +59,7 @@ def _is_the_lineage(kind: FeatureKind, *tables: xr.Dataset) -> bool:
 
 
 def _is_stated_by_rows(kind: FeatureKind, rows: xr.Dataset) -> bool:
-    """Return whether some row states a feature: where missing is a level, all give a level."""
+    """Return whether any row states a feature, rather than only its missing level or its name."""
     cells = kind.cells(rows[kind.variable].values).tolist()
     given = kind.given(rows).tolist()
     filled = [cell if known else None for cell, known in zip(cells, given, strict=True)]
@@ -74,7 +74,7 @@ def warn_of_unused_features(
 ) -> None:
     """Warn of stated features that the forecasts do not use, in one warning.
 
-    `whose` says which models state them; `stacklevel` is as for `warnings.warn`, 2 points at the
+    `whose` says which models state them. `stacklevel` is as in `warnings.warn`; 2 refers to the
     caller of this function.
     """
     names = unused_features(spec, fitted, rows)

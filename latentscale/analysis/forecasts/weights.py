@@ -1,4 +1,4 @@
-"""Weights: posterior draws weighted by the likelihood of all groups' new scores."""
+"""Weights: posterior draws weighted by the marginal likelihood of all groups' new scores."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from latentscale.errors import FitError, FitWarning
 from latentscale.markup import counted
 from latentscale.numerics.psis import k_limit, pareto_smoothed
 
-# The mean of a forecast from n effective draws is off by 1 / sqrt(n) posterior standard deviations.
+# The mean of n effective draws has a standard error of 1 / sqrt(n) posterior standard deviations.
 # Against refits (benchmarks/few_shot/FEW_SHOT.md: two skills, 1 to 8 scores of a new family): 0.1
 # at an ESS of 50 to 100, 0.2 below, where single cells are off by a third of a standard deviation;
 # 0.4 to 2.5 with a Pareto k above 1, and intervals that can be less than half as wide.
-_ROUGH_ESS = 100  # 0.1 standard deviations: below it, a warning
-_LEAST_ESS = 50  # 1 / sqrt(n) is 0.14 there: below it, no answer
-# A fit of few draws has a large Monte Carlo error of its own: below this many of its draws the loss
-# is judged by its share, which at worst doubles (a quarter) or trebles (an eighth) that error.
+_ROUGH_ESS = 100  # 0.1 standard deviations; a warning below it
+_LEAST_ESS = 50  # 1 / sqrt(n) is 0.14 there; an error below it
+# A fit with few draws has a large Monte Carlo error of its own. There the limit is a share of its
+# draws, which at worst doubles (a quarter) or trebles (an eighth) that error.
 _ROUGH_SHARE = 1 / 4
 _LEAST_SHARE = 1 / 8
-# Halvings of the power of tempered weights: it is known to 1 / 1,024.
+# Bisections for the power of tempered weights, which find it to 1 / 1,024.
 _HALVINGS = 10
 
 
 class Degenerate(FitError):
-    """The weights of new scores leave too few posterior draws for an answer.
+    """The weights of new scores leave too few effective posterior draws for an answer.
 
     Attributes
     ----------
     n_scores
         Number of new scores.
     pareto_k
-        Shape of the tail of the weights.
+        Pareto shape of the tail of the weights.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Degenerate(FitError):
             f"the weight on too few posterior draws: {size} (at least "
             f"{np.ceil(_least_ess(count)):.0f}){'' if np.isnan(pareto_k) else f', {shape}'}"
             if ess < _least_ess(count)
-            else f"weights with too heavy a tail: {shape}, so their {size} means little"
+            else f"weights with too heavy a tail: {shape}, so their {size} is not reliable"
         )
         super().__init__(
             f"The {counted(n_scores, 'score')} given {verb} {fault}. The fit did not expect these "
@@ -84,12 +84,11 @@ class DrawWeights:
     weight
         By sample; they sum to 1.
     ess
-        Effective sample size of the posterior draws; pairs of a draw and a candidate are more
-        numerous.
+        Effective sample size of the posterior draws, not of pairs of draw and candidate.
     pareto_k
-        Shape of the tail of the weights (PSIS).
+        Pareto shape of the tail of the weights (PSIS).
     power
-        Power to which they were raised; below 1 where they were tempered.
+        Power to which the weights were raised; below 1 if tempered.
     """
 
     groups: Sequence[GroupCandidates]
@@ -106,13 +105,14 @@ def weigh(groups: Sequence[GroupCandidates], method: str) -> DrawWeights:
 
 
 def tempered(weights: DrawWeights, count: int) -> DrawWeights:
-    """Return weights to the largest power at which they are not rough.
+    """Return weights raised to the largest power at which they are not rough.
 
-    The power applies to the likelihood of the new scores, with the latents they inform integrated
-    out, in the posterior of the effects that all models share: at 0 nothing is learned about these,
-    as in a cut posterior (Plummer 2015, "Cuts in Bayesian graphical models"), and at 1 everything.
-    Weights to a power below 1 have smaller variance and some bias (Koblents and Miguez 2015, "A
-    population Monte Carlo scheme with transformed weights").
+    The power applies to the marginal likelihood of the new scores (latents that they inform
+    integrated out) in the posterior of the effects that all models share. At 0 the new scores do
+    not inform these effects, as in a cut posterior (Plummer 2015, "Cuts in Bayesian graphical
+    models"); at 1 they inform them fully. Weights raised to a power below 1 have smaller variance
+    and some bias (Koblents and Miguez 2015, "A population Monte Carlo scheme with transformed
+    weights").
     """
     low, high = 0.0, 1.0
     best = _weighed(weights.groups, weights.method, 0.0)
@@ -136,7 +136,7 @@ def _weighed(groups: Sequence[GroupCandidates], method: str, power: float) -> Dr
 
 
 def smoothed(level: Floats) -> tuple[Floats, float]:
-    """Return normalised weights of posterior draws, Pareto-smoothed, and the tail's shape."""
+    """Return normalised, Pareto-smoothed weights of posterior draws, and Pareto k."""
     level = np.where(np.isfinite(level), level, -np.inf)
     if not np.isfinite(level).any():
         raise FitError(
@@ -149,7 +149,7 @@ def smoothed(level: Floats) -> tuple[Floats, float]:
 
 
 def is_degenerate(weights: DrawWeights, count: int) -> bool:
-    """Return whether weights of `count` posterior draws leave too few of them for an answer."""
+    """Return whether weights of `count` posterior draws are too uneven for an answer."""
     return weights.ess < _least_ess(count) or bool(weights.pareto_k > k_limit(count))
 
 
@@ -160,13 +160,13 @@ def is_rough(weights: DrawWeights, count: int) -> bool:
 
 
 def goodness(weights: DrawWeights, count: int) -> tuple[bool, float]:
-    """Return the sort key of weights: whether they allow an answer, then the number of draws."""
+    """Return the sort key of weights: whether they allow an answer, then effective sample size."""
     return not is_degenerate(weights, count), weights.ess
 
 
 def refuse_degenerate(weights: DrawWeights, n_scores: int, count: int, few_shot: FewShot) -> None:
-    """Refuse degenerate weights, and warn of weights that leave a rough answer."""
-    if count == 1:  # a point estimate has nothing to weigh
+    """Refuse degenerate weights, and warn where the answer is rough."""
+    if count == 1:  # a point estimate has a single draw
         return
     degenerate = is_degenerate(weights, count)
     if degenerate and (few_shot.refit is not None or few_shot.degenerate == "refuse"):
@@ -186,7 +186,7 @@ def refuse_degenerate(weights: DrawWeights, n_scores: int, count: int, few_shot:
         warnings.warn(
             f"The scores given leave the weight on few posterior draws (effective sample size "
             f"{weights.ess:.0f} of {count}{shape}), so the forecast "
-            f"{'is not to be trusted' if degenerate else 'and its intervals are rough'}. Add "
+            f"{'is not reliable' if degenerate else 'and its intervals are rough'}. Add "
             "these rows to the table and fit again for an exact answer.",
             FitWarning,
             stacklevel=6,

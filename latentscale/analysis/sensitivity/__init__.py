@@ -1,1 +1,1 @@
-"""How much priors, scores and single families matter."""
+"""Sensitivity to priors, scores, anchors and single families."""

@@ -1,4 +1,4 @@
-"""Copies of a spec with other anchors, to be compared by `sensitivity_grid`."""
+"""Copies of a spec with other anchors, for comparison by `sensitivity_grid`."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from latentscale.expect import expect, expect_names, shown
 def anchor_variants(spec: ModelSpec, anchors: Sequence[Sequence[str]]) -> dict[str, ModelSpec]:
     """Return copies of a spec with other anchors, for `sensitivity_grid`.
 
-    Skills of other anchors are other quantities, so that only what does not name a skill can be
-    compared: give `sensitivity_grid` a frame, and look at forecasts.
+    Skills with other anchors are different quantities, so only quantities without a skill dim can
+    be compared: give `sensitivity_grid` a frame, and look at forecasts.
 
     Parameters
     ----------
     spec
         A spec with anchored skills.
     anchors
-        Sets of anchors, each with one benchmark a skill.
+        Sets of anchors, each with one benchmark per skill.
 
     Returns
     -------

@@ -24,13 +24,14 @@ from latentscale.result import Result
 Units = Literal["score", "parameter"]
 
 _FARTHEST: Final = 40.0
-"""Ends of the linear predictor between which scores are inverted: the logistic is 1e-17 there."""
+"""Scores are inverted for linear predictors between plus and minus this: the logistic is 1e-17
+there."""
 _MISSED: Final = 0.02
-"""Probability by which a prior may miss the request before the message says so."""
+"""Deviation from the requested probability above which the message mentions it."""
 _NOTHING: Final = 1e-6
-"""A location closer to 0 than the optimiser's tolerance counts as 0."""
+"""Optimiser's tolerance: a location closer to 0 counts as 0."""
 _DIGITS: Final = 4
-"""Digits of a prior's numbers, as many as are read from a file of priors."""
+"""Digits of a prior's parameters, as many as are read from a file of priors."""
 _FIXED: Final = {"StudentT": {"nu": 4.0}, "HalfStudentT": {"nu": 4.0}}
 """Degrees of freedom of Student's t, which two bounds cannot determine."""
 
@@ -52,11 +53,11 @@ class Elicited(Result):
     prob
         Requested probability between them.
     mass
-        Probability that the prior has there.
+        Probability of that interval under the prior.
     reading
         What the bounds refer to, in words.
     in_units
-        The function from a value of the parameter to these units.
+        Function from a value of the parameter to these units.
 
     Examples
     --------
@@ -96,7 +97,7 @@ class Elicited(Result):
         )
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return quantiles of the parameter under the prior, and what they mean in scores.
+        """Return quantiles of the parameter under the prior, and their meaning in scores.
 
         Parameters
         ----------
@@ -106,8 +107,8 @@ class Elicited(Result):
         Returns
         -------
         pandas.DataFrame
-            One row per quantile: columns quantile, parameter (on its own scale), and the score or
-            change of score that it gives, named in words.
+            One row per quantile: columns quantile, parameter (on its own scale), and the resulting
+            score or change of score, named in words.
 
         Raises
         ------
@@ -142,23 +143,23 @@ def elicit(
 ) -> Elicited:
     """Find the prior of a slot that has most of its probability between two bounds.
 
-    The bounds are scores, or changes of scores, where a parameter says something about scores:
+    The bounds are scores, or changes of scores, for parameters that determine scores:
 
     - a level (``intercept``): the score of a benchmark for a model of average skill;
-    - a change of the linear predictor (slopes, effects, loadings and spreads): by how much the
-      score changes from `at` where the parameter acts once: a standard deviation of the covariate,
-      a unit of skill, a standard deviation of families;
-    - the precision: standard deviation of scores around an expected score of `at`; under a
-      likelihood of counts that of success rates, on top of which comes the sampling of items;
-    - the ceiling: the best score possible.
+    - a change of the linear predictor (slopes, effects, loadings and standard deviations): the
+      change of the score from `at` for one standard deviation of the covariate, one unit of skill,
+      or one standard deviation of families;
+    - the precision: the standard deviation of scores around an expected score of `at`; for a
+      likelihood of counts, that of success rates, to which the sampling of items is added;
+    - the ceiling: the best possible score.
 
     Of all distributions of its kind, PreliZ takes the one of maximum entropy (``preliz.maxent``).
 
     Parameters
     ----------
     spec
-        The spec, whose link turns scores into values of the parameter. Where the link has
-        parameters of its own, they are at the medians of their priors.
+        The spec, whose link converts scores to values of the parameter. Parameters of the link are
+        fixed at their prior medians.
     slot
         The slot, one of ``spec.used_priors()``.
     lower, upper
@@ -170,8 +171,8 @@ def elicit(
     floor, ceiling
         Ends of the benchmark's curve.
     dist
-        Distribution (``"Normal"``); by default that of the slot, but ``"LogNormal"`` where the
-        slot's has one number only, so that it cannot have two bounds, unless `lower` is 0.
+        Distribution (``"Normal"``); by default that of the slot, but ``"LogNormal"`` if the slot's
+        distribution has only one parameter, which cannot satisfy two bounds, unless `lower` is 0.
     units
         ``"parameter"`` for bounds on the parameter itself.
 
@@ -183,7 +184,7 @@ def elicit(
     Raises
     ------
     SpecError
-        If the spec has no such slot, the slot says nothing about scores, or the bounds are out of
+        If the spec has no such slot, the slot does not determine scores, or the bounds are out of
         range or order.
     LatentscaleError
         If PreliZ is not installed.
@@ -218,7 +219,7 @@ def elicit(
 def _translation(
     spec: ModelSpec, slot: str, units: Units, at: float, floor: float, ceiling: float
 ) -> tuple[str, Callable[[float], float], Callable[[float], float]]:
-    """Return what bounds are of, and the functions from them to the parameter and back."""
+    """Return the meaning of the bounds, and the functions from them to the parameter and back."""
     known = PRIOR_SLOTS[slot]
     support = spec.prior(slot).support
 
@@ -231,7 +232,7 @@ def _translation(
         return f"the parameter ({known.meaning})", as_it_is, lambda value: value
     if known.reading == "own":
         raise SpecError(
-            f'"{slot}" ({known.meaning}) says nothing about scores by itself; give bounds on the '
+            f'"{slot}" ({known.meaning}) does not determine scores by itself; give bounds on the '
             'parameter with units="parameter".'
         )
     curve = _Curve(spec, *_ends(at, floor, ceiling))
@@ -300,7 +301,7 @@ class _Curve:
         return self.predictor(self.at + change) - self.start
 
     def positive_shift(self, change: float) -> float:
-        """Do what `shift` does for a spread, which is not negative."""
+        """Return `shift` for a standard deviation, which is not negative."""
         if change < 0:
             raise SpecError(f"The parameter is positive; got a change of {change:g}.")
         return self.shift(change) if change else 0.0
@@ -324,7 +325,7 @@ class _Curve:
         return float(np.sqrt(self.at * (1 - self.at) / (1 + precision)))
 
     def share_of_ceiling(self, ceiling: float) -> float:
-        """Return the share of the range above the floor that a ceiling leaves."""
+        """Return the share of the range above the floor that is below a ceiling."""
         share = (ceiling - self.floor) / (1 - self.floor)
         if not 0 < share < 1:
             raise SpecError(
@@ -333,7 +334,7 @@ class _Curve:
         return share
 
     def ceiling_of_share(self, share: float) -> float:
-        """Return the ceiling of a share."""
+        """Return the ceiling for a share."""
         return self.floor + (1 - self.floor) * share
 
 
@@ -360,8 +361,8 @@ def _maximum_entropy(dist: str, bounds: list[float], prob: float) -> Prior:
         raise SpecError(f'PreliZ has no distribution "{dist}"; give another one in dist=.')
     fixed = _FIXED.get(dist, {})
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # `mass` says what it reached
-        warnings.simplefilter("ignore", RuntimeWarning)  # of steps of its search
+        warnings.simplefilter("ignore", UserWarning)  # `mass` has the resulting probability
+        warnings.simplefilter("ignore", RuntimeWarning)  # from steps of its search
         try:
             optimum = preliz.maxent(kind(**fixed), *bounds, prob, plot=False)
         except (ValueError, ArithmeticError) as error:
@@ -375,7 +376,7 @@ def _maximum_entropy(dist: str, bounds: list[float], prob: float) -> Prior:
             f"{bounds[1]:.4g}. Give other bounds, or another dist=."
         )
     numbers = {name: float(f"{value:.{_DIGITS}g}") for name, value in optimum.params_dict.items()}
-    if "mu" in numbers:  # to a thousandth of the spread, however narrow that is
+    if "mu" in numbers:  # rounded to a thousandth of the scale, however narrow that is
         middle, spread = float(optimum.params_dict["mu"]), numbers.get("sigma") or numbers["b"]
         more = int(np.log10(max(abs(middle) / spread, 1.0)))
         numbers["mu"] = float(f"{middle:.{_DIGITS + more}g}")
@@ -385,5 +386,5 @@ def _maximum_entropy(dist: str, bounds: list[float], prob: float) -> Prior:
 
 
 def _mass(prior: Prior, bounds: list[float]) -> float:
-    """Return the probability that a prior has between two values."""
+    """Return the prior probability between two values."""
     return prior.below(bounds[1]) - prior.below(bounds[0])

@@ -1,4 +1,4 @@
-"""`SensitivityGrid`: what refits with other priors, other specs or fewer families change."""
+"""`SensitivityGrid`: results of refits with other priors, other specs or fewer families."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ KEY = ["variable", "where"]
 
 @dataclass(frozen=True, repr=False)
 class SensitivityGrid(Result, table_was_attribute=True):
-    """What refits with other priors or specs change.
+    """Changes of parameters and forecasts in refits with other priors or specs.
 
     Attributes
     ----------
     rows
         One row per variant and quantity: variant, variable, where, median, lower, upper, change
         (of the median from the base), change_in_sd (in posterior standard deviations of the
-        base), width_ratio (of the interval to that of the base), max_rhat of the refit, and unit
-        (of an expected score; empty of parameters). Rows of the base have a change of 0.
+        base), width_ratio (width of the interval over that of the base), max_rhat of the refit, and
+        unit (of an expected score; empty for parameters). Rows of the base have a change of 0.
     variants
         Description of each variant.
     failed
@@ -116,7 +116,7 @@ class SensitivityGrid(Result, table_was_attribute=True):
         Raises
         ------
         FitError
-            If it is another.
+            If `prob` differs from that of the call.
         LatentscaleError
             If `prob` is not strictly between 0 and 1.
 

@@ -66,7 +66,7 @@ class FamilyInfluence(FixedTable):
 
     @property
     def headline(self) -> str:
-        """Which family moves what most.
+        """The most influential family, and the quantity that it changes most.
 
         Examples
         --------
@@ -107,7 +107,7 @@ class FamilyInfluence(FixedTable):
 
 @dataclass(frozen=True)
 class _Running:
-    """How refits are run."""
+    """Settings of the refits."""
 
     workers: int
     folder: str | Path | None
@@ -138,27 +138,27 @@ def family_influence(
     """Leave each family out, by importance weights or by a refit, and compare the results.
 
     Draws are weighted by 1 / p(scores of the family | draw), Pareto-smoothed (Vehtari et al.
-    2024). A family with many scores determines its own effects, which the weights cannot forget, so
-    its Pareto k is often above the limit: such families are refitted if `refit` is given. Ceilings
-    that were opened after the fit (``benchmarks.ceiling_open``) keep the curves fitted to all
-    scores: near them only a refit shows forecasts without the family.
+    2024). The draws of the effects of a family with many scores are concentrated by these scores,
+    so its Pareto k is often above the limit: such families are refitted if `refit` is given. The
+    curves of ceilings opened after the fit (``benchmarks.ceiling_open``) were fitted to all scores
+    and do not change with the weights: near them only a refit shows forecasts without the family.
 
     Parameters
     ----------
     fit
         A fit with posterior draws.
     frame
-        Planned models, as for `latentscale.predict`, whose expected scores are quantities too.
+        Planned models, as for `latentscale.predict`, whose expected scores are also quantities.
         Quantities of a family itself are not compared when that family is left out.
     families
         Families to leave out; by default all.
     variables
-        Parameters to include; by default all top-level ones, except those that free skills
-        change as they rotate.
+        Parameters to include; by default all top-level ones, except those that change with the
+        rotation of free skills.
     refit
-        Method for exact refits where Pareto k is above the limit; None for none.
+        Method for exact refits if Pareto k is above the limit; None for no refits.
     workers
-        How many refits run at once, each in its own process.
+        Number of refits that run at once, each in its own process.
     folder
         Where results of finished refits are kept, as in `latentscale.studies.leave_families_out`.
     cluster
@@ -180,8 +180,7 @@ def family_influence(
     SpecError
         If a variable is not a parameter of the fit.
     DataError
-        If a family is not in the fit, `frame` is malformed, or nothing but the family's own
-        quantities is left.
+        If a family is not in the fit, `frame` is malformed, or all quantities are the family's own.
 
     Examples
     --------
@@ -199,7 +198,7 @@ def family_influence(
     frame = None if frame is None else as_pandas(frame, NOT_FORECAST)
     quantities = quantities_of(fit, shown, frame, seed)
     weights, khat, limit = _weights(fit, names)
-    heavy = [name for name in names if not khat[name] <= limit]  # NaN is heavy too
+    heavy = [name for name in names if not khat[name] <= limit]  # NaN counts as heavy
     refitted = _refitted(fit, heavy, frame, shown, refit, run)
     owner = _families_of_models(fit, frame)
     tables = []
@@ -260,7 +259,7 @@ def _refitted(
     refit: Method | None,
     run: _Running,
 ) -> dict[str, pd.DataFrame]:
-    """Return what exact refits without these families give; nothing without a method."""
+    """Return the results of exact refits without these families; empty without a method."""
     if refit is None or not families:
         return {}
     grid = leave_families_out(
@@ -287,7 +286,7 @@ def _families_of_models(fit: Fit, frame: pd.DataFrame | None) -> dict[str, str]:
     tables = [fit.scores.dataset]
     if frame is not None:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DataWarning)  # the forecasts have said it
+            warnings.simplefilter("ignore", DataWarning)  # the forecasts have already warned
             tables.append(planned_rows(fit, frame))
     return {
         str(model): str(family)
@@ -299,7 +298,7 @@ def _families_of_models(fit: Fit, frame: pd.DataFrame | None) -> dict[str, str]:
 def _of_others(
     quantities: xr.Dataset, owner: Mapping[str, str], family: str
 ) -> xr.DataArray | None:
-    """Return quantities that are not the family's own, dims (sample, quantity), if any are."""
+    """Return the quantities that are not the family's own, (sample, quantity); None without any."""
     kept = quantities
     if FAMILY in quantities.dims:
         kept = kept.sel({FAMILY: kept[FAMILY] != family})
@@ -311,7 +310,7 @@ def _of_others(
 
 
 def _weights(fit: Fit, names: list[str]) -> tuple[dict[str, xr.DataArray], dict[str, float], float]:
-    """Return weights that sum to 1 over sample and Pareto k of each family, and the limit."""
+    """Return each family's weights (summing to 1 over sample) and Pareto k, and the limit."""
     logs = by_sample(fit, fit.tree[LOG_LIKELIHOOD].to_dataset()["score"])
     owner = fit.scores.dataset[FAMILY].to_series()
     of_cell = owner.loc[logs["cell_model"].values].to_numpy()

@@ -1,8 +1,8 @@
-"""Power-scaling: how far a marginal posterior moves with a component, and how much is noise.
+"""Power-scaling: how far a marginal posterior moves with a component, and its Monte Carlo error.
 
-The draws are weighted by a component (the prior or the likelihood) to a power near 1. The index is
-the cumulative Jensen-Shannon distance that this makes, per doubling (Kallioinen et al. 2024, eq.
-9 to 12). It is a distance, so it is above 0 with finite draws even where nothing moves.
+The draws are weighted as if a component (the prior or the likelihood) were raised to a power near
+1. The index is the cumulative Jensen-Shannon distance to the posterior, per doubling (Kallioinen et
+al. 2024, eq. 9 to 12). As a distance it is above 0 with finite draws, even if nothing moves.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from latentscale.posterior.pairing import paired
 QUANTITY = "quantity"
 Floats = npt.NDArray[np.float64]
 CONSTANT = 1e-12
-"""Standard deviation below which a quantity is constant within rounding."""
+"""Standard deviation below which a quantity is constant up to rounding error."""
 NOISE_QUANTILE = 0.99
-"""An index above this quantile for unrelated draws counts as real: 1 in 100 is not."""
+"""Quantile of the index under the null above which an index counts: 1 in 100 does by chance."""
 _ALPHAS = (0.99, 1.01)
 """Powers on either side of 1, as in ArviZ's power-scaling (Kallioinen et al. 2024)."""
 _SHIFTS = 200
-"""Draws of an index under no relation: their 99% quantile rests on the two largest."""
+"""Draws of the index under the null: their 99% quantile is determined by the two largest."""
 _NEAREST = 0.1
-"""Shifts by less than a tenth of the chain are not used: neighbouring draws are alike."""
+"""Shifts by less than a tenth of the chain are not used: neighbouring draws are correlated."""
 
 
 def sensitivity_index(quantities: xr.DataArray, logs: xr.DataArray) -> Floats:
@@ -44,8 +44,8 @@ def sensitivity_index(quantities: xr.DataArray, logs: xr.DataArray) -> Floats:
 
     Returns
     -------
-    The index of each quantity; to first order in the power where the tail of the weights is
-    constant, so that it cannot be smoothed.
+    The index of each quantity; to first order in the power if the tail of the weights is constant,
+    so that it cannot be smoothed.
     """
     if float(logs.std()) < CONSTANT:
         return np.zeros(quantities.sizes[QUANTITY])
@@ -61,7 +61,7 @@ def sensitivity_index(quantities: xr.DataArray, logs: xr.DataArray) -> Floats:
             indices = azs.psense(
                 xr.DataTree.from_dict(group), group="likelihood", alphas=_ALPHAS, sample_dims=None
             )
-    except ValueError:  # the largest densities are one: a chain stayed where it was, draw by draw
+    except ValueError:  # the largest densities are equal: a chain did not move for many draws
         values = group[LOG_LIKELIHOOD]["component"].values.reshape(1, -1)
         draws = bare.transpose(QUANTITY, CHAIN, DRAW).values
         return np.array([linear_index(quantity.ravel(), values)[0] for quantity in draws])
@@ -71,13 +71,12 @@ def sensitivity_index(quantities: xr.DataArray, logs: xr.DataArray) -> Floats:
 def index_noise(quantities: xr.DataArray, logs: xr.DataArray, rng: np.random.Generator) -> Floats:
     """Return the 99% quantile of the index under Monte Carlo error alone.
 
-    The component is paired with the wrong draws: chains are permuted and each is rotated by a
-    random number of draws. That breaks any dependence on the quantity and keeps the
-    autocorrelation of both. The index is a norm of the estimated movement, which is the true
-    movement plus error; so, by the triangle inequality, index minus noise bounds the true index
-    from below where the error is no larger than this noise: in 99% of cases for a quantity that
-    the component does not move, and in some 90% where it moves it most, for dependence makes
-    the error larger.
+    The component is paired with other draws: chains are permuted and each is rotated by a random
+    number of draws. This removes any dependence on the quantity and keeps the autocorrelation of
+    both. The index is a norm of the estimated movement, which is the true movement plus error. By
+    the triangle inequality, index minus noise is a lower bound on the true index if the error is at
+    most this noise. This holds in 99% of cases for a quantity that the component does not move, and
+    in about 90% for one that it moves strongly, since dependence makes the error larger.
 
     Parameters
     ----------
@@ -108,7 +107,8 @@ def index_noise(quantities: xr.DataArray, logs: xr.DataArray, rng: np.random.Gen
 def shifted_series(values: Floats, count: int, rng: np.random.Generator) -> Floats:
     """Return series (chain, draw) with chains permuted and rotated, shape (count, chain x draw).
 
-    No chain is rotated by less than a tenth of its length, so that none stays near its draws.
+    No chain is rotated by less than a tenth of its length, so that no draw is paired with a near
+    neighbour.
     """
     chains, draws = values.shape
     nearest = max(int(_NEAREST * draws), 1)

@@ -1,4 +1,4 @@
-"""Sensitivity: how much priors and scores each drive the parameters and the forecasts."""
+"""Sensitivity: how strongly priors and scores each influence the parameters and the forecasts."""
 
 from __future__ import annotations
 
@@ -51,17 +51,17 @@ class Sensitivity(FixedTable):
     Attributes
     ----------
     rows
-        One row per quantity: variable, where; prior and likelihood (sensitivity: distance that
-        the posterior moves per doubling of the component's strength), each with _noise (what
-        Monte Carlo error alone would reach, 99% quantile) and _shift (change of the mean per
-        doubling, in posterior standard deviations); diagnosis (empty unless the prior counts)
-        and driver (the prior that moves it most; empty unless the prior counts).
+        One row per quantity: variable, where; prior and likelihood (sensitivity: distance that the
+        posterior moves per doubling of the component's power), each with _noise (99% quantile of
+        the sensitivity under Monte Carlo error alone) and _shift (change of the mean per doubling,
+        in posterior standard deviations); diagnosis (empty unless the prior counts) and driver (the
+        prior that moves it most; empty unless the prior counts).
     by_prior
         One row per prior: prior, largest (sensitivity over all quantities) and its noise,
         variable and where of that quantity, moved (number of quantities for which it counts).
     limit
-        A component counts for a quantity where its sensitivity exceeds the limit by more than
-        the noise (the limit of Kallioinen et al. 2024: 0.05).
+        A component counts for a quantity if its sensitivity exceeds the limit by more than the
+        noise (the limit of Kallioinen et al. 2024: 0.05).
     advice
         What to do, one step per entry.
 
@@ -93,7 +93,7 @@ class Sensitivity(FixedTable):
 
     @property
     def headline(self) -> str:
-        """How many quantities the priors move, and how.
+        """The numbers of quantities by diagnosis.
 
         Examples
         --------
@@ -140,22 +140,22 @@ def sensitivity(
     is raised to a power near 1 by importance weights, without refitting; the sensitivity is the
     derivative of the cumulative Jensen-Shannon distance to the posterior with respect to log2 of
     the power (Kallioinen et al. 2024, "Detecting and diagnosing prior and likelihood sensitivity
-    with power-scaling", eq. 9 to 12). Priors of the levels below (families, models) belong to the
-    model and stay fixed. Ceilings that were opened after the fit (``benchmarks.ceiling_open``) keep
-    their curves: which draws are open depends on neither component, so the weights are right for
-    them, but the curves were fitted to all scores once, so that near ceilings the likelihood's part
-    is understated.
+    with power-scaling", eq. 9 to 12). Priors of lower levels (families, models) are part of the
+    model and stay fixed. Ceilings opened after the fit (``benchmarks.ceiling_open``) keep their
+    curves. Which draws are open depends on neither component, so the weights are correct for them,
+    but the curves were fitted once to all scores, so the sensitivity to the likelihood is
+    understated near ceilings.
 
     Parameters
     ----------
     fit
         A fit with posterior draws.
     frame
-        Planned models, as for `latentscale.predict`: their expected scores are quantities too.
+        Planned models, as for `latentscale.predict`, whose expected scores are also quantities.
         Scores in it condition those forecasts; only the likelihood of the fitted scores is scaled.
     variables
-        Parameters to include; by default all top-level ones, except those that free skills
-        change as they rotate. Empty for forecasts only.
+        Parameters to include; by default all top-level ones, except those that change with the
+        rotation of free skills. Empty for forecasts only.
     priors
         Top-level parameters whose priors are scaled together; by default all.
     limit
@@ -252,7 +252,7 @@ def _noises(
     limit: float,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Return the noise of each prior's index, where it can matter: NaN below the limit."""
+    """Return the noise of each prior's index; NaN below the limit, except for its largest index."""
     noises = pd.DataFrame(np.nan, index=singles.index, columns=singles.columns)
     for name in singles:
         index = singles[name].to_numpy()
@@ -279,13 +279,14 @@ def _diagnoses(table: pd.DataFrame, limit: float) -> np.ndarray:
 
 
 def identified_parameters(fit: Fit) -> list[str]:
-    """Return the top-level parameters, but those that change as free skills rotate.
+    """Return the top-level parameters, except those that change with the rotation of free skills.
 
-    Draws of these differ where no expected score does, and so do their summaries, by seed.
+    Draws of these can differ without any difference of an expected score, so their summaries depend
+    on the seed.
     """
     moving = not_identified(fit.spec, fit.posterior, aligned=ALIGNMENT in fit.tree)
     tops = [str(name) for name in fit.tree[LOG_PRIOR].data_vars]
-    # An aligned fit has log priors of parameters that no rotation of its draws has.
+    # An aligned fit has log priors of parameters that are not among its rotated draws.
     return [name for name in tops if name in fit.posterior and name not in moving]
 
 
@@ -296,17 +297,17 @@ def quantities_of(
 
     Returns
     -------
-    Up to two datasets, dims (sample, ...), whose samples say which posterior draw each row comes
-    from: the parameters', and ``expected score`` (sample, model, benchmark). Where scores in the
-    frame condition the forecast, its samples are posterior draws with repeats, and so differ from
-    the parameters'.
+    Up to two datasets, dims (sample, ...), whose samples identify the posterior draw of each row:
+    parameters, and ``expected score`` (sample, model, benchmark). If scores in the frame condition
+    the forecast, its samples are posterior draws with repeats and so differ from those of the
+    parameters.
 
     Raises
     ------
     SpecError
         If there is neither a parameter nor a frame.
     """
-    # As they were sampled: weights of priors and likelihood say nothing of opened ceilings.
+    # As sampled: the weights by prior and likelihood do not apply to opened ceilings.
     parts = [joined_chains(fit.posterior)[list(variables)]] if len(variables) else []
     if frame is not None:
         mean = predict(fit, frame, seed=seed).mean_draws
@@ -319,7 +320,7 @@ def quantities_of(
 def flat(quantities: xr.Dataset) -> xr.DataArray:
     """Return all quantities that vary as one array, dims (sample, quantity).
 
-    The coordinates ``variable`` and ``where`` name each.
+    The coordinates ``variable`` and ``where`` identify each quantity.
     """
     kept = {CHAIN, DRAW, SAMPLE}
     parts = []
@@ -345,12 +346,12 @@ def _labels(draws: xr.DataArray, dims: list[str]) -> list[str]:
 
 
 def _log_priors(fit: Fit) -> dict[str, xr.DataArray]:
-    """Return log prior densities of top-level parameters, summed over what varies, (sample,)."""
+    """Return log prior densities of top-level parameters, summed over elements, dims (sample,)."""
     group = fit.tree[LOG_PRIOR].to_dataset()
     log_priors = {}
     for name, values in group.data_vars.items():
         density = by_sample(fit, values)
-        # What is constant by construction (an anchor's loading) has no say in the weights.
+        # Elements that are constant by construction (an anchor's loading) do not affect weights.
         varies = density.std(SAMPLE) > CONSTANT
         inside = density.where(np.isfinite(density) & varies, 0.0)
         log_priors[str(name)] = inside.sum([dim for dim in density.dims if dim != SAMPLE])
@@ -411,17 +412,17 @@ def _advice(table: pd.DataFrame, by_prior: pd.DataFrame, limit: float) -> tuple[
         (
             CONFLICT,
             f"with a {CONFLICT}",
-            "prior and scores pull apart: check that the prior says what you mean",
+            "prior and scores disagree: check that the prior expresses what you intend",
         ),
         (
             STRONG_PRIOR,
             f"with a {STRONG_PRIOR}",
-            "the scores say little, so the prior decides: state it as an assumption",
+            "the scores are weakly informative, so the prior dominates: state it as an assumption",
         ),
         (
             UNCLEAR,
-            "that the prior moves, the scores' part within noise",
-            "sample more draws to see whether the scores say much as well",
+            "that the prior moves, with the sensitivity to the scores within noise",
+            "sample more draws to see whether the scores are informative as well",
         ),
     ):
         rows = table[table["diagnosis"] == diagnosis].sort_values("prior", ascending=False)

@@ -56,7 +56,7 @@ from latentscale.model.build import build
 from latentscale.posterior.fit import Fit
 
 _DEFAULT_METHOD = NUTS(draws=500, tune=500)
-"""Half the usual draws: enough to compare medians and intervals, as each variant is a refit."""
+"""Half the usual draws: enough to compare medians and intervals, since each variant is a refit."""
 SUMMARY = ("variable", "where", "median", "sd", "lower", "upper", "max_rhat")
 """Columns of `summary_of`."""
 
@@ -83,7 +83,7 @@ class _Variant(Refit):
 
 @dataclass(frozen=True)
 class _Run:
-    """How the refits of one call are done."""
+    """Settings of the refits of one call."""
 
     frame: pd.DataFrame | None
     variables: Sequence[str] | None
@@ -121,10 +121,10 @@ def sensitivity_grid(
         By name, priors that replace the spec's own, such as ``{"wide slopes": {"slope": {"dist":
         "Normal", "mu": 0, "sigma": 3}}}``, or whole specs.
     frame
-        Planned models, as for `latentscale.predict`, whose expected scores are compared too.
+        Planned models, as for `latentscale.predict`, whose expected scores are also compared.
     variables
-        Parameters to compare; by default the top-level ones, but those that free skills change
-        as they rotate. Those that a variant does not have are left out for it.
+        Parameters to compare; by default the top-level ones, except those that change with the
+        rotation of free skills. Parameters that a variant does not have are left out for it.
     method
         How each variant is fitted. Changes smaller than a tenth of a standard deviation may be
         Monte Carlo error with few draws.
@@ -244,10 +244,10 @@ def leave_families_out(
     tables = {BASE: scores}
     for family in families:
         rest = scores.without([m for m, f in owner.items() if f == family])
-        # The scores of a fit have a centre and step, which must not know of the family.
+        # The centre and step of a fit's scores must not depend on the family.
         tables[f"without {family}"] = Scores(without_standards(rest.dataset), rest.audit)
     specs = {name: spec for name in tables}
-    # A family that is left out is new to the refit, which could not fill in what its rows omit.
+    # A family that is left out is new to the refit, which could not fill in values missing in rows.
     if frame is not None:
         stated = stated_rows(frame, scores, spec)
         run = replace(run, frame=stated)
@@ -332,8 +332,8 @@ def _specs(spec: ModelSpec, variants: Mapping[str, Variant]) -> dict[str, ModelS
 def _refitted(
     specs: Mapping[str, ModelSpec], tables: Mapping[str, Scores], run: _Run, unit: str
 ) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
-    """Return the summary of each variant, the base first, and why others failed."""
-    # Rows and names are refused before the first fit.
+    """Return the summary of each variant, the base first, and the reasons of failures."""
+    # Invalid rows and names are refused before the first fit.
     frame = None if run.frame is None else as_pandas(run.frame, NOT_FORECAST)
     for table in () if frame is None else tables.values():
         lineages = {str(f): str(g) for f, g in table.family_lineage().items()}
@@ -365,7 +365,7 @@ def _refitted(
 def _checked_variables(
     specs: Mapping[str, ModelSpec], tables: Mapping[str, Scores], variables: Sequence[str] | None
 ) -> tuple[str, ...] | None:
-    """Refuse a name that no variant's model has, before the first fit."""
+    """Refuse a parameter that is in no variant's model, before the first fit."""
     if variables is None:
         return None
     names = expect_names(variables, "variables", '["slope"]')
@@ -373,7 +373,7 @@ def _checked_variables(
         return names
     known: dict[str, None] = {}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)  # the fits say which rows are left out
+        warnings.simplefilter("ignore", DataWarning)  # the fits warn about rows left out
         for name, spec in specs.items():
             known |= dict.fromkeys(str(n) for n in build(spec, tables[name]).named_vars)
             known |= {"model_skill": None} if spec.skills.count else {}
@@ -387,7 +387,7 @@ def _checked_variables(
 
 
 def _changes(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return all variants next to the base, for quantities that both have."""
+    """Return all variants compared with the base, for quantities that both have."""
     base = tables[BASE].set_index(KEY)
     parts = []
     for name, table in tables.items():
@@ -411,21 +411,21 @@ def _changes(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def _with_units(rows: pd.DataFrame, scores: Scores) -> pd.DataFrame:
-    """Return the rows with the unit of each expected score in the last column, "" of parameters."""
+    """Return the rows with a last column, the unit of each expected score ("" for parameters)."""
     units = other_units(scores)
     unit_of = {name: units.get(name, FRACTION) for name in sorted(scores.benchmarks, key=len)}
 
     def unit(variable: str, where: str) -> str:
         if variable != FORECAST:
             return ""
-        # As `flat` names it, "model, benchmark"; a benchmark's own name may have a comma.
+        # `flat` labels it "model, benchmark"; a benchmark's own name may have a comma.
         return [said for name, said in unit_of.items() if where.endswith(f", {name}")][-1]
 
     return rows.assign(unit=list(map(unit, rows["variable"], rows["where"])))
 
 
 def _words(base: ModelSpec, other: ModelSpec) -> str:
-    """Say in what a variant differs from the base."""
+    """Describe how a variant differs from the base."""
     names = {*base.priors, *other.priors}
     changed = [
         f"{name} ~ {other.prior(name)} for {base.prior(name)}"

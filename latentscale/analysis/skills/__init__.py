@@ -1,1 +1,1 @@
-"""What skills are, who has them, and how they relate to outcomes."""
+"""Skills: loadings, skills of models and families, and their relation to outcomes."""

@@ -1,4 +1,4 @@
-"""Agreement: whether the skills of two fits agree, equal in number or not."""
+"""Agreement: whether the skills of two fits agree, also if their numbers differ."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from latentscale.validate import MOST_REPEATS, whole_number
 
 DIRECTION = "direction"
 _RANK = 1e-8
-"""Singular values below this share of the largest are rounding and define no direction."""
+"""Singular values below this share of the largest are rounding error."""
 _MIN_MODELS = 3
-"""Two models agree along any direction."""
+"""With two models, any two directions are perfectly correlated."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -31,8 +31,8 @@ class SkillAgreement(Result):
     Attributes
     ----------
     canonical
-        Canonical correlations, largest first, dims (sample, direction): how alike the two
-        skill spaces are, direction by direction, however each is rotated.
+        Canonical correlations, largest first, dims (sample, direction): how similar the two skill
+        spaces are, direction by direction, whatever the rotation of each.
     explained
         R^2 of each skill of the second fit on all skills of the first, dims (sample, skill).
     models
@@ -116,11 +116,11 @@ class SkillAgreement(Result):
 
 
 def skill_agreement(first: Fit, second: Fit, *, pairs: int = 400, seed: int = 0) -> SkillAgreement:
-    """Compare the skill spaces of two fits, such as of K = 2 and K = 3.
+    """Compare the skill spaces of two fits, such as fits with K = 2 and K = 3.
 
-    Draws of the two are paired at random, and the skills of the shared models compared by
-    canonical correlations (Hotelling 1936), which no rotation or scale of skills changes; so
-    free fits need not be aligned. The R^2 of single skills of the second fit do need meaning.
+    Draws of the two fits are paired at random, and the skills of the shared models are compared by
+    canonical correlations (Hotelling 1936). These are invariant to rotation and scale, so free fits
+    need not be aligned. The R^2 of single skills of the second fit require identified skills.
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ def skill_agreement(first: Fit, second: Fit, *, pairs: int = 400, seed: int = 0)
 
 
 def _centred(fit: Fit, models: list[str], pairs: int, rng: np.random.Generator) -> np.ndarray:
-    """Return skills less their mean over models, shape (pairs, model, skill)."""
+    """Return skills minus their mean over models, shape (pairs, model, skill)."""
     skill = fit.samples["model_skill"].sel({MODEL: models})
     chosen = rng.integers(skill.sizes[SAMPLE], size=pairs)
     picked = skill.isel({SAMPLE: chosen}).transpose(SAMPLE, MODEL, SKILL)
@@ -192,6 +192,6 @@ def _centred(fit: Fit, models: list[str], pairs: int, rng: np.random.Generator) 
 
 
 def _basis(values: np.ndarray) -> np.ndarray:
-    """Return an orthonormal basis of each draw's skill space; zeros where it has fewer dims."""
+    """Return an orthonormal basis of each draw's skill space, with zero columns below full rank."""
     left, size, _ = np.linalg.svd(values, full_matrices=False)
     return left * (size > _RANK * size[..., :1])[..., None, :]

@@ -42,20 +42,20 @@ from latentscale.result import Picture, Result
 
 SAMPLED = "sampled_skill"
 _DISAGREE = 1.1
-"""R-hat above which chains plainly disagree, whatever their length."""
+"""R-hat above which chains clearly disagree, however short they are."""
 _FEW = 1e-8
-"""Singular values below this share of the largest are rounding."""
+"""Singular values below this share of the largest are rounding error."""
 
 
 @dataclass(frozen=True, repr=False)
 class Alignment(Result):
-    """A free fit with its draws aligned, and what was done to them.
+    """A free fit with aligned draws, and how they were aligned.
 
     Attributes
     ----------
     fit
-        The aligned fit: loadings, slopes, family and model skills rotated together, so that
-        every forecast is the same. It can be saved, and `latentscale.skills` takes it.
+        The aligned fit: loadings, slopes, family and model skills are rotated together, so that
+        all forecasts are unchanged. It can be saved, and `latentscale.skills` accepts it.
     rotation
         Matrix by which each draw's loadings were multiplied, dims (chain, draw, sampled_skill,
         skill); skills were multiplied by its inverse.
@@ -66,8 +66,8 @@ class Alignment(Result):
     convergence
         One row per loading: benchmark, skill, rhat_before, rhat, ess_before, ess.
     modes
-        One row per group of draws: its share, and its share of each chain (``chain 0``, as the fit
-        numbers them). A single row means that the aligned draws form one group.
+        One row per group of draws: its share, and its share of each chain (``chain 0``, numbered as
+        in the fit). A single row means that the aligned draws form one group.
     unimodal
         False if the draws fall into separate groups, or the chains disagree.
     message
@@ -155,8 +155,8 @@ def align(
     fit
         A fit of a spec with ``skills.identify.kind = "free"``.
     match
-        ``"rotation"``; or ``"permutation"``, which only swaps skills and changes signs, for
-        priors under which nothing else is free.
+        ``"rotation"``; or ``"permutation"``, which only permutes skills and flips signs, for priors
+        that identify skills up to permutation and sign.
     rotation
         Rotation of the common loadings: `PrincipalAxes`, `Varimax`, `Quartimax`, `Geomin` or
         `Oblimin`; by default principal axes. Not allowed with ``"permutation"``.
@@ -170,8 +170,8 @@ def align(
     Raises
     ------
     SpecError
-        If the spec's skills are not free, or vary along fewer directions than there are
-        skills; or an argument is not allowed.
+        If the spec's skills are not free or vary along fewer directions than there are skills, or
+        an argument is not allowed.
 
     Warns
     -----
@@ -258,7 +258,7 @@ def _population_factor(fit: Fit) -> np.ndarray:
 
 
 def _rotate(fit: Fit, matrix: xr.DataArray) -> xr.Dataset:
-    """Return the posterior with everything that has skills rotated alike."""
+    """Return the posterior with all variables that have a skill dim rotated consistently."""
     posterior = fit.posterior
     inverse = matrix.copy(data=np.swapaxes(np.linalg.inv(matrix.values), -1, -2))
     changed: dict[str, xr.DataArray] = {}
@@ -305,7 +305,7 @@ def _as_factor(inverse: xr.DataArray) -> xr.DataArray:
 
 
 def _lower(factor: xr.DataArray) -> xr.DataArray:
-    """Return the lower Cholesky factor of F F', which does not depend on how F is turned."""
+    """Return the lower Cholesky factor of F F', which is invariant to rotations of F."""
     ordered = factor.transpose(..., SKILL, SKILL_FACTOR)
     return ordered.copy(data=cholesky_of(ordered.values))
 

@@ -22,11 +22,11 @@ from latentscale.result import Picture, Result
 from latentscale.validate import is_number
 
 _SAME = 1e-9
-"""Relative difference within which the anchors' predictors are equal: rounding of doubles."""
+"""Relative difference within which the anchors' predictors are equal up to rounding error."""
 _FEWEST_COMMON = 3
-"""Fewest models that two indices must have in common: a line fits any two."""
+"""Fewest models that two indices must have in common: two are always perfectly correlated."""
 _COLUMNS = ("model", "index")
-"""Of a table of another index."""
+"""Columns of a table with another index."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -40,7 +40,7 @@ class CapabilityIndex(Result):
     anchors
         The models that fix the scale, with their values.
     weights
-        What one unit of each benchmark's linear predictor adds to the index, dims (benchmark,).
+        Coefficient of each benchmark's linear predictor in the index, dims (benchmark,).
     is_posterior
         False if the fit is a point estimate; tables then hold no intervals and no probabilities.
 
@@ -175,7 +175,7 @@ class CapabilityIndex(Result):
         return float((a > b).mean())
 
     def agreement(self, published: Mapping[str, float] | pd.Series | AnyFrame) -> pd.Series:
-        """Return how well another index agrees on the models that both have.
+        """Return how well another index agrees with this one on the models in both.
 
         Parameters
         ----------
@@ -188,9 +188,9 @@ class CapabilityIndex(Result):
         -------
         pandas.Series
             models (in common), correlation, rank_correlation (Spearman), mean_abs_difference
-            and covered_90 (share of published values inside the 90% interval here, NaN for a
-            point estimate). The last two are useful where both indices are on one scale. An index
-            with one value for all models in common is refused, since its correlations are
+            and covered_90 (share of published values inside this index's 90% interval, NaN for a
+            point estimate). The last two are useful if both indices are on one scale. An index with
+            the same value for all models in common is refused, since its correlations are
             undefined.
 
         Raises

@@ -19,7 +19,7 @@ from latentscale.result import FixedTable, Picture
 from latentscale.validate import is_whole, plain
 
 _AGREE = 0.1
-"""Log likelihood: a tenth moves no criterion by more than 0.2."""
+"""Difference of log likelihoods: a tenth changes a criterion by at most 0.2."""
 _DEFAULT_METHOD = MarginalML()
 
 
@@ -57,7 +57,7 @@ class Criteria(FixedTable):
 
     @property
     def headline(self) -> str:
-        """Which number of skills each criterion prefers, and where no maximum was found.
+        """The number of skills that each criterion prefers, and those without a maximum.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""Whether a fit's skills may be read one by one."""
+"""Whether a fit's skills can be interpreted one by one."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def is_identified(fit: Fit) -> bool:
 
 
 def require_identified(fit: Fit, what: str) -> None:
-    """Refuse a fit whose skills have no meaning of their own.
+    """Refuse a fit whose single skills are not identified.
 
     Parameters
     ----------
     fit
         A fit.
     what
-        What was asked for, for the message.
+        The requested quantity, for the message.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Procrustes: turn many loading matrices, or swap their columns, until they agree."""
+"""Procrustes: rotate many loading matrices, or permute their columns, until they agree."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 _MAX_ROUNDS = 200
-"""Most iterations, never reached in practice: each lowers the distance, and about ten suffice."""
+"""Most iterations, not reached in practice: each lowers the distance, and about ten suffice."""
 _STILL = 1e-9
 """Relative change of the mean below which it has converged, within rounding."""
 
 
 def match_by_rotation(loading: np.ndarray) -> np.ndarray:
-    """Return the orthogonal matrices that bring loadings closest to their common mean.
+    """Return the orthogonal matrices that rotate loadings closest to their common mean.
 
-    Generalised orthogonal Procrustes (Gower 1975): each matrix is turned to the mean by the
-    polar factor of A' R, and the mean is updated, until it converges. The start does not depend on
-    how the draws are turned: the main axes of the mean of A A'.
+    Generalised orthogonal Procrustes (Gower 1975): each matrix is rotated to the mean by the polar
+    factor of A' R, and the mean is updated, until it converges. The start, the principal axes of
+    the mean of A A', is invariant to rotations of the draws.
 
     Parameters
     ----------
@@ -46,9 +46,9 @@ def match_by_rotation(loading: np.ndarray) -> np.ndarray:
 def match_by_permutation(loading: np.ndarray) -> np.ndarray:
     """Return the signed permutations that bring loadings closest to their common mean.
 
-    Each draw's columns are assigned to the mean's by the Hungarian method on the absolute
-    inner products, as in Papastamoulis and Ntzoufras 2022; the start is the draw that lies
-    nearest to the others whatever the order and signs of its skills.
+    Each draw's columns are assigned to those of the mean by the Hungarian method on the absolute
+    inner products, as in Papastamoulis and Ntzoufras 2022. The start is the draw nearest to the
+    others, by a distance invariant to the order and signs of skills.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def cholesky_of(factor: np.ndarray) -> np.ndarray:
 
 
 def order_and_sign(common: np.ndarray) -> np.ndarray:
-    """Return the signed permutation that orders columns by their squares and sums above 0."""
+    """Return the signed permutation to columns of decreasing sums of squares and positive sums."""
     order = np.argsort(-(common**2).sum(axis=0), kind="stable")
     sign = np.where(common.sum(axis=0) < 0, -1.0, 1.0)
     return (np.eye(common.shape[1]) * sign)[:, order]

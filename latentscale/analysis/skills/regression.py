@@ -29,7 +29,7 @@ TERM = "term"
 INTERCEPT = "intercept"
 _FEW_SHOT = FewShot()
 _MODELS_A_TERM = 5
-"""A warning is given below this: about five cases per coefficient is the least advised."""
+"""Models per coefficient below which there is a warning: about five cases are the usual minimum."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class RegressionPrior:
     intercept_sd, coefficient_sd
         Prior standard deviations in units of sigma.
     shape, scale
-        Of the inverse gamma.
+        Parameters of the inverse gamma.
 
     Raises
     ------
@@ -280,7 +280,7 @@ class SkillRegression(Result):
         """
         forecast = predict(self.fit, frame, seed=seed, few_shot=few_shot)
         skill = forecast.skill_draws
-        assert skill is not None  # refused when the regression was made
+        assert skill is not None  # regress_on_skills refuses a spec without skills
         given = forecast.conditioning
         if given is not None and given.fit is not None:
             raise FitError(
@@ -305,7 +305,7 @@ def regress_on_skills(
     prior: RegressionPrior | None = None,
     seed: int = 0,
 ) -> SkillRegression:
-    """Regress an outcome on latent skills, with the skills' uncertainty carried through.
+    """Regress an outcome on latent skills, and propagate the skills' uncertainty.
 
     Given each posterior draw of the skills, coefficients are drawn from their conjugate
     normal-inverse-gamma posterior in closed form: V = (X'X + D)^-1, m = V X'y, sigma^2 ~ IG(a +
@@ -317,10 +317,10 @@ def regress_on_skills(
     fit
         A fit with skills.
     outcome
-        A number by fitted model, in any unit; empty values are left out. For an outcome that is a
-        fraction, adding it as a benchmark column to the fit is better.
+        One number per fitted model, in any unit; empty values are left out. An outcome that is a
+        fraction is better added to the fit as a benchmark.
     name
-        What to call the outcome; by default "outcome", or the name of a series.
+        Name of the outcome; by default "outcome", or the name of a series.
     prior
         Prior of the coefficients and the noise.
     seed
@@ -410,8 +410,8 @@ def regress_on_skills(
 def _standards(skill: xr.DataArray, *, identified: bool) -> tuple[xr.DataArray, xr.DataArray]:
     """Return the values by which skills are centred and scaled, dims with skill.
 
-    Means over draws of skills that rotate are near 0 and say nothing about their spread; the values
-    used instead do not depend on each draw's rotation.
+    Posterior means of skills that rotate are near 0, whatever their variance; the values used for
+    them are invariant to the rotation of each draw.
     """
     if identified:
         centre, scale = skill.mean([SAMPLE, MODEL]), skill.mean(SAMPLE).std(MODEL)
@@ -434,7 +434,7 @@ def _draw_conjugate(
     y
         Outcomes, shape (model,).
     prior
-        Of the coefficients and the noise.
+        Prior of the coefficients and the noise.
     rng
         Source of random numbers.
 

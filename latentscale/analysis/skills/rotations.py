@@ -1,7 +1,7 @@
-"""Rotations: criteria that turn loadings towards a simple pattern.
+"""Rotations of loadings to simple structure.
 
 With loadings A (benchmark, skill) of uncorrelated skills of unit variance, a rotation is a
-matrix M: loadings become A M, skills inverse(M) theta. Oblique ones let skills correlate and
+matrix M: loadings become A M, skills inverse(M) theta. Oblique rotations let skills correlate and
 keep their unit variance.
 """
 
@@ -20,13 +20,13 @@ from latentscale.errors import SpecError
 from latentscale.validate import is_number, plain_fields, truth
 
 _STARTS = 12
-"""Random starts: criteria have local optima, and several of a dozen starts reach the best."""
+"""Random starts: criteria have local optima, and several of twelve starts reach the best one."""
 _SEED = 20512
-"""Fixed, so that a rotation is reproducible; any number would do."""
+"""Fixed, so that rotations are reproducible; any number would do."""
 _SINGULAR = 1e-6
 """Determinant of unit axes below which two axes nearly coincide."""
 _OFF_LIMITS = 1e6
-"""Value of a criterion in that case, larger than any from loadings of order 1."""
+"""Value of a criterion in that case, larger than any value for loadings of order 1."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Rotation(ABC):
 
 @dataclass(frozen=True)
 class PrincipalAxes(Rotation):
-    """Orthogonal: skill 1 explains as much as one skill can, skill 2 of the rest, and so on.
+    """Orthogonal: skill 1 explains as much variance as possible, skill 2 of the rest, and so on.
 
     Examples
     --------
@@ -99,8 +99,8 @@ class PrincipalAxes(Rotation):
 class _Orthomax(Rotation):
     """Orthogonal, by a criterion of the orthomax family.
 
-    Jennrich 1970, "Orthogonal rotation algorithms". `kaiser` weighs every benchmark alike, whatever
-    its loadings' length.
+    Jennrich 1970, "Orthogonal rotation algorithms". `kaiser` gives all benchmarks equal weight,
+    whatever the length of their loadings.
     """
 
     weight: ClassVar[float]
@@ -144,7 +144,7 @@ class Varimax(_Orthomax):
     Parameters
     ----------
     kaiser
-        Whether every benchmark weighs alike, whatever its loadings' length.
+        Whether all benchmarks have equal weight, whatever the length of their loadings.
 
     Examples
     --------
@@ -158,14 +158,14 @@ class Varimax(_Orthomax):
 
 @dataclass(frozen=True)
 class Quartimax(_Orthomax):
-    """Orthogonal, with benchmarks as simple as can be: large fourth powers of loadings.
+    """Orthogonal, with benchmarks of low complexity: large fourth powers of loadings.
 
     Neuhaus and Wrigley 1954. It favours one general skill.
 
     Parameters
     ----------
     kaiser
-        Whether every benchmark weighs alike, whatever its loadings' length.
+        Whether all benchmarks have equal weight, whatever the length of their loadings.
 
     Examples
     --------
@@ -188,7 +188,7 @@ class Oblimin(Rotation):
     gamma
         0 is quartimin; larger values let skills correlate more.
     kaiser
-        Whether every benchmark weighs alike, whatever its loadings' length.
+        Whether all benchmarks have equal weight, whatever the length of their loadings.
 
     Raises
     ------
@@ -247,7 +247,7 @@ class Oblimin(Rotation):
         return _best(turn, lambda m: self.criterion(weighted @ m), loading.shape[1])
 
     def criterion(self, rotated: np.ndarray) -> float:
-        """Return what is made small: products of squared loadings, summed over skill pairs.
+        """Return the criterion to minimise: products of squared loadings, summed over skill pairs.
 
         Parameters
         ----------
@@ -272,16 +272,16 @@ class Oblimin(Rotation):
 
 @dataclass(frozen=True)
 class Geomin(Rotation):
-    """Oblique, with at least one small loading a benchmark: small geometric means.
+    """Oblique, with at least one small loading per benchmark: small geometric means.
 
-    Yates 1987; `epsilon` keeps zero loadings from hiding the others (0.01 is usual).
+    Yates 1987; `epsilon` keeps zero loadings from masking the others (0.01 is usual).
 
     Parameters
     ----------
     epsilon
-        Above 0: keeps zero loadings from hiding the others; 0.01 is usual.
+        Above 0: keeps zero loadings from masking the others; 0.01 is usual.
     kaiser
-        Whether every benchmark weighs alike, whatever its loadings' length.
+        Whether all benchmarks have equal weight, whatever the length of their loadings.
 
     Raises
     ------
@@ -334,9 +334,9 @@ class Geomin(Rotation):
             return columns / length, length
 
         def height(flat: np.ndarray) -> tuple[float, np.ndarray]:
-            """Return the criterion at normal T = X / |X|, L = A inverse(T'), and its slope in X.
+            """Return the criterion at normal T = X / |X|, L = A inverse(T'), and its gradient in X.
 
-            Jennrich 2002, for the slope in T.
+            Jennrich 2002, for the gradient in T.
             """
             normal, length = unit(flat)
             if abs(np.linalg.det(normal)) < _SINGULAR:
@@ -358,7 +358,7 @@ class Geomin(Rotation):
         return _best(turn, lambda m: self.criterion(weighted @ m), count)
 
     def criterion(self, rotated: np.ndarray) -> float:
-        """Return what is made small: the geometric mean of squared loadings, over benchmarks.
+        """Return the criterion to minimise: geometric means of squared loadings, over benchmarks.
 
         Parameters
         ----------
@@ -385,7 +385,8 @@ class Geomin(Rotation):
 def rotations_by_name() -> dict[str, type[Rotation]]:
     """Return the kinds of rotation by name, such as ``principal-axes``, including plug-ins.
 
-    A kind is a public class derived from `Rotation`, at any remove; its name is the class's.
+    A kind is a public class derived, directly or indirectly, from `Rotation`; it is named after the
+    class.
     """
     kinds: dict[str, type[Rotation]] = {}
     rest = Rotation.__subclasses__()
@@ -413,7 +414,7 @@ def _orthomax(weighted: np.ndarray, gamma: float) -> np.ndarray:
 
 
 def _best(turn: Any, cost: Any, count: int) -> np.ndarray:
-    """Return the rotation of least cost over a fixed set of starts; one skill has nothing."""
+    """Return the rotation of least cost over a fixed set of starts; the identity for one skill."""
     if count == 1:
         return np.ones((1, 1))
     rng = np.random.default_rng(_SEED)
@@ -424,7 +425,7 @@ def _best(turn: Any, cost: Any, count: int) -> np.ndarray:
 
 
 def _weighted(loading: np.ndarray, kaiser: bool) -> np.ndarray:
-    """Return loadings with rows of unit length if asked (Kaiser's normalisation)."""
+    """Return loadings, with rows of unit length if requested (Kaiser's normalisation)."""
     if not kaiser:
         return loading
     length = np.linalg.norm(loading, axis=1, keepdims=True)

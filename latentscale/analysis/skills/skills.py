@@ -39,12 +39,12 @@ class Skills(Result):
     model
         theta, skills of the fitted models, dims (sample, model, skill).
     family
-        alpha, what a family adds to the skills of its members beyond their size, tokens and
-        other covariates, at the covariates' mean; dims (sample, family, skill), None where
-        families have no level.
+        alpha, a family's effect on the skills of its members beyond their size, tokens and other
+        covariates, at the covariates' mean; dims (sample, family, skill), None if families have no
+        level.
     population
-        Covariance of alpha between families, dims (sample, skill, other_skill); None where
-        families are not pooled.
+        Covariance of alpha between families, dims (sample, skill, other_skill); None if families
+        are not pooled.
     family_of_model
         Names of families, dims (model,).
     is_posterior
@@ -259,7 +259,7 @@ class Skills(Result):
         return pd.concat(tables, ignore_index=True)
 
     def top_benchmarks(self, n: int = 3) -> pd.DataFrame:
-        """Return the benchmarks that each skill moves most, to help name it.
+        """Return the benchmarks that each skill affects most, to help name it.
 
         Parameters
         ----------
@@ -359,7 +359,7 @@ class Skills(Result):
         return self.loadings(prob)
 
     def brief(self) -> pd.DataFrame:
-        """Return the benchmarks that each skill moves most.
+        """Return the benchmarks that each skill affects most.
 
         Returns
         -------

@@ -96,10 +96,10 @@ class Undisclosed(Result):
 
 
 def undisclosed(fit: Fit) -> Undisclosed:
-    """Return what a fit says about undisclosed training tokens.
+    """Return the posterior of undisclosed training tokens.
 
-    The size and the scores of a model, and data on its family, are evidence on its tokens; where
-    that is weak, the interval is close to the prior's.
+    A model's size and scores, and data on its family, inform its tokens; if they inform them only
+    weakly, the interval is close to that of the prior.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Variance: what makes models differ on a benchmark."""
+"""Variance: the components of the differences between models on a benchmark."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ COMPONENT = "component"
 OTHER = "other terms"
 NOISE = "noise"
 _FEWEST = 2
-"""Fewest models measured on a benchmark for its scores to have a variance."""
+"""Fewest models with scores on a benchmark for these to have a variance."""
 _NOTHING = 1e-10
-"""Relative size below which a remainder is rounding."""
+"""Relative size below which a remainder is rounding error."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,8 +39,8 @@ class VarianceShares(Result):
     Attributes
     ----------
     draws
-        Dims (sample, benchmark, component); the components of a benchmark sum to 1. A component
-        that offsets the others (large where they are small) has a negative share.
+        Shares, dims (sample, benchmark, component); the components of a benchmark sum to 1. A
+        component that offsets the others (large if they are small) has a negative share.
     is_posterior
         False if the fit is a point estimate; tables then hold no intervals.
     left_out
@@ -125,12 +125,11 @@ class VarianceShares(Result):
 def variance_shares(fit: Fit, *, draws: int = 400, seed: int = 0) -> VarianceShares:
     """Divide the variance of each benchmark's scores over the models measured on it.
 
-    Noise: its share is mean Var(Y | mu) / (Var(mu) + mean Var(Y | mu)) on the scale of
-    scores (of their logarithms for the scale ``"positive"``), with the noise variance from
-    simulated scores. The rest is divided on the link's scale: term c of the linear predictor eta
-    has the share Cov(c, eta) / Var(eta), so that correlated terms divide what they have in common
-    (Pratt 1987). These shares do not depend on how skills are rotated, so the fit's skills may be
-    free.
+    The share of noise is mean Var(Y | mu) / (Var(mu) + mean Var(Y | mu)) on the scale of scores (of
+    their logarithms for the scale ``"positive"``), with the noise variance from simulated scores.
+    The rest is divided on the link's scale: term c of the linear predictor eta has the share
+    Cov(c, eta) / Var(eta), so that correlated terms divide their common variance (Pratt 1987).
+    These shares are invariant to rotations of the skills, so the fit's skills may be free.
 
     Parameters
     ----------

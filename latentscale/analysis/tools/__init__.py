@@ -1,1 +1,1 @@
-"""What several questions share: summaries of draws, units of scores, blocks, memory."""
+"""Tools that several analyses share: summaries of draws, units of scores, blocks, memory."""

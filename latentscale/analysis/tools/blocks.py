@@ -1,7 +1,7 @@
-"""Blocks: large arrays of draws computed a part at a time, so that few are held at once.
+"""Blocks: large arrays of draws computed in parts, so that few elements are in memory at once.
 
 The parts are consecutive in the order of the array (sample, row, benchmark), so random numbers
-come out the same whatever the parts are.
+do not depend on how the array is divided.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ from latentscale.posterior.fit import Fit
 from latentscale.validate import whole_number
 
 BLOCK: Final = 2**17
-"""Numbers in a block of a small result: 1 MB per array, which fits in a processor's cache."""
+"""Elements in a block of a small result: 1 MB per array, which fits in a processor's cache."""
 SHARE: Final = 64
-"""A block of a large result is this fraction of it: about 14 arrays of a block's size then take a
-fifth of one array of the result's size."""
+"""A large result is divided into about this many blocks: 14 arrays of a block's size then take a
+fifth of the memory of the result."""
 
 
 def block_size(total: int) -> int:
-    """Return how many numbers a block of an array of `total` numbers has at most."""
+    """Return the largest number of elements in a block of an array of `total` elements."""
     return max(BLOCK, total // SHARE)
 
 
 def parts(count: int, width: int, most: int) -> Iterator[slice]:
-    """Yield consecutive slices of 0 to `count`, each of at most `most` numbers.
+    """Yield consecutive slices of 0 to `count`, each of at most `most` array elements.
 
     Parameters
     ----------
     count
-        How many there are along the dimension that is cut.
+        Length of the dimension that is divided.
     width
-        Numbers in each; a slice holds one at least, however wide.
+        Elements per index; a slice has at least one index, however wide.
     most
-        Numbers that a slice may hold.
+        Most elements in a slice.
     """
     step = max(1, most // max(width, 1))
     for start in range(0, count, step):
@@ -53,7 +53,7 @@ def parts(count: int, width: int, most: int) -> Iterator[slice]:
 
 
 def spread_draws(fit: Fit, count: int | None) -> npt.NDArray[np.int64]:
-    """Return the places of at most `count` posterior draws, evenly spread; of all by default.
+    """Return the indices of at most `count` posterior draws, evenly spread; of all by default.
 
     Raises
     ------
@@ -68,22 +68,22 @@ def spread_draws(fit: Fit, count: int | None) -> npt.NDArray[np.int64]:
 
 
 class Stream:
-    """Random numbers of an array, given out in consecutive parts along its first dimension.
+    """Random numbers of an array, returned in consecutive parts along its first dimension.
 
-    They are those that drawing the whole array at once would give, and leave the generator
-    where that would leave it. A large array is not kept: its numbers are drawn once to move the
-    generator on, and once more as they are asked for.
+    The numbers, and the final state of the generator, are the same as if the whole array were drawn
+    at once. A large array is not kept: its numbers are drawn once to advance the generator, and
+    again when they are requested.
 
     Parameters
     ----------
     draw
-        Returns numbers of a shape, in C order, from a generator.
+        Returns an array of random numbers of a given shape, in C order, from a generator.
     shape
-        Shape of the whole.
+        Shape of the whole array.
     rng
         Source of random numbers.
     most
-        Numbers that may be held.
+        Most elements to keep in memory.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Stream:
             draw((block.stop - block.start, *self._rest), rng)
 
     def take(self, count: int) -> np.ndarray:
-        """Return the next `count` along the first dimension."""
+        """Return the next `count` entries along the first dimension."""
         if self._held is None:
             return self._draw((count, *self._rest), self._rng)
         taken, self._held = self._held[:count], self._held[count:]
@@ -115,7 +115,7 @@ class BlockArray:
     Parameters
     ----------
     draws, planned
-        What the coordinates along sample and along model are taken from.
+        Sources of the coordinates along sample and along model.
     """
 
     def __init__(self, draws: xr.Dataset, planned: xr.Dataset) -> None:
@@ -123,7 +123,7 @@ class BlockArray:
         self._whole: xr.DataArray | None = None
 
     def put(self, block: xr.DataArray, places: dict[str, slice]) -> None:
-        """Keep a block at `places` along sample and model."""
+        """Store a block at `places` along sample and model."""
         sizes = {
             dim: self._sources[dim].sizes[dim] if dim in self._sources else size
             for dim, size in ((str(dim), size) for dim, size in block.sizes.items())
@@ -137,7 +137,7 @@ class BlockArray:
         self._whole.values[index] = block.values
 
     def whole(self) -> xr.DataArray:
-        """Return the array, once every block of it was put."""
+        """Return the array, once all its blocks are stored."""
         if self._whole is None:
             raise RuntimeError("no block was put")
         return self._whole
@@ -157,7 +157,7 @@ def draw_scores(
     recording: Recording,
     rng: np.random.Generator,
 ) -> xr.DataArray:
-    """Draw a new score for every expected one, as the table would record it.
+    """Draw a new score for every expected score, recorded as in the table.
 
     Parameters
     ----------

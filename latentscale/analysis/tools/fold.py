@@ -1,6 +1,6 @@
-"""A fold: what one refit of a backtest sees and must forecast; its checks, and how it is dealt.
+"""A fold: training and test scores of one refit of a backtest, with checks and random assignment.
 
-Which folds there are to choose from is `latentscale.analysis.folds`'s.
+`latentscale.analysis.folds` has the schemes of folds.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from latentscale.validate import is_number, whole_number
 Cell = tuple[str, str]
 
 MOST_FOLDS = 10_000
-"""Each fold is a refit: this many take days."""
+"""Each fold is a refit: this many would take days."""
 _WANTED = "folds must be a list of folds, or of pairs (train models, test models)"
 
 
 @dataclass(frozen=True)
 class Fold:
-    """What one refit sees and what it must forecast.
+    """The models that one refit fits, and the scores that it must forecast.
 
     Attributes
     ----------
@@ -40,8 +40,8 @@ class Fold:
     cells
         Single cells (model, benchmark) of training models that are hidden and forecast.
     given
-        Cells of test models whose scores the fit does not see, but the forecast is conditional
-        on: few-shot. They are not forecast.
+        Cells of test models whose scores are hidden from the fit but condition the forecast
+        (few-shot). They are not forecast.
 
     Examples
     --------
@@ -73,8 +73,8 @@ def as_folds(folds: Iterable[Fold | tuple[Sequence[str], Sequence[str]]]) -> tup
     Raises
     ------
     DataError
-        If they are of another form, there is none, a name occurs twice, or a model is in both
-        parts of a fold.
+        If they have another form, there are none, a name occurs twice, or a model is in both parts
+        of a fold.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def as_folds(folds: Iterable[Fold | tuple[Sequence[str], Sequence[str]]]) -> tup
 def folds_of(
     folds: Iterable[Fold | tuple[Sequence[str], Sequence[str]]], scores: Scores
 ) -> tuple[Fold, ...]:
-    """Return folds as `as_folds` does, once their models and cells are in the table.
+    """Return folds as `as_folds` does, after a check that their models and cells are in the table.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def folds_of(
 
 
 def _check_cells(fold: Fold, scores: Scores, benchmarks: set[str]) -> None:
-    """Refuse cells that are not of the models whose scores they hide or give."""
+    """Refuse hidden cells of models that are not fitted, and given cells of models that are."""
     train, test = set(fold.train), set(fold.test)
     named = {benchmark for _, benchmark in (*fold.cells, *fold.given)}
     if named - benchmarks:
@@ -190,7 +190,7 @@ def _as_cells(cells: object, what: str) -> tuple[Cell, ...]:
 
 
 def by_size(scores: Scores) -> pd.DataFrame:
-    """Return the models family by family, the smallest first, unknown sizes last."""
+    """Return the models by family, smallest first, unknown sizes last."""
     return scores.to_frame().sort_values(["family", "params_b", "tokens_t"], kind="stable")
 
 
@@ -201,14 +201,14 @@ def hiding(scores: Scores, name: str, test: Sequence[str]) -> Fold:
 
 
 def at_least_one(folds: list[Fold], wanted: str) -> tuple[Fold, ...]:
-    """Return folds; refuse where no family is as wanted."""
+    """Return the folds; refuse an empty list, in which no family is as wanted."""
     if not folds:
         raise DataError(f"No fold can be made: none of the families {wanted}.")
     return tuple(folds)
 
 
 def dealt(names: Sequence[str], n_folds: int, seed: int) -> list[tuple[str, ...]]:
-    """Deal names at random to groups; groups that would be empty are left out."""
+    """Assign names to groups at random; empty groups are left out."""
     check_count(n_folds, "n_folds", 1, MOST_FOLDS)
     order = np.random.default_rng(checked_seed(seed)).permutation(len(names))
     groups = [tuple(names[i] for i in order[start::n_folds]) for start in range(n_folds)]
@@ -216,7 +216,7 @@ def dealt(names: Sequence[str], n_folds: int, seed: int) -> list[tuple[str, ...]
 
 
 def measured_cells(scores: Scores) -> list[Cell]:
-    """Return the measured cells, benchmark by benchmark; names are free, so no table is melted."""
+    """Return the measured cells, benchmark by benchmark."""
     score = scores.dataset["score"].transpose(BENCHMARK, MODEL).values
     rows, columns = np.nonzero(~np.isnan(score))
     models, benchmarks = scores.models, scores.benchmarks
@@ -224,18 +224,18 @@ def measured_cells(scores: Scores) -> list[Cell]:
 
 
 def check_share(share: float) -> None:
-    """Refuse a share that does not lie in (0, 1)."""
+    """Refuse a share that is not strictly between 0 and 1."""
     if not is_number(share) or not 0 < share < 1:
         raise DataError(f"share must lie strictly between 0 and 1; got {share!r}.")
 
 
 def check_count(count: object, name: str, least: int, most: int | None = None) -> None:
-    """Refuse what is not a whole number in the range."""
+    """Refuse anything but a whole number in the range."""
     whole_number(count, name, least=least, most=most, error=DataError)
 
 
 def spared(cells: list[Cell], order: np.ndarray, share: float) -> tuple[Cell, ...]:
-    """Take cells in this order, but never the last one of a model or of a benchmark."""
+    """Take cells in this order, but never the last remaining one of a model or benchmark."""
     models = Counter(model for model, _ in cells)
     benchmarks = Counter(benchmark for _, benchmark in cells)
     taken: list[Cell] = []

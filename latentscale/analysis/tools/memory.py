@@ -1,4 +1,4 @@
-"""Memory: how much a forecast takes, how much there is, and what to do where they differ."""
+"""Memory: how much a forecast takes, how much is available, and what to do if it is too little."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from latentscale.posterior.fit import Fit
 _NUMBER: Final = 8
 """Bytes of a 64-bit floating-point number."""
 _OVERHEAD: Final = 1.25
-"""What is held in addition to the result at worst: the arrays of one block (see
+"""Factor for arrays held in addition to the result: at most those of one block (see
 `latentscale.analysis.tools.blocks.SHARE`)."""
 _WHILE_CONDITIONED: Final = 3
-"""Copies held while a group is conditioned: its matrix, that times curvatures, a transpose."""
+"""Arrays held while a group is conditioned: its matrix, matrix times curvatures, a transpose."""
 _SMALL: Final = 64e6
-"""Bytes of a forecast that is never refused: less than importing the package takes."""
+"""Bytes of a forecast that is never refused: less than the package takes when imported."""
 _UNKNOWN: Final = 8e9
-"""Bytes assumed where the system does not report its memory: a small laptop's."""
+"""Bytes assumed if the system does not report its memory: those of a small laptop."""
 _NO_LIMIT: Final = 2**60
 """Control groups write a number about this large, or larger, for "no limit"."""
 _FEWEST_DRAWS: Final = 100
@@ -39,7 +39,7 @@ def refuse_too_large(fit: Fit, rows: int, draws: int, *, beside: int = 0) -> Non
     rows, draws
         Number of rows and of posterior draws of the forecast.
     beside
-        Numbers kept for each row and draw in addition to the forecast.
+        Array elements kept for each row and draw in addition to the forecast.
 
     Raises
     ------
@@ -70,9 +70,9 @@ def refuse_too_many_given(numbers: float, scores: int) -> None:
     Parameters
     ----------
     numbers
-        Numbers held of the group on a single posterior draw.
+        Array elements held for the group on a single posterior draw.
     scores
-        Number of its cells that the latents bear on.
+        Number of its cells, which the latents enter.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def refuse_too_many_given(numbers: float, scores: int) -> None:
 
 
 def _too_large(what: str, size: float, free: float, remedies: Sequence[str]) -> FitError:
-    """Return the error of what takes `size` bytes where `free` are available."""
+    """Return the error for a result of `size` bytes where `free` bytes are available."""
     return FitError(
         f"{what} takes {size / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB of memory are available. "
         f"Either {', or '.join(remedies)}."
@@ -109,14 +109,14 @@ def forecast_bytes(fit: Fit, rows: int, draws: int) -> int:
 
 
 def available_bytes() -> float:
-    """Return how many bytes this process can still take without swapping, as far as is known."""
+    """Return how many bytes this process can still allocate without swapping, as far as known."""
     limits = [_of_the_machine(), _of_the_group(), _of_the_process()]
     known = [value for value in limits if value is not None]
     return max(min(known), 0.0) if known else _UNKNOWN
 
 
 def _of_the_machine() -> float | None:
-    """Return what Linux calls available; elsewhere the whole memory, where it is known."""
+    """Return the available memory on Linux; elsewhere all memory, if known."""
     with suppress(OSError, ValueError, IndexError):
         for line in Path("/proc/meminfo").read_text().splitlines():
             if line.startswith("MemAvailable:"):
@@ -127,7 +127,7 @@ def _of_the_machine() -> float | None:
 
 
 def _of_the_group() -> float | None:
-    """Return what is left of a container's limit (control groups, version 2 or 1)."""
+    """Return the remaining part of a container's limit (control groups, version 2 or 1)."""
     limits = []
     with suppress(OSError, ValueError):
         for line in Path("/proc/self/cgroup").read_text().splitlines():
@@ -152,13 +152,13 @@ def _left_in(folder: Path, limit: str, used: str) -> float | None:
         if most >= _NO_LIMIT:
             return None
         counts = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-        # File pages that were not used of late are given up when memory is asked for.
+        # The kernel reclaims file pages that were not used recently.
         return most - float((folder / used).read_text()) + float(counts.get("inactive_file", 0))
     return None
 
 
 def _of_the_process() -> float | None:
-    """Return what is left of a limit on the process's address space (``ulimit -v``)."""
+    """Return the remaining part of a limit on the process's address space (``ulimit -v``)."""
     if sys.platform == "win32":
         return None
     import resource

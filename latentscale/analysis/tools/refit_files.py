@@ -1,8 +1,8 @@
-"""Files of finished refits: what they are called, what they hold, and who may write them.
+"""Files of finished refits: their names, their contents, and which process may write them.
 
-A file is a table (CSV, text quoted, numbers with all digits) and a last line that says how
-many rows it has and what their hash is. A file that was cut or changed is recognised by it. Which
-refits there are is their question's, and how they are run `latentscale.analysis.tools.refits`'s.
+A file is a table (CSV, text quoted, numbers with all digits) and a last line with the number of
+rows and their hash, which reveals whether the file was truncated or changed. Each analysis defines
+its refits, and `latentscale.analysis.tools.refits` runs them.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from latentscale.inference.method import Method
 
 try:
     import fcntl
-except ImportError:  # Windows: folds that two processes work on at once are fitted by both
+except ImportError:  # Windows: two processes that work on one fold at once both fit it
     fcntl = None  # type: ignore[assignment]
 
 SCHEMA = 2
 """Version of the fold file format; part of the key, so that files in another format are not
 read."""
 
-# Fields of methods that say how the work is done and not what comes out.
+# Fields of methods that affect how refits are run but not their results.
 _SAME_NUMBERS = ("cores", "workers", "cluster", "folder")
 # Variables of a table that describe its benchmarks in words.
 _WORDS = ("suite", "basis")
@@ -52,11 +52,11 @@ _FEW_SHOT = FewShot()
 
 
 def run_key(spec: ModelSpec, scores: Scores, method: Method, seed: int, prob: float) -> str:
-    """Return a name for everything that a run's numbers depend on, except its folds.
+    """Return a key for everything that the results of a run depend on, except its folds.
 
-    The spec's identity (not its name), every variable of the table, the method's type and
-    settings, the seed, the probability of the interval, and the form of the files. Cores,
-    workers, the cluster, progress and the folder's place do not change it.
+    The spec's digest (not its name), every variable of the table, the method's type and settings,
+    the seed, the probability of the interval, and the file format. Cores, workers, the cluster,
+    progress and the path of the folder do not affect it.
     """
     settings = {name: value for name, value in _plain(method).items() if name not in _SAME_NUMBERS}
     about = [SCHEMA, spec.digest, settings, seed, float(prob)]
@@ -70,7 +70,7 @@ def run_key(spec: ModelSpec, scores: Scores, method: Method, seed: int, prob: fl
 
 
 def fold_file(folder: Path, key: str, fold: Fold, few_shot: FewShot = _FEW_SHOT) -> Path:
-    """Return where a fold is kept: named by what it hides and gives, not by its own name."""
+    """Return a fold's file, named by its hidden and given cells, not by the fold's name."""
     parts: list[Any] = [fold.train, fold.test, fold.cells]
     if fold.given:
         parts += [fold.given, _plain(few_shot)]
@@ -80,16 +80,16 @@ def fold_file(folder: Path, key: str, fold: Fold, few_shot: FewShot = _FEW_SHOT)
 def summary_file(
     folder: Path, key: str, frame: pd.DataFrame | None, variables: tuple[str, ...] | None
 ) -> Path:
-    """Return where the summary of a whole table's fit is kept: named by what it summarises.
+    """Return the file for the summary of a fit to the whole table, named by what is summarised.
 
     Parameters
     ----------
     folder, key
-        The folder, and the name that `run_key` gives to the fit.
+        The folder, and the key of the fit from `run_key`.
     frame
-        Planned models that are forecast too.
+        Planned models that are also forecast.
     variables
-        Parameters that are summarised; None for those of the top level.
+        Parameters to summarise; None for the top-level ones.
     """
     cells = None if frame is None else [list(map(str, frame)), frame.astype(str).values.tolist()]
     return _file_of(folder, key, ["summary", cells, variables])
@@ -101,7 +101,7 @@ def _file_of(folder: Path, key: str, about: list[Any]) -> Path:
 
 
 def checked_folder(folder: str | Path) -> Path:
-    """Return the folder with ``~`` expanded, made if it does not exist.
+    """Return the folder with ``~`` expanded, and make it if it does not exist.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def checked_folder(folder: str | Path) -> Path:
 
 
 def refuse_unwritable(place: Path) -> None:
-    """Refuse a folder in which no file can be made, before any work is done.
+    """Refuse a folder in which files cannot be created, before any work is done.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def refuse_unwritable(place: Path) -> None:
 
 
 def write_fold(table: pd.DataFrame, file: Path) -> None:
-    """Write a fold's table, whole or not at all.
+    """Write a fold's table, completely or not at all.
 
     Raises
     ------
@@ -155,9 +155,9 @@ def write_fold(table: pd.DataFrame, file: Path) -> None:
 
 
 def read_fold(file: Path, columns: tuple[str, ...]) -> pd.DataFrame | None:
-    """Return a fold's table exactly as it was written; None if the file was cut or changed.
+    """Return a fold's table exactly as written; None if the file was truncated or changed.
 
-    Its ``attrs["version"]`` is the version that wrote it, empty where the file does not say.
+    Its ``attrs["version"]`` is the version that wrote it, empty if the file does not state it.
 
     Raises
     ------
@@ -190,14 +190,14 @@ def read_fold(file: Path, columns: tuple[str, ...]) -> pd.DataFrame | None:
 
 @contextmanager
 def claimed(file: Path, *, wait: bool) -> Iterator[bool]:
-    """Keep other processes from fitting the same fold; they see it finished afterwards.
+    """Lock a fold while this process fits it, so that other processes can read it afterwards.
 
-    The operating system gives the claim back when its process ends, however that comes.
+    The operating system releases the lock when the process ends, however it ends.
 
     Yields
     ------
-    Whether the fold is this process's: always with `wait`, which takes its turn; otherwise not
-    while another process works on it.
+    Whether this process has the lock. With `wait` it waits for the lock; otherwise False if another
+    process has it.
 
     Raises
     ------
@@ -228,16 +228,16 @@ def claimed(file: Path, *, wait: bool) -> Iterator[bool]:
 
 
 def _hash(body: bytes, file: Path, version: str) -> str:
-    """Hash a file's rows with its name, so that one fold's file is not taken for another's.
+    """Hash a file's rows with its name, so that a renamed file is not mistaken for another fold's.
 
-    With the version that wrote them too, where the file names it.
+    The version that wrote the rows is included if the file states it.
     """
     name = f"{file.parent.name}/{file.name}{version and ' '}{version}".encode()
     return hashlib.sha256(name + b"\n" + body).hexdigest()
 
 
 def _plain(settings: Any) -> dict[str, Any]:
-    """Return a method's settings as JSON takes them, nested ones with the name of their type."""
+    """Return a method's settings as JSON types, nested ones with the name of their type."""
     values = {field.name: getattr(settings, field.name) for field in fields(settings)}
     return {"type": type(settings).__name__} | {
         name: _plain(value) if is_dataclass(value) else _number(value)

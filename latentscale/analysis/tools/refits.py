@@ -1,6 +1,6 @@
-"""Many refits of one question: kept in a folder as they finish, run at once, gone on with later.
+"""Many refits for one analysis: run in parallel, saved in a folder as they finish, and resumed.
 
-A refit gives one table. What is fitted, and what the table holds, is its question's:
+Each refit returns one table. What is fitted and tabulated is defined by
 `latentscale.analysis.backtest` and `latentscale.analysis.sensitivity.sensitivity_grid`.
 """
 
@@ -37,12 +37,12 @@ class Refit(ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """What messages call it; no two of one question share it."""
+        """Name in messages, unique within an analysis."""
 
     @property
     @abstractmethod
     def file(self) -> Path | None:
-        """Where its table is kept, if anywhere."""
+        """File of its table; None if it is not saved."""
 
     @property
     @abstractmethod
@@ -54,7 +54,7 @@ class Refit(ABC):
         """Fit, and return the table."""
 
     def read(self) -> pd.DataFrame | None:
-        """Return the table kept on disk; None if its file is missing or damaged."""
+        """Return the table from disk; None if its file is missing or damaged."""
         if self.file is None or not self.file.is_file():
             return None
         return read_fold(self.file, self.columns)
@@ -62,9 +62,9 @@ class Refit(ABC):
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What became of one refit: its table, or why it failed, or that another process fits it.
+    """The outcome of one refit: its table, why it failed, or that another process fits it.
 
-    `unkept` is why its table could not be written to the folder.
+    `unkept` says why its table could not be written to the folder.
     """
 
     name: str
@@ -75,10 +75,10 @@ class _Outcome:
 
 
 def whole(fit: Fit) -> Fit:
-    """Return a refit; stop all refits where the user stopped this one.
+    """Return a refit if it is complete; if the user stopped it, stop all refits.
 
-    Methods keep what they have of a fit that is stopped. A refit is one of many, whose table would
-    be kept as that of a finished one, and whoever presses Ctrl-C means all of them.
+    Methods return the draws so far when they are stopped. The table of such a refit must not be
+    saved as that of a finished one, and Ctrl-C is meant for all refits.
 
     Raises
     ------
@@ -91,12 +91,12 @@ def whole(fit: Fit) -> Fit:
 
 
 def in_one_process(method: Method, workers: int, cluster: str | None = None) -> Method:
-    """Let each process work on one core where several refits run at once."""
+    """Let each process use one core if several refits run at once."""
     return method.on_one_core() if workers > 1 or cluster is not None else method
 
 
 def refuse_store(method: Method, each: str) -> None:
-    """Refuse a method that writes its draws to one folder, where there are many fits.
+    """Refuse a method that writes its draws to one folder, since there are many fits.
 
     Raises
     ------
@@ -119,18 +119,18 @@ def run_refits(
     unit: str,
     progress: bool,
 ) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
-    """Return the tables of refits by name, in their order, and why the others failed.
+    """Return the tables of refits by name, in their order, and the reasons of failures.
 
     Parameters
     ----------
     refits
-        What to fit; those whose files are whole are read instead.
+        What to fit; refits with intact files are read instead.
     workers
         Refits that run at once, each in its own process.
     cluster
         Address of a dask.distributed scheduler whose workers run them instead.
     title, unit
-        What the progress display calls the whole, and several refits.
+        Title of the progress display, and its word for several refits.
     progress
         Whether to show how many are done.
 
@@ -142,7 +142,7 @@ def run_refits(
     Warns
     -----
     FitWarning
-        Of files that were cut or changed, and of tables that could not be kept.
+        About files that were truncated or changed, and tables that could not be saved.
     """
     tables: dict[str, pd.DataFrame] = {}
     failed: dict[str, str] = {}
@@ -167,7 +167,7 @@ def run_refits(
 
 
 def _kept(refits: Sequence[Refit], unit: str) -> tuple[list[_Outcome], list[Refit]]:
-    """Return what the folder holds, and what is to be fitted."""
+    """Return the outcomes saved in the folder, and the refits still to run."""
     kept, todo, spoiled = [], [], []
     written: dict[str, int] = {}
     for refit in refits:
@@ -201,7 +201,7 @@ def _kept(refits: Sequence[Refit], unit: str) -> tuple[list[_Outcome], list[Refi
 
 
 def _run_all(refits: list[Refit], workers: int, cluster: str | None) -> Iterator[_Outcome]:
-    """Run refits; those that another process fits come last, when they are to be read."""
+    """Run refits; those that another process is fitting come last, to be read when it is done."""
     busy = set()
     for outcome in _run_some(refits, workers, cluster, wait=False):
         if outcome.busy:
@@ -216,7 +216,7 @@ def _run_all(refits: list[Refit], workers: int, cluster: str | None) -> Iterator
 def _run_some(
     refits: list[Refit], workers: int, cluster: str | None, *, wait: bool
 ) -> Iterator[_Outcome]:
-    """Run refits as they come; a worker that is lost fails its refit alone."""
+    """Run refits in parallel; if a worker is lost, only its refit fails."""
     for place, outcome in in_workers(partial(_run, wait=wait), refits, workers, cluster):
         if isinstance(outcome, BaseException):
             reason = f"{type(outcome).__name__}: {outcome}"
@@ -226,7 +226,7 @@ def _run_some(
 
 
 def _run(refit: Refit, wait: bool) -> _Outcome:
-    """Run one refit; a failure is returned, so that others go on."""
+    """Run one refit; a failure is returned, so that the others continue."""
     if refit.file is None:
         return _fitted(refit)
     try:
@@ -244,7 +244,7 @@ def _fitted(refit: Refit) -> _Outcome:
         table = refit.table()
     except NothingKept:
         raise KeyboardInterrupt from None
-    except Exception as error:  # whatever goes wrong in one refit must not stop the others
+    except Exception as error:  # a failure of one refit must not stop the others
         return _Outcome(refit.name, failed=f"{type(error).__name__}: {error}")
     if refit.file is not None:
         try:

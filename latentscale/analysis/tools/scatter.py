@@ -11,7 +11,7 @@ from latentscale.declare.likelihood import Noise
 from latentscale.model.scaled import without_bounds
 
 _REPLICATES: Final = 4
-"""Simulated scores per draw; hundreds of draws average them further."""
+"""Simulated scores per draw; averaging over hundreds of draws reduces the error further."""
 
 
 def noise_variance(
@@ -21,9 +21,9 @@ def noise_variance(
     code: xr.DataArray | None,
     rng: np.random.Generator,
 ) -> tuple[xr.DataArray, xr.DataArray]:
-    """Return expected scores, and the mean square of scores around them, with the dims of `mean`.
+    """Return expected scores and the noise variance around them, with the dims of `mean`.
 
-    Both on the scale that is standardised, where scores are not fractions.
+    For scores that are not fractions, both are on the scale that is standardised.
 
     Parameters
     ----------

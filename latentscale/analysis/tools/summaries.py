@@ -17,11 +17,11 @@ def quantiles(
     Parameters
     ----------
     draws
-        Dims with `dim`.
+        Draws, one of whose dims is `dim`.
     prob
         Probability of the interval.
     dim
-        Over which the quantiles are taken.
+        Dim over which the quantiles are taken.
 
     Returns
     -------

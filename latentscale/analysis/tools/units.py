@@ -1,4 +1,4 @@
-"""Units of scores: what errors and spreads are in where benchmarks have different scales."""
+"""Units of scores, and of errors and standard deviations over benchmarks with different scales."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from latentscale.markup import FRACTION
 STANDARD: Final = "sd of the benchmark's scores"
 """Unit of figures that combine benchmarks on several scales."""
 SCALE_COLUMNS: Final = ("scale", "unit", "spread")
-"""Columns of a backtest's table where some scores are not fractions."""
+"""Columns of a backtest's table if some scores are not fractions."""
 _NAMED: Final = 6
-"""Benchmarks whose units a headline names, so that it stays one sentence."""
+"""Most benchmarks whose units a headline names, so that it stays one sentence."""
 _OWN_UNIT: Final = "its own unit"
-"""What a sentence calls a unit that is not stated."""
+"""Words for a unit that is not stated."""
 _IN_UNITS: Final = ("mae", "crps", "width", "interval_score")
 
 
 def other_units(scores: Scores) -> dict[str, str]:
     """Return the units of benchmarks whose scores are not fractions, by name.
 
-    Where no unit is stated, it is named after the scale.
+    A unit that is not stated is named after the scale.
     """
     scales, units = scales_of(scores.dataset), units_of(scores.dataset)
     return {
@@ -38,19 +38,19 @@ def other_units(scores: Scores) -> dict[str, str]:
 
 
 def stated_unit(unit: str) -> str:
-    """Return a unit as text names it: nothing where it only repeats the scale (`other_units`)."""
+    """Return a unit as shown in text: empty if it only repeats the scale (`other_units`)."""
     return "" if unit in SCALES else unit
 
 
 def in_words(units: Mapping[str, str], benchmarks: Iterable[str]) -> str:
-    """Return what scores are in, such as "fractions; elo in Elo", or "Elo" where all are.
+    """Return the units of scores in words, such as "fractions; elo in Elo", or "Elo" if all are.
 
     Parameters
     ----------
     units
         As `other_units` returns them.
     benchmarks
-        Those whose scores are shown.
+        Benchmarks whose scores are shown.
     """
     names = list(dict.fromkeys(benchmarks))
     own = [name for name in names if name in units]
@@ -61,14 +61,14 @@ def in_words(units: Mapping[str, str], benchmarks: Iterable[str]) -> str:
 
 
 def units_note(units: Mapping[str, str], benchmarks: Iterable[str]) -> str:
-    """Return what a headline adds of scores' units, such as "; elo in Elo, others in fractions".
+    """Return the units for a headline, such as "; elo in Elo, others in fractions".
 
     Parameters
     ----------
     units
         As `other_units` returns them.
     benchmarks
-        Benchmarks whose scores are shown; nothing is added where all scores are fractions.
+        Benchmarks whose scores are shown; the note is empty if all scores are fractions.
     """
     names = list(benchmarks)
     own = _by_name(units, names)
@@ -85,12 +85,12 @@ def _by_name(units: Mapping[str, str], names: Sequence[str]) -> list[str]:
 
 
 def means_note(benchmarks: Sequence[str]) -> str:
-    """Return what a headline adds where mean and sd are left out, as `Forecast.without_mean` says.
+    """Return a headline's note on benchmarks without mean and sd (`Forecast.without_mean`).
 
     Parameters
     ----------
     benchmarks
-        Their names; nothing is added where there are none.
+        Their names; the note is empty if there are none.
     """
     if not benchmarks:
         return ""
@@ -102,21 +102,21 @@ def means_note(benchmarks: Sequence[str]) -> str:
 
 
 def spread_note(columns: str, unit: str) -> str:
-    """Return what a headline adds of the unit of errors and spreads; nothing for fractions."""
+    """Return a headline's note on the unit of errors and widths; empty for fractions."""
     in_sd = {STANDARD: "standard deviations of each benchmark's scores", FRACTION: ""}
     said = in_sd.get(unit, stated_unit(unit))
     return f"; {columns} in {said}" if said else ""
 
 
 def shown_score(value: float, unit: str | None, decimals: int = 0) -> str:
-    """Return a score as text: a fraction (no unit) as a percentage, any other with its unit."""
+    """Return a score as text: fractions (no unit) as percentages, others with their unit."""
     return f"{value:.{decimals}%}" if unit is None else f"{value:.4g} {stated_unit(unit)}".rstrip()
 
 
 def spreads(scores: Scores) -> xr.DataArray:
     """Return the standard deviation of each benchmark's measured scores, dims (benchmark,).
 
-    1 where scores do not vary.
+    It is 1 if the scores do not vary.
     """
     spread = scores.dataset["score"].std(MODEL)
     return spread.where(spread > 0, 1.0).drop_vars(
@@ -125,10 +125,10 @@ def spreads(scores: Scores) -> xr.DataArray:
 
 
 def common_unit(scores: Scores, benchmarks: Sequence[str]) -> tuple[xr.DataArray, str]:
-    """Return by what scores of some benchmarks are divided to be of one unit, and that unit.
+    """Return the divisors that bring scores of some benchmarks to one unit, and that unit.
 
-    By 1 where all are fractions, or all of one other scale with one unit; else by the standard
-    deviation of the benchmark's scores.
+    They are 1 if all are fractions, or all have one other scale and one unit; otherwise they are
+    the standard deviations of the benchmarks' scores.
     """
     units = other_units(scores)
     distinct = {units.get(name, FRACTION) for name in benchmarks}
@@ -144,7 +144,7 @@ def with_units(table: pd.DataFrame, units: Mapping[str, str]) -> pd.DataFrame:
     Parameters
     ----------
     table
-        Its column benchmark says whose scores a row holds.
+        A table with a column benchmark.
     units
         As `other_units` returns them; scores of other benchmarks are fractions.
     """
@@ -155,8 +155,8 @@ def with_units(table: pd.DataFrame, units: Mapping[str, str]) -> pd.DataFrame:
 def with_scales(table: pd.DataFrame, scores: Scores) -> pd.DataFrame:
     """Return a table of forecasts with the units of its scores.
 
-    Where some are not fractions these are the columns scale, unit, and spread (standard deviation
-    of the benchmark's measured scores).
+    If some scores are not fractions, the columns are scale, unit, and spread (standard deviation of
+    the benchmark's measured scores).
     """
     if bool(is_bounded(scores.dataset).all()):
         return with_units(table, {})
@@ -172,8 +172,8 @@ def with_scales(table: pd.DataFrame, scores: Scores) -> pd.DataFrame:
 def in_one_unit(figures: pd.DataFrame, table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """Return figures of cells in one unit, and that unit.
 
-    Where the cells are of several units, errors and widths are divided by the standard deviation
-    of the benchmark's scores, and log scores are those of the divided scores.
+    If the cells have several units, errors and widths are divided by the standard deviation of the
+    benchmark's scores, and log scores are those of the divided scores.
 
     Parameters
     ----------

@@ -329,7 +329,7 @@ def test_scores_that_no_draw_expects_are_refused(small_scores, prior_fit) -> Non
     fit = prior_fit(ls.load_spec("pooled_flops"), small_scores, draws=400)
     with pytest.raises(FitError, match=r"effective sample size \d of 400 .*FewShot\(refit="):
         ls.predict(fit, SHOT)
-    with pytest.warns(FitWarning, match="effective sample size .* not to be trusted"):
+    with pytest.warns(FitWarning, match="effective sample size .* not reliable"):
         ls.predict(fit, SHOT, few_shot=ls.FewShot(degenerate="warn"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
