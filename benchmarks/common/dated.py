@@ -11,9 +11,14 @@ from latentscale.data.scores import Scores
 def before_and_after(scores: Scores, cut: str, fewest: int) -> tuple[Scores, ls.folds.Fold]:
     """Return dated models on benchmarks with enough scores before a date, and the fold at the date.
 
-    Parameters ---------- scores A table with release dates; undated models are
-    left out. cut Models released before it are fitted, the others forecast.
-    fewest Fewest fitted scores of a benchmark that is kept.
+    Parameters
+    ----------
+    scores
+        A table with release dates; undated models are left out.
+    cut
+        Models released before it are fitted, the others forecast.
+    fewest
+        Fewest fitted scores of a benchmark that is kept.
     """
     frame = scores.to_frame().set_index("model")
     dated = frame.index[frame["released"].notna()]

@@ -115,7 +115,7 @@ def _draw_level(
     color, marker = look
     beyond = rows["beyond_fitted"].to_numpy(dtype=bool)
     fitted = int((~beyond).sum())
-    # What lies beyond begins at the last fitted point, so that the line has no gap.
+    # The part beyond starts at the last fitted point, so that the line has no gap.
     parts = ((rows[:fitted], "-", _PALE), (rows[max(fitted - 1, 0) :], "--", _PALER))
     line, band = labels
     for part, style, alpha in parts if beyond.any() else parts[:1]:

@@ -41,7 +41,7 @@ _SHOWN = 20
 """Rows: the largest come first, so the rest are small."""
 _APART = 0.16
 """Share of a row by which its two markers are offset from its middle."""
-_LEAST = 0.005  # left end of the axis; a line that meets it goes on to 0
+_LEAST = 0.005  # left end of the axis; a line that reaches it continues to 0
 
 
 def plot_sensitivity(sensitivity: Sensitivity, *, rows: int = _SHOWN, ax: OnAxes = None) -> Sheet:

@@ -100,6 +100,6 @@ def report(
         summary=summary(asked),
     )
     with replacing(path, FitError) as unfinished:
-        # Halves of characters, which names read from JSON may hold, cannot be written.
+        # Names read from JSON may hold halves of surrogate pairs, which cannot be written.
         unfinished.write_text(page, encoding="utf-8", errors="replace")
     return path
