@@ -1,4 +1,4 @@
-"""Tables with release dates, as a study of forecasts in time uses them."""
+"""Tables with release dates, for studies of forecasts in time."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ place (../shared/tables). Finished folds are kept in the folder runs, so an inte
 
     python -m benchmarks.elsewhere.run "base models" cells   # one fold
     python -m benchmarks.elsewhere.run                       # all that are not there
-    python -m benchmarks.elsewhere.run agents cells --spec capabilities   # another spec beside
+    python -m benchmarks.elsewhere.run agents cells --spec capabilities   # another spec in addition
     python -m benchmarks.elsewhere.run --report              # ELSEWHERE.md of all that is there
 """
 

@@ -99,7 +99,7 @@ def write_report(folder: Path, kept: int, seed: int) -> None:
 
 
 def version(case: str, digest: str) -> str:
-    """Return whether a case's spec is today's, from the beginning of its digest."""
+    """Return whether a case's spec is the present one, from the beginning of its digest."""
     today = cases().get(case)
     return "today's" if today and today.spec.digest.startswith(digest) else "earlier"
 

@@ -52,7 +52,7 @@ def band(unit: np.ndarray) -> Band:
 
 @lru_cache
 def _limits(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return where a band is evaluated and its two sides; they depend on the count alone."""
+    """Return where a band is evaluated and its two sides, which depend only on the count."""
     anything = np.full(count, 0.5)
     at, _, lower, upper = ecdf_pit(anything, BAND, 2000, rng=np.random.default_rng(1))
     return at, lower, upper

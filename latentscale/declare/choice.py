@@ -44,7 +44,7 @@ class Choice:
     registered: bool = True
 
     def __call__(self, value: Any) -> Any:
-        """Return a record from one, or from a table such as TOML gives.
+        """Return a record from a record, or from a table such as TOML gives.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""What a spec says in a few words, and what it sets away from its defaults."""
+"""A spec in a few words, and the settings that differ from its defaults."""
 
 from __future__ import annotations
 

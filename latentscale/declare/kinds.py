@@ -1,6 +1,6 @@
 """Registries of links, likelihoods and terms, and the field of a record that takes one of a kind.
 
-The classes are in ``latentscale/model/links``, ``likelihoods`` and ``terms``, one a file.
+The classes are in ``latentscale/model/links``, ``likelihoods`` and ``terms``, one per file.
 """
 
 from __future__ import annotations

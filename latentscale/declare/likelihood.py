@@ -311,7 +311,7 @@ class Noise(ABC):
 
 @runtime_checkable
 class Observes(Protocol):
-    """A noise that adds its own variable to a PyMC model: PyMC's, or one of a faster density."""
+    """A noise that adds its own variable to a PyMC model: PyMC's own, or a faster density."""
 
     def observe(self, score: np.ndarray, mean: Named, phi: Named) -> None:
         """Add the observed variable ``score`` to the open PyMC model.

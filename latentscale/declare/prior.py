@@ -215,7 +215,7 @@ class Prior:
         return max(2 * share - 1, 0.0) if self.dist == "HalfStudentT" else share
 
     def _frozen(self) -> Any:
-        """Return SciPy's distribution; of HalfStudentT, the whole t before folding."""
+        """Return SciPy's distribution; for HalfStudentT, the t distribution before folding."""
         n = self.numbers
         return {
             "Normal": lambda: stats.norm(n["mu"], n["sigma"]),

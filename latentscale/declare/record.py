@@ -25,7 +25,7 @@ class Record(BaseModel):
     True
     """
 
-    # Terms speak of models, and pydantic before 2.10 keeps names that begin with model_ to itself.
+    # Fields of terms may begin with model_, which pydantic before 2.10 reserves for itself.
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
@@ -44,7 +44,7 @@ class Record(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _plain(cls, fields: Any) -> Any:
-        """Take a list (as TOML and JSON give) for a tuple, and NumPy's scalars for Python's."""
+        """Accept a list (as TOML and JSON give) as a tuple, and NumPy's scalars as Python's."""
         if not isinstance(fields, Mapping):
             return fields
         return {key: _plain(value) for key, value in fields.items()}

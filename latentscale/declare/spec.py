@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _NOT_THE_MODEL = ("name", "description", "sources", "optional", "priors")
-"""Fields that change no density; priors enter a digest as far as they are used."""
+"""Fields that do not change the density; of the priors, a digest covers those that are used."""
 _A_TERM = Choice(SetByTables())
 
 

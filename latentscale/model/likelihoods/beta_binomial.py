@@ -15,7 +15,7 @@ from latentscale.dims import CELL
 from latentscale.maths import Named, as_data, maths_of
 from latentscale.model.likelihoods.beta import BetaNoise
 
-_TIE = 1e-6  # of an item: above rounding of a recorded score times its items, far below a half
+_TIE = 1e-6  # in items: above the rounding of a recorded score times its items, far below a half
 
 _BETA = BetaNoise()
 
@@ -85,7 +85,7 @@ class BetaBinomialNoise(Noise):
         return self._shares(_BETA.draw(mean, phi, rng), mean, phi, rng)
 
     def sampled(self, phi: Named, mean: Named, sampling: Named) -> Named:
-        """Return phi: sampling of items is in the distribution already."""
+        """Return phi: the distribution already includes sampling of items."""
         return phi
 
     def steps(self) -> tuple[Step, ...]:
@@ -100,6 +100,6 @@ class BetaBinomialNoise(Noise):
 
 
 def _counts(score: np.ndarray, items: np.ndarray) -> np.ndarray:
-    """Return the nearest whole counts; halves go outwards, for they are 0 and n clamped."""
+    """Return the nearest whole counts; halves, which are 0 and n clamped, are rounded outwards."""
     x = score * items
     return np.where(score < 0.5, np.ceil(x - 0.5 - _TIE), np.floor(x + 0.5 + _TIE))

@@ -18,10 +18,10 @@ from latentscale.maths import Named, maths_of
 from latentscale.model.likelihoods.beta import BetaNoise
 
 _WEIGHT = "tail_weight"
-_WIDER = 2  # times that a score can be wider than usual: nine standard deviations reach any score
+_WIDER = 2  # how often the width can triple: nine standard deviations reach any score
 _RATIO = 1 / 9
-"""Precision of a wider score over that of the one before: three standard deviations, beyond which
-a component of its own begins to show in the density."""
+"""Ratio of the precisions of successive components: a factor of three in standard deviation, beyond
+which separate components begin to show in the density."""
 
 
 @LIKELIHOODS.add

@@ -16,7 +16,7 @@ from latentscale.maths import Named, maths_of
 POWER = "link_power"
 _SHIFT, _STRETCH = "link_shift", "link_stretch"
 _LOG_2 = float(np.log(2))
-"""h(0) = 1/2: minus the log of the link there."""
+"""-log h(0), for h(0) = 1/2."""
 
 
 @LINKS.add
