@@ -1,4 +1,4 @@
-"""Priors: densities against formulas written here, and what is refused."""
+"""Priors: densities compared with formulas written here, and refusals."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def test_a_quantile_of_what_is_no_probability_is_refused(prob: object) -> None:
 
 
 def test_default_priors_are_those_that_their_reasons_speak_of() -> None:
-    """By hand, as the comments beside them say; digests of specs hold the older ones."""
+    """Computed by hand, as their comments say; digests of specs contain the older ones."""
     lambda_ = PRIOR_SLOTS["levelling"].default
     assert lambda_.dist == "HalfNormal"
     assert (1 - np.exp(-2 * lambda_.sigma)) / lambda_.sigma == pytest.approx(1.26, abs=0.005)

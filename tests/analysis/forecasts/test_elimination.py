@@ -1,4 +1,4 @@
-"""Elimination of shared effects, against the whole matrix."""
+"""Elimination of shared effects compared with the full matrix."""
 
 from __future__ import annotations
 
