@@ -1,4 +1,4 @@
-"""The public names: few, imported when used, typed; older names still work for one release."""
+"""The public names: few, imported when used, typed; old names work for one more release."""
 
 from __future__ import annotations
 
