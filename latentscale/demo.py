@@ -282,8 +282,8 @@ def paired_difference(
     first, second
         The specs.
     seed, resamples
-        Of the bootstrap, which draws families with replacement and keeps each one's scores
-        together: errors within a family are not independent.
+        Seed and size of the bootstrap, which draws families with replacement and keeps each one's
+        scores together: errors within a family are not independent.
     """
     error = (forecasts["score"] - forecasts["median"]).abs()
     cell = ["family", "model", "benchmark"]

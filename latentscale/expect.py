@@ -15,7 +15,7 @@ from latentscale.errors import DataError, FitError, LatentscaleError, SpecError
 from latentscale.validate import whole_number
 
 _FIT: Final = "from latentscale.fit, or from latentscale.load for a saved one"
-# What a user calls a type, where that is not its name.
+# Names of types in messages, where these differ from the classes' names.
 _CALLED: Final[Mapping[str, str]] = {
     "str": "text",
     "Method": "a method",

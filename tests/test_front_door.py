@@ -96,7 +96,7 @@ curve: results.Forecast = ls.scaling_curve(ls.load("fit.nc"), family="qwen2")
 
 
 def _checked(script: Path, folder: Path) -> str:
-    """Return what mypy says of a script outside the package."""
+    """Return mypy's output on a script outside the package."""
     strictly = ("--strict", "--ignore-missing-imports", "--follow-imports=silent")
     command = [sys.executable, "-m", "mypy", *strictly, str(script)]
     done = subprocess.run(

@@ -67,7 +67,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", nargs="+", choices=list(cases()), default=list(cases()))
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--minutes", type=float, default=1e9, help="start nothing after so many")
+    parser.add_argument(
+        "--minutes", type=float, default=1e9, help="time after which nothing starts"
+    )
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     begun = time.perf_counter()

@@ -59,7 +59,9 @@ def main() -> None:
     parser.add_argument("--doublings", type=int, default=0, help="of trajectories that turned back")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--cores", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=1e9, help="begin no fold after so many")
+    parser.add_argument(
+        "--seconds", type=float, default=1e9, help="time after which no fold begins"
+    )
     options = parser.parse_args()
     if not SHARED.is_dir():
         raise SystemExit(f"{SHARED} is not there: the study reads the public table in place.")
@@ -160,7 +162,7 @@ def split_rhat(draws: np.ndarray, chains: int) -> np.ndarray:
 
 @lru_cache
 def units() -> pd.Series:
-    """Return what a score here is multiplied by to be in the table's unit: 100 for percentages."""
+    """Return the factor from a score here to the table's unit: 100 for percentages."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # warned about when the study reads the table
         info = ls.readers.read_benchpress(SHARED).benchmark_info

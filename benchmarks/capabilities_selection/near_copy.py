@@ -41,7 +41,7 @@ class Structure:
     groups, series
         Whether models have effects on groups of benchmarks, and on series of them.
     drift
-        Whether benchmarks have slopes of their own in the release date, pooled around 0.
+        Whether benchmarks have separate slopes in the release date, pooled around 0.
     age
         Whether intercepts and loadings are pooled around a line in the mean date of a
         benchmark's fitted models.

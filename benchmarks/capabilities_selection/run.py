@@ -112,7 +112,7 @@ def split(number: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     Parameters
     ----------
     number
-        Of the fold, in the order of the published seeds and folds.
+        Number of the fold, in the order of the published seeds and folds.
     """
     scores = pd.read_csv(SHARED / "scores.csv")
     folds = pd.read_csv(SHARED / "folds.csv")

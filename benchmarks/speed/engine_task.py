@@ -1,4 +1,4 @@
-"""One task of engines.py in a process of its own: prints what it measured as a line of JSON.
+"""One task of engines.py in a separate process: prints what it measured as a line of JSON.
 
 It is run by its path, with any checkout of the package on PYTHONPATH, so it uses only what the
 checkouts have in common.

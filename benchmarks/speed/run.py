@@ -5,7 +5,7 @@ A shorter run:                python -m benchmarks.speed.run --draws 300 --tune 
 PyStan and NumPyro come with: pip install -c constraints.txt -e ".[peers]"
 
 Contenders code the same posterior: the package, `pymc.sample` on its model, and the law written by
-hand in NumPyro and in Stan. Each task runs in a process of its own, one after the other: the first
+hand in NumPyro and in Stan. Each task runs in a separate process, one after the other: the first
 draw with empty caches, again with what the first left, the check that the log density is the
 package's, and the run of NUTS. A hand-written numba kernel of each law is a lower bound on the time
 of gradients. Results are kept in the folder runs, separately for each length of run, seed and

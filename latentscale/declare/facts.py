@@ -49,7 +49,7 @@ def away_from_defaults(record: Record, leave_out: Sequence[str] = ()) -> dict[st
 
 
 def _below(largest: float | None) -> str:
-    """Return what pooled precisions are bounded by."""
+    """Return the bound on pooled precisions, in words."""
     return "" if largest is None else f", precisions below {largest:g}"
 
 

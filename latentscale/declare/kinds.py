@@ -22,7 +22,7 @@ TERMS: Registry[Any] = Registry("term", "latentscale.model.terms", kind_of)
 
 
 class SetByTables(Mapping[str, type[Any]]):
-    """The terms that a spec switches on by tables ``[[terms]]``, not by fields of their own."""
+    """The terms that a spec switches on by tables ``[[terms]]``, not by separate fields."""
 
     def __getitem__(self, name: str) -> type[Any]:
         return self._kinds()[name]

@@ -105,7 +105,7 @@ class Page:
             widget.param.watch(lambda _: self.update(), "value")
 
     def _family_changed(self) -> None:
-        """Set the features to what the family's models are like, then answer once."""
+        """Set the features to typical values of the family's models, then answer once."""
         new = self.family.value == NEW_FAMILY
         self._about_new.visible = new
         self._quiet = True

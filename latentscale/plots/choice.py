@@ -288,8 +288,8 @@ def plot_few_shot(
     Raises
     ------
     DataError
-        If `after` was given no scores or lacks a model of `before`, or if `models` or `benchmarks`
-        names one that is not in `before`.
+        If `after` was given no scores or does not forecast a model of `before`, or if `models` or
+        `benchmarks` names one that is not in `before`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Intervals of rows: a narrow and a wide one, alike in all figures that have both."""
+"""Intervals of rows: a narrow and a wide one, the same in all figures that have both."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from latentscale.errors import DataError, listed, nearest
 from latentscale.expect import expect_names
 
 _HEAD: Final = 3
-"""Of a name that is shortened, a third is its beginning; the rest is the part that differs."""
+"""A third of a shortened name is its beginning; the rest is the part that differs."""
 _PART: Final = re.compile(r"[^ _-]+[ _-]*|[ _-]+")
 """Letters up to a place where a name may be broken."""
 _WORD_START: Final = re.compile(r"\w+\Z")
@@ -116,7 +116,7 @@ def _middle(names: Sequence[str], limit: int) -> list[str]:
 
 
 def _difference(names: Sequence[str], limit: int) -> list[str]:
-    """Cut names to their beginning and to what follows the letters that they have in common."""
+    """Cut names to their beginning and what follows the letters that they share."""
     cut = _middle(names, limit)
     alike: dict[str, list[str]] = {}
     for name, short in zip(names, cut, strict=True):

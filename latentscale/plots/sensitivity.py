@@ -234,7 +234,7 @@ def _draw_changes(panel: Axes, moved: pd.DataFrame, value: str, size: pd.Series)
             label="one variant",
         )
     panel.axvline(0, color=BLACK, lw=1)
-    panel.use_sticky_edges = False  # else the longest bar to the left lies on the axis
+    panel.use_sticky_edges = False  # otherwise the longest bar to the left ends on the axis
     panel.autoscale_view()
 
 

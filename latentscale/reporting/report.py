@@ -55,7 +55,7 @@ def report(
     title
         Heading of the page; by default the spec's name.
     source
-        Where the scores are from, said below the heading; by default that it is not stated.
+        Source of the scores, shown below the heading; by default "source not stated".
     progress
         Whether to show how many sections are done.
 

@@ -172,7 +172,7 @@ def why_unsized(fit: Fit) -> str:
 
 
 def _typical(fit: Fit, families: Sequence[str]) -> pd.DataFrame:
-    """Return a model of each family with what its latest models have in the features of the fit.
+    """Return a model of each family with its latest models' values of the fit's features.
 
     It is released on the family's latest date: at the mean date, the forecast would be of the past.
     """

@@ -165,7 +165,7 @@ def test_default_priors_are_those_that_their_reasons_speak_of() -> None:
     assert (1 - np.exp(-2 * lambda_.sigma)) / lambda_.sigma == pytest.approx(1.26, abs=0.005)
     for slot in ("curvature", "benchmark_curvature"):
         kappa = PRIOR_SLOTS[slot].default
-        # At -0.125 a slope of 0.5 comes to rest two standard deviations up: 1.25 of the prior's.
+        # At -0.125 a slope of 0.5 falls to 0 two standard deviations up: 1.25 of the prior's.
         assert (kappa.dist, kappa.mu, kappa.sigma) == ("Normal", 0, 0.125 / 1.25)
     spread = PRIOR_SLOTS["item_spread"].default
     assert (spread.dist, np.exp(spread.mu), spread.sigma) == ("LogNormal", 1.0, 1)

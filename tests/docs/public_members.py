@@ -31,7 +31,7 @@ MODULES: tuple[ModuleType, ...] = (
 """The front door and the public modules behind it."""
 
 INTERFACES: tuple[type, ...] = (Maths, latentscale.extend.Term, latentscale.extend.FeatureKind)
-"""Classes for those who add kinds, of a few dozen methods: one line says what each is for."""
+"""Base classes of new kinds, with dozens of methods: one line for each is enough."""
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ GIVEN: Final = {
     "frame = read.to_frame()": "read = ls.datasets.open_llm_leaderboard()",
     'scores = ls.Scores.from_long(frame, sources="apart")': LONG,
 }
-"""First line of a block, and what its reader has: a fit, a spec, a table."""
+"""First line of a block, and code for what its reader has: a fit, a spec, a table."""
 
 NOT_RUN: Final = {
     "latentscale demo": "tests/test_demo.py runs it",

@@ -1,9 +1,8 @@
 """The Examples of public docstrings run and give the outputs shown.
 
 They share names that a user would have: ``ls``, ``pd``, ``np`` and ``xr``, three fits, ``fit``,
-``pooled`` and ``dated``, a row ``planned`` and a backtest's ``table``; and know those of their own
-module.
-Examples of a class's methods and properties continue those of the class, as on its page.
+``pooled`` and ``dated``, a row ``planned`` and a backtest's ``table``; and those of their own
+module. Examples of a class's methods and properties continue those of the class, as on its page.
 """
 
 from __future__ import annotations

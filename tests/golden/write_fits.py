@@ -9,8 +9,8 @@
 * ``fits_versions.json``: the versions that wrote them.
 
 Later versions load these files and predict the same numbers (``test_fits.py``). A file is written
-once, by the commit that its folder is named after, and never again (what is there is left alone):
-run this with ``PYTHONPATH`` set to a checkout of that commit.
+once, by the commit that its folder is named after, and never again (existing files are not
+changed): run this with ``PYTHONPATH`` set to a checkout of that commit.
 """
 
 from __future__ import annotations

@@ -160,7 +160,7 @@ def test_new_scores_move_the_levels_and_keep_their_sums(
 
 
 def test_gibbs_recovers_the_slopes_of_providers() -> None:
-    """Six providers whose lines differ by known slopes; a line and levels beside them."""
+    """Six providers whose lines differ by known slopes, with a common line and levels."""
     rng = np.random.default_rng(7)
     count, names = 90, [f"p{k}" for k in range(6)]
     which = np.arange(count) % 6

@@ -296,10 +296,10 @@ def _lineage_levels(spec: ModelSpec, design: Design) -> tuple[Named, Named]:
 
     With share r of the variance between lineages, z_g = sqrt(r) a_g and
     y_f = z_g + sqrt(1 - r) b_f for standard normal a_g, b_f. The data identify the mean of a
-    lineage's n families, and hardly what part of it is the lineage's: coded by a and b, that
-    is a narrow ridge (for one family, an exact one). So a_g and sqrt(n) mean(b) are rotated
-    into p_g, along that mean, and q_g, across it; a rotation leaves standard normals standard
-    normal, so this changes the geometry and not the model.
+    lineage's n families, but hardly the lineage's part of it: in terms of a and b, that is a narrow
+    ridge (for one family, an exact one). So a_g and sqrt(n) mean(b) are rotated into p_g, along
+    that mean, and q_g, across it; a rotation leaves standard normals standard normal, so this
+    changes the geometry and not the model.
     """
     count = np.bincount(design.lineage_of_family, minlength=len(design.lineages)).astype(float)
     along = deviations("lineage_skill", (LINEAGE, SKILL), centred=design.centred)

@@ -150,9 +150,9 @@ class Loadings(Term):
 def _apart(spec: ModelSpec, design: Design) -> np.ndarray | None:
     """Return signed starting values of loadings that separate skills, shape (benchmark, skill).
 
-    Where loadings and skills are all 0 the gradient of both is 0, and it cannot separate skills
-    that are alike: an optimiser that starts there stays there. Positive loadings start at
-    PyMC's choice, since it takes no start for transformed variables with named dims.
+    Where loadings and skills are all 0 the gradient of both is 0 and cannot separate equal skills:
+    an optimiser that starts there stays there. Positive loadings start at PyMC's choice, since it
+    takes no start for transformed variables with named dims.
     """
     return _signs_apart(spec, design) if spec.prior("loading").support == REAL else None
 

@@ -174,7 +174,8 @@ def test_the_bound_holds_for_the_true_index() -> None:
         index_over[draws], noise[draws] = index.mean(), error.mean()
     assert 0.9 - 4 * 0.019 < held[100] < 0.9 + 4 * 0.019
     assert index_over[1600] == pytest.approx(1, abs=4 * 0.008)
-    # Noise falls as the square root of the draws: to a quarter, but for the 99% quantile's bias.
+    # Noise falls with the root of the number of draws: to a quarter, except for the quantile's
+    # bias.
     assert noise[1600] / noise[100] == pytest.approx(0.25, rel=4 * 0.012 + 0.03)
 
 
