@@ -183,7 +183,7 @@ def report(runs: Path, seed: int) -> str:
         provenance(seed),
         f"{len(scores.models)} models uploaded before {BEFORE}, {len(scores.families)} families. "
         f"A fold hides the largest size of half of the lineages with {MEMBERS} smaller models or "
-        f"more: in {'; '.join(about)}. The specs were chosen in the study of the whole "
+        f"more ({'; '.join(about)}). The specs were chosen in the study of the whole "
         "leaderboard (benchmarks/leaderboard); no fold here took part in the choice. Points are "
         "percentage points, forecasts are medians, standard errors are between families. NUTS, "
         "where it was run, has 2 chains of 300 + 200 draws. `subsampled` has 2 of 500 + 500 on "
