@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Final
 
 _STOPPED: Final = 130
-"""What a shell reports of a program that Ctrl-C ended: 128 and the signal's number."""
+"""Exit code that a shell reports for a program ended by Ctrl-C: 128 plus the signal's number."""
 _SIGNALS: Final = range(129, 160)
 """Exit codes of programs that a signal ended."""
 

@@ -63,7 +63,7 @@ _METADATA = ["model", "family", "lineage", "instruct", "params_b", "tokens_t"]
 
 @dataclass(frozen=True)
 class Difference:
-    """Mean absolute error of one spec less that of another, on the same scores.
+    """Difference between the mean absolute errors of two specs on the same scores.
 
     Attributes
     ----------
@@ -91,15 +91,14 @@ class DemoResult:
     folder, files
         Where the results are.
     hidden, set_aside
-        Models that were forecast, and tuned models built on them that the fits did not see
-        either.
+        Models that were forecast, and tuned models built on them, also hidden from the fits.
     forecasts
-        One row a spec, model and benchmark: score, median, intervals (fractions).
+        One row per spec, model and benchmark: score, median, intervals (fractions).
     summary
-        One row a spec: scores, mean absolute error of the median and mean width of the 90%
+        One row per spec: scores, mean absolute error of the median and mean width of the 90%
         interval (points), coverage of the 90% and 50% intervals (fractions), seconds.
     difference
-        Mean absolute error of the recommended spec less the baseline's.
+        Mean absolute error of the recommended spec minus the baseline's.
     diagnoses
         By spec.
     max_rhat_reported
@@ -137,13 +136,13 @@ def run_demo(
 ) -> DemoResult:
     """Forecast hidden models of the bundled table with the recommended spec and a baseline.
 
-    Hidden is the largest base model of every family with at least four base models. Tuned
+    The largest base model of every family with at least four base models is hidden. Tuned
     models built on a hidden one are left out of the fits too, since they would give it away.
 
     Parameters
     ----------
     folder
-        Where the results are written; it is made if it does not exist. ``~`` is expanded, and
+        Where the results are written; created if it does not exist. ``~`` is expanded, and
         files of an earlier demo are replaced.
     method
         How both specs are fitted.
@@ -157,7 +156,7 @@ def run_demo(
     Raises
     ------
     DataError
-        If the folder cannot be made or written to.
+        If the folder cannot be created or written to.
     """
     start = time.perf_counter()
     folder = results_folder(folder)
@@ -198,12 +197,12 @@ def run_demo(
 
 
 def results_folder(folder: str | Path) -> Path:
-    """Make the folder of the results, if it is not there, and check that files can be written.
+    """Create the folder for the results if it does not exist, and check that it can be written to.
 
     Raises
     ------
     DataError
-        If it cannot be made or written to.
+        If it cannot be created or written to.
     """
     folder = expanded(folder, DataError)
     try:
@@ -225,7 +224,7 @@ def hidden_models(scores: Scores, min_members: int = MIN_MEMBERS) -> tuple[str, 
     Raises
     ------
     DataError
-        If no family has so many.
+        If no family has that many.
     """
     table = scores.to_frame()
     base = table[table["instruct"] == 0]
@@ -283,8 +282,8 @@ def paired_difference(
     first, second
         The specs.
     seed, resamples
-        Of the bootstrap, which draws families with replacement and keeps each one's scores
-        together: errors within a family are not independent.
+        Seed and size of the bootstrap, which draws families with replacement and keeps each one's
+        scores together: errors within a family are not independent.
     """
     error = (forecasts["score"] - forecasts["median"]).abs()
     cell = ["family", "model", "benchmark"]
@@ -414,7 +413,7 @@ def _mixing(run: _Run) -> str:
 
 
 def _score_lines(forecasts: pd.DataFrame) -> str:
-    """Return hidden scores beside both specs' forecasts, one line a score, in points."""
+    """Return hidden scores next to both specs' forecasts, one line per score, in points."""
     by_cell = forecasts.set_index(["spec", "model", "benchmark"])
     cells = _POINTS * by_cell[["score", "median", "lower", "upper"]]
     ours, base = cells.loc[SPEC], cells.loc[BASELINE]

@@ -37,12 +37,12 @@ LOG_PRIOR: Final = "log_prior"
 OBSERVED_DATA: Final = "observed_data"
 POSTERIOR_PREDICTIVE: Final = "posterior_predictive"
 OPENED: Final = "opened"
-"""Group of curves whose ceilings were opened after the fit: `Fit.samples` has them, and the
-posterior has what was sampled."""
+"""Group of curves whose ceilings were opened after the fit, as in `Fit.samples`; the
+posterior group keeps the draws as sampled."""
 CONSTANT_DATA: Final = "constant_data"
 ESTIMATE: Final = "estimate"
 ALIGNMENT: Final = "alignment"
-"""Group of an aligned fit's tree: the rotation that each draw was given."""
+"""Group of an aligned fit's tree: the rotation applied to each draw."""
 
 FLOPS_PER_BILLION_TRILLION: Final = 6e21
 """Training FLOPs of one billion parameters on one trillion tokens: 6 x parameters x tokens.

@@ -101,13 +101,13 @@ class FitWarning(UserWarning):
 
 
 _ALIKE: Final = 0.6
-"""Ratio of `difflib` from which another name may be meant: "lineage" has .55 with "name"."""
+"""Smallest `difflib` ratio at which another name is suggested: "lineage" has .55 with "name"."""
 
 
 def spelling(name: str, *, keep_numbers_apart: bool = False) -> str:
     """Return a name without case, accents, look-alikes, spaces, dots, dashes and underscores.
 
-    Names with the same result are probably one name that was written in two ways.
+    Names with the same result are probably one name spelled in two ways.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def spelling(name: str, *, keep_numbers_apart: bool = False) -> str:
     letters = [
         " " if letter in _LIKE_SEPARATORS or unicodedata.category(letter) in _SEPARATORS else letter
         for letter in unicodedata.normalize("NFKD", name).casefold()
-        if unicodedata.category(letter) != "Cf"  # marks of no width
+        if unicodedata.category(letter) != "Cf"  # zero-width marks
         and not _ACCENTS[0] <= letter <= _ACCENTS[1]
     ]
     text = "".join(letters)
@@ -129,7 +129,7 @@ def spelling(name: str, *, keep_numbers_apart: bool = False) -> str:
 
 
 def spellings(names: Sequence[str]) -> list[str]:
-    """Return the `spelling` of many names, numbers kept apart; of a million in about a second.
+    """Return the `spelling` of many names, keeping numbers apart: a million take about a second.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def spellings(names: Sequence[str]) -> list[str]:
         return [spelling(name, keep_numbers_apart=True) for name in names]
     if not names:
         return []
-    # One text of all names: in ASCII the separators are few, and normalisation changes nothing.
+    # All names in one text: ASCII has few separators, and normalisation does not change it.
     text = "\0".join(names).lower().translate(_ASCII_SEPARATORS)
     text = re.sub(r"(?<=\d) +(?=\d)", ".", text)
     return text.replace(" ", "").split("\0")
@@ -149,9 +149,8 @@ def spellings(names: Sequence[str]) -> list[str]:
 def nearest(name: str, allowed: Iterable[str]) -> str:
     """Return ``' Did you mean "x"?'`` for the closest allowed names, or an empty string.
 
-    A name that differs in spelling alone (see `spelling`) is the closest, then those that begin
-    with the whole name, such as a model at several efforts. Those that are equally close are all
-    named, up to three.
+    Names that differ only in spelling (see `spelling`) come first, then names that begin with the
+    whole name, such as a model at several efforts. Up to three equally close names are given.
     """
     names = list(dict.fromkeys(str(a) for a in allowed))
     wanted = str(name)
@@ -171,7 +170,7 @@ _NAMED: Final = 3
 
 
 def _begins_with(other: str, name: str) -> bool:
-    """Return whether a name is another one and more words: "gpt-5_high" and "GPT 5"."""
+    """Return whether a name is another one followed by more words: "gpt-5_high" and "GPT 5"."""
     wanted = spelling(name)
     if not wanted or not spelling(other).startswith(wanted):
         return False

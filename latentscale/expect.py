@@ -15,15 +15,15 @@ from latentscale.errors import DataError, FitError, LatentscaleError, SpecError
 from latentscale.validate import whole_number
 
 _FIT: Final = "from latentscale.fit, or from latentscale.load for a saved one"
-# What a user calls a type, where that is not its name.
+# Names of types in messages, where these differ from the classes' names.
 _CALLED: Final[Mapping[str, str]] = {
     "str": "text",
     "Method": "a method",
     "DataFrame": "a pandas DataFrame",
 }
 
-# By name of the type, so that this module imports none of them: the error, and where one comes
-# from. A type that is not here is refused with a FitError that names it.
+# The error, and where such an object comes from, by the type's name, so that this module imports
+# none of the types. For any other type the error is a FitError that names it.
 _SOURCES: Final[Mapping[str, tuple[type[LatentscaleError], str]]] = {
     "Fit": (FitError, _FIT),
     "Scores": (DataError, "from latentscale.Scores.from_frame, latentscale.datasets or a reader"),
@@ -76,12 +76,12 @@ def expect(value: object, kind: type, name: str, hint: str = "") -> None:
     name
         Name of the argument.
     hint
-        Where such an object comes from, in place of the usual words for its type.
+        Where such an object comes from, instead of the usual hint for its type.
 
     Raises
     ------
     LatentscaleError
-        A `FitError`, `DataError` or `SpecError` by the type that was expected.
+        A `FitError`, `DataError` or `SpecError`, depending on the expected type.
 
     Examples
     --------
@@ -103,7 +103,7 @@ for a saved one; got 'fit.nc'.
 
 
 def shown(value: object) -> str:
-    """Return what was given, for a message: plain values as they are, others by their type."""
+    """Return what was given, for a message: plain values themselves, others by their type."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, str | int | float | bool):
@@ -114,12 +114,12 @@ def shown(value: object) -> str:
 
 
 def expect_each(values: object, kind: type, name: str, example: str, hint: str = "") -> None:
-    """Refuse what is not a mapping from names to objects of one type, or is empty.
+    """Refuse anything but a non-empty mapping from names to objects of one type.
 
     Raises
     ------
     LatentscaleError
-        As `expect`, also where a name is not text; it shows the `example`.
+        As for `expect`, or if a name is not text; the message shows the `example`.
     """
     error, _ = _SOURCES.get(kind.__name__, (FitError, ""))
     if not isinstance(values, Mapping) or not values:
@@ -137,7 +137,7 @@ def expect_names(values: object, name: str, example: str) -> tuple[str, ...]:
     Raises
     ------
     DataError
-        If it is not a sequence of text; it shows the `example`.
+        If it is not a sequence of text; the message shows the `example`.
     """
     flat = not isinstance(values, str | bytes | Mapping) and getattr(values, "ndim", 1) == 1
     if flat and isinstance(values, Iterable):
@@ -148,7 +148,7 @@ def expect_names(values: object, name: str, example: str) -> tuple[str, ...]:
 
 
 def expect_path(path: object, name: str) -> None:
-    """Refuse what is not a path.
+    """Refuse anything but a path.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """Writing files so that a stop, a full disk or a second writer never leaves half a file.
 
-For whole files only; draws that grow while a sampler runs are `latentscale.posterior.stream`'s.
+For whole files only; `latentscale.posterior.stream` writes draws while a sampler runs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 
 from latentscale.errors import LatentscaleError
 
-# What the user can do about the causes that an operating system names by number.
+# What the user can do, by the operating system's error number.
 _ADVICE = {
     errno.ENOSPC: "the disk is full; free some space, or write to another disk",
     errno.EDQUOT: "the disk quota is used up; free some space, or write to another disk",
@@ -29,11 +29,11 @@ FIGURE_ENDINGS: Final = (
     *(".png", ".svg", ".pdf", ".eps", ".ps"),
     *(".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".gif", ".avif", ".svgz"),
 )
-"""How a figure can be written: what matplotlib writes without LaTeX."""
+"""Endings of figures: the formats that matplotlib writes without LaTeX."""
 PAGE_ENDINGS: Final = (".html", ".htm", "")
 
-# Characters kept of the file's own name in that of its temporary file: most file systems allow 255
-# bytes a name, and a character takes up to 4.
+# Characters of a file's name kept in the name of its temporary file: most file systems allow 255
+# bytes per name, and a character takes up to 4.
 _KEPT_OF_NAME = 40
 
 
@@ -78,7 +78,7 @@ def writable_path(path: str | os.PathLike[str], error: type[LatentscaleError]) -
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
         pass
-    except OSError as failure:  # a name that is too long, a ring of links
+    except OSError as failure:  # the name is too long, or links form a ring
         raise error(f"Cannot write {path}: {reason(failure)}.") from None
     if path.is_dir():
         raise error(f"Cannot write {path}: it is a folder; give the name of a file in it.")
@@ -142,9 +142,9 @@ def reason(failure: OSError) -> str:
 
 @contextmanager
 def replacing(path: str | os.PathLike[str], error: type[LatentscaleError]) -> Iterator[Path]:
-    """Give a temporary path to write to, and put that file in the place of `path` afterwards.
+    """Yield a temporary path to write to, and replace `path` by that file afterwards.
 
-    The temporary file lies in the same folder and has the same ending. It is flushed to the disk
+    The temporary file is in the same folder and has the same ending. It is flushed to the disk
     and renamed if the block ends well, and removed otherwise, so `path` holds either its old
     content or all of the new one. A pipe or a device (``/dev/stdout``, a shell's process
     substitution) cannot be renamed onto, so it is written to directly.
@@ -163,8 +163,8 @@ def replacing(path: str | os.PathLike[str], error: type[LatentscaleError]) -> It
     Raises
     ------
     LatentscaleError
-        Of the type `error`, if the path cannot be written to or the disk is full. A broken pipe
-        is raised as it is: nobody reads what is written.
+        Of the type `error`, if the path cannot be written to or the disk is full. A broken pipe is
+        raised unchanged: nobody reads the output any more.
 
     Examples
     --------
@@ -201,7 +201,7 @@ def replacing(path: str | os.PathLike[str], error: type[LatentscaleError]) -> It
 
 @contextmanager
 def _named(path: Path, error: type[LatentscaleError]) -> Iterator[None]:
-    """Raise an operating system's error as one that names the file and what to do."""
+    """Raise an operating system's error as one that names the file and says what to do."""
     try:
         yield
     except BrokenPipeError:
@@ -211,13 +211,13 @@ def _named(path: Path, error: type[LatentscaleError]) -> Iterator[None]:
 
 
 def _flush(path: Path) -> None:
-    """Have the operating system put a file's content on the disk."""
+    """Flush a file's content to the disk."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
 
 
 def _flush_folder(folder: Path) -> None:
-    """Have the new name put on the disk too, where the operating system can (not Windows)."""
+    """Flush the new name to the disk too, where the operating system can (not Windows)."""
     with suppress(OSError):
         opened = os.open(folder, os.O_RDONLY)
         try:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FRACTION = "fraction"
 """Unit of scores that are fractions, in tables that hold other units as well."""
 _ABSENT = "–"
-_SENTENCE = 60  # letters from which a cell holds a sentence
+_SENTENCE = 60  # letters from which a cell counts as a sentence
 _SENTENCE_WIDTH = "16rem"
 _COLUMNS = 100
 """Columns of a text: a terminal on half a screen."""
@@ -26,14 +26,14 @@ _LINES = 40
 
 
 def facts_table(title: str, facts: Mapping[str, str]) -> str:
-    """Return a table of two columns, one row a fact.
+    """Return a table of two columns, one row per fact.
 
     Parameters
     ----------
     title
         Caption of the table; none if empty.
     facts
-        What is said, by its name.
+        Values by name.
     """
     rows = "".join(
         f'<tr><th scope="row" style="text-align:left">{escape(name)}</th>'
@@ -88,13 +88,13 @@ def data_table(
     Parameters
     ----------
     frame
-        What is shown; its index is not.
+        The table to show, without its index.
     caption
         Caption of the table; none if empty.
     decimals
         Decimals of numbers that are not whole.
     limit
-        Rows to show at most; how many were left out is said in a last row.
+        Most rows to show; a last row says how many were left out.
     """
     shown = frame if limit is None else frame.iloc[:limit]
     numeric = [_is_numeric(frame[name].tolist()) for name in frame.columns]
@@ -117,7 +117,7 @@ def bullets(lines: Sequence[str]) -> str:
 
 
 def cell_text(value: object, decimals: int = 3) -> str:
-    """Return a cell as text: whole numbers whole, absent ones as a dash, truth as yes or no."""
+    """Return a cell as text: integers without decimals, booleans as yes or no, blanks a dash."""
     if isinstance(value, bool) or getattr(getattr(value, "dtype", None), "kind", "") == "b":
         return "yes" if value else "no"
     if value is None:
@@ -135,7 +135,7 @@ def cell_text(value: object, decimals: int = 3) -> str:
 
 
 def plain_text(value: object) -> str:
-    """Return the text of a value; that of a date without an hour is the day alone."""
+    """Return a value as text; for a date without a time of day, the day alone."""
     text = str(value)
     return text.removesuffix(" 00:00:00") if isinstance(value, datetime) else text
 
@@ -163,6 +163,6 @@ def _caption(text: str) -> str:
 
 
 def on_screen(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table without its column unit where no row is in another unit than fractions."""
+    """Return a table without its column unit if all rows are fractions."""
     plain = "unit" in table and table["unit"].isin([FRACTION, ""]).all()
     return table.drop(columns="unit") if plain else table

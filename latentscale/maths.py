@@ -116,7 +116,7 @@ class Named(Protocol):
         Returns
         -------
         Named
-            The elements; a dim of a single position goes.
+            The elements; a dim indexed by a single position is dropped.
 
         Examples
         --------
@@ -164,7 +164,7 @@ class Named(Protocol):
 
 
 def on_draws(array: Named) -> xr.DataArray:
-    """Return an array as the DataArray that it is where equations run on draws.
+    """Return an array of draws, typed as the DataArray that it is.
 
     Raises
     ------
@@ -260,23 +260,23 @@ class Maths(ABC):
         return self.gammaln(a) + self.gammaln(b) - self.gammaln(a + b)
 
     def maximum(self, x: Named, y: Named | float) -> Named:
-        """Return the larger of two."""
+        """Return the larger of the two."""
         return self._apply("maximum", x, y)
 
     def minimum(self, x: Named, y: Named | float) -> Named:
-        """Return the smaller of two."""
+        """Return the smaller of the two."""
         return self._apply("minimum", x, y)
 
     def clip(self, x: Named, lower: float, upper: float) -> Named:
-        """Return x held inside [lower, upper]."""
+        """Return x clipped to [lower, upper]."""
         return self._apply("clip", x, lower, upper)
 
     def ceil(self, x: Named) -> Named:
-        """Return the next whole number from x upwards."""
+        """Return the smallest whole number that is at least x."""
         return self._apply("ceil", x)
 
     def floor(self, x: Named) -> Named:
-        """Return the next whole number from x downwards."""
+        """Return the largest whole number that is at most x."""
         return self._apply("floor", x)
 
     def where(self, condition: Named, x: Named | float, y: Named | float) -> Named:
@@ -353,8 +353,8 @@ def maths_of(array: Named | None) -> Maths:
 def as_data(values: np.ndarray, dims: tuple[str, ...]) -> Named:
     """Return an array as part of a PyTensor graph.
 
-    Along dims that change from table to table it is a shared variable of unknown length: models
-    of one structure then have one graph, and what was compiled for one table serves the next.
+    Along dims that change from table to table it is a shared variable of unknown length: models of
+    the same structure then share one graph, and code compiled for one table serves the next.
 
     Parameters
     ----------
@@ -384,14 +384,14 @@ def as_data(values: np.ndarray, dims: tuple[str, ...]) -> Named:
 def as_number(value: float, name: str) -> Named:
     """Return a setting of a spec, such as a number of a prior, as data of a PyTensor graph.
 
-    Specs that differ in such numbers alone have one graph, and are compiled once.
+    Specs that differ only in such numbers share one graph and are compiled once.
 
     Parameters
     ----------
     value
         The number.
     name
-        How pictures and prints of the model show it.
+        Its name in graphs and printouts of the model.
     """
     from pytensor.xtensor.type import xtensor_shared
 

@@ -79,7 +79,7 @@ class Registry[Kind](Mapping[str, type[Kind]]):
         return kind
 
     def remove(self, name: str) -> None:
-        """Forget a kind, for tests that register one."""
+        """Remove a kind, for tests that register one."""
         self._kinds.pop(name, None)
 
     def __getitem__(self, name: str) -> type[Kind]:
@@ -127,8 +127,8 @@ _importing = False
 def load_plugins() -> None:
     """Import the modules in which other packages register kinds.
 
-    While they are imported, what they import may look kinds up: such a look-up goes on without
-    them, since each registers itself when its turn comes.
+    Modules that they import may look kinds up meanwhile. Such a look-up does not wait for the
+    others: each registers its kinds when its turn comes.
 
     Raises
     ------

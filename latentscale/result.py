@@ -27,7 +27,7 @@ from latentscale.markup import bullets, counted, data_table, on_screen, plain_te
 WIDTH = 100
 """Columns of text; terminals that are narrower wrap it."""
 _ROWS = 8
-"""Rows of a table in text, less a row for each line of notes: a result stays within 20 lines."""
+"""Rows of a table in text, minus a row for each line of notes: a result stays within 20 lines."""
 _ADVICE_LINES = 5
 """Lines of advice in text, for the same reason."""
 _HTML_ROWS = 12
@@ -54,7 +54,8 @@ class Result(ABC):
 
     A subclass may hold `advice`, a tuple of text, which is shown with it. ``table_was_attribute``
     is for classes whose table was an attribute up to version 0.1: that use still works, with a
-    DeprecationWarning. A result equals itself alone: its arrays have no single truth value.
+    DeprecationWarning. A result is equal only to itself: comparing arrays gives no single truth
+    value.
 
     Attributes
     ----------
@@ -78,7 +79,7 @@ class Result(ABC):
         own = vars(cls).get("table")
         if isfunction(own):
             method = _with_checked_prob(own)
-            # Typing sees the method as it is written; the descriptor adds the old use alone.
+            # Type checkers see the method as written; the descriptor only adds the old use.
             type.__setattr__(cls, "table", _OldTable(method) if table_was_attribute else method)
 
     @property
@@ -104,7 +105,7 @@ class Result(ABC):
         Returns
         -------
         pandas.DataFrame
-            One row a quantity; which columns, each result says.
+            One row per quantity; each result documents its columns.
 
         Raises
         ------
@@ -136,7 +137,7 @@ class Result(ABC):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What readers must know along with the numbers: shown in its text and in its figure.
+        """What readers must know along with the numbers; shown in the text and in the figure.
 
         Examples
         --------
@@ -162,7 +163,7 @@ class Result(ABC):
         return f"<p>{escape(self.headline)}</p>{notes}{advice}{table}<p>{escape(self._see())}</p>"
 
     def _see(self) -> str:
-        """Return the names under which more is to be had."""
+        """Return the names of attributes that hold more."""
         members = {
             name: f".{name}()" if isfunction(value) else f".{name}"
             for name, value in vars(type(self)).items()
@@ -183,7 +184,7 @@ def rows_of_prob(
     again: Callable[[float], pd.DataFrame] | None,
     call: str,
 ) -> pd.DataFrame:
-    """Return a result's rows, computed again where another probability is asked for.
+    """Return a result's rows, computed again if another probability is asked for.
 
     Parameters
     ----------
@@ -260,7 +261,7 @@ def _with_checked_prob(method: Callable[..., pd.DataFrame]) -> Callable[..., pd.
 
 
 def was_attribute(table: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataFrame]:
-    """Return the method `table` of a class, which also still works as the attribute it was.
+    """Return the method `table` of a class, which still works as the attribute it used to be.
 
     For records that are not results. Such use is deprecated; the method checks its `prob`.
     """
@@ -282,7 +283,7 @@ class _OldTable:
 
 
 class TableOrMethod:
-    """Call it for the table. Any other use is of the table itself, and deprecated."""
+    """Call it to get the table. Using it as the table itself is deprecated."""
 
     def __init__(self, method: Callable[..., pd.DataFrame], owner: str) -> None:
         self._method, self._owner = method, owner
@@ -376,7 +377,7 @@ class FixedTable(Result, table_was_attribute=True):
 
 
 def _note_lines(notes: tuple[str, ...]) -> list[str]:
-    """Return the notes, a long one cut at its second line."""
+    """Return the notes, each cut after two lines."""
     return [
         line
         for note in notes

@@ -1,9 +1,9 @@
 """Analyses that are needed less often than the ones in `latentscale` itself.
 
-Of a fit: why a forecast is what it is, what makes scores vary, how skills go with outcomes and with
-another fit's, undisclosed tokens, predictive checks, single families, other priors; many new
-models, each by its own scores.
-Of backtests: scores and calibration.
+For a fit: explanations of forecasts, sources of the variance of scores, relations of skills to
+outcomes and to another fit's skills, undisclosed tokens, predictive checks, the influence of single
+families, other priors, and forecasts of many new models, each from its own scores. For backtests:
+scores and calibration.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Checks of single settings: a number, one of some words, a seed, text that files can hold.
 
-The one place that says what counts as a number, so that NumPy's integers and floats are taken
-wherever Python's are, and come out as Python's. Tables are checked in `latentscale.data`.
+Only this module decides what counts as a number: NumPy's integers and floats are accepted wherever
+Python's are, and returned as Python's. Tables are checked in `latentscale.data`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any, Final, Literal
 from latentscale.errors import LatentscaleError, listed, nearest
 
 MOST_REPEATS: Final = 1_000_000
-"""Repeats of a random computation at most: a mean is then off by 0.1% of a standard deviation."""
+"""Most repeats of a random computation: a mean's error is then 0.1% of a standard deviation."""
 
 
 def plain(value: Any) -> Any:
     """Return a value with NumPy's scalars and arrays turned into Python's, through containers.
 
-    An array of dimension 0 becomes its scalar, any other a tuple; everything else stays.
+    An array of dimension 0 becomes its scalar, any other a tuple; everything else is unchanged.
     """
     if _from_numpy(value):
         value = value.tolist()
@@ -45,7 +45,7 @@ def plain_fields(record: Any) -> None:
 
 
 def _from_numpy(value: object) -> bool:
-    # By what it has, not by its class: importing the package stays light without NumPy.
+    # Recognised by its attributes, so that importing the package need not import NumPy.
     return hasattr(value, "dtype") and hasattr(value, "tolist") and not isinstance(value, type)
 
 
@@ -165,7 +165,7 @@ def _bounds_in_words(
 def truth(
     value: object, what: str, *, error: type[LatentscaleError] = LatentscaleError, also: str = ""
 ) -> bool:
-    """Return True or False, for which 1 and 0 may be given; text never counts as true.
+    """Return True or False; 1 and 0 are accepted for them, text is not.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def truth(
     error
         Which error to raise.
     also
-        What else is allowed, and was looked for by the caller.
+        What else is allowed; the caller has checked for it.
 
     Raises
     ------
@@ -203,7 +203,7 @@ def choice(
     *,
     error: type[LatentscaleError] = LatentscaleError,
 ) -> str:
-    """Return a word that is one of those allowed.
+    """Return a word if it is one of those allowed.
 
     Raises
     ------
@@ -230,7 +230,7 @@ def seed(value: object) -> int:
 def seed_word(value: int, bits: Literal[32, 64]) -> int:
     """Return a seed that fits an unsigned word, for a library that takes no larger one.
 
-    A seed that fits stays as it is, so that its random numbers do too; a larger one is mixed into
+    A seed that fits is unchanged, and so are its random numbers; a larger one is mixed into
     the word by NumPy's SeedSequence. The same seed always gives the same word.
 
     Parameters
@@ -254,7 +254,7 @@ def prob(value: object) -> float:
     Raises
     ------
     LatentscaleError
-        If it is anything else; 90 for 0.9 is named as such.
+        If it is anything else; the message recognises 90 given instead of 0.9.
     """
     if is_number(value) and 0 < float(value) < 1:  # type: ignore[arg-type]
         return float(value)  # type: ignore[arg-type]

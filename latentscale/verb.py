@@ -17,7 +17,7 @@ from latentscale.errors import SpecError
 from latentscale.registry import Registry
 
 _LAST = 90
-"""Place of sections that give none: after those of the package, before the spec itself (100)."""
+"""Place of sections that state none: after the package's own, before the spec itself (100)."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class ReportSection:
     place
         Sections are shown by rising place.
     blocks
-        ``"module:function"`` that makes its blocks of a request. By default the verb's function is
-        called with the fit, and its result shown: headline, advice, picture and table.
+        ``"module:function"`` that makes its blocks from a request. By default the verb's function
+        is called with the fit, and its result shown: headline, advice, picture and table.
 
     Examples
     --------
@@ -49,7 +49,7 @@ class ReportSection:
 
 
 class Verb:
-    """A question that users ask; a subclass is one, registered with ``@VERBS.add``.
+    """A question that users ask: each is a subclass, registered with ``@VERBS.add``.
 
     The first line of its docstring is the question.
 

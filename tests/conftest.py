@@ -1,7 +1,7 @@
-"""What the tests share: a table simulated by hand, a NUTS fit of it, and fits made of prior draws.
+"""Fixtures shared by all tests: a simulated table, a NUTS fit of it, and fits made of prior draws.
 
-The table is simulated with numpy alone, from the equations in the design, so that the package is
-not its own judge. Compiling a model for the sampler takes seconds, so one fit serves most tests.
+The table is simulated with numpy alone, from the design's equations, so that the package does not
+check itself. Compiling a model for the sampler takes seconds, so one fit serves most tests.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ FLOORS = {"alpha": 0.0, "beta": 0.25, "gamma": 0.0, "delta": 0.1, "epsilon": 0.0
 ANCHORS = ("alpha", "delta")
 
 SEED_SHIFT = int(os.environ.get("LATENTSCALE_TEST_SEED_SHIFT", "0"))
-"""Added to every seed, the tests' and the package's: no test may hold for one seed only.
+"""Added to every seed, the tests' and the package's: no test may depend on a single seed.
 
-The tables that tests analyse are data and stay as they are: see `fixed_seeds`.
+The tables that tests analyse are data and do not change: see `fixed_seeds`.
 """
 
 _fixed = False
 
 
 def shifted(seed: Any) -> Any:
-    """Return a seed with the shift; of several numbers the first is shifted."""
+    """Return a seed with the shift; if it has several numbers, the first is shifted."""
     if _fixed:
         return seed
     if isinstance(seed, Integral):
@@ -58,7 +58,7 @@ def shifted(seed: Any) -> Any:
 
 
 def _shift_seeds() -> None:
-    """Shift the seeds of all that makes random numbers here: no test has to ask for it."""
+    """Shift the seeds of everything that draws random numbers, without the tests' doing."""
 
     def shifting(function: Callable[..., Any], name: str, place: int) -> Callable[..., Any]:
         @wraps(function)
@@ -88,7 +88,7 @@ if SEED_SHIFT:
 
 @contextmanager
 def fixed_seeds() -> Iterator[None]:
-    """Leave seeds as they are: what is made inside is a table that tests take as measured."""
+    """Do not shift seeds: the block makes a table that tests treat as measured."""
     global _fixed
     _fixed = True
     try:
@@ -98,14 +98,14 @@ def fixed_seeds() -> Iterator[None]:
 
 
 def pytest_report_header() -> str:
-    """Say what the random numbers hang on beside the versions."""
+    """Report what the random numbers depend on in addition to the versions."""
     names = ("LATENTSCALE_TEST_SEED_SHIFT", "NPY_DISABLE_CPU_FEATURES", "NUMBA_CPU_NAME")
     return ", ".join(f"{name}={os.environ.get(name, '')}" for name in names)
 
 
 @dataclass(frozen=True)
 class Known:
-    """A simulated table, and every parameter that it was made from."""
+    """A simulated table, with every parameter behind it."""
 
     frame: pd.DataFrame
     scores: Scores
@@ -195,7 +195,7 @@ def simulate_by_hand(seed: int = 11, lineages: int = 13, members: int = 4) -> Kn
 
 @pytest.fixture(scope="session")
 def seed_shift() -> int:
-    """What is added to every seed here, for a process of its own, where it is not."""
+    """The shift of every seed here, for separate processes, where it is not applied."""
     return SEED_SHIFT
 
 
@@ -214,7 +214,7 @@ def fixed() -> Callable[[], AbstractContextManager[None]]:
 
 @pytest.fixture(scope="session")
 def simulated() -> Callable[[ModelSpec, Scores, int], Scores]:
-    """Return a maker of tables from a spec's prior, the same ones whatever the seed shift."""
+    """Return a maker of tables from a spec's prior, which do not depend on the seed shift."""
 
     def make(spec: ModelSpec, template: Scores, seed: int) -> Scores:
         with fixed_seeds():
@@ -231,7 +231,7 @@ def known_spec() -> ModelSpec:
 
 @pytest.fixture(scope="session")
 def known_fit(known: Known, known_spec: ModelSpec) -> Fit:
-    """One NUTS fit of the right spec to the simulated table; the dearest fixture here."""
+    """One NUTS fit of the right spec to the simulated table, the most expensive fixture."""
     method = ls.NUTS(draws=400, tune=400, chains=2, cores=2)
     return run_fit(known_spec, known.scores, method=method, seed=3, progress=False)
 
@@ -245,7 +245,7 @@ def small_scores(known: Known) -> Scores:
 
 @pytest.fixture(scope="session")
 def quick_spec() -> ModelSpec:
-    """The shipped spec that compiles soonest."""
+    """The shipped spec that compiles fastest."""
     return ls.load_spec("pooled_flops")
 
 
@@ -277,7 +277,7 @@ def everything_spec() -> ModelSpec:
 
 
 def draws_from_prior(spec: ModelSpec, prepared: Design, count: int, seed: int) -> xr.Dataset:
-    """Return draws of every parameter from the prior, dims (chain, draw, ...), compiled lightly."""
+    """Return prior draws of every parameter, dims (chain, draw, ...), with light compilation."""
     model = build_design(spec, prepared)
     names = [
         v.name for v in [*model.free_RVs, *model.deterministics] if not v.name.endswith("_raw")
@@ -319,14 +319,14 @@ def prior_fit() -> Callable[..., Fit]:
 
 @pytest.fixture
 def light_compilation():
-    """Compile PyTensor graphs without optimising them: right for functions that run once."""
+    """Compile PyTensor graphs without optimising them, which suits functions that run once."""
     with pytensor.config.change_flags(mode="FAST_COMPILE"):
         yield
 
 
 @pytest.fixture(scope="session")
 def without_instruct(known_spec: ModelSpec) -> ModelSpec:
-    """A wrong spec for the simulated table: it knows nothing of instruction tuning."""
+    """A wrong spec for the simulated table: it ignores instruction tuning."""
     part = known_spec.benchmarks.model_copy(
         update={"instruct": type(known_spec.benchmarks.instruct)()}
     )

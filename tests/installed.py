@@ -1,8 +1,8 @@
 """Use an installed copy of the package: ``python -P tests/installed.py tests/golden``.
 
-Not a test of pytest: it is run away from the sources, with the Python that the wheel was installed
-into (`make wheels`). It imports every public name, reads what the wheel ships, loads fits of
-earlier versions, builds a model, forecasts and calls the command line.
+Not run by pytest: it runs outside the sources, with the Python into which the wheel was installed
+(`make wheels`). It imports every public name, reads what the wheel ships, loads fits of earlier
+versions, builds a model, forecasts and calls the command line.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import latentscale as ls
 
 
 def use(golden: Path) -> None:
-    """Raise where something that is installed does not work."""
+    """Raise if something installed does not work."""
     home = Path(ls.__file__).parent
     if not home.is_relative_to(sysconfig.get_paths()["purelib"]):
         raise SystemExit(f"latentscale comes from {home}, not from the wheel.")

@@ -25,7 +25,7 @@ def test_align_takes_every_kind_of_rotation_by_name(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Its names were a list of the command's own, which a new rotation was missing from."""
+    """The command had its own list of names, which did not include a new rotation."""
 
     @dataclass(frozen=True)
     class NoTurn(ls.rotations.Rotation):

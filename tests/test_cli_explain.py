@@ -1,4 +1,4 @@
-"""The command that explains forecasts prints and writes what the library answers."""
+"""The command that explains forecasts prints and writes the library's results."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def fit(quick_spec: ls.ModelSpec, small_scores: ls.Scores, prior_fit: Callable[.
 
 @pytest.fixture
 def folder(fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory, with the fit and rows; weights of prior draws are not asked for."""
+    """The working directory, with the fit and rows; weights of prior draws are not used."""
     fit.save(tmp_path / "fit.nc")
     ROWS.to_csv(tmp_path / "rows.csv", index=False)
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""Files of the command line: names checked before any work, nothing lost without a word."""
+"""Files of the command line: names are checked before any work, nothing is lost silently."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_names_like_formulas_are_written_as_text_and_read_back(
     assert set(read_csv("out.csv")["model"]) == {"=1+1", "-b"}
     capsys.readouterr()
     assert main(["predict", "fit.nc", "rows.csv"]) == 0
-    assert " =1+1 " in capsys.readouterr().out  # the screen computes nothing
+    assert " =1+1 " in capsys.readouterr().out  # the terminal evaluates nothing
 
 
 def test_a_read_only_folder_is_refused_before_any_work(

@@ -1,4 +1,4 @@
-"""Help of commands is in words of the command line, also where it is made of docstrings."""
+"""Help of commands uses the words of the command line, also where it comes from docstrings."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_docstrings_are_put_into_words_of_the_command_line() -> None:
 def test_options_that_share_a_paragraph_have_a_text_each(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """--workers and --cluster of influence had one, about three things."""
+    """--workers and --cluster of influence shared one text, on three arguments."""
     assert main(["influence", "--help"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "--workers <int> How many refits run at once, each in its own process." in said

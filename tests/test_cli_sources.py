@@ -19,7 +19,7 @@ CONTENTS = Path(__file__).parent / "data" / "recorded" / "leaderboard_contents.c
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch, prior_fit: Callable[..., ls.Fit]) -> list[tuple]:
-    """Keep what `fit` is asked for, and answer with prior draws."""
+    """Record the arguments of `fit`, and return prior draws."""
     calls = []
 
     def fit(model: ModelSpec, scores: ls.Scores, *, method: Method, seed: int) -> ls.Fit:
@@ -142,7 +142,7 @@ def test_a_table_of_one_benchmark_is_fitted_with_one_skill(
 def test_models_without_tokens_are_kept_and_those_without_sizes_are_counted(
     asked: list[tuple], tmp_path: Path, capsys
 ) -> None:
-    """Most models state tokens, so the spec uses them: the others must not be lost by that."""
+    """Most models state tokens, so the spec uses them; the other models must not be lost."""
     table = tmp_path / "some.csv"
     rows = ["a1,a,1,2,0.2,0.3", "a2,a,3,2,0.3,0.4", "b1,b,7,,0.5,0.5", "c1,c,,,0.6,0.7"]
     table.write_text("model,family,params_b,tokens_t,x,y\n" + "\n".join(rows), encoding="utf-8")
@@ -192,7 +192,7 @@ def test_a_command_explains_an_option_once(
     table = tmp_path / "hub.csv"
     table.write_text("\n".join(["Model,Organization,GPQA,AIME,Omniscience", *rows]))
     words = ["fit", "--scores", table, "--spec", "auto", "--out", tmp_path / "fit.nc"]
-    for _ in range(2):  # each command anew
+    for _ in range(2):  # for each command separately
         assert main([str(word) for word in words]) == 0
         said = capsys.readouterr()
         assert (said.out + said.err).count("On the command line: --benchmarks") == 1
@@ -209,7 +209,7 @@ def test_a_table_in_json_is_gathered(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_every_command_that_takes_scores_takes_descriptions_of_their_benchmarks(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Errors on scales say --benchmarks."""
+    """Errors about scales name --benchmarks."""
     having = []
     for name in VERBS:
         assert main([name, "--help"]) == 0

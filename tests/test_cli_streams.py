@@ -1,4 +1,4 @@
-"""The command line among others: encodings, pipes, stop signals and their exit codes."""
+"""The command line with other programs: encodings, pipes, stop signals and exit codes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="pipes and signals of POSI
 
 @pytest.fixture(autouse=True)
 def python_hears_interrupts() -> Iterator[None]:
-    """A job in the background inherits ignored signals, which nothing would then hear."""
+    """A background job inherits ignored signals, which would then have no effect."""
     usual = {"SIGINT": signal.default_int_handler, "SIGHUP": signal.SIG_DFL}
     numbers = {getattr(signal, name): way for name, way in usual.items() if hasattr(signal, name)}
     before = {number: signal.signal(number, way) for number, way in numbers.items()}

@@ -1,4 +1,4 @@
-"""Commands that follow from verbs: what they print and write is what the library answers."""
+"""Commands derived from verbs: they print and write the library's results."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ROWS = pd.DataFrame(
         "instruct": [0, 0],
     }
 )
-# Command, the words after the fit, and how the library says the same.
+# Command, the words after the fit, and the same call in the library.
 ANSWERS: dict[str, tuple[list[str], Callable[[Fit], pd.DataFrame]]] = {
     "check": ([], lambda fit: ls.check(fit).table()),
     "loo": (
@@ -126,7 +126,7 @@ def same(path: Path, table: pd.DataFrame) -> None:
         assert read[name].fillna("").astype(str).tolist() == table[name].astype(str).tolist()
 
 
-@pytest.mark.filterwarnings("ignore")  # draws from the prior are no good fit, and said to be
+@pytest.mark.filterwarnings("ignore")  # prior draws fit badly, which is reported
 @pytest.mark.parametrize("command", ANSWERS)
 def test_a_command_writes_the_library_s_table_and_draws_its_picture(
     command: str, folder: Path, fits: dict[str, Fit], capsys: pytest.CaptureFixture[str]
@@ -248,7 +248,7 @@ def test_each_model_is_forecast_by_its_own_scores(
     several = [*words[:-1], str(2 + seed_shift), "--workers", "2"]
     assert main([*several, "--prob", "0.5", "--out", "two.csv"]) == 0
     two = pd.read_csv(folder / "two.csv", keep_default_na=False)
-    given = written["model"] == "new-1"  # what is forecast in a process of its own
+    given = written["model"] == "new-1"  # forecast in a separate process
     pd.testing.assert_frame_equal(two[given], written[given].drop(columns="trust"))
     capsys.readouterr()
     assert main([*words, "--prob", "0.5"]) == 0
@@ -289,7 +289,7 @@ def test_intervals_that_are_printed_have_the_probability_that_was_asked_for(
 def test_forecasts_given_scores_say_so(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Draws from a prior: what weights of them are worth is not the question here.
+    # Prior draws: the quality of their weights is not tested here.
     monkeypatch.setattr(
         "latentscale.analysis.forecasts.condition.refuse_degenerate", lambda *_: None
     )
@@ -408,7 +408,7 @@ def test_a_backtest_is_run_by_scheme(
     assert "largest-member" in refused(capsys, *words, "--scheme", "largest")
     assert "needs --cutoff" in refused(capsys, *words, "--scheme", "chronological")
     assert "--cutoff is for" in refused(capsys, *words, "--cutoff", "2024-01-01")
-    said = refused(capsys, *words, "--folds", "3")  # of the scheme that is the default
+    said = refused(capsys, *words, "--folds", "3")  # of the default scheme
     assert "largest-member or families or cells or model-cells; leave it out with leave-" in said
     seen = refused(capsys, *words, "--scheme", "cells", "--seen", "0")
     assert "--seen is for --scheme leave-one-family; leave it out with cells" in seen

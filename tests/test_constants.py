@@ -1,4 +1,4 @@
-"""Every number at the top of a module has its reason beside it."""
+"""Every number at the top of a module has its reason next to it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PLAIN = {0, 1}
-"""Numbers that need no reason: nothing and the whole."""
+"""Numbers that need no reason: 0 and 1."""
 
 
 def _numbers(value: ast.expr) -> list[float]:
@@ -67,7 +67,7 @@ def test_a_number_without_a_reason_is_caught() -> None:
 
 
 def bound_twice(text: str) -> Iterator[tuple[int, str]]:
-    """Yield line and name of what the top of a module assigns a second time."""
+    """Yield line and name of names that the top of a module assigns a second time."""
     seen: set[str] = set()
     for node in ast.parse(text).body:
         if isinstance(node, ast.Assign | ast.AnnAssign):
@@ -78,7 +78,7 @@ def bound_twice(text: str) -> Iterator[tuple[int, str]]:
 
 
 def test_no_module_assigns_a_name_at_its_top_twice() -> None:
-    """A merge once left a second definition, of other values, below the first."""
+    """A merge once left a second definition, with other values, below the first."""
     twice = [
         f"{path.relative_to(ROOT)}:{line} {name}"
         for folder in ("latentscale", "benchmarks", "tests")

@@ -1,4 +1,4 @@
-"""The public names: few, imported when used, typed; older names still work for one release."""
+"""The public names: few, imported when used, typed; old names work for one more release."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ curve: results.Forecast = ls.scaling_curve(ls.load("fit.nc"), family="qwen2")
 
 
 def _checked(script: Path, folder: Path) -> str:
-    """Return what mypy says of a script outside the package."""
+    """Return mypy's output on a script outside the package."""
     strictly = ("--strict", "--ignore-missing-imports", "--follow-imports=silent")
     command = [sys.executable, "-m", "mypy", *strictly, str(script)]
     done = subprocess.run(

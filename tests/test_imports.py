@@ -1,4 +1,4 @@
-"""The direction of imports, read off the sources, and how light importing the package is."""
+"""The direction of imports, read from the sources, and how light importing the package is."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ HEAVY = {"arviz", "matplotlib", "nutpie", "pymc"}
 
 
 class Import(NamedTuple):
-    """One imported module, where it stands, and whether it runs when the file is imported."""
+    """One imported module, its place in the file, and whether it runs when the file is imported."""
 
     target: str
     line: int
@@ -137,7 +137,7 @@ def imports_of(path: Path, root: Path) -> list[Import]:
 
 
 def _fault(part: str, imported: Import) -> str | None:
-    """Say what is wrong with one import made inside `part`, or return None."""
+    """Return what is wrong with an import inside `part`, or None."""
     first, _, rest = imported.target.partition(".")
     if first in DRAWING and part != "plots":
         return f"imports {first}; only plots may"

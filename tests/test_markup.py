@@ -1,4 +1,4 @@
-"""What objects show of themselves in a notebook: the facts that matter, every name escaped."""
+"""How objects appear in a notebook: the important facts, with every name escaped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a release says of itself in several files says the same everywhere."""
+"""Facts about a release are the same in all files that state them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every result of an analysis: one way to a table, a picture and a short text."""
+"""Every result of an analysis has a table, a picture and a short text, in the same way."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def results(
     low, high = (str(skill["model"].values[k]) for k in (skill.argmin(), skill.argmax()))
     outcome = {model: float(i) for i, model in enumerate(small_scores.models[:12])}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # draws from the prior are no good fit, and said to be
+        warnings.simplefilter("ignore")  # prior draws fit badly, which is reported
         made: list[Result] = [
             ls.diagnose(fit),
             ls.predict(fit, ROWS),
@@ -219,7 +219,7 @@ def test_names_in_html_are_escaped(results: dict[str, Any]) -> None:
 
 @dataclass(frozen=True, repr=False)
 class Long(FixedTable):
-    """A result with much to say."""
+    """A result with a long text."""
 
     rows: pd.DataFrame
     advice: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Modules and functions short enough to be read at once."""
+"""Modules and functions are short enough to read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST_MODULE, LONGEST_FUNCTION = 500, 60
-"""Lines, as CONTRIBUTING.md says; of a function those of its body, its docstring left out."""
+"""Limits in lines, from CONTRIBUTING.md; for functions, the body without the docstring."""
 
 
 def sources() -> list[Path]:
@@ -28,7 +28,7 @@ def _long_functions(text: str) -> Iterator[tuple[int, str, int]]:
 
 def test_no_module_is_longer_than_five_hundred_lines() -> None:
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in sources()}
-    assert len(lengths) > LONGEST_MODULE  # hundreds of files: the folders are where they were
+    assert len(lengths) > LONGEST_MODULE  # hundreds of files, so the folders were found
     long = {str(path.relative_to(ROOT)): n for path, n in lengths.items() if n > LONGEST_MODULE}
     assert not long
 

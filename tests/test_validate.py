@@ -1,4 +1,4 @@
-"""Single settings: NumPy's numbers are numbers, and what is refused says why."""
+"""Single settings: NumPy's numbers are accepted, and refusals give reasons."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_any_seed_from_0_up_is_a_seed(seed):
         word = validate.seed_word(int(seed), bits)
         assert 0 <= word < 2**bits
         assert word == validate.seed_word(int(seed), bits)
-    assert validate.seed_word(5, 32) == 5  # seeds that fit give the numbers they always gave
+    assert validate.seed_word(5, 32) == 5  # seeds that fit give the same numbers as before
 
 
 def test_large_seeds_give_numbers_of_their_own():

@@ -1,4 +1,4 @@
-"""Verbs: each has a command and a place in the report, and what cannot be a verb is refused."""
+"""Verbs: each has a command and a place in the report, and invalid verbs are refused."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_every_verb_has_a_command_or_can_derive_one() -> None:
 
 def test_every_verb_of_the_front_door_has_a_command() -> None:
     answered = {verb.answer() for verb in VERBS.values()}
-    # Objects for Python alone: a PyMC model, and a fit that commands read from its file.
+    # Only in Python: a PyMC model, and a fit, which commands read from a file.
     inspected = {"build", "load"}
     functions = {
         name: getattr(ls, name)

@@ -57,7 +57,7 @@ def published(chosen: list[dict]) -> pd.DataFrame:
 
 
 def run(spec: ls.ModelSpec, chosen: list[dict], method: ls.NUTS, options: argparse.Namespace):
-    """Return one row a hidden score over all splits, with set and n_seen."""
+    """Return one row per hidden score over all splits, with set and n_seen."""
     table = ls.datasets.open_llm_leaderboard(corrected=False)
     parts = []
     for name in dict.fromkeys(split["set"] for split in chosen):

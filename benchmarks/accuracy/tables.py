@@ -58,7 +58,7 @@ def split_errors(cells: pd.DataFrame) -> pd.Series:
 
 
 def best_published(published: pd.DataFrame) -> dict[tuple[str, int], str]:
-    """Return the method with the least mean error, by set and members seen."""
+    """Return the method with the smallest mean error, by set and members seen."""
     mean = published.groupby(["set", "n_seen", "method"])["mae"].mean()
     best = mean.groupby(level=["set", "n_seen"]).idxmin()
     return {(str(s), int(n)): str(method) for (s, n), (_, _, method) in best.items()}
@@ -74,7 +74,7 @@ def _column(frame: pd.DataFrame, column: tuple[str, int]) -> pd.DataFrame:
 
 
 def errors(cells: dict[str, pd.DataFrame], published: pd.DataFrame) -> pd.DataFrame:
-    """Return mean errors with standard errors: one row a method, one column a set."""
+    """Return mean errors with standard errors: one row per method, one column per set."""
     best = best_published(published)
     rows = {name: {} for name in cells}
     rows |= {"best published": {}, "published pooled law (logF_sigmoid)": {}, "splits": {}}

@@ -6,11 +6,10 @@ Run from the project's root:  python -m benchmarks.approximations.run [--cases p
 Needs ``pip install --no-deps pymc-extras better-optimize`` in a separate environment: versions up
 to 0.15 require an older PyMC than the package's.
 
-pymc-extras is given the package's model as it is, and where it refuses that, the same log density
-as one flat vector. Distances are to NUTS on the same posterior: of each scalar parameter that all
-contenders have, on its natural scale, Wasserstein's distance of its draws in standard deviations
-of NUTS. Each contender's
-draws are kept in the folder runs as it ends; what is there is not run again.
+pymc-extras is given the package's model and, if it refuses that, the same log density as one flat
+vector. Distances are to NUTS on the same posterior: for each scalar parameter that all contenders
+have, the Wasserstein distance between its draws on the natural scale, in standard deviations of
+NUTS. Each contender's draws are kept in the folder runs; finished contenders are not run again.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ from latentscale.inference.tools.posterior_density import posterior_density
 HERE = Path(__file__).parent
 RUNS = HERE / "runs"
 DRAWS = 1000  # of each approximation: errors of a quantile near 3% of a standard deviation
-LIMIT = 240  # seconds on the clock for each contender: some twenty times what the package's take
+LIMIT = 240  # seconds of wall time for each contender: some twenty times what the package takes
 NUTS_LIMIT = 540  # seconds for NUTS, from which distances are measured
 REFERENCE = "NUTS"
 NUTS = ls.NUTS(draws=500, tune=400, chains=2, cores=1)
@@ -68,7 +67,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", nargs="+", choices=list(cases()), default=list(cases()))
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--minutes", type=float, default=1e9, help="start nothing after so many")
+    parser.add_argument(
+        "--minutes", type=float, default=1e9, help="time after which nothing starts"
+    )
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     begun = time.perf_counter()
@@ -91,7 +92,7 @@ def contenders() -> dict[str, Callable[[ModelSpec, int], Posterior]]:
             f"pymc-extras, {kind}, flat vector": partial(_theirs, kind=kind, as_vector=True)
             for kind in theirs
         },
-        REFERENCE: partial(_ours, method=NUTS),  # last: what it compiles would serve the others
+        REFERENCE: partial(_ours, method=NUTS),  # last: the others would reuse what it compiles
     }
 
 
@@ -108,7 +109,7 @@ def run(case: str, contender: str, seed: int) -> None:
         posterior, said = contenders()[contender](cases()[case], seed)
         row |= {"seconds": time.perf_counter() - begun, **said}
         posterior.to_netcdf(folder / f"{_file(contender)}.nc", engine="h5netcdf")
-    except Exception as failure:  # whatever it is, it is the result
+    except Exception as failure:  # any error is the result
         lines = str(failure).strip().splitlines() or [""]
         row["failed"] = f"{type(failure).__name__}: {lines[0]}"
         if time.perf_counter() - begun >= limit:
@@ -153,7 +154,8 @@ def flat(model: pm.Model) -> pm.Model:
     named: Any = clone_replace([model.logp()], parts, rebuild_strict=False)[0]
     log_density: Any = rewrite_graph(named, include=["lower_xtensor", "canonicalize"])
     with pm.Model() as plain:
-        # pymc-extras draws where paths begin, so a proper prior is needed, and is taken out again.
+        # pymc-extras draws the starts of paths from the prior, so a proper one is added and removed
+        # again.
         vector: Any = pm.Normal("vector", 0, 1, shape=len(whole), initval=whole)
         wanted = graph_replace([log_density], {point: vector})[0]  # clones not the vector
         pm.Potential("log_density", wanted - pm.logp(pm.Normal.dist(0, 1), vector).sum())
@@ -211,7 +213,7 @@ def distance(posterior: xr.Dataset, reference: xr.Dataset) -> dict[str, float]:
 def write(seed: int) -> None:
     """Write the tables of the cases that were run."""
     notes = HERE / "notes.md"
-    lines = ["# Approximations beside pymc-extras", "", provenance(seed), ""]
+    lines = ["# Approximations compared with pymc-extras", "", provenance(seed), ""]
     try:
         lines += [f"pymc-extras {version('pymc-extras')}.", ""]
     except Exception:
@@ -239,7 +241,7 @@ def _row(case: str, contender: str) -> dict[str, Any]:
 
 
 def _in_all(folder: Path) -> list[str]:
-    """Return the parameters that every contender has draws of: medians are over the same ones."""
+    """Return the parameters that every contender has draws of, so that medians are comparable."""
     each = []
     for path in folder.glob("*.nc"):
         with xr.open_dataset(path) as draws:

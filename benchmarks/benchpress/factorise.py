@@ -1,8 +1,9 @@
 """Matrix completion as BenchPress describes it (arXiv:2606.24020): the baseline of new releases.
 
-Percentages on the logit scale (clipped at half a percent), every column standardised, a bias of
-each model and benchmark and rank-2 factors by alternating ridge regressions, the mean of ten random
-starts. Its errors on the published folds are printed beside the published ones by
+Percentages are put on the logit scale (clipped at half a percent) and every column is standardised.
+Biases of models and benchmarks and rank-2 factors are fitted by alternating ridge regressions, and
+forecasts are means over ten random starts. To print its errors on the published folds next to the
+published ones:
 
     python -m benchmarks.benchpress.factorise
 """
@@ -22,9 +23,9 @@ RIDGE = 0.1
 STARTS = 10
 """Rank, ridge penalty and starts as published."""
 SWEEPS = 30
-"""Alternations; the published number is not known here. After 10, 30, 60 and 120 the median error
-of the first published fold is 4.84, 4.59, 4.52 and 4.51 (published 4.65), while 60 are worse than
-30 on the third (4.89 for 4.77; published 4.62)."""
+"""Alternations; the published number is unknown. After 10, 30, 60 and 120 the median error on the
+first published fold is 4.84, 4.59, 4.52 and 4.51 (published 4.65), while on the third 60 are worse
+than 30 (4.89 instead of 4.77; published 4.62)."""
 CLIP = 0.5
 """Percent at which scores are clipped before the logit, as published."""
 
@@ -35,12 +36,12 @@ def completed(table: pd.DataFrame, seed: int = 0, rank: int = RANK) -> pd.DataFr
     Parameters
     ----------
     table
-        One row a model, one column a benchmark; NaN where a score is not known. Columns whose
-        scores lie in 0 to 100 are percentages, others are left as they are.
+        One row per model, one column per benchmark; NaN where a score is not known. Columns whose
+        scores are from 0 to 100 are percentages; others are not transformed.
     seed
         Seed of the random starts.
     rank
-        Number of factors; with 0 a bias of each model and benchmark is all there is.
+        Number of factors; with 0 there are only biases of models and benchmarks.
     """
     percent = ((table.min() >= 0) & (table.max() <= 100)).to_numpy()
     clipped = table.clip(CLIP, 100 - CLIP) / 100
@@ -51,7 +52,7 @@ def completed(table: pd.DataFrame, seed: int = 0, rank: int = RANK) -> pd.DataFr
     rng = np.random.default_rng(seed)
     filled = np.mean([_factorised(z, rng, rank) for _ in range(STARTS)], axis=0)
     back = pd.DataFrame(filled, table.index, table.columns) * spread + middle.fillna(0)
-    with np.errstate(over="ignore"):  # of columns that are no logits, and not used
+    with np.errstate(over="ignore"):  # from columns that are not logits, and not used
         fractions = 1 / (1 + np.exp(-back))
     return (100 * fractions).where(np.tile(percent, (len(table), 1)), back)
 
@@ -62,7 +63,7 @@ def _factorised(z: Floats, rng: np.random.Generator, rank: int) -> Floats:
     known = ~np.isnan(z)
     left = rng.normal(0, 0.1, (rows, rank + 1))
     right = rng.normal(0, 0.1, (columns, rank + 1))
-    # The last column of either holds biases: that of the other side is then a column of ones.
+    # The last column of each holds biases; the matching column on the other side is all ones.
     for _ in range(SWEEPS):
         bias = right[:, -1]
         basis = np.column_stack([right[:, :rank], np.ones(columns)])
@@ -73,7 +74,7 @@ def _factorised(z: Floats, rng: np.random.Generator, rank: int) -> Floats:
 
 
 def _ridge(target: Floats, known: npt.NDArray[np.bool_], basis: Floats) -> Floats:
-    """Return the ridge coefficients of each row on a basis, by its known cells."""
+    """Return the ridge coefficients of each row on a basis, from its known cells."""
     out = np.zeros((len(target), basis.shape[1]))
     for place, (row, here) in enumerate(zip(target, known, strict=True)):
         some = basis[here]

@@ -1,9 +1,10 @@
 """New releases on the BenchPress matrix, with none or five of their scores given; RELEASES.md.
 
-Models released before a date are fitted; scores of later ones are forecast with nothing given of
-them and conditional on five of their scores at random, model by model. Beside it stands the matrix
-completion that BenchPress describes, with the same five scores, also one new model at a time.
-Benchmarks with at least three fitted scores count. Fits and forecasts are kept in the folder runs.
+Models released before a date are fitted. Scores of later ones are forecast with none of their
+scores given, and conditional on five of their scores chosen at random, model by model. They are
+compared with the matrix completion that BenchPress describes, given the same five scores, also one
+new model at a time. Benchmarks with at least three fitted scores count. Fits and forecasts are kept
+in the folder runs.
 
     python -m benchmarks.benchpress.releases
 """
@@ -37,9 +38,9 @@ CUTS = ("2025-08-01", "2025-11-01", "2026-02-01")
 FEWEST = 3
 """Fitted scores of a benchmark that is forecast."""
 CHAINS = 4
-"""Of two chains, as the study first had, one can stay where it began: R-hat was up to 2.5."""
+"""With two chains, as the study first had, one can stay where it began: R-hat was up to 2.5."""
 GIVEN = 5
-"""Scores given of a new release, as in BenchPress."""
+"""Scores given for a new release, as in BenchPress."""
 
 
 def main() -> None:

@@ -2,11 +2,11 @@
 
 A third of every model's scores is hidden in each fold (../shared/tables/benchpress, read in
 place: MIT licence, microsoft/benchpress). Errors are in the units of the table. Finished folds are
-kept in the folder runs, so a run that was stopped goes on.
+kept in the folder runs, so an interrupted run resumes.
 
     python -m benchmarks.benchpress.run --folds 3            # the first three folds
     python -m benchmarks.benchpress.run capabilities         # all of them
-    python -m benchmarks.benchpress.run --tune 150 --draws 150    # longer chains, beside those
+    python -m benchmarks.benchpress.run --tune 150 --draws 150    # longer chains, to compare
 """
 
 from __future__ import annotations
@@ -34,18 +34,19 @@ from latentscale.inference.method import Method
 HERE = Path(__file__).resolve().parent
 SHARED = HERE.parents[1].parent / "shared" / "tables" / "benchpress"
 ACCEPTANCE = 0.8
-"""That steps are tuned to: at the package's 0.95 trees of depth 7 go half as far."""
+"""Acceptance that steps are tuned to: at the package's 0.95 trees of depth 7 go half as far."""
 PUBLISHED = [
     *(4.645, 4.191, 4.623, 4.435, 4.646, 4.642, 4.635, 4.781, 4.290, 4.483),
     *(5.062, 4.733, 4.667, 4.486, 4.649, 4.770, 4.299, 4.684, 4.265, 4.584),
     *(4.350, 4.806, 4.197, 5.035, 4.337, 4.307, 4.772, 4.562, 4.389, 4.947),
 ]
-"""Median absolute error of BenchPress by fold, its code rerun (../shared/tables/README.md)."""
+"""Median absolute error of BenchPress by fold, from a rerun of its code
+(../shared/tables/README.md)."""
 FIRST_SEED, FOLDS_A_SEED = 42, 3  # of the published folds
 DISTANCE = "edit distance"
 """Unit of fractions that are fractions in the table too."""
 LOW = 10.0
-"""Forecasts below it are looked at by themselves: there a symmetric interval under-covers."""
+"""Forecasts below it are shown separately: there a symmetric interval under-covers."""
 
 
 def main() -> None:
@@ -58,7 +59,9 @@ def main() -> None:
     parser.add_argument("--doublings", type=int, default=0, help="of trajectories that turned back")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--cores", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=1e9, help="begin no fold after so many")
+    parser.add_argument(
+        "--seconds", type=float, default=1e9, help="time after which no fold begins"
+    )
     options = parser.parse_args()
     if not SHARED.is_dir():
         raise SystemExit(f"{SHARED} is not there: the study reads the public table in place.")
@@ -159,9 +162,9 @@ def split_rhat(draws: np.ndarray, chains: int) -> np.ndarray:
 
 @lru_cache
 def units() -> pd.Series:
-    """Return what a score here is multiplied by to be in the table's unit: 100 for percentages."""
+    """Return the factor from a score here to the table's unit: 100 for percentages."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # said when the study reads the table
+        warnings.simplefilter("ignore")  # warned about when the study reads the table
         info = ls.readers.read_benchpress(SHARED).benchmark_info
     percent = {n: b.scale == "fraction" and b.unit != DISTANCE for n, b in info.items()}
     return pd.Series({name: 100.0 if own else 1.0 for name, own in percent.items()})
@@ -174,7 +177,7 @@ def figures(cells: pd.DataFrame) -> dict[str, float]:
     inside = (cells["score"] >= cells["lower"]) & (cells["score"] <= cells["upper"])
     half = (cells["score"] >= cells["lower_50"]) & (cells["score"] <= cells["upper_50"])
     low = cells["median"] * unit < LOW
-    sized = cells["score"].abs() > 1e-6  # as BenchPress leaves out
+    sized = cells["score"].abs() > 1e-6  # BenchPress leaves them out too
     return {
         "MedAE": float(error.median()),
         "MedAPE": float((100 * error / (cells["score"].abs() * unit))[sized].median()),
@@ -190,7 +193,7 @@ def figures(cells: pd.DataFrame) -> dict[str, float]:
 
 
 def report(spec: ModelSpec, runs: Path, options: argparse.Namespace) -> str:
-    """Return BENCHPRESS.md: the mean over folds with standard errors, beside the published."""
+    """Return BENCHPRESS.md: means over folds with standard errors, next to the published ones."""
     paths = sorted(runs.glob("*.csv"), key=fold_of)
     table = pd.DataFrame([figures(pd.read_csv(path)) for path in paths])
     theirs = np.array([PUBLISHED[place_of(path)] for path in paths])
@@ -208,19 +211,19 @@ def report(spec: ModelSpec, runs: Path, options: argparse.Namespace) -> str:
         f"NUTS, 2 chains of {options.tune} + {options.draws} draws, trees of depth at most "
         f"{options.depth}, {options.doublings} extra doublings, steps tuned to an acceptance of "
         f"{ACCEPTANCE:g}. Errors in the table's units "
-        "(percentages but for seven benchmarks). "
+        "(percentages, except for seven benchmarks). "
         "rhat_95 and max_rhat are the 95th centile and the largest of the split R-hat of expected "
-        "scores of hidden cells; seconds are of a fold on a machine with other work.",
+        "scores of hidden cells; seconds are per fold, on a machine with other work.",
         "\n".join(
             ["| figure | median over folds | mean | sd between folds |", "|---|---|---|---|", *rows]
         ),
-        f"BenchPress itself, its code rerun, on the same folds: median {np.median(theirs):.3f} (on "
-        f"all thirty {np.median(PUBLISHED):.3f}). Median absolute error less BenchPress's, paired "
-        f"by fold: {less.mean():.3f}, standard error {error:.3f} if folds were independent, which "
-        "they are not: they share cells. Three benchmarks hold shares of right claims among "
-        "rates of hallucination: 16 of the 2,604 scores, which the reader turns into rates, and "
-        "which BenchPress takes as they are.",
-        "The structure is that of a prototype which was compared on folds of this very table, so "
+        "BenchPress itself, from a rerun of its code, on the same folds: median "
+        f"{np.median(theirs):.3f} (on all thirty {np.median(PUBLISHED):.3f}). Median absolute "
+        f"error minus BenchPress's, paired by fold: {less.mean():.3f}. Its standard error would be "
+        f"{error:.3f} if folds were independent, but they share cells. Three benchmarks of "
+        "hallucination rates also hold shares of correct claims (16 of the 2,604 scores); the "
+        "reader converts these to rates, and BenchPress does not.",
+        "The structure comes from a prototype that was compared on folds of this table, so "
         "this is not an out-of-sample test of the choice. Chains this short have not converged: "
         "see max_rhat.",
     ]
@@ -229,7 +232,7 @@ def report(spec: ModelSpec, runs: Path, options: argparse.Namespace) -> str:
 
 
 def beside(runs: Path, other: Path) -> str:
-    """Return a section on other chains: their figures less these, paired by fold; or nothing."""
+    """Return a section on other chains: their figures minus these, paired by fold; or nothing."""
     names = sorted({p.name for p in runs.glob("*.csv")} & {p.name for p in other.glob("*.csv")})
     if other == runs or len(names) < 2:
         return ""
@@ -243,7 +246,7 @@ def beside(runs: Path, other: Path) -> str:
         f"| {name} | {ours[name].median():.3f} | {theirs[name].median():.3f} | "
         f"{less[name].mean():.3f} | {error[name]:.3f} |"
         for name in ours
-        if name != "seconds"  # of whatever else the machine did
+        if name != "seconds"  # depends on what else the machine did
     ]
     _, sizes, *settings = other.name.split("-")
     named = [re.sub(r"(\D)(\d)", r"\1 \2", text) for text in settings if not text.isdigit()]
@@ -251,7 +254,7 @@ def beside(runs: Path, other: Path) -> str:
         [
             f"## Chains of {sizes.replace('+', ' + ')} draws"
             + (f" ({', '.join(named)})" if named else ""),
-            f"On {len(names)} folds, beside the chains above on the same folds. The mean "
+            f"On {len(names)} folds, compared with the chains above on the same folds. The mean "
             "difference is paired by fold, with its standard error if folds were independent.",
             "\n".join(
                 [
@@ -271,7 +274,7 @@ def fold_of(path: Path) -> tuple[int, int]:
 
 
 def place_of(path: Path) -> int:
-    """Return a fold's place among the published: three folds a seed, from the first seed on."""
+    """Return a fold's place among the published ones: three folds per seed, in order of seeds."""
     seed, fold = fold_of(path)
     return (seed - FIRST_SEED) * FOLDS_A_SEED + fold
 

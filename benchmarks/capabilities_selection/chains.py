@@ -1,11 +1,11 @@
 """Where chains of `capabilities` end, and where they stay: CHAINS.md.
 
-Three questions about its sampling. How many short chains end where tails have most of the weight,
-on the whole BenchPress matrix, with and without bounds (`largest_weight`, `largest_precision`)? How
-long do chains stay in one place on small tables, by target acceptance? And what happens if a column
-repeats another, with and without a bound on precisions? The tables are subsets of public ones
-(../shared/tables/benchpress and epoch, read in place). Results of each fit are kept in the folder
-runs, so an interrupted run resumes.
+Three questions about its sampling. How many short chains end in states where the tails have most of
+the weight, on the whole BenchPress matrix, with and without bounds (`largest_weight`,
+`largest_precision`)? How long do chains stay in one place on small tables, by target acceptance?
+And what happens if a column repeats another, with and without a bound on precisions? The tables are
+subsets of public ones (../shared/tables/benchpress and epoch, read in place). Results of each fit
+are kept in the folder runs, so an interrupted run resumes.
 
     python -m benchmarks.capabilities_selection.chains --seeds 1 2           # small tables
     python -m benchmarks.capabilities_selection.chains --tails --seeds 1     # the whole matrix
@@ -91,7 +91,7 @@ def _of_settings() -> Scores:
 
 
 def _with_scores(scores: Scores, least: int) -> Scores:
-    """Return the table without models of fewer scores."""
+    """Return the table without models that have fewer scores."""
     measured = scores.dataset["score"].notnull().sum("benchmark").to_series()
     return scores.select(models=list(measured.index[measured >= least]))
 
@@ -149,10 +149,10 @@ def longest_stay(rejected: np.ndarray) -> int:
 
 
 def of_tails(setting: str, seed: int) -> dict[str, Any]:
-    """Return the weight of tails in which each of some short chains ended."""
+    """Return the weight of the tails at the end of each of some short chains."""
     scores = ls.readers.read_benchpress(SHARED / "benchpress")
     spec = ls.load_spec("capabilities").with_(SETTINGS[setting][1])
-    method = ls.NUTS(**FOR_TAILS, target_accept=0.8, cores=1)  # the acceptance they were met with
+    method = ls.NUTS(**FOR_TAILS, target_accept=0.8, cores=1)  # as when first seen
     fit = ls.fit(spec, scores, method=method, seed=seed, progress=False)
     likelihood: Any = spec.benchmarks.likelihood
     weight = likelihood.largest_weight * fit.posterior["tail_weight"].mean("draw")
@@ -178,7 +178,7 @@ def report(seeds: list[int]) -> str:
     parts = [
         "# Where chains of `capabilities` end, and where they stay",
         provenance(seeds[0]),
-        "## Tails that take the part of usual scores",
+        "## Tails that describe the usual scores",
         "The whole BenchPress matrix; chains of {tune} + {draws} draws, steps tuned to an "
         "acceptance of 0.8. Shipped: the tails' weight w is bounded by one half "
         "(`largest_weight`) and precisions by {largest:,.0f} (`largest_precision`); unbounded: "
@@ -206,7 +206,7 @@ def _tails(found: list[dict[str, Any]]) -> pd.DataFrame:
             "setting": each["what"][0],
             "seed": each["what"][1],
             "chains": len(each["weight"]),
-            "chains of a weight above one half": sum(weight > 1 / 2 for weight in each["weight"]),
+            "chains with a weight above one half": sum(weight > 1 / 2 for weight in each["weight"]),
             "weights": ", ".join(f"{weight:.2f}" for weight in each["weight"]),
             "mean log precisions": ", ".join(f"{value:.1f}" for value in each["log_precision"]),
         }

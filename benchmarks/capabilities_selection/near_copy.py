@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 DEGREES = 4.0
 """Degrees of freedom of the noise, and of heavy-tailed effects if requested."""
 EDGE = 0.004
-"""Shares nearer to 0 or 1 are moved to it: half an item of 125."""
+"""Shares closer than this to 0 or 1 are moved to this distance: half an item of 125."""
 KNOTS = 12
 """Knots of the trend over the fitted dates and two standard deviations beyond, as in `trend`."""
 MOST_ETA = 5.5
@@ -41,7 +41,7 @@ class Structure:
     groups, series
         Whether models have effects on groups of benchmarks, and on series of them.
     drift
-        Whether benchmarks have slopes of their own in the release date, pooled around 0.
+        Whether benchmarks have separate slopes in the release date, pooled around 0.
     age
         Whether intercepts and loadings are pooled around a line in the mean date of a
         benchmark's fitted models.
@@ -84,7 +84,7 @@ class Scale:
     def update(self, squares: Floats, count: float, rng: np.random.Generator) -> None:
         """Draw the variances given sums of squares and numbers of effects."""
         drawn = 1 / rng.gamma((count + 1) / 2, 1 / (squares / 2 + 1 / self._other))
-        self.variance = np.clip(drawn, 1e-4, 1e3)  # 0.01 is as good as no effect
+        self.variance = np.clip(drawn, 1e-4, 1e3)  # 0.01 is practically no effect
         self._other = 1 / rng.gamma(1.0, 1 / (1 / self._prior**2 + 1 / self.variance))
 
 
@@ -268,7 +268,7 @@ class NearCopy:
             variance = [widest**2, *[float(self.group_spread[column].variance)] * group.shape[1]]
             if self.structure.age:
                 x = np.concatenate([x, self.age[here, None]], axis=1)
-                variance.append(0.25)  # half a unit a standard deviation of the mean date
+                variance.append(0.25)  # half a unit per standard deviation of the mean date
             precision = (x.T * weight) @ x + np.diag(1 / np.array(variance))
             drawn = normal(precision[None], (x.T @ (weight * value))[None], rng)[0]
             self.mean[column], last = drawn[0], 1 + group.shape[1]
@@ -288,7 +288,7 @@ class NearCopy:
         self.weight = np.where(self.fitted, drawn, 1.0)
         total = (self.fitted * self.weight * squares).sum(axis=0)
         spread, centre = self.precision_spread, self.log_precision
-        for _ in range(2):  # Metropolis steps a sweep, as cheap as the rest is dear
+        for _ in range(2):  # Metropolis steps per sweep: cheap, unlike the rest
             other = self.precision * np.exp(0.6 * self.rng.standard_normal(len(total)))
             gain = 0.0
             for phi, sign in ((other, 1), (self.precision, -1)):

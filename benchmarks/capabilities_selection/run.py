@@ -2,10 +2,10 @@
 
 The table is the BenchPress matrix (../shared/tables/benchpress, read in place: MIT licence). Only
 the cells that a published fold leaves visible are used: a random quarter of every model's visible
-scores is hidden again and forecast from the rest. The cells that the fold hides are neither
-fitted nor looked at. (In that protocol each of them is visible in other folds, so a choice made
-here is blind only to the hidden cells of its own fold, not to the table.) Errors and scores are
-in the units of the table; CRPS and mean absolute error are over percentages only.
+scores is hidden again and forecast from the rest. The cells that the fold hides are neither fitted
+nor used. (In that protocol each of them is visible in other folds, so a choice made here is blind
+only to the hidden cells of its own fold, not to the table.) Errors and scores are in the units of
+the table; CRPS and mean absolute error are over percentages only.
 
     python -m benchmarks.capabilities_selection.run base "two skills" --first 1 --splits 2
     python -m benchmarks.capabilities_selection.run        # write SELECTION.md of what is there
@@ -54,7 +54,7 @@ _FIRST = {
     "skills.release": False,
     "family.lineage": True,
 }
-"""The spec as it was before these comparisons."""
+"""The spec before these comparisons."""
 SECOND = "no family x benchmark"
 _SECOND = {"benchmarks.family_effect": False, "family.lineage": True}
 """The candidate from which the second round continues."""
@@ -71,7 +71,7 @@ _SHIPPED = {
     "benchmarks.largest_precision": 1e4,
     "skills.release": True,
 }
-"""The spec as it was when shared spreads of skills were compared."""
+"""The spec at the time when shared spreads of skills were compared."""
 # Each candidate is the first spec with fields replaced; those of the second round, named with a
 # comma, are the spec without effects of families on single benchmarks with fields replaced.
 CANDIDATES: dict[str, dict[str, Any]] = {
@@ -112,7 +112,7 @@ def split(number: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     Parameters
     ----------
     number
-        Of the fold, in the order of the published seeds and folds.
+        Number of the fold, in the order of the published seeds and folds.
     """
     scores = pd.read_csv(SHARED / "scores.csv")
     folds = pd.read_csv(SHARED / "folds.csv")
@@ -130,7 +130,7 @@ def split(number: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def run(name: str, base: str, number: int, method: Method) -> pd.DataFrame:
-    """Return the hidden cells of one split as a candidate forecasts them; from disk if there."""
+    """Return a candidate's forecasts of the hidden cells of one split; from disk if there."""
     spec = candidate(name, base, method)
     path = path_of(spec, method, number)
     if not path.exists():
@@ -159,7 +159,7 @@ def described(method: Method) -> str:
 def figures_of(cells: pd.DataFrame) -> dict[str, float]:
     """Return error, proper score, coverage and width of the cells of some splits, and its seconds.
 
-    Seconds are those of one split, the mean over splits.
+    Seconds are per split, the mean over splits.
     """
     unit = units().reindex(cells["benchmark_id"]).to_numpy()
     percent = unit == 100

@@ -16,7 +16,7 @@ NEAR = ("mmlu", "mmlu_pro", "gsm8k")
 """Benchmarks on which the largest models come near an estimated ceiling."""
 _SELECTION, _EVERY = "The selection's folds", "all of these"
 _RESAMPLES = 2000
-"""Of the bootstrap over families: standard errors are then known to 2%."""
+"""Resamples of families in the bootstrap: standard errors are then known to 2%."""
 _MOST_FOLDS = 3
 """Folds of a table of the selection."""
 
@@ -67,7 +67,7 @@ def row(cells: pd.DataFrame, reference: pd.DataFrame, seed: int) -> dict[str, st
 
 
 def _figures(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return errors, widths and CRPS in points, and if intervals hold the score, by cell."""
+    """Return errors, widths, CRPS in points, and whether intervals contain the score, by cell."""
     figures = cells[["family", "model", "benchmark"]].copy()
     figures["error"] = 100 * (cells["median"] - cells["score"]).abs()
     figures["crps"] = 100 * cells["crps"]
@@ -94,9 +94,9 @@ def _cells(runs: Path, variant: str, name: str) -> dict[str, pd.DataFrame]:
 
 
 def _together(made: dict[str, dict[str, pd.DataFrame]]) -> dict[str, pd.DataFrame]:
-    """Return forecasts of all tables by variant, of the variants that every table has.
+    """Return forecasts of all tables by variant, for variants that every table has.
 
-    A model that is hidden in several tables counts once for each, and is of one family.
+    A model that is hidden in several tables counts once for each, always in the same family.
     """
     parts = [of for of in made.values() if of]
     common = set.intersection(*map(set, parts)) if parts else set()
@@ -112,7 +112,7 @@ def _together(made: dict[str, dict[str, pd.DataFrame]]) -> dict[str, pd.DataFram
 
 
 def _of_all(runs: Path, variants: tuple[str, ...], name: str) -> dict[str, pd.DataFrame]:
-    """Return forecasts by variant, of the folds that all variants with any have."""
+    """Return forecasts by variant, for the folds shared by all variants with any forecasts."""
     made = {variant: _cells(runs, variant, name) for variant in variants}
     made = {variant: folds for variant, folds in made.items() if folds}
     common = sorted(set.intersection(*(set(folds) for folds in made.values()))) if made else []

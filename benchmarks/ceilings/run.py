@@ -97,7 +97,7 @@ def opened(fit: ls.Fit, share: float) -> ls.Fit:
 
 
 def _mixed(share: float, name: str, scores: ls.Scores, fold: Fold) -> pd.DataFrame:
-    """Return a fold's forecasts by both fits, which must be there, stacked."""
+    """Return a fold's forecasts by both fits, which must exist, stacked."""
     weights = {"recommended": 1 - share, "ceilings at 1": share}
     fits = {part: ls.load(RUNS / f"{part}, {name}.nc") for part in weights}
     table = scores.to_frame()

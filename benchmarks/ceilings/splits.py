@@ -15,7 +15,7 @@ from latentscale.demo import built_on, hidden_models
 
 SPLITS = ("demo", "two or three", "fine-tunes")
 BEFORE = "2024-11-01"
-"""Fine-tunes uploaded before it join the table."""
+"""Fine-tunes uploaded before it are added to the table."""
 LINEAGES = {
     "meta-llama-3": "llama3",
     "llama-2": "llama2",
@@ -54,7 +54,8 @@ def fine_tunes() -> tuple[ls.Scores, Fold]:
 
     They have the scores of the second leaderboard, rounded as the bundled table records them, and
     the size and tokens of their base model. The fold hides the largest models of each lineage that
-    the bundled table has; fine-tunes of that size are left out, for they were built on hidden ones.
+    the bundled table has; fine-tunes of that size are left out, because they were built on hidden
+    models.
     """
     bundled = ls.datasets.open_llm_leaderboard()
     frame = bundled.to_frame()

@@ -12,16 +12,18 @@ WANTED = (0.9, 0.5)
 
 
 def as_asked(cells: pd.DataFrame, earlier: pd.DataFrame) -> dict[str, str]:
-    """Return coverage as it is and with `latentscale.studies.nominal_for` of earlier forecasts.
+    """Return coverage as forecast and as adjusted by `nominal_for` from earlier forecasts.
 
     Parameters
     ----------
     cells, earlier
         Tables of forecasts with the columns family and pit.
 
-    Returns ------- dict The factor and, for each wanted coverage, the actual coverage, the
-    nominal probability to ask for, and the coverage it gives; standard errors are between
-    families.
+    Returns
+    -------
+    dict
+        The factor and, for each wanted coverage, the actual coverage, the nominal probability to
+        ask for, and the coverage that it gives; standard errors are between families.
     """
     asked = ls.studies.nominal_for(earlier, WANTED, seed=1)
     central = (2 * (cells["pit"] - 0.5)).abs()

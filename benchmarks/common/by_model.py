@@ -23,14 +23,21 @@ from latentscale.files import replacing
 def forecast_by_model(
     fit: ls.Fit, scores: Scores, fold: ls.folds.Fold, folder: Path, seed: int, minutes: float
 ) -> pd.DataFrame | None:
-    """Return a fold's forecasts, conditional on what it gives of each model.
+    """Return a fold's forecasts, conditional on the scores that it gives of each model.
 
     Degenerate importance weights are accepted. The numbers are those of `forecast_fold` on
     the whole fold, which forecasts models with given scores one by one.
 
-    Parameters ---------- fit, scores, fold As for `forecast_fold`. folder Where
-    the forecasts of each model are kept. seed Seed of every forecast. minutes
-    After this time no further model is begun, and None is returned.
+    Parameters
+    ----------
+    fit, scores, fold
+        As for `forecast_fold`.
+    folder
+        Where the forecasts of each model are kept.
+    seed
+        Seed of every forecast.
+    minutes
+        After this time no further model is begun, and None is returned.
     """
     folder.mkdir(parents=True, exist_ok=True)
     began = time.time()

@@ -1,4 +1,4 @@
-"""Means over cells with standard errors, cells of one group counting together."""
+"""Means over cells with standard errors clustered by group."""
 
 from __future__ import annotations
 

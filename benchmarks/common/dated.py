@@ -1,4 +1,4 @@
-"""Tables with release dates, as a study of forecasts in time uses them."""
+"""Tables with release dates, for studies of forecasts in time."""
 
 from __future__ import annotations
 
@@ -11,9 +11,14 @@ from latentscale.data.scores import Scores
 def before_and_after(scores: Scores, cut: str, fewest: int) -> tuple[Scores, ls.folds.Fold]:
     """Return dated models on benchmarks with enough scores before a date, and the fold at the date.
 
-    Parameters ---------- scores A table with release dates; undated models are
-    left out. cut Models released before it are fitted, the others forecast.
-    fewest Fewest fitted scores of a benchmark that is kept.
+    Parameters
+    ----------
+    scores
+        A table with release dates; undated models are left out.
+    cut
+        Models released before it are fitted, the others forecast.
+    fewest
+        Fewest fitted scores of a benchmark that is kept.
     """
     frame = scores.to_frame().set_index("model")
     dated = frame.index[frame["released"].notna()]

@@ -5,7 +5,7 @@ replication, simulated with numpy alone; fitted by NUTS. By theory (arXiv:2512.0
 slopes and family variances are consistent and asymptotically normal in the number of families.
 The levels of one family are not: they depend on that family's own scores.
 
-    python -m benchmarks.consistency.run                  # all sizes; goes on where it was stopped
+    python -m benchmarks.consistency.run                  # all sizes; resumes where it was stopped
     python -m benchmarks.consistency.run --families 20 --replications 4
     python -m benchmarks.consistency.run --quick          # two sizes, two replications, files apart
     python -m benchmarks.consistency.run --report         # only write CONSISTENCY.md and the figure

@@ -2,9 +2,8 @@
 
 ``mean``: the benchmark's mean. For single cells, ``two-way``: a bias of each model and benchmark;
 ``rank 2``: matrix completion as BenchPress describes it. For whole models, ``regression``: on
-those of size, tokens and date that most models state, with slopes by benchmark shrunk to common
-ones and an offset by family; for training checkpoints ``last checkpoint``, the run's last fitted
-score.
+whichever of size, tokens and date most models state, with slopes by benchmark shrunk to common ones
+and an offset by family. For training checkpoints, ``last checkpoint``: the run's last fitted score.
 """
 
 from __future__ import annotations

@@ -45,15 +45,15 @@ def report(runs: Path, seed: int) -> str:
         "chains of 200 + 200 draws, through `ls.backtest`. The folds hide a random fifth of the "
         "scores (`cells`), the largest fifth of the models (`largest`), the latest fifth by date "
         "(`latest`), or the checkpoints after 44% of a run's tokens (`last tokens`). Errors are "
-        "those of predictive medians, in points, on benchmarks that are fractions; standard "
+        "of predictive medians, in points, on benchmarks that are fractions; standard "
         "errors are between families. Nothing was tuned on these folds.",
         "\n".join(tables),
         markdown(pd.DataFrame([{"table": n, "split": s} | row(c) for n, s, c in folds])),
-        "## Beside baselines",
+        "## Compared with baselines",
         "Mean absolute error of the spec minus that of a baseline on the same cells, ± its "
         "standard error between families; negative is better. `two-way`: a bias of model and "
         "benchmark on the logit scale, with a ridge penalty; `rank 2`: matrix completion as "
-        "BenchPress describes it; `regression`: on those of size, tokens and date that at least "
+        "BenchPress describes it; `regression`: on whichever of size, tokens and date at least "
         "half of the models state, with slopes by benchmark shrunk to a common one and an offset "
         "by family; `last checkpoint`: the last fitted score of the run.",
         markdown(pd.DataFrame([{"table": n, "split": s} | beside(c) for n, s, c in folds])),

@@ -6,7 +6,7 @@ place (../shared/tables). Finished folds are kept in the folder runs, so an inte
 
     python -m benchmarks.elsewhere.run "base models" cells   # one fold
     python -m benchmarks.elsewhere.run                       # all that are not there
-    python -m benchmarks.elsewhere.run agents cells --spec capabilities   # another spec beside
+    python -m benchmarks.elsewhere.run agents cells --spec capabilities   # another spec in addition
     python -m benchmarks.elsewhere.run --report              # ELSEWHERE.md of all that is there
 """
 
@@ -61,7 +61,9 @@ def main() -> None:
     parser.add_argument("--spec", default=AUTO, help="a shipped spec in addition to auto's")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--report", action="store_true", help="write ELSEWHERE.md, fit nothing")
-    parser.add_argument("--minutes", type=float, default=1e6, help="begin no fold after so many")
+    parser.add_argument(
+        "--minutes", type=float, default=1e6, help="time after which no fold begins"
+    )
     options = parser.parse_args()
     if not SHARED.is_dir():
         raise SystemExit(f"{SHARED} is not there: the study reads the public tables in place.")

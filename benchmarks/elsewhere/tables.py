@@ -1,7 +1,7 @@
-"""The tables of the study, read as a user reads them, and what is hidden of each.
+"""The tables of the study, read as a user reads them, and the scores hidden in each.
 
-None had a part in choosing the shipped specs, but for what `Table.about` says. Nothing is declared
-by hand: families, floors, scales and features are those that the readers give.
+None took part in choosing the shipped specs, except as `Table.about` says. Nothing is declared by
+hand: the readers supply families, floors, scales and features.
 """
 
 from __future__ import annotations
@@ -179,5 +179,5 @@ TABLES = {
 def scores_of(name: str) -> Scores:
     """Return a table of the study."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ls.DataWarning)  # what the readers say is in the audit
+        warnings.simplefilter("ignore", ls.DataWarning)  # the audit repeats the readers' warnings
         return TABLES[name].read()

@@ -15,18 +15,18 @@ from latentscale.data.scores import Scores
 CLIP = 0.005
 """Scores are clamped to 0.5 and 99.5% before the logit, as BenchPress does."""
 RIDGE = 1.0
-"""Weight of the pull of slopes and offsets to their common value, in scores."""
+"""Weight of the shrinkage of slopes and offsets to their common value, in scores."""
 PROB = 0.9
-"""Probability of the intervals, as that of a backtest's."""
+"""Probability of the intervals, as in a backtest."""
 
 
 def baseline_table(scores: Scores, fold: Fold) -> pd.DataFrame:
-    """Return forecasts of a fold by three baselines, one row a hidden score and baseline.
+    """Return forecasts of a fold by three baselines, one row per hidden score and baseline.
 
-    ``mean``: the benchmark's mean of the fitted logits. ``trend``: a line in the release date by
-    benchmark, slopes pulled to their common one, and an offset by provider. Where the fold gives
-    scores of a model, ``trend`` has an offset by model in place of the provider's. Intervals are
-    normal on the logit, with the benchmark's residual spread.
+    ``mean``: the benchmark's mean of the fitted logits. ``trend``: a line in the release date for
+    each benchmark, with slopes shrunk to a common one, and an offset for each provider. Where the
+    fold gives scores of a model, ``trend`` has an offset for the model instead of the provider.
+    Intervals are normal on the logit, with the benchmark's residual spread.
     """
     cells = _cells(scores)
     hidden = cells["model"].isin(fold.test)
@@ -67,13 +67,13 @@ def trend(
     Parameters
     ----------
     train, test, shown
-        Cells that are fitted, forecast, and given of the models that are forecast: model,
-        benchmark, score, y (its logit), the covariates and the group.
+        Cells that are fitted, cells that are forecast, and cells given for the models that are
+        forecast: model, benchmark, score, y (its logit), the covariates and the group.
     along
-        Covariates, known of every model; each has a common slope and one by benchmark, which is
-        pulled to the common one.
+        Covariates, known for every model; each has a common slope and one by benchmark, which is
+        shrunk to the common one.
     group
-        Column with an offset by value, pulled to none.
+        Column whose values have offsets, shrunk to 0.
     """
     names = sorted(train["benchmark"].unique())
     groups = sorted(train[group].dropna().unique())
@@ -86,14 +86,14 @@ def trend(
         return np.hstack([own, common, *each, offset])
 
     x, y = matrix(train), train["y"].to_numpy()
-    free = len(names) + len(along)  # intercepts and the common slopes are not pulled
+    free = len(names) + len(along)  # intercepts and the common slopes are not shrunk
     pull = np.diag(np.r_[np.full(free, 1e-6), np.full(x.shape[1] - free, RIDGE)])
     beta = np.linalg.solve(x.T @ x + pull, x.T @ y)
     residual = pd.Series(y - x @ beta).groupby(train["benchmark"].to_numpy())
     spread = residual.std()
     middle = matrix(test) @ beta
     if len(shown):
-        # The offset of a model: the mean residual of its given scores, pulled to none.
+        # The offset of a model: the mean residual of its given scores, shrunk to 0.
         left = pd.Series(shown["y"].to_numpy() - matrix(shown) @ beta)
         offset = left.groupby(shown["model"].to_numpy()).agg(lambda r: r.sum() / (len(r) + RIDGE))
         middle = middle + offset.reindex(test["model"]).fillna(0).to_numpy()

@@ -112,7 +112,7 @@ def _asked(runs: Path) -> list[str]:
 
 
 def _bounded_cells(path: Path) -> pd.DataFrame:
-    """Return kept forecasts of the cells that are judged: scores that are fractions."""
+    """Return kept forecasts of the cells that are evaluated: scores that are fractions."""
     simple = pd.read_csv(path.parents[1] / f"baselines-{path.stem}.csv")
     return pd.read_csv(path).merge(simple[["model", "benchmark"]].drop_duplicates())
 
@@ -127,7 +127,7 @@ def _others(rows: list[dict[str, object]]) -> str:
 def compared_row(
     spec: str, cut: str, given: int, table: pd.DataFrame, baselines: pd.DataFrame
 ) -> dict[str, object]:
-    """Return errors, coverage and width of forecasts, and their error less the baseline's."""
+    """Return errors, coverage and width of forecasts, and their error minus the baseline's."""
     trend = baselines[baselines["baseline"] == "trend"]
     cells = table.merge(
         trend[["model", "benchmark", "median"]].rename(columns={"median": "theirs"}),
@@ -167,7 +167,7 @@ def variants_less(runs: Path, names: tuple[str, ...] = ()) -> list[str]:
         own, other = (
             pd.read_csv(file).set_index(["model", "benchmark"]) for file in (path, shipped)
         )
-        simple = pd.read_csv(runs / f"baselines-{path.stem}.csv")  # of fractions alone
+        simple = pd.read_csv(runs / f"baselines-{path.stem}.csv")  # of fractions only
         cells = pd.MultiIndex.from_frame(simple[["model", "benchmark"]].drop_duplicates())
         less, by = _judged(own.loc[cells]) - _judged(other.loc[cells]), own.loc[cells, "family"]
         about = {"cut": cut, "given": given, "spec": path.parent.name}
@@ -211,17 +211,17 @@ def _baseline_row(cut: str, given: str, table: pd.DataFrame) -> list[dict[str, o
 
 def _earlier() -> str:
     said = [
-        f"{ours} against {theirs} ({cut}, {given} given)"
+        f"{ours} and {theirs} ({cut}, {given} given)"
         for (cut, given), (ours, theirs) in PROTOTYPE.items()
     ]
     return (
         "A longer table of the hub, to April 2026, has more later models. There the mean absolute "
-        f"error of a prototype, against that of its best baseline, was {'; '.join(said)}."
+        f"errors of a prototype and of its best baseline were {'; '.join(said)}."
     )
 
 
 def _indices(runs: Path, hub: Path) -> list[str]:
-    """Return the agreement of the capability index with the hub's own, one row a fit."""
+    """Return the agreement of the capability index with the hub's own, one row per fit."""
     published = _published(hub)["index"].to_dict()
     rows = []
     for path in sorted(runs.glob("*/*.nc")):
@@ -244,7 +244,7 @@ def _indices(runs: Path, hub: Path) -> list[str]:
 
 
 def _published(hub: Path) -> pd.DataFrame:
-    """Return the hub's own index and its dates by model; of several settings the best."""
+    """Return the hub's own index and its dates by model, for the best of several settings."""
     return ls.readers.epoch_index(hub).groupby("model").max()
 
 

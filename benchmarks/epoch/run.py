@@ -1,10 +1,10 @@
 """Forecasts in time on Epoch's benchmarking hub: models released after a cut; EPOCH.md.
 
-What was released before a cut is fitted, and every later score on a benchmark of at least 8 fitted
-scores is forecast: with nothing given of a model, with three of its scores, with three of every
+Models released before a cut are fitted, and every later score on a benchmark with at least 8 fitted
+scores is forecast: with no score of the model given, with three of its scores, with three of every
 later model of its family, and with three scores of every later model fitted as well. The hub is
 read in place (../shared/tables/epoch: CC BY 4.0, Epoch AI). Fits and forecasts are kept in the
-folder runs, so a run that was stopped goes on; EPOCH.md is written of all that is there.
+folder runs, so an interrupted run resumes; EPOCH.md is written from all that are there.
 
     python -m benchmarks.epoch.run capabilities 2025-01-01 --given  # one fit
     python -m benchmarks.epoch.run capabilities 2025-01-01 --by-family  # forecasts by family
@@ -34,12 +34,13 @@ from latentscale.declare import ModelSpec
 HERE = Path(__file__).resolve().parent
 SHARED = HERE.parents[1].parent / "shared" / "tables" / "epoch"
 FEWEST = 8
-"""Fitted scores of a benchmark that is forecast, as in the prototype whose figures are beside."""
+"""Fitted scores of a benchmark that is forecast, as in the prototype that the report compares."""
 GIVEN = 3
-"""Scores given of a model, as in the prototype."""
+"""Scores given for a model, as in the prototype."""
 CHAINS, TUNE, DRAWS = 4, 400, 400
-"""Chains, and the warm-up and kept draws of each. Of two short chains, as the study first had, one
-can stay where it began: R-hat was up to 1.9; with 200 + 200 draws of four it was up to 1.56."""
+"""Chains, and the warm-up and kept draws of each. With two short chains, as the study first had,
+one can stay where it began: R-hat was up to 1.9, and up to 1.56 with four chains of 200 + 200
+draws."""
 
 VARIANTS: dict[str, dict[str, Any]] = {
     SHIPPED: {},
@@ -62,7 +63,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 def hub(cut: str) -> tuple[Scores, ls.folds.Fold]:
     """Return the dated models on benchmarks of enough scores before the cut, and the fold."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what the reader says of names is in the audit
+        warnings.simplefilter("ignore")  # the audit repeats the reader's warnings about names
         scores = ls.readers.read_epoch(SHARED)
     return before_and_after(scores, cut, FEWEST)
 
@@ -150,7 +151,7 @@ def fitted(
     path
         Where the fit is kept.
     options
-        With draws, tune and seed; all else is the default of NUTS.
+        With draws, tune and seed; all other settings are the defaults of NUTS.
     """
     if path.exists():
         return ls.load(path)

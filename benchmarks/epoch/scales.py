@@ -1,9 +1,10 @@
-"""Free skills with spreads of their own or in common, on Epoch's hub; SCALES.md.
+"""Free skills with separate or shared spreads, on Epoch's hub; SCALES.md.
 
 `capabilities` with `skills.identify.scales` of "by-skill" and "shared" is fitted to the models that
-were released before a cut, by the defaults of NUTS but for fewer draws, and scores of later models
-are forecast with nothing given. The question is how far chains agree. Fits are kept in the folder
-runs, so a run that was stopped goes on. The hub is read in place (../shared/tables/epoch).
+were released before a cut, with the defaults of NUTS except for fewer draws, and scores of later
+models are forecast with none of their scores given. The question is how far chains agree. Fits are
+kept in the folder runs, so an interrupted run resumes. The hub is read in place
+(../shared/tables/epoch).
 
     python -m benchmarks.epoch.scales 2025-01-01 2025-07-01
 """
@@ -29,11 +30,11 @@ from latentscale.data.scores import Scores
 SCALES = ("by-skill", "shared")
 SEED = 1
 AGREED = 1.05
-"""R-hat up to which chains of so few draws can be said to agree."""
+"""R-hat up to which chains this short can be said to agree."""
 
 
 def fit_with(scales: str, cut: str, scores: Scores, fold: ls.folds.Fold) -> ls.Fit:
-    """Return a fit to the models before a cut; that of the shipped spec is `benchmarks.epoch`'s."""
+    """Return a fit to the models before a cut; the shipped spec's is from `benchmarks.epoch`."""
     spec = ls.load_spec(SHIPPED)
     shipped = spec.skills.identify.scales == scales
     folder = HERE / "runs" / (SHIPPED if shipped else f"scales/{scales}")
@@ -89,16 +90,16 @@ def main() -> None:
             found = separate_modes(fit, fit.convergence().table)
             modes += [f"- {cut}, {scales}: {line}" for line in found]
     parts = [
-        "# Free skills with spreads of their own or in common",
+        "# Free skills with separate or shared spreads",
         provenance(SEED),
         "`capabilities` with `skills.identify.scales` as stated, fitted to the models of Epoch's "
         f"hub that were released before a cut: NUTS, {CHAINS} chains of {TUNE} + {DRAWS} draws, "
-        "else its defaults. R-hat and ESS of what `Fit.convergence` judges; spreads in common are "
-        "among it. MAE in points, of later models of which nothing is given; standard errors "
-        "between families.",
+        "otherwise its defaults. R-hat and ESS are of the quantities that `Fit.convergence` "
+        "judges, which include shared spreads. MAE is in points, for later models with no score "
+        "given; standard errors are between families.",
         markdown(pd.DataFrame(rows)),
-        "## Separate modes\n\nWhat `ls.diagnose` says of chains of these fits that lie in modes of "
-        "their own:",
+        "## Separate modes\n\nWhat `ls.diagnose` says about chains of these fits that are in "
+        "separate modes:",
         "\n".join(modes) or "- None do.",
         (HERE / "scales_notes.md").read_text(encoding="utf-8").strip(),
     ]

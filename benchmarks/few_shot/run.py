@@ -41,7 +41,7 @@ TABLE = (
 )
 BENCHMARKS = ("mmlu", "hellaswag", "gsm8k", "mmlu_pro", "ifeval", "bbh")
 GIVEN = (1, 3, 8)
-"""Numbers of scores given, those of the smallest models first."""
+"""Numbers of scores given, starting with the smallest models."""
 MOVED = {"as measured": 0.0, "one logit off": 1.0}
 DRAWS = (100, 400, 2000)
 """Posterior draws that a forecast uses."""
@@ -90,7 +90,7 @@ def fitted(frame: pd.DataFrame, name: str) -> ls.Fit:
 
 
 def is_of(fit: ls.Fit, method: ls.NUTS) -> bool:
-    """Return whether a fit has a method's settings, apart from those the method left open."""
+    """Return whether a fit has a method's settings, apart from those that the method left open."""
     asked = {name: v for name, v in method.settings.items() if v not in (None, "auto")}
     return all(fit.provenance.settings.get(name) == value for name, value in asked.items())
 

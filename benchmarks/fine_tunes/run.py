@@ -86,7 +86,7 @@ def main() -> None:
             )
             seconds = time.time() - began
             cells = forecast_fold(fit, table, fold, seed=options.seed)
-            # Standard errors are between families as read, whatever the spec takes for them.
+            # Standard errors are between families as read, whatever the spec uses as families.
             cells["family"] = cells["model"].map(families)
             cells.assign(seconds=seconds).to_csv(path, index=False)
         print(options.variant, options.method, number, row(pd.read_csv(path)), flush=True)
@@ -100,7 +100,7 @@ def hidden(seed: int) -> tuple[Scores, tuple[ls.folds.Fold, ...]]:
     kept = frame["params_b"].notna() & (frame["tuning"] != "multimodal")
     kept &= frame["released"] < pd.Timestamp(BEFORE)
     frame = frame[kept]
-    # An architecture alone does not define a lineage: anyone may train a model of that form.
+    # An architecture alone does not define a lineage: anyone may train such a model.
     named = frame[~frame["lineage"].str.contains("architecture")]
     largest = {}
     for lineage, members in named.groupby("lineage", sort=True):
@@ -183,7 +183,7 @@ def report(runs: Path, seed: int) -> str:
         provenance(seed),
         f"{len(scores.models)} models uploaded before {BEFORE}, {len(scores.families)} families. "
         f"A fold hides the largest size of half of the lineages with {MEMBERS} smaller models or "
-        f"more. Hidden are, in {'; '.join(about)}. The specs were chosen in the study of the whole "
+        f"more ({'; '.join(about)}). The specs were chosen in the study of the whole "
         "leaderboard (benchmarks/leaderboard); no fold here took part in the choice. Points are "
         "percentage points, forecasts are medians, standard errors are between families. NUTS, "
         "where it was run, has 2 chains of 300 + 200 draws. `subsampled` has 2 of 500 + 500 on "

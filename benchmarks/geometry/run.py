@@ -1,9 +1,9 @@
 """Measure how well NUTS mixes on the bundled data, coding by coding; write GEOMETRY.md.
 
 Each case is a spec with some fields replaced, and settings of the sampler. The report covers the
-parameters that a user reads (no raw effects): the largest R-hat, the least bulk and tail ESS,
-divergences, E-BFMI, leapfrog steps, and the least ESS per thousand steps, which depends on the
-geometry alone: a noisy machine does not change it. Finished cases are kept in its folder runs.
+parameters that a user reads (no raw effects): the largest R-hat, the smallest bulk and tail ESS,
+divergences, E-BFMI, leapfrog steps, and the smallest ESS per thousand steps, which depends on the
+geometry alone and not on the load of the machine. Finished cases are kept in its folder runs.
 
     python -m benchmarks.geometry.run                  # what has not been run yet, then the table
     python -m benchmarks.geometry.run recommended "K=4, cai2025"

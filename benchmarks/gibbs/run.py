@@ -1,7 +1,7 @@
 """Gibbs sampling and NUTS on the same posteriors: agreement, time, effective draws; GIBBS.md.
 
 Cases: `cai2025` and a version of `latentscale` with logit-normal noise, logistic link and ceilings
-of 1, on the bundled table with floors of guessing left out; `capabilities` with Student-t noise on
+of 1, on the bundled table without guessing floors; `capabilities` with Student-t noise on
 a fold of BenchPress (../shared/tables/benchpress, read in place). Each run has one case and one
 method, and is kept in the folder results.
 
@@ -44,8 +44,8 @@ _SPARSE = {
     "family_effect": True,
     "largest_precision": None,
 }
-"""Changes of `capabilities` here: noise that Gibbs sampling supports, and effects of families on
-single benchmarks, which the spec had when its fold was run."""
+"""How `capabilities` is changed here: noise that Gibbs sampling supports, and effects of families
+on single benchmarks, which the spec had when its fold was run."""
 _PLAIN_SKILLS = {"identify": {"kind": "free"}, "release": False}
 """Spreads by skill and independent residuals, which Gibbs sampling supports."""
 
@@ -75,7 +75,7 @@ METHODS: dict[str, Method] = {
 LEVEL = 4.0
 """Largest difference allowed, in standard errors: 1 in 16,000 exceeds it by chance, and some
 hundreds are compared."""
-RANKED = 31  # draws that a truth is ranked among: 32 equally likely ranks
+RANKED = 31  # draws among which a true value is ranked: 32 equally likely ranks
 SEED = 1
 
 
@@ -90,11 +90,12 @@ class Figures:
     prepare, sample
         Seconds before the first sweep or step, and of sampling.
     ess, ess_score
-        Least bulk ESS of shared parameters and of expected scores.
+        Smallest bulk ESS of shared parameters and of expected scores.
     rhat_score
         Largest R-hat of an expected score.
     mean, sd, error
-        Of every quantity compared, with Monte Carlo standard errors of the mean and of the sd.
+        Posterior moments of every quantity compared, with Monte Carlo standard errors of the mean
+        and of the sd.
     """
 
     case: str
@@ -119,7 +120,7 @@ def main() -> None:
     parser.add_argument("--report", action="store_true")
     options = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
-    warnings.simplefilter("ignore")  # said when tables are read by anyone
+    warnings.simplefilter("ignore")  # warned about whenever such tables are read
     if options.case:
         path = RESULTS / f"{options.case}-{options.method}.json"
         path.write_text(json.dumps(asdict(run(options.case, options.method))), encoding="utf-8")
@@ -131,7 +132,7 @@ def main() -> None:
 
 
 def without_floors(scores: Scores) -> Scores:
-    """Return a table whose benchmarks have no floors of guessing."""
+    """Return a table whose benchmarks have no guessing floors."""
     data = scores.dataset
     return Scores(data.assign(floor=data["floor"].where(data["floor"] == 1, 0.0)), scores.audit)
 
@@ -261,7 +262,7 @@ def sbc_problem() -> tuple[ModelSpec, Scores]:
 
 
 def run_sbc(simulations: int) -> None:
-    """Rank true parameters among draws of fits to tables simulated by PyMC, a row per table."""
+    """Rank true parameters among draws of fits to tables simulated by PyMC, one row per table."""
     spec, template = sbc_problem()
     path = RESULTS / "sbc.csv"
     rows = pd.read_csv(path).to_dict("records") if path.exists() else []
@@ -285,7 +286,7 @@ def run_sbc(simulations: int) -> None:
 
 def report() -> str:
     """Return GIBBS.md."""
-    parts = ["# Gibbs sampling beside NUTS", provenance(SEED)]
+    parts = ["# Gibbs sampling compared with NUTS", provenance(SEED)]
     by_run = {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*-*.json"))}
     runs = {name: one for name, one in by_run.items() if "case" in one}
     if runs:

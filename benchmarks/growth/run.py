@@ -2,12 +2,12 @@
 
 Run from the project's root:  python -m benchmarks.growth.run [--quick] [--advi] [--seed 1]
 
-Fits are by mean-field ADVI, of all models at once and in batches. They do not see the last member
-of every tenth family, whose scores are forecast and compared with what was made up.
+Fits are by mean-field ADVI, with all models at once and in batches. They do not see the last member
+of every tenth family, whose scores are forecast and compared with the simulated ones.
 
-Each size runs in a process of its own, so that its peak memory is its own. Times are processor
-seconds, which a busy machine hardly changes. Tables are made up: families of four, lineages of
-two families, every score measured; the density is that of the recommended spec.
+Each size runs in a separate process, so that peak memory is measured separately. Times are
+processor seconds, which load on the machine hardly changes. Tables are simulated: families of four,
+lineages of two families, every score measured; the density is that of the recommended spec.
 """
 
 from __future__ import annotations

@@ -21,13 +21,13 @@ MEMBER_NAMES = ("0", "1 to 2", "3 to 10", "more")
 UNDER = ("ifeval", "math_lvl5")
 """Benchmarks whose intervals under-cover."""
 NEAR_ZERO = 0.002
-"""Scores are clamped to this before their logits are taken: less than one item of the smallest."""
+"""Scores are clamped to this before taking logits: less than one item of the smallest benchmark."""
 
 
 def parts_of(table: pd.DataFrame, cut: str) -> dict[str, pd.DataFrame]:
     """Return the hidden cells of fitted models, and the scores of later ones.
 
-    Of the later ones also those of lineages that have fitted models, and those of new lineages.
+    Later models are also split into lineages with fitted models and new lineages.
     """
     scores, fold = leaderboard(SEED, cut)
     late = table["model"].isin(set(fold.test))
@@ -140,7 +140,7 @@ def paired(cells: pd.DataFrame, others: pd.DataFrame) -> dict[str, str]:
 
 
 def at_random(runs: Path) -> list[str]:
-    """Return the section on models hidden at random, by benchmark and in all, if any were run."""
+    """Return the section on models hidden at random, by benchmark and overall, if any were run."""
     rows = [
         {"spec": name, "benchmark": benchmark, **row(cells)}
         for name, table in kept_runs(runs, AT_RANDOM).items()
@@ -151,7 +151,7 @@ def at_random(runs: Path) -> list[str]:
 
 
 def measured(runs: Path) -> list[dict[str, str]]:
-    """Return all parts of the cut for measuring."""
+    """Return all parts of the section on the cut for measuring."""
     return [
         {"spec": name, "held out": part, **row(cells)}
         for name, table in kept_runs(runs, CUT).items()
@@ -208,7 +208,7 @@ def by_fitted_members(runs: Path) -> pd.DataFrame:
 def tuned_shares() -> tuple[float, float]:
     """Return the shares of tuned models in families with one or two fitted ones at EARLIER.
 
-    Of the fitted models, in families that have later ones, and of the later models.
+    One share for fitted models in families that have later ones, one for the later models.
     """
     scores, fold = leaderboard(SEED, EARLIER)
     frame = scores.to_frame().set_index("model")

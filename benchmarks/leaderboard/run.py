@@ -66,7 +66,7 @@ def main() -> None:
         )
         seconds = time.time() - began
         forecasts = forecast_fold(fit, table, fold, seed=options.seed)
-        # Standard errors are between families as read, whatever the spec takes for them.
+        # Standard errors are between families as read, whatever the spec uses as families.
         family = scores.to_frame().set_index("model")["family"]
         forecasts["family"] = forecasts["model"].map(family)
         forecasts.assign(seconds=seconds).to_csv(path, index=False)

@@ -40,7 +40,7 @@ def spec_of(variant: str) -> ModelSpec:
     benchmark; ``by family``, what instruction tuning adds differs between families. ``by series``,
     families are series of base models (`table_of`), spreads of what tuning adds and of what size
     adds differ and have a wider prior, and noise differs between base and tuned models. ``noise by
-    date``, noise also depends on the chat template and the date. To that ``Student-t`` adds heavy
+    date``, noise also depends on the chat template and the date. ``Student-t`` further adds heavy
     tails on the logit scale, ``trend`` a local linear trend of the skills over the date, and
     ``products`` what a chat template does to each kind of tuning (`INTERACTIONS`).
     """
@@ -76,7 +76,7 @@ def spec_of(variant: str) -> ModelSpec:
 
 
 def table_of(variant: str, scores: Scores) -> Scores:
-    """Return the table with families as a variant takes them.
+    """Return the table with a variant's definition of families.
 
     ``by series``, families are series such as Llama 3.1 instead of base models: sizes of a series
     then share its effects on each benchmark, and a base model with one fitted tune borrows

@@ -30,9 +30,10 @@ EARLIEST = "2024-06-01"
 UNTIL = {EARLIEST: EARLIER, EARLIER: CUT}
 """Models uploaded later than this are left out of the tables of the cuts for choosing."""
 AT_RANDOM = "models at random"
-"""Instead of a cut: a part of the models uploaded before EARLIER is hidden, whatever their date."""
+"""Instead of a cut: some of the models uploaded before EARLIER are hidden, whatever their date."""
 PART = 0.2
-"""Share of those: enough for a standard error of coverage of about two points between families."""
+"""Share of models hidden: enough for a standard error of coverage between families of two
+points."""
 
 
 @lru_cache

@@ -1,4 +1,4 @@
-"""MarginalML measured: quadrature against Monte Carlo, time, and coverage of standard errors.
+"""MarginalML measured: quadrature against Monte Carlo, time, and coverage by standard errors.
 
     python -m benchmarks.marginal.run [--replications 100] [--draws 1000000] [--near 1000000]
 

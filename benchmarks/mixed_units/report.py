@@ -13,12 +13,12 @@ HERE = Path(__file__).resolve().parent
 INTRO = """# Mixed units
 
 Some leaderboards publish raw accuracies and some (score - floor) / (1 - floor), with scores below
-the floor at 0. Here a part of the bundled models is rescaled in this way, on every benchmark with
-a guessing floor above 0 (nine of twelve), the rest stays raw, and the package is not informed.
-Rescaled are random models (`models`), random families (`families`), or random models from the
+the floor at 0. Here some of the bundled models are rescaled in this way, on every benchmark with
+a guessing floor above 0 (nine of twelve); the rest stay raw, and the package is not informed. The
+rescaled ones are random models (`models`), random families (`families`), or random models from the
 better half (`strongest`), which is the hard case because strong models stay above the floor.
 """
-DETECTION = """## Does the check of floors notice?
+DETECTION = """## Does the check of floors detect it?
 
 Share of random mixtures for which `Scores` warns `floor-rescaled` for at least one benchmark (±
 binomial standard error), in random tables of 20, 60 and all 194 models; `named` is the mean number

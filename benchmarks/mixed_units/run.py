@@ -106,11 +106,11 @@ def flagged(dataset: xr.Dataset) -> list[str]:
 
 
 def detection(dataset: xr.Dataset, subsets: int) -> pd.DataFrame:
-    """Return how often random mixtures of random tables are noticed.
+    """Return how often random mixtures of random tables are detected.
 
     Returns
     -------
-    One row a kind, share and table size: size, subsets, detected (share of mixtures with at least
+    One row per kind, share and table size: size, subsets, detected (share of mixtures with at least
     one benchmark flagged) with its binomial standard error, and named (mean number flagged).
     """
     cases = [("none", 0.0), *((kind, share) for kind in KINDS for share in DETECTED_SHARES)]
@@ -150,7 +150,7 @@ def fit_mixture(
 
     Returns
     -------
-    Scores of the forecast, one row a cell; and loadings, one row each.
+    Scores of the forecast, one row per cell; and loadings, one row each.
     """
     spec, clean = light_spec(), made.scores.dataset
     asked = held_out(whole)

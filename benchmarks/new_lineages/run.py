@@ -1,12 +1,12 @@
 """Lineages held out by date, with and without the date of release; NEW_LINEAGES.md.
 
 Each cut hides every lineage of the bundled table that began between it and the next cut, leaves out
-those that began later, and forecasts the hidden lineages from the earlier ones. Nothing of a hidden
-lineage is fitted, as for lineages to come. The two cuts of 2023 served to choose between a straight
-line in the date and a local linear trend; the five newest lineages, the test set, took no part in
-the choice. Two further splits hide fifteen lineages at random, and the models that `latentscale
-demo` hides (largest members of large families), where dates have little to add. Forecasts are kept
-in the folder runs, so an interrupted run resumes.
+those that began later, and forecasts the hidden lineages from the earlier ones. No score of a
+hidden lineage is fitted, as for future lineages. The two cuts of 2023 served to choose between a
+straight line in the date and a local linear trend; the five newest lineages, the test set, took no
+part in the choice. Two further splits hide fifteen lineages at random, and the models that
+`latentscale demo` hides (largest members of large families), where dates have little to add.
+Forecasts are kept in the folder runs, so an interrupted run resumes.
 
     python -m benchmarks.new_lineages.run                         # all that is not there yet
     python -m benchmarks.new_lineages.run "from 2023-12" --specs latentscale_dated

@@ -1,8 +1,8 @@
 """Does `latentscale.next_benchmark` choose better than chance? A backtest on the bundled figures.
 
-Families are held out whole. Of each, one model has a single score; four of its benchmarks are the
-targets and the rest are candidates. Measuring each candidate in turn shows how much the chosen
-one and a random one (the mean over candidates) improve the targets' forecasts.
+Families are held out whole. In each, one model has a single score; four of its benchmarks are the
+targets and the rest are candidates. Measuring each candidate in turn shows how much the chosen one
+and a random one (the mean over candidates) improve the targets' forecasts.
 
 Run from the project's root: ``python -m benchmarks.next_benchmark.run``.
 It writes NEXT_BENCHMARK.md.
@@ -26,7 +26,7 @@ HERE = Path(__file__).resolve().parent
 TARGETS = 4
 SETTINGS = ls.NUTS(draws=500, tune=300, chains=2, cores=1)
 FEW_SHOT = ls.FewShot(degenerate="warn")
-"""Two unexpected scores leave the weight on few draws; such trials count as well."""
+"""Two unexpected scores leave the weight on few draws; these trials are included."""
 
 
 def main() -> None:

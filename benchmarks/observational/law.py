@@ -12,7 +12,7 @@ from scipy.optimize import least_squares
 COMPONENTS = 3
 """Principal components, as published."""
 ROUNDS = 50
-"""Imputations by the first component, from the column's mean on: they no longer change then."""
+"""Imputations by the first component, starting at column means; they have converged by then."""
 
 
 def forecast(
@@ -29,7 +29,7 @@ def forecast(
     train
         Which models are fitted, shape (model,).
     floor, best
-        Score of guessing, and the best one.
+        Score of guessing, and the best possible score.
     """
     centre = np.nanmean(known[train], axis=0)
     filled = np.where(np.isnan(known), centre, known)

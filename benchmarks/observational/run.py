@@ -39,7 +39,7 @@ TUNED = ("MMLU", "ARC-C", "HellaSwag", "Winogrande", "TruthfulQA", "GSM8K", "Hum
 FLOORS = {"MMLU": 0.25, "ARC-C": 0.25, "HellaSwag": 0.25, "TruthfulQA": 0.31}
 FLOORS |= {"Winograd": 0.5, "Winogrande": 0.5, "XWinograd": 0.5, "parsinlu_qa_2_acc": 0.25}
 CHAINS, TUNE, DRAWS = 4, 300, 300
-"""A task takes a minute of a core; R-hat is in the report."""
+"""A task takes a minute on one core; R-hat is in the report."""
 CUT = 84.0
 """1e21 FLOPs of Llama 2 7B, the published cut."""
 ARITHMETIC_CUT = 22.0
@@ -61,7 +61,7 @@ EMERGENT = {
     ),
 }
 AGENTS = {"ABench-OA": 10.0, "ABoard-Avg_SR": 100.0}
-"""Tasks with the best score that they allow."""
+"""Tasks with their best possible score."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Task:
     hidden
         Models that are held out.
     sized
-        Whether sizes and tokens are read; not of agents, whose strongest models do not state them.
+        Whether sizes and tokens are read; not for agents, whose strongest models do not state them.
     """
 
     name: str
@@ -160,7 +160,7 @@ def forecast(task: Task, seed: int) -> pd.DataFrame:
 
 
 def figures(cells: pd.DataFrame) -> dict[str, str]:
-    """Return mean absolute errors in points, those of the laws, and coverage."""
+    """Return mean absolute errors in points, also of the laws, and coverage."""
     inside = (cells["score"] >= cells["lower"]) & (cells["score"] <= cells["upper"])
     away = {c: _away(cells, c) for c in ("median", "law", "compute") if c in cells}
     return {
@@ -202,10 +202,10 @@ def report(runs: Path, seed: int) -> str:
         "# Observational scaling laws",
         f"{provenance(seed)} {CHAINS} chains of {TUNE} + {DRAWS} draws a fit.",
         "Scores of held-out models on one task at a time are forecast from their standard "
-        "benchmarks, sizes and tokens and from weaker models' scores on the task. Held out are "
-        "models above the published training compute on BIG-bench tasks, and the strongest tenth "
-        "on agent tasks (one or two models). Mean absolute errors and median widths of 90% "
-        "intervals are in percentage points of the task's range, with standard errors between "
+        "benchmarks, sizes and tokens and from weaker models' scores on the task. On "
+        "BIG-bench tasks the models above the published training compute are held out, on agent "
+        "tasks the strongest tenth (one or two models). Mean absolute errors and median widths of "
+        "90% intervals are in percentage points of the task's range, with standard errors between "
         "models; the laws are refitted here.",
         *tables,
         "## What can be said",

@@ -34,7 +34,8 @@ SHARED = HERE.parents[1].parent / "shared" / "tables" / "olmo_ladder"
 SIZES = {"190M": 0.190354176, "370M": 0.371262464, "760M": 0.758220288, "1B": 1.27939584}
 """Billions of parameters without embeddings, as the published law counts them."""
 LARGEST = {"3B": 3.169537280}
-"""Of the 3B runs, which the published law does not use; from the model's published shape."""
+"""Parameters of the 3B runs, which the published law does not use; from the model's published
+shape."""
 TARGETS = {
     "peteish7_eval_anneal": ("7B-4T", 6.887575552),
     "peteish13_eval_final": ("13B-5T", 13.20239616),
@@ -51,9 +52,9 @@ TASKS = {
 }
 MMLU = ("stem", "humanities", "social_sciences", "other")
 FLOORS = {"PIQA": 0.5, "Social IQa": 1 / 3, "CommonsenseQA": 0.2}
-"""One over the number of choices; of the other tasks a quarter."""
+"""One over the number of choices; a quarter for the other tasks."""
 SHARES = (0.3, 0.5, 0.7, 0.85, 1.0)
-"""Checkpoints of a run that are fitted, by the share of its tokens: near ones say the same."""
+"""Checkpoints of a run that are fitted, by the share of its tokens: neighbours are redundant."""
 PUBLISHED_13B = {
     **{"MMLU": (51.3, 51.6), "HellaSwag": (85.3, 83.2), "ARC-Challenge": (52.7, 63.8)},
     **{"ARC-Easy": (77.2, 87.2), "PIQA": (82.1, 83.0), "CommonsenseQA": (77.6, 74.1)},

@@ -32,7 +32,7 @@ HERE = Path(__file__).resolve().parent
 FLOORS = {"ARC-Challenge": 0.18, "OpenBookQA": 0.18}
 """Small runs score below chance on these two, so their floors are set below all scores."""
 ZERO_SHOT = {"lambada_openai": 0.0, "arc_easy": 0.25, "piqa": 0.5, "sciq": 0.25, "winogrande": 0.47}
-"""Pythia's benchmarks that rise for all sizes, with floors under all scores."""
+"""Pythia's benchmarks that rise for all sizes, with floors below all scores."""
 NEAREST = 0.004
 """Scores closer to the floor than this, or below it, are moved to this distance above it, so that
 logits are finite. This affects only 19 of 770 scores of Pythia, all at step 512, and none of the
@@ -97,7 +97,7 @@ def standardised(x: np.ndarray, fitted: np.ndarray) -> np.ndarray:
 
 def levelled(x: np.ndarray, rate: float) -> np.ndarray:
     """Return (1 - exp(-rate x)) / rate."""
-    return -np.expm1(-rate * x) / rate if rate > 1e-6 else x  # the limit, to rounding
+    return -np.expm1(-rate * x) / rate if rate > 1e-6 else x  # the limit, up to rounding
 
 
 def hinges(x: np.ndarray, fitted: np.ndarray) -> tuple[np.ndarray, float]:

@@ -2,7 +2,7 @@
 
 Step 1: bits per byte of a task's answers from size and tokens, A / N^a + B / D^b + E, on the last
 checkpoints of the runs. Step 2: accuracy from bits per byte, a sigmoid, on all checkpoints but the
-first tenth of each run. Both on moving means over five checkpoints, as published.
+first tenth of each run. Both steps use moving means over five checkpoints, as published.
 """
 
 from __future__ import annotations

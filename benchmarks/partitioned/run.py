@@ -37,11 +37,11 @@ RUNS = HERE / "runs"
 REPORT = HERE / "PARTITIONED.md"
 BENCHMARKS = 12
 SHARED = ("intercept", "loading", "precision", "slope", "family_scale", "residual_scale")
-"""Parameters of which means and standard deviations are compared, where the spec has them."""
+"""Parameters whose means and standard deviations are compared, if the spec has them."""
 
 
 def table_of(models: int, seed: int) -> tuple[Scores, pd.DataFrame]:
-    """Return a table for the fit, and the models that it does not see."""
+    """Return a table for the fit, and the models hidden from it."""
     frame = made_up(models, BENCHMARKS, seed)
     hidden = np.arange(models) % (10 * MEMBERS) == MEMBERS - 1
     return Scores.from_frame(frame[~hidden]), frame[hidden]
@@ -141,7 +141,7 @@ def report(seed: int) -> None:
 
 
 def beside(run: dict, other: dict) -> list[str]:
-    """Return a table of shared parameters' moments and those of NUTS."""
+    """Return a table that compares moments of shared parameters with those of NUTS."""
     rows = []
     for variable, (means, deviations) in run["moments"].items():
         theirs, spread = (np.array(moment) for moment in other["moments"][variable])
@@ -156,7 +156,7 @@ def beside(run: dict, other: dict) -> list[str]:
                 "ratio of sds": f"{ratio.min():.2f} to {ratio.max():.2f}",
             }
         )
-    title = f"## {run['models']} models, partitioned beside NUTS on the whole table"
+    title = f"## {run['models']} models, partitioned against NUTS on the whole table"
     return [title, "", markdown(pd.DataFrame(rows))]
 
 

@@ -32,13 +32,14 @@ from latentscale.data.scores import Scores
 HERE = Path(__file__).resolve().parent
 SHARED = HERE.parents[1].parent / "shared" / "tables" / "pythia" / "checkpoint_scores_long.csv"
 TOKENS_PER_STEP = 2_097_152
-"""Of all runs but those that state another batch (Biderman et al. 2023, arXiv:2304.01373)."""
+"""Tokens per step of all runs except those that state another batch size (Biderman et al. 2023,
+arXiv:2304.01373)."""
 RUN = r"pythia-[\d.]+[mb](-deduped|-bf16)?"
 """The 16 runs of the suite: neither interventions nor other batch sizes."""
 STEPS = (512, 1000, 3000, 13000, 23000, 43000, 63000, 83000, 103000, 123000, 143000)
 """Checkpoints in use: neighbouring ones are redundant, and before step 512 scores are at chance."""
 HALF, EARLY = 71500, 13000
-"""Half of the 143,000 steps of a run; and the last step that is shown inside the first half."""
+"""Half of the 143,000 steps of a run, and the last step that is shown within the first half."""
 PARTS = {
     "inside later": "From step 13,000 to half of every run, from the checkpoints before",
     "inside largest": "All checkpoints of the 6.9b runs, from the runs up to 2.8b",
@@ -51,7 +52,7 @@ SIMPLE = {
     "later": "last shown checkpoint",
     "largest": "6.9b and its lead over 2.8b",
 }
-"""The simple rule that each part is compared with."""
+"""The simple rule to which each part is compared."""
 VARIANTS: dict[str, dict[str, object]] = {
     "checkpoints": {},
     "with run x benchmark effects": {"benchmarks.family_effect": True},
@@ -113,7 +114,7 @@ def forecast(part: str, variant: str, seed: int) -> pd.DataFrame:
 
 
 def baseline(part: str) -> pd.DataFrame:
-    """Forecast by a run's last shown checkpoint; a size by the one below and its lead."""
+    """Forecast by a run's last shown checkpoint; a size by the next smaller one and its lead."""
     fitted, out = split(part)
     frame = scores().to_frame().set_index("model")
     names = list(scores().benchmarks)

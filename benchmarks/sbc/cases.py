@@ -17,7 +17,7 @@ SEED = 20261122
 EMPTY = 0.1
 """Share of cells without a score."""
 SIZES = (0.5, 80.0)  # billions of parameters, as in the bundled table
-TOKENS = (0.3, 12.0)  # trillions of tokens, likewise
+TOKENS = (0.3, 12.0)  # trillions of tokens, as there
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class Case:
     spec
         The spec under test.
     rows
-        One row a model, with a score in every cell that is simulated; the last two are not
+        One row per model, with a score in every cell that is simulated; the last two are not
         fitted, and their scores are forecast.
     new
-        One row a model of a new family, whose expected scores are forecast.
+        One row per model of a new family, whose expected scores are forecast.
     benchmarks
-        Benchmarks that are declared, none for those that the package knows.
+        Benchmarks that are declared; none if the package knows them.
     """
 
     spec: ModelSpec
@@ -57,7 +57,7 @@ def cases() -> dict[str, Case]:
     """Return the cases by name."""
     cai = ls.load_spec("cai2025").with_({"skills.identify.anchors": BENCHMARKS[:4]})
     positive = {"loading": {"dist": "HalfNormal", "sigma": 1.0}}
-    # Opened ceilings are not posterior draws, which are what is tested.
+    # Draws with opened ceilings are not posterior draws, which this tests.
     sampled = ls.load_spec("latentscale").with_({"benchmarks.ceiling_open": 0.0})
     # Without size classes and settings, which the models of `dated` do not have.
     shared = ls.load_spec("capabilities").with_({"covariates": ["released", "reasoning"]})
@@ -74,9 +74,10 @@ def cases() -> dict[str, Case]:
 
 
 def sized(families: int = 16, members: int = 3) -> pd.DataFrame:
-    """Return models with sizes and tokens: `members` a family, two more of the first and last.
+    """Return models with sizes and tokens: `members` per family, two more in the first and last.
 
-    Two families a lineage, but for the last four, which are alone; every third row is tuned.
+    Each lineage has two families, except for the last four families, which are alone; every third
+    row is tuned.
     """
     rng = np.random.default_rng(SEED)
     rows = []
@@ -113,7 +114,7 @@ def dated(families: int = 16, members: int = 3) -> pd.DataFrame:
 
 
 def with_settings(families: int = 16) -> pd.DataFrame:
-    """Return models with dates: of each family one release at two efforts and another at one.
+    """Return models with dates: in each family one release at two efforts and another at one.
 
     The two that are not fitted are a third effort of the first release, and another model.
     """
@@ -136,14 +137,14 @@ def new_dated() -> pd.DataFrame:
 
 
 def runs(count: int = 12, points: int = 4) -> pd.DataFrame:
-    """Return checkpoints of training runs: `points` a run, two later ones that are not fitted."""
+    """Return checkpoints of training runs: `points` per run, and two later ones, not fitted."""
     rng = np.random.default_rng(SEED)
     rows = []
     for run in range(count):
         size, tokens = _between(*SIZES, rng), _between(*TOKENS, rng)
         about = {"family": f"run {run:02d}", "params_b": size}
         for point in range(points):
-            share = 0.5 ** (points - point)  # of a run's tokens; the last half is not fitted
+            share = 0.5 ** (points - point)  # share of a run's tokens; the last half is not fitted
             rows.append({"model": f"r{run}-{point}", **about, "tokens_t": tokens * share})
     for name, run in (("later", 0), ("later of the last", count - 1)):
         last = rows[run * points + points - 1]
@@ -159,7 +160,7 @@ def new_runs() -> pd.DataFrame:
 
 
 def _with_cells(rows: list[dict[str, object]], rng: np.random.Generator) -> pd.DataFrame:
-    """Return rows with a score in nine cells of ten of what is fitted, and in all of the rest."""
+    """Return rows with a score in nine of ten fitted cells, and in all other cells."""
     score = np.full((len(rows), len(BENCHMARKS)), 0.5)
     empty = rng.random(score.shape) < EMPTY
     empty[-2:] = False

@@ -31,7 +31,7 @@ class Ranking(Refit):
     case, fault
         What is simulated and fitted, by the names of `benchmarks.sbc.simulation`.
     number
-        Which simulation; with the study's seed it settles all random numbers.
+        Which simulation; with the study's seed it determines all random numbers.
     method
         Sampler of the fit.
     folder
@@ -96,7 +96,7 @@ def run(
     path = folder / f"{stem(case, fault)}.csv"
     table = pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=["simulation"])
     missing = [number for number in range(simulations) if number not in set(table["simulation"])]
-    kept = folder / "runs"  # which git ignores, beside the tables that it keeps
+    kept = folder / "runs"  # which git ignores, next to the tables that it keeps
     refits = [Ranking(case, fault, number, method, kept) for number in missing]
     rows, failed = run_refits(
         refits, workers, cluster, title=case, unit="simulations", progress=True
@@ -138,15 +138,15 @@ def ranked(study: Study, number: int, method: ls.NUTS) -> dict[str, float]:
 
 
 def with_row(table: pd.DataFrame, row: dict[str, object]) -> pd.DataFrame:
-    """Return a table with one row more; a quantity new to it is empty in the rows before."""
+    """Return a table with one more row; a quantity new to it is empty in earlier rows."""
     if table.empty:
         return pd.DataFrame([row])
     whole = pd.concat([table, pd.DataFrame([row])], ignore_index=True)
-    return whole.convert_dtypes()  # ranks stay whole numbers beside empty cells
+    return whole.convert_dtypes()  # ranks stay whole numbers next to empty cells
 
 
 def _whole(values: dict[str, float]) -> dict[str, object]:
-    """Return counts and ranks as whole numbers, as `ranked` gave them."""
+    """Return counts and ranks as whole numbers, as `ranked` returned them."""
     return {name: int(v) if float(v).is_integer() else v for name, v in values.items()}
 
 

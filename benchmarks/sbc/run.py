@@ -1,4 +1,4 @@
-"""Simulation-based calibration: are posteriors right on average over the prior?
+"""Simulation-based calibration: are posteriors calibrated on average over the prior?
 
 Draw parameters from the prior and a table from them, fit the table, and rank the truth among the
 posterior draws. If model and sampler are right, ranks are uniform (Talts et al. 2018; test

@@ -22,11 +22,11 @@ from latentscale.model.design import Design, design
 from latentscale.posterior.convergence import PREDICTOR
 from latentscale.posterior.identified import predictors, rotates
 
-KEPT = 63  # draws that a truth is ranked among: 64 equally likely ranks
+KEPT = 63  # draws among which a true value is ranked: 64 equally likely ranks
 EDGE = 5e-4  # half an item of 1,000
 BLOCK = 200
 MAX_BLOCKS = 100
-PREDICTORS = 11  # one pair in so many: 48 models x 6 benchmarks give 27
+PREDICTORS = 11  # every eleventh pair: 48 models x 6 benchmarks give 27
 FAULTS = ("none", "family", "floor", "prior")
 
 
@@ -43,7 +43,7 @@ class Study:
     simulator
         The model of `whole`.
     fit_spec, fit_design
-        Spec and design of the fit, wrong on purpose where there is a fault.
+        Spec and design of the fit, deliberately wrong if there is a fault.
     """
 
     case: Case
@@ -82,9 +82,10 @@ def designs(case: Case) -> tuple[Design, Design]:
 def faulty_fit(spec: ModelSpec, train: Design, fault: str) -> tuple[ModelSpec, Design]:
     """Return spec and design of the fit: those of the simulation, or wrong in one place.
 
-    ``floor``: the fit takes the floor of arc for 0 where scores were made with 0.25.
-    ``prior``: the fit expects intercepts within Normal(0, 0.5) where they came from the spec's
-    own prior. ``family`` is a fault of the data (`draw_block`).
+    ``floor``: the fit takes the floor of arc as 0, while scores were simulated with 0.25.
+    ``prior``: the fit has the prior Normal(0, 0.5) for intercepts, while they were drawn from the
+    spec's own prior.
+    ``family`` is a fault of the data (`draw_block`).
     """
     if fault == "floor":
         floor = train.scores.dataset["floor"].copy()
@@ -186,7 +187,7 @@ Pair = tuple[str, float, np.ndarray]
 def _parameters(truth: ls.Fit, fit: ls.Fit) -> Iterator[Pair]:
     """Yield every top-level parameter, and the mean of each that has several elements.
 
-    Those of single skills are left out where skills are free to rotate.
+    Parameters of single skills are left out where skills are free to rotate.
     """
     true, draws = truth.samples, fit.samples
     for name in fit.tree["log_prior"].to_dataset().data_vars:

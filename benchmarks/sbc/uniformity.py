@@ -52,7 +52,7 @@ def band(unit: np.ndarray) -> Band:
 
 @lru_cache
 def _limits(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return where a band is evaluated and its two sides; they depend on the count alone."""
+    """Return where a band is evaluated and its two sides, which depend only on the count."""
     anything = np.full(count, 0.5)
     at, _, lower, upper = ecdf_pit(anything, BAND, 2000, rng=np.random.default_rng(1))
     return at, lower, upper
@@ -64,17 +64,19 @@ def uniformity(ranks: pd.DataFrame, draws: int, seed: int = 0) -> pd.DataFrame:
     Parameters
     ----------
     ranks
-        One row a simulation, one column a test quantity, whole numbers from 0 to `draws`;
+        One row per simulation, one column per test quantity, whole numbers from 0 to `draws`;
         empty where a simulation did not rank a quantity.
     draws
         Posterior draws that each truth was ranked among.
     seed
-        Of the random spread of ranks inside their cells.
+        Seed of the random spread of ranks inside their cells.
 
-    Returns ------- One row a quantity: simulations that rank it, mean_rank (scaled; 0.5 expected),
-    cover_50 and cover_90 (share of central intervals that contain the truth), p_ks
-    (Kolmogorov-Smirnov), p_chi2 (8 bins), in_band, and p_holm: the smaller of the two p-values
-    after Holm's correction over both tests of all quantities.
+    Returns
+    -------
+    One row per quantity: simulations that rank it, mean_rank (scaled; 0.5 expected), cover_50 and
+    cover_90 (share of central intervals that contain the truth), p_ks (Kolmogorov-Smirnov), p_chi2
+    (8 bins), in_band, and p_holm: the smaller of the two p-values after Holm's correction over both
+    tests of all quantities.
     """
     rng = np.random.default_rng(seed)
     rows = []

@@ -9,7 +9,7 @@ three or more members ("largest", all models and benchmarks). Sizes and tokens a
 ones.
 
     python -m benchmarks.selection.run base no_ceiling --workers 1
-    python -m benchmarks.selection.run                  # write SELECTION.md of what was run so far
+    python -m benchmarks.selection.run                  # write SELECTION.md from the runs so far
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LARGEST = "largest"
 TABLES = {"v1": V1, "v2": V2, "v1+v2": V1 + V2, LARGEST: V1 + V2}
 METHOD = ls.NUTS(draws=300, tune=300, chains=1, cores=1)
 
-# What the candidates start from: the shipped spec as it was before these comparisons.
+# The candidates' starting point: the shipped spec before these comparisons.
 BASE: dict[str, Any] = {
     "covariates": ["log_flops"],
     "family.slopes": [],

@@ -1,6 +1,6 @@
-"""One task of engines.py in a process of its own: prints what it measured as a line of JSON.
+"""One task of engines.py in a separate process: prints what it measured as a line of JSON.
 
-It is run by its path, with the package of any checkout on PYTHONPATH, and so uses only what the
+It is run by its path, with any checkout of the package on PYTHONPATH, so it uses only what the
 checkouts have in common.
 """
 
@@ -117,7 +117,7 @@ def _problem(asked: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def _posterior_density() -> Any:
-    """Return the function that compiles a model's density, wherever the checkout has it."""
+    """Return the function that compiles a model's density, wherever it is in the checkout."""
     for place in ("tools.posterior_density", "posterior_density"):
         try:
             return import_module(f"latentscale.inference.{place}").posterior_density

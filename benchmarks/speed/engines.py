@@ -2,10 +2,10 @@
 
 Run from the project's root:  python -m benchmarks.speed.engines [--earlier ../base590]
 
-Each task runs in a separate process on one core, contenders in turn, so that other work on the
-machine affects all alike. Besides wall time, processor time is recorded, which does not include
-waiting. All fit one spec, the earlier commit's if there is one, because later ones have more
-terms. Results are kept in the folder runs/engines as they come; an interrupted run resumes.
+Each task runs in a separate process on one core and contenders take turns, so that other work on
+the machine affects all equally. Besides wall time, processor time is recorded, which does not
+include waiting. All fit one spec, the earlier commit's if there is one, because later ones have
+more terms. Results are kept in the folder runs/engines, so an interrupted run resumes.
 ``--report`` only writes the table. An earlier commit's checkout comes from ``git worktree add
 --detach ../base590 590bc21``.
 """

@@ -4,10 +4,10 @@ Run from the project's root:  python -m benchmarks.speed.first_draw --earlier ..
 The other checkout comes from ``git worktree add --detach ../before 47f84f7``.
 
 Both fit the same spec, the earlier checkout's file, on the bundled table: one warm-up draw and one
-draw of one chain, in a process of its own, with every cache empty (cold) and with what that left
-(warm); then the log density with its gradient. Processor times are compared, and the two take
-turns, because other work on a machine lengthens processor time too. Results are kept in the folder
-runs/first_draw as they come, and an interrupted run resumes.
+draw of one chain, in a separate process, with every cache empty (cold) and with the caches that the
+cold run left (warm); then the log density with its gradient. Processor times are compared, and the
+two take turns, because other work on a machine lengthens processor time too. Results are kept in
+the folder runs/first_draw, so an interrupted run resumes.
 """
 
 from __future__ import annotations

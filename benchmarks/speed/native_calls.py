@@ -2,8 +2,8 @@
 
 Run from the project's root:  python -m benchmarks.speed.native_calls [--seed 1]
 
-The recommended spec on the bundled table, 100 warm-up and 60 kept draws, one chain and two side by
-side, the two ways in turn. Both ways must give the same draws.
+The recommended spec on the bundled table, 100 warm-up and 60 kept draws, one chain and two chains
+in parallel, alternating between the two ways. Both ways must give the same draws.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def through_python(density: Density) -> Any:
 
 
 def milliseconds_a_step(compiled: Any, chains: int, seed: int) -> tuple[float, np.ndarray]:
-    """Sample, and return the clock over the steps of the longest chain, and the intercepts."""
+    """Sample; return wall time over the steps of the longest chain, and the intercepts."""
     begun = time.perf_counter()
     trace = nutpie.sample(
         compiled,

@@ -23,7 +23,7 @@ _TITLES = {
     "stan": "Stan, by hand",
     "kernel": "numba kernel, by hand",
 }
-_IN_PROCESSES = ("stan", "pymc-own")  # chains in processes of their own
+_IN_PROCESSES = ("stan", "pymc-own")  # chains in separate processes
 _NOTES = """Every contender ran in its own process, one after the other, on one machine.
 
 - **First draw**: from the start of the process to one warm-up draw and one draw of one chain,

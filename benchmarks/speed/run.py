@@ -5,12 +5,12 @@ A shorter run:                python -m benchmarks.speed.run --draws 300 --tune 
 PyStan and NumPyro come with: pip install -c constraints.txt -e ".[peers]"
 
 Contenders code the same posterior: the package, `pymc.sample` on its model, and the law written by
-hand in NumPyro and in Stan. Each task runs in a process of its own, one after the other: the first
+hand in NumPyro and in Stan. Each task runs in a separate process, one after the other: the first
 draw with empty caches, again with what the first left, the check that the log density is the
-package's, and the run of NUTS. A hand-written numba kernel of each law is the floor of gradients.
-Results are kept in the folder runs as they come, in one of its own for each length of run, seed
-and count of skills; --resume takes up where an earlier run stopped, --report only writes the
-table. The table of the full length goes to SPEED.md, others next to their results.
+package's, and the run of NUTS. A hand-written numba kernel of each law is a lower bound on the time
+of gradients. Results are kept in the folder runs, separately for each length of run, seed and
+number of skills; --resume continues an interrupted run, --report only writes the table. The table
+of the full length goes to SPEED.md, others next to their results.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--report", action="store_true", help="only write the table")
     parser.add_argument("--out", type=Path, help="where to write the table")
     options = parser.parse_args()
-    least = {"draws": 4, "tune": 1, "chains": 2, "skills": 1}  # ESS and R-hat need that much
+    least = {"draws": 4, "tune": 1, "chains": 2, "skills": 1}  # ESS and R-hat need that many
     for name, bound in least.items():
         value = getattr(options, name)
         if value is not None and value < bound:
@@ -126,7 +126,7 @@ def _plan(options: argparse.Namespace, settings: Settings) -> list[Task]:
 
 
 def _in_process(task: Task, folder: Path) -> dict[str, Any]:
-    """Run one task in a fresh process, with caches of its own for each spec and contender.
+    """Run one task in a fresh process, with separate caches for each spec and contender.
 
     Checks take the package's density from caches that they share: nothing is timed there.
     """
@@ -169,7 +169,7 @@ def _in_process(task: Task, folder: Path) -> dict[str, Any]:
 
 
 def _repair_httpstan(folder: Path) -> None:
-    """Compile Stan's services before the clock runs, where the wheel's do not fit this Python."""
+    """Compile Stan's services before timing begins, where the wheel's do not fit this Python."""
     from benchmarks.speed.peers.stan_laws import load_pystan
 
     load_pystan(folder)
@@ -184,7 +184,7 @@ def refuse_another_posterior(result: dict[str, Any]) -> None:
         If they differ by more than `AGREEMENT_LIMIT`, or are not numbers.
     """
     differences = [result[key] for key in ("difference", "gradient_difference") if key in result]
-    if not all(each <= AGREEMENT_LIMIT for each in differences):  # so not a number is refused
+    if not all(each <= AGREEMENT_LIMIT for each in differences):  # so that NaN is refused
         raise TaskError(
             f"{result['contender']} does not code the posterior of {result['spec']}: its log "
             f"density or gradient differs from the package's: {differences}. "

@@ -23,7 +23,7 @@ KERNEL = "kernel"
 
 @dataclass(frozen=True)
 class Settings:
-    """How long to run, from which seed, and with how many skills of cai2025.
+    """The length of a run, its seed, and the number of skills of cai2025.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Settings:
     gradients
         Evaluations to time.
     seed
-        Seed of everything random.
+        Seed of all random numbers.
     skills
         Skills of cai2025 instead of its own count; None keeps that.
     """

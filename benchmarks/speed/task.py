@@ -1,4 +1,4 @@
-"""One task of run.py, in a process of its own: prints what it found as one line of JSON."""
+"""One task of run.py, in a separate process: prints its results as one line of JSON."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ def found_by(task: Task, began: float) -> dict[str, Any]:
 
 
 def law(name: str, skills: int | None) -> tuple[Any, Any]:
-    """Return a spec, with another count of skills where that is asked of cai2025, and the table."""
+    """Return a spec, with another number of skills if cai2025 is to have it, and the table."""
     import latentscale as ls
 
     spec = ls.load_spec(name)
     if name == "latentscale":
-        spec = spec.with_({"terms": ()})  # the laws by hand have no curvature of benchmarks
+        spec = spec.with_({"terms": ()})  # the hand-written laws have no curvature of benchmarks
     if skills and name != "latentscale":
         spec = spec.with_({"skills.count": skills})
     return spec, ls.datasets.open_llm_leaderboard()

@@ -14,7 +14,7 @@ No fit sees the last member of every tenth family, whose scores are forecast and
 the whole table samples the density without centring, so that all parameters can be compared.
 
 `exact` redraws the latents of every lineage given draws of NUTS: if that is exact, means and
-standard deviations do not change. Its second line plants a wrong Jacobian.
+standard deviations do not change. Its second line repeats this with a wrong Jacobian.
 """
 
 from __future__ import annotations
@@ -57,13 +57,11 @@ HERE = Path(__file__).parent
 RUNS = HERE / "runs"
 REPORT = HERE / "SUBSAMPLED.md"
 TUNE, DRAWS = 400, 1000
-"""Of NUTS on the whole table, per chain."""
-EACH = 200  # draws of a chain at which latents are drawn anew
+"""Draws of NUTS on the whole table, per chain."""
+EACH = 200  # draws of a chain at which latents are redrawn
 TRAJECTORIES = ls.methods.Subsampled().trajectories
-BATCHES = 10  # of each chain, for Monte Carlo errors: 100 draws of NUTS each
-WRONG = (
-    0.3  # slope of a density by each latent that should not be there, of latents with sd below 1
-)
+BATCHES = 10  # batches per chain, for Monte Carlo errors: 100 draws of NUTS each
+WRONG = 0.3  # spurious slope of the density in each latent, whose sd is below 1
 
 
 def prepared(models: int, seed: int) -> Design:
@@ -131,7 +129,7 @@ def exact(options: argparse.Namespace) -> None:
 
 
 def _wrong(shard: Shard, wrong: float) -> Shard:
-    """Return a shard whose density has an extra slope in every latent."""
+    """Return a shard whose density has a spurious slope in every latent."""
     of, latents = shard.density, shard.places[shard.present]
 
     def evaluate(point: np.ndarray) -> tuple[float, np.ndarray]:
@@ -314,12 +312,12 @@ def _exactness(rows: list[dict[str, float]], name: str) -> list[str]:
         }
         for row in rows
     ]
-    title = f"## Latents drawn anew at {2 * EACH} draws of NUTS, {name.split('-')[1]} models"
+    title = f"## Latents redrawn at {2 * EACH} draws of NUTS, {name.split('-')[1]} models"
     return [title, "", markdown(pd.DataFrame(table))]
 
 
 def _beside(run: dict, seed: int) -> list[str]:
-    """Return a table of shared parameters' moments and those of NUTS on the whole table."""
+    """Return a table that compares moments of shared parameters with NUTS on the whole table."""
     density = posterior_density(build_design(ls.load_spec(SPEC), prepared(run["models"], seed)))
     theirs = density.to_posterior(reference(run["models"])[:, ::5])
     rows = []
@@ -339,7 +337,7 @@ def _beside(run: dict, seed: int) -> list[str]:
                 "sd over that of NUTS, median": f"{np.median(ratio):.2f}",
             }
         )
-    title = f"## {run['models']} models, a subsample of {run['subsample']} beside the whole by NUTS"
+    title = f"## {run['models']} models, a subsample of {run['subsample']} against all by NUTS"
     return [title, "", markdown(pd.DataFrame(rows))]
 
 

@@ -68,14 +68,14 @@ class _Verbs(TyperGroup):
 
 
 class _Command(TyperCommand):
-    """A command whose arguments may be negative numbers, which begin as options do."""
+    """A command whose arguments may be negative numbers, which look like options."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         # "FIT.nc", where some versions of typer put braces around what must be given.
         return [_BRACES.sub(r"\1", piece) for piece in super().collect_usage_pieces(ctx)]
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        # A number is read with a space before it, too, and then is not taken for an option.
+        # A number with a leading space reads the same, and is not taken for an option.
         numbers = [f" {word}" if _NEGATIVE.fullmatch(word) else word for word in args]
         return super().parse_args(ctx, numbers)
 
@@ -94,7 +94,7 @@ def command_of(verb: type[Verb]) -> Any:
     return get_command(single)
 
 
-# Plain help text keeps the examples' line breaks, and rich out of a quick --help.
+# Plain help text keeps the examples' line breaks, and --help quick: it needs no rich.
 app = typer.Typer(
     name="latentscale",
     help=_ABOUT,
@@ -120,7 +120,7 @@ def _group(
         False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
     ),
 ) -> None:
-    """Hold the options that stand before a command."""
+    """Hold the options given before a command."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""What the command line says, on which stream, and to which exit code a fault leads."""
+"""What the command line prints, on which stream, and the exit code of each fault."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FAULT: Final = 2
 BROKEN: Final = 70
 """An internal error: EX_SOFTWARE of BSD's sysexits.h."""
 PIPE_CLOSED: Final = 141
-"""What a shell reports of a program that SIGPIPE ended: 128 + 13."""
+"""Exit code that a shell reports for a program ended by SIGPIPE: 128 + 13."""
 _OPTIONS: Final = {
     "benchmarks={": '--benchmarks FILE.toml, which has a table such as ["arena"] for a benchmark, '
     'with lines such as scale = "real", lower_is_better = true or group = "science".',
@@ -38,14 +38,14 @@ _OPTIONS: Final = {
     "latentscale.align(": "latentscale align FIT.nc --out ALIGNED.nc.",
     "with_estimated(": "--features FILE.toml, with the line\n{features}",
 }
-"""Arguments that messages name, and the options of commands in their place."""
+"""Arguments named in messages, and the options of commands that stand for them."""
 _ESTIMATED: Final = re.compile(r"with_estimated\(\[([^\]]*)\]\)")
 _QUOTED: Final = re.compile(r'"[^"]+"')
 _explained: Final[set[str]] = set()
 """Arguments whose options the running command has explained."""
 
-# typer does not export the base of its errors in a command's words; it is the most general class
-# above this one that can explain itself.
+# typer does not export the base class of its usage errors: it is the most general ancestor of this
+# class that can format its own message.
 _USAGE: Final = next(
     kind for kind in reversed(typer.BadParameter.__mro__) if hasattr(kind, "format_message")
 )
@@ -69,9 +69,8 @@ def guarded(run: Callable[[], int], *, verbose: bool) -> int:
 
     Returns
     -------
-    The command's code; 2 for a usage or input error; 128 and the signal's number if
-    stopped (130 for Ctrl-C); 141 if the reader of the output closed it; 70 for a fault of
-    latentscale itself.
+    The command's code; 2 for a usage or input error; 128 plus the signal's number if stopped (130
+    for Ctrl-C); 141 if the reader of the output closed it; 70 for a fault of latentscale itself.
     """
     _explained.clear()
     with _encodable(), catching() as stops:
@@ -128,12 +127,12 @@ def _outcome(run: Callable[[], int], stops: Stops, verbose: bool) -> int:
         if stops.received is not None:  # some libraries turn a stop into an error of their own
             return _stopped(stops)
         return _unforeseen(error, verbose)
-    # A sampler that was stopped returns what it has, and that was written.
+    # A stopped sampler returns the draws that it has, and these were written.
     return code if stops.received is None else _stopped(stops)
 
 
 def with_options(message: str) -> str:
-    """Return a message that names arguments of Python, and below it the options for them.
+    """Return a message that names Python arguments, followed by the options for them.
 
     Within a command each option is explained once.
     """
@@ -210,7 +209,7 @@ def _settle(stream: TextIO | None) -> None:
 
 @contextmanager
 def _quiet(verbose: bool) -> Iterator[None]:
-    """Show latentscale's own warnings as one line each, and nobody else's unless asked to."""
+    """Show latentscale's own warnings, one line each, and others only if asked to."""
     if verbose:
         yield
         return

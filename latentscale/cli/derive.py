@@ -374,6 +374,6 @@ def _first_paragraph(function: Callable[..., Any]) -> str:
 
 
 def _plain(text: str, sentences: int = 1) -> str:
-    """Return the first sentences without the marks of a docstring."""
+    """Return the first sentences without docstring markup."""
     flat = " ".join(text.replace("`", "").replace(MARK, "`").split())
     return ". ".join(flat.split(". ")[:sentences]).rstrip(".;:") + "." if flat else ""

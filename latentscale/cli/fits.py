@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from latentscale.posterior.fit import Fit
 
 AUTO: Final = "auto"
-"""The choice by the table: of a spec by `latentscale.model.spec_for`; of a method NUTS, or ADVI for
+"""Chosen from the table: a spec by `latentscale.model.spec_for`; the method NUTS, or ADVI for
 many models."""
 MANY_MODELS: Final = 500
 """Above this many models "auto" is ADVI: NUTS takes about a minute for every hundred models."""
 BATCH: Final = 500
-"""Models that a step of ADVI looks at in such a table."""
+"""Models in each step of ADVI for such a table."""
 
 
 def suited(name: str, scores: Scores) -> ModelSpec:
@@ -87,7 +87,7 @@ def fit_of_scores(
     if method != AUTO:
         chosen_method(method, settings, {"draws": draws})  # refused before a long table is read
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)  # the audit, printed below, says it all
+        warnings.simplefilter("ignore", DataWarning)  # repeated in the audit printed below
         scores = read_scores(path) if described is None else described()
     say(f"{scores!r}\n{with_options(str(scores.audit))}")
     model = suited(spec, scores)

@@ -102,7 +102,7 @@ def chosen_method(
 
 
 def _value(text: str, hint: Any) -> Any:
-    """Return what was typed as JSON has it; as text where that is not JSON, or text is wanted."""
+    """Return typed text parsed as JSON, or as text if it is not JSON or text is wanted."""
     if text.lower() == "none":
         return None
     try:

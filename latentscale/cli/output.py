@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from latentscale.result import Drawing, Result
 
 SCREEN = Path("/dev/stdout")
-"""Where a table is printed as it would be written."""
+"""Prints a table as it would be written."""
 _HEAD = 2**16
 """Characters of a table's first line that are read: names of a thousand columns."""
 _ANSWERED = frozenset(("lower", "upper", "median", "pareto_k", "crps", "probability", "change"))
-"""Columns of answers, which may be replaced by new ones."""
+"""Columns of tables of results, which new results may replace."""
 
 
 def announce(
@@ -69,7 +69,7 @@ def announce(
 
 
 def _holds_models(path: Path) -> bool:
-    """Return whether a file is a CSV or TSV table of models, and not an answer of a command."""
+    """Return whether a file is a CSV or TSV table of models, and not a command's result."""
     if not path.is_file() or path.suffix.lower() not in (".csv", ".tsv", ".tab"):
         return False
     with path.open(encoding="utf-8-sig", errors="replace") as file:
@@ -142,7 +142,7 @@ def finish(
     table: Path | None = None,
     figure: Path | None = None,
 ) -> None:
-    """Say what a verb answered, and write its table and its figure.
+    """Print a verb's answer, and write its table and its figure.
 
     Parameters
     ----------

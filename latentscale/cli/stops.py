@@ -33,13 +33,13 @@ class Stops:
 
     @property
     def code(self) -> int:
-        """The exit code: 128 and the signal's number, as a shell has it; 130 for Ctrl-C."""
+        """The exit code: 128 plus the signal's number, as in a shell; 130 for Ctrl-C."""
         return 128 + (signal.SIGINT if self.received is None else self.received)
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Stop the command, or mark it to stop after a save."""
         if os.getpid() != self._process and number != signal.SIGINT:
-            # A sampler's child process has our handlers; a signal must end it as it did before.
+            # A sampler's child process inherits these handlers; a signal must still end it.
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
         self.received = number

@@ -11,7 +11,7 @@ from latentscale.errors import SpecError, listed, nearest
 
 
 class Priors(dict[str, Prior]):
-    """Priors by parameter name; a dict that cannot be changed."""
+    """Priors by parameter name, in a dict that cannot be changed."""
 
     def _refuse(self, *_: Any, **__: Any) -> Any:
         raise TypeError("A spec's priors cannot be changed; use spec.with_priors({...}).")

@@ -1,4 +1,4 @@
-"""The planner: a page to describe a planned model on, with what a fit says about it.
+"""The planner: a page on which to describe a planned model, with a fit's answers about it.
 
 `answers` has no page and `page` no numbers. Questions about many models at once are verbs.
 """

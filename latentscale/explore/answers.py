@@ -87,7 +87,7 @@ class Answer:
     forecast
         Its scores.
     index
-        Draws of its standing, dims (sample,): the mean over benchmarks of its expected score,
+        Draws of its index, dims (sample,): the mean over benchmarks of its expected score,
         standardised over the fitted models, with the sign reversed where lower is better. 0 is the
         average fitted model, 1 a standard deviation above.
     rank

@@ -29,7 +29,7 @@ from latentscale.plots import plot_curve
 from latentscale.plots.style import apart_from_pyplot
 from latentscale.posterior.fit import Fit
 
-pn: Any = lazy_loader.load("panel")  # an extra, which this module must load without
+pn: Any = lazy_loader.load("panel")  # an extra; this module must load without it
 
 NEW_FAMILY: Final = "a new family"
 _STEPS: Final = 240
@@ -105,7 +105,7 @@ class Page:
             widget.param.watch(lambda _: self.update(), "value")
 
     def _family_changed(self) -> None:
-        """Set the features to what the family's models are like, then answer once."""
+        """Set the features to typical values of the family's models, then answer once."""
         new = self.family.value == NEW_FAMILY
         self._about_new.visible = new
         self._quiet = True
@@ -122,7 +122,7 @@ class Page:
         new = self.family.value == NEW_FAMILY
         given = {name: w.value for name, w in self.scores.items() if w.value is not None}
         family = (self.new_family.value.strip() or "new") if new else self.family.value
-        # Stated, or a new family would have the lineage of its provider.
+        # Stated, because a new family would otherwise get the lineage of its provider.
         lineage = family if self.lineage.value == "its own" else self.lineage.value
         return Planned(
             model=self.model.value.strip() or "planned model",
@@ -142,7 +142,7 @@ class Page:
             answer = self.planner.answer(self.planned)
         except LatentscaleError as error:
             self.problem.object = f'<p class="problem">{escape(str(error))}</p>'
-            self.answer = None  # what was said of another model is taken away
+            self.answer = None  # remove the answer about another model
             for pane in (self.summary, self.table, self.following):
                 pane.object = ""
             return

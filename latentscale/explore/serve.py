@@ -19,8 +19,8 @@ def explore(fit: Fit, *, prob: float = DEFAULT_PROB, seed: int = 0) -> Any:
     """Return the planner of a fit: describe a model, and see what the fit says about it.
 
     In a notebook the page is displayed; `latentscale explore fit.nc` serves it. Choose a family or
-    a new one, set features, enter known scores, and see forecasts with intervals, the standing
-    among the fitted models, the scaling curve, the next benchmark to run and the probability of
+    a new one, set features, enter known scores, and see forecasts with intervals, the model's rank
+    among the fitted ones, the scaling curve, the next benchmark to run and the probability of
     passing thresholds. The row and the table can be saved.
 
     Parameters

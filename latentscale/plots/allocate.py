@@ -43,10 +43,10 @@ _OFTEN = 0.005
 def plot_allocation(allocation: Allocation, *, published: bool = True, ax: OnAxes = None) -> Sheet:
     """Draw the optimal number of parameters for each budget, with 50% and 90% intervals.
 
-    Grey is what the limits of sizes and token counts leave of each budget; the
-    percentage is the posterior probability that the optimum sits on a bound of it. The dashed
-    line is 20 tokens a parameter (Hoffmann et al. 2022, arXiv:2203.15556). Tokens follow from
-    the budget: tokens = FLOPs / (6 x parameters).
+    Grey bars are the sizes that the limits on sizes and token counts allow at each budget; the
+    percentage is the posterior probability that the optimum is on a bound of that range. The dashed
+    line is 20 tokens per parameter (Hoffmann et al. 2022, arXiv:2203.15556). Tokens follow from the
+    budget: tokens = FLOPs / (6 x parameters).
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def _intervals(
                 label=f"{prob:.0%} interval",
             )
         for end in ("params_lower", "params_upper"):
-            # Across the dot, so that an interval which it covers is seen to be so short.
+            # Caps are drawn across the dot, so that an interval shorter than the dot shows.
             panel.scatter(
                 wide["flops"], wide[end], s=_CAP, marker="_", color=BLUE, linewidths=1.3, zorder=5
             )

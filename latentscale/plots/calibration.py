@@ -175,7 +175,7 @@ def plot_reliability(
     prob
         Probability of the bootstrap band.
     resamples, seed
-        Of the bootstrap, which keeps the cells of a family together.
+        Size and seed of the bootstrap, which keeps the cells of a family together.
     source
         As in `plot_pit`.
     ax
@@ -245,7 +245,7 @@ def plot_coverage(
     prob
         Probability of the bootstrap interval over families.
     resamples, seed
-        Of the bootstrap.
+        Size and seed of the bootstrap.
     source
         As in `plot_pit`.
     ax

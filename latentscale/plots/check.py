@@ -233,7 +233,7 @@ def plot_predictive(
         percent_axis(panel.xaxis)
     for panel in axes[-columns:]:
         panel.set_xlabel(SCORE_LABEL, fontsize=8.5)
-    for panel in axes:  # the caller's need not share their rows
+    for panel in axes:  # a caller's axes need not share rows
         name_rows(panel, [str(group) for group in groups])
     title(
         figure,

@@ -164,7 +164,7 @@ def plot_compute_needed(
         ]
         label = f"{prob:.0%} interval" + (f", open {' and '.join(opens)}" if opens else "")
         panel.axvspan(low, high, color=BLUE, alpha=0.14, lw=0, label=label)
-    if at[0] < table["median"] < np.inf:  # else the median lies beyond an end of the axis
+    if at[0] < table["median"] < np.inf:  # otherwise the median is beyond an end of the axis
         panel.scatter([table["median"]], [0.5], color=VERMILLION, s=34, zorder=4, label="median")
     if needed.probability_above_ceiling > 0:
         panel.axhline(
@@ -288,8 +288,8 @@ def plot_few_shot(
     Raises
     ------
     DataError
-        If `after` was given no scores or lacks a model of `before`, or if `models` or `benchmarks`
-        names one that is not in `before`.
+        If `after` was given no scores or does not forecast a model of `before`, or if `models` or
+        `benchmarks` names one that is not in `before`.
 
     Examples
     --------

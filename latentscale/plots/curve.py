@@ -41,9 +41,9 @@ _COLUMNS = 4
 _MAX_LABELS = 5
 """Models that are named in a panel: more names would cover each other."""
 _LETTERS = 14
-"""Of a model's name in a panel: half of the panel at 7 points."""
+"""Most letters of a model's name in a panel: half of the panel at 7 points."""
 _LETTER_SHARE = 0.5 / _LETTERS
-"""Of a panel's width, for a letter of such a name."""
+"""Share of a panel's width that a letter of such a name takes."""
 _POINT_COLUMNS = ("model", "benchmark", "at", "score")
 
 
@@ -99,7 +99,7 @@ def plot_curve(
     points = _checked(hidden)
     columns = min(len(names), _COLUMNS)
     height = 2.0 if columns > 2 else 2.8
-    # Elo and percent share no axis, nor do scores and error rates, of which all may be small.
+    # Elo and percent need separate axes, and so do scores and error rates, which may all be small.
     alike = not any(name in curve.units or name in curve.falling for name in names)
     figure, axes = panels(
         len(names), columns=columns, width=2.5, height=height, share_y=alike, ax=ax
@@ -151,7 +151,7 @@ def _checked(hidden: pd.DataFrame | None) -> pd.DataFrame:
 
 
 def _bands(panel: Axes, wide: pd.DataFrame, narrow: pd.DataFrame, noise: bool, known: bool) -> None:
-    """Draw the median and, but of expected scores of a point estimate, the bands."""
+    """Draw the median and the bands; expected scores of a point estimate have no bands."""
     low, high = ("score_lower", "score_upper") if noise else ("lower", "upper")
     shown = ((wide, WIDE, 0.18), (narrow, NARROW, 0.34)) if known or noise else ()
     for table, prob, alpha in shown:
@@ -231,7 +231,7 @@ def _points(
             color=BLACK if fitted else VERMILLION,
             path_effects=[withStroke(linewidth=2, foreground="white")],
             parse_math=False,
-        ).set_in_layout(False)  # else a long name takes its room from every panel
+        ).set_in_layout(False)  # otherwise a long name narrows every panel
 
 
 def _short(model: str, family: str) -> str:

@@ -144,7 +144,7 @@ def _shares(panel: Axes, explanation: Explanation, case: tuple[str, str]) -> Non
 
 def _pulls(panel: Axes, explanation: Explanation, case: tuple[str, str]) -> None:
     """Draw how far each given score moves one median."""
-    assert explanation.pulls is not None  # the caller has asked
+    assert explanation.pulls is not None  # the caller has checked
     mine = explanation.pulls.sel(dict(zip((MODEL, BENCHMARK), case, strict=True)))
     names = [str(name) for name in mine[GIVEN].values]
     place = np.arange(len(names))

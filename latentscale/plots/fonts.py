@@ -37,7 +37,7 @@ _OTHERS: Final = (
 )
 """Fonts of Chinese, Japanese and Korean that come with Linux, macOS and Windows, best first."""
 _MISSING: Final = r"Glyph (\d+) \(.*\) missing from"
-"""How matplotlib's warning of a letter that no font has begins."""
+"""Start of matplotlib's warning about a letter that no font has."""
 _named: set[str] = set()
 """Scripts, such as "CJK", that a warning has named."""
 
@@ -45,8 +45,8 @@ _named: set[str] = set()
 class Lettered(Figure):
     """A figure that is drawn with whatever installed font has its letters.
 
-    matplotlib warns of letters that no font has, for every text again and dozens of times per
-    figure; here one `DataWarning` names them, once a script.
+    matplotlib repeats its warning about letters that no font has for every text, dozens of times
+    per figure; here one `DataWarning` per script names them.
     """
 
     def draw(self, renderer: RendererBase) -> None:

@@ -99,7 +99,7 @@ def plot_frontier(frontier: Frontier, *, prob: float = DEFAULT_PROB, ax: OnAxes 
 
 
 def _label(frontier: Frontier) -> str:
-    """Return what the vertical axis is called: with its unit, once, and its direction if down."""
+    """Return the label of the vertical axis, with its unit, once, and if lower is better."""
     if frontier.benchmark is None:
         return "capability index"
     named = with_unit(frontier.benchmark, {frontier.benchmark: frontier.unit or "%"})

@@ -1,4 +1,4 @@
-"""Intervals of rows: a narrow and a wide one, alike in all figures that have both."""
+"""Intervals of rows: a narrow and a wide one, the same in all figures that have both."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def interval_rows(panel: Axes, wide: pd.DataFrame, narrow: pd.DataFrame) -> None
     Parameters
     ----------
     panel
-        Its rows lie at whole numbers.
+        Its rows are at whole numbers.
     wide, narrow
         Tables of the same rows with the columns lower and upper, of these probabilities.
     """
@@ -44,7 +44,7 @@ def intervals(panel: Axes, wide: pd.DataFrame, narrow: pd.DataFrame, bands: bool
     Parameters
     ----------
     panel
-        Its rows lie at whole numbers.
+        Its rows are at whole numbers.
     wide, narrow
         Columns lower, median and upper, of the probabilities `WIDE` and `NARROW`, in order.
     bands

@@ -1,4 +1,4 @@
-"""Names in figures: which are drawn, and how they are cut to the room that there is."""
+"""Names in figures: which are drawn, and how they are cut to fit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from latentscale.errors import DataError, listed, nearest
 from latentscale.expect import expect_names
 
 _HEAD: Final = 3
-"""Of a name that is shortened, a third is its beginning; the rest is the part that differs."""
+"""A third of a shortened name is its beginning; the rest is the part that differs."""
 _PART: Final = re.compile(r"[^ _-]+[ _-]*|[ _-]+")
 """Letters up to a place where a name may be broken."""
 _WORD_START: Final = re.compile(r"\w+\Z")
@@ -31,7 +31,7 @@ def drawn(names: Sequence[str], chosen: Sequence[str] | None, most: int, what: s
     Parameters
     ----------
     names
-        All that there are.
+        All names.
     chosen
         Those asked for; None for the first `most`.
     most
@@ -73,9 +73,8 @@ def broken(name: str, width: int) -> str:
 def distinct(names: Sequence[str], limit: int, *, keep_end: bool = False) -> list[str]:
     """Return names of at most `limit` letters, cut so that different names stay different.
 
-    A name is cut at its end, where others then look the same in its middle, and where these do
-    too, so that the first letters by which it differs from them are kept. Numbers are the last
-    resort.
+    A name is cut at its end; in its middle if others would then look the same; and failing that, so
+    that the first letters by which it differs from them are kept. Numbers are the last resort.
 
     Parameters
     ----------
@@ -117,7 +116,7 @@ def _middle(names: Sequence[str], limit: int) -> list[str]:
 
 
 def _difference(names: Sequence[str], limit: int) -> list[str]:
-    """Cut names to their beginning and to what follows the letters that they have in common."""
+    """Cut names to their beginning and what follows the letters that they share."""
     cut = _middle(names, limit)
     alike: dict[str, list[str]] = {}
     for name, short in zip(names, cut, strict=True):

@@ -33,7 +33,7 @@ _MAX_NAME = 30
 def plot_probe_set(probes: ProbeSet, *, ax: OnAxes = None) -> Sheet:
     """Draw how much each step leaves unknown, and the spread of every other benchmark.
 
-    The figures are expected values over models to come, so they have no intervals.
+    The values are expectations over future models, so they have no intervals.
 
     Parameters
     ----------
@@ -41,8 +41,8 @@ def plot_probe_set(probes: ProbeSet, *, ax: OnAxes = None) -> Sheet:
         From `latentscale.probe_set`; of the benchmarks outside the set the 40 that it explains best
         are drawn.
     ax
-        Axes to draw on in place of a new figure, one a panel: two, or one where the set holds every
-        target. The result is then their figure.
+        Axes to draw on in place of a new figure, one per panel: two, or one where the set holds
+        every target. The result is then their figure.
 
     Returns
     -------

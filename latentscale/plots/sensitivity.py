@@ -41,7 +41,7 @@ _SHOWN = 20
 """Rows: the largest come first, so the rest are small."""
 _APART = 0.16
 """Share of a row by which its two markers are offset from its middle."""
-_LEAST = 0.005  # left end of the axis; a line that meets it goes on to 0
+_LEAST = 0.005  # left end of the axis; a line that reaches it continues to 0
 
 
 def plot_sensitivity(sensitivity: Sensitivity, *, rows: int = _SHOWN, ax: OnAxes = None) -> Sheet:
@@ -234,7 +234,7 @@ def _draw_changes(panel: Axes, moved: pd.DataFrame, value: str, size: pd.Series)
             label="one variant",
         )
     panel.axvline(0, color=BLACK, lw=1)
-    panel.use_sticky_edges = False  # else the longest bar to the left lies on the axis
+    panel.use_sticky_edges = False  # otherwise the longest bar to the left ends on the axis
     panel.autoscale_view()
 
 

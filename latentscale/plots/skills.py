@@ -35,8 +35,8 @@ _COLUMNS = 4
 _MOST_FAMILIES = 12
 """Families in one figure: there are no more distinct colours and markers."""
 _ROUNDING = 1e-8
-"""Share of the largest level: a mean is zero to within rounding of sums of doubles."""
-# What is not a term's: apart from every colour and hatch of the terms.
+"""Share of the largest level below which a mean is zero, up to rounding of sums of doubles."""
+# For components that are not terms: unlike every colour and hatch of the terms.
 _FILLS_OF_RESTS: dict[str, tuple[str, str | None]] = {
     OTHER: ("#009E73", "xx"),
     NOISE: ("#BDBDBD", None),
@@ -178,7 +178,7 @@ def zero_of(skills: Skills) -> str:
     Levels are centred on the fitted families, or on the lineages where there are lineages; levels
     that are not pooled are not centred.
     """
-    assert skills.family is not None  # the callers have asked
+    assert skills.family is not None  # the callers have checked
     mean = abs(skills.family.mean(FAMILY))
     if float(mean.max()) <= _ROUNDING * float(abs(skills.family).max()):
         return "average of families"
@@ -225,7 +225,7 @@ def plot_variance_shares(shares: VarianceShares, *, ax: OnAxes = None) -> Sheet:
     for component in table.columns:
         colour, hatch = fills[component]
         share = table[component].to_numpy(dtype=float)
-        if not share.any():  # a term that the table gives nothing to do
+        if not share.any():  # a term without effect on this table
             continue
         start = np.where(share >= 0, right, left)
         panel.barh(

@@ -36,8 +36,8 @@ BLUE: Final = "#0072B2"
 VERMILLION: Final = "#D55E00"
 GREY: Final = "#8C8C8C"
 
-# The same colours with lightness apart as well. Beyond the first three, of one hue for what acts
-# through skills, each has a hatch of its own too.
+# The same colours, distinct in lightness too. The first three share a hue, for what acts through
+# skills; each of the others also has its own hatch.
 FILLS: Final[tuple[tuple[str, str | None], ...]] = (
     (BLUE, None),
     ("#56B4E9", None),
@@ -48,7 +48,7 @@ FILLS: Final[tuple[tuple[str, str | None], ...]] = (
     ("#CC79A7", "++"),
     (BLACK, "oo"),
 )
-"""Colours and hatches of stacked bars, in the order in which they are given out."""
+"""Colours and hatches of stacked bars, in the order in which they are used."""
 
 SCORE_LABEL: Final = "score (%)"
 
@@ -176,7 +176,7 @@ class Sheet(Lettered):
                 allowed = tuple(ending for ending in FIGURE_ENDINGS if ending in drawable)
                 checked_ending(path, allowed, "a figure", LatentscaleError)
             form = path.suffix.lower().lstrip(".") or "png"
-        drawn = BytesIO()  # a pipe or a full disk then sees finished bytes alone
+        drawn = BytesIO()  # a pipe or a full disk then gets only finished bytes
         super().savefig(drawn, format=form, **settings)
         with replacing(path, LatentscaleError) as unfinished:
             unfinished.write_bytes(drawn.getvalue())
@@ -262,7 +262,8 @@ def panels(
     across = min(count, columns)
     down = ceil(count / across)
     width = max(width, _MIN_WIDTH / across)
-    # Outside the context, at whose end a notebook's settings, made with its first figure, would go.
+    # Outside the context, whose end would undo the settings that a notebook makes with its first
+    # figure.
     figure = _new_sheet(
         figsize=(across * width + 0.6, down * height + 0.9),
         dpi=_DPI,
@@ -343,7 +344,7 @@ def title(figure: Figure, headline: str, caption: str, notes: Sequence[str] = ()
     fits = int(figure.get_figwidth() / _LETTER_INCHES)
     lines = [line for part in (headline, caption, *notes) if part for line in part.split("\n")]
     text = "\n".join(fill(line, fits) for line in lines)
-    more = text.count("\n") - f"{headline}\n{caption}".count("\n")  # of which the figure has room
+    more = text.count("\n") - f"{headline}\n{caption}".count("\n")  # without room yet
     figure.set_figheight(figure.get_figheight() + _LINE_INCHES * more)  # panels keep their height
     # Names of models and families may hold a dollar sign, which is not mathematics here.
     figure.suptitle(text, x=0.01, ha="left", fontsize=10, linespacing=1.4, parse_math=False)

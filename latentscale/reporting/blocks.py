@@ -73,7 +73,7 @@ class PictureBlock:
     svg
         The drawing.
     alt
-        What it shows, for those who do not see it.
+        What it shows, for those who cannot see it.
     caption
         The caption below it.
     """

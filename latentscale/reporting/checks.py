@@ -195,7 +195,7 @@ def _outliers_in_words(result: FitCheck) -> str:
 def prior_sensitivity(request: Request) -> tuple[Block, ...]:
     """Return how much the priors affect parameters and forecasts."""
     with warnings.catch_warnings():
-        # What is odd about the rows was said when they were forecast.
+        # The forecast has already warned about odd rows.
         warnings.simplefilter("ignore", DataWarning)
         result = sensitivity(request.fit, request.planned, seed=request.seed)
     table = result.rows.sort_values("prior", ascending=False)
@@ -214,7 +214,7 @@ def prior_sensitivity(request: Request) -> tuple[Block, ...]:
     return (
         Paragraph(
             "How far the posterior moves when the priors, or the scores, count a little more or "
-            "less. Forecasts are those of the models above."
+            "less. The forecasts are of the models above."
         ),
         Paragraph(verdict, strong=True),
         Bullets(result.advice),

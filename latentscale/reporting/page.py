@@ -18,7 +18,7 @@ from latentscale.reporting.blocks import (
     TableBlock,
 )
 
-# Colours have a contrast of at least 7 to 1 on their ground; nothing is said by colour alone.
+# Colours have a contrast of at least 7 to 1 with the background, and never carry meaning alone.
 _STYLE = """
 :root { color-scheme: light; --ink: #1a1a1a; --soft: #4a4a4a; --line: #c8c8c8; --link: #00497a; }
 * { box-sizing: border-box; }

@@ -55,7 +55,7 @@ def report(
     title
         Heading of the page; by default the spec's name.
     source
-        Where the scores are from, said below the heading; by default that it is not stated.
+        Source of the scores, shown below the heading; by default "source not stated".
     progress
         Whether to show how many sections are done.
 
@@ -100,6 +100,6 @@ def report(
         summary=summary(asked),
     )
     with replacing(path, FitError) as unfinished:
-        # Halves of characters, which names read from JSON may hold, cannot be written.
+        # Names read from JSON may hold halves of surrogate pairs, which cannot be written.
         unfinished.write_text(page, encoding="utf-8", errors="replace")
     return path

@@ -121,9 +121,9 @@ def _largest(fit: Fit) -> tuple[str, ...]:
 def _example(fit: Fit, families: Sequence[str]) -> pd.DataFrame:
     """Return a model of each family, four times its largest in size, with as many tokens.
 
-    Its active parameters and its compute, where the largest states them, are four times too.
-    Where no size is disclosed or the fit uses none, a model with the features that the family's
-    models have; so for a family whose sizes are all undisclosed.
+    Its active parameters and compute, where the largest states them, are also four times as large.
+    Where no size is disclosed or the fit uses none, the model has the features that the family's
+    models have; the same holds for a family whose sizes are all undisclosed.
     """
     typical = _typical(fit, families)
     if why_unsized(fit):
@@ -172,9 +172,9 @@ def why_unsized(fit: Fit) -> str:
 
 
 def _typical(fit: Fit, families: Sequence[str]) -> pd.DataFrame:
-    """Return a model of each family with what its latest models have in the features of the fit.
+    """Return a model of each family with its latest models' values of the fit's features.
 
-    Released on the family's latest date: a forecast of the mean one would be of the past.
+    It is released on the family's latest date: at the mean date, the forecast would be of the past.
     """
     rows = []
     for family in families:
@@ -192,7 +192,7 @@ def _typical(fit: Fit, families: Sequence[str]) -> pd.DataFrame:
 
 
 def _usual_compute(fit: Fit, members: xr.Dataset) -> dict[str, float]:
-    """Return the compute of a family's models, their geometric mean, where the fit uses it."""
+    """Return the geometric mean of the compute of a family's models, if the fit uses compute."""
     for kind in fit.transform.kinds:
         if kind.name == FLOPS:
             given = np.flatnonzero(kind.given(members))

@@ -1,4 +1,4 @@
-"""The sections of the report: each is a function of what was asked for."""
+"""The sections of the report: each is a function of the request."""
 
 from __future__ import annotations
 
@@ -373,7 +373,7 @@ def sections_of(request: Request, *, progress: bool = False) -> tuple[Section, .
     Raises
     ------
     LatentscaleError
-        If the models that the caller wants forecast are described badly.
+        If the models to forecast are not described correctly.
     """
     made = {}
     having = sections()

@@ -167,7 +167,7 @@ def _allocation_in_words(result: Allocation, prob: float) -> str:
 
 
 def budgets(fit: Fit) -> list[float]:
-    """Return up to three budgets, whole powers of ten if there are such, that fitted models cost.
+    """Return up to three budgets within those of the fitted models, powers of ten if possible.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""A fit that is easy enough to converge fully in seconds, and one with constant parameters."""
+"""A fit that converges fully in seconds, and one with constant parameters."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Simulate = Callable[[ModelSpec, Scores, int], Scores]
 
 @pytest.fixture(scope="session")
 def good_fit(quick_spec: ModelSpec, small_scores: Scores, prior_fit: Callable[..., Fit]) -> Fit:
-    """Two chains of 2,000 independent draws each, with the statistics of a quiet sampler."""
+    """Two chains of 2,000 independent draws each, with sampler statistics without problems."""
     fit = prior_fit(quick_spec, small_scores, draws=4000)
     groups = {name: fit.tree[name].to_dataset() for name in fit.tree.children}
     for name, group in groups.items():
@@ -48,7 +48,7 @@ def good_fit(quick_spec: ModelSpec, small_scores: Scores, prior_fit: Callable[..
 def spoiled(
     quick_spec: ModelSpec, known: Any, simulated: Simulate
 ) -> tuple[Scores, tuple[str, str]]:
-    """Pooled curves simulated from themselves, with one score that cannot be, and its place."""
+    """A table simulated from pooled curves, with one impossible score, and that score's place."""
     scores = simulated(quick_spec, known.scores, 5)
     score = scores.dataset["score"].copy()
     model = str(score["model"].values[17])
@@ -59,14 +59,14 @@ def spoiled(
 
 @pytest.fixture(scope="session")
 def pooled_fit(quick_spec: ModelSpec, spoiled: tuple[Scores, tuple[str, str]]) -> Fit:
-    """A fit of the right spec to the table with one spoiled score."""
+    """A fit of the right spec to the table with one corrupted score."""
     method = ls.NUTS(draws=400, tune=400, chains=2, cores=1)
     return ls.fit(quick_spec, spoiled[0], method=method, seed=1, progress=False)
 
 
 @pytest.fixture(scope="session")
 def with_posterior() -> Callable[[Fit, xr.Dataset], Fit]:
-    """Return a function that puts other draws in a fit."""
+    """Return a function that replaces the draws of a fit."""
 
     def change(fit: Fit, posterior: xr.Dataset) -> Fit:
         tree = {name: fit.tree[name].to_dataset() for name in fit.tree.children}
@@ -118,14 +118,14 @@ def held_fit(small_scores, prior_fit, one_skill, with_posterior, repeated, fixed
 
 @pytest.fixture(autouse=True)
 def parameters_held(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Switch shifts off for fits whose draws all repeat one value: they are not a posterior."""
+    """Switch shifts off for fits whose draws all repeat one value, which is not a posterior."""
     if "held_fit" in request.fixturenames:
         monkeypatch.setattr("latentscale.analysis.forecasts.condition.shifts_for", lambda *_: None)
 
 
 @pytest.fixture
 def by_shifts_alone(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Return what has new scores condition forecasts by shifts of what all models share alone."""
+    """Return settings by which new scores condition forecasts only through shared effects."""
 
     def weights(fit, draws, groups, few_shot, rng, fitted):  # type: ignore[no-untyped-def]
         problem, shifts = condition_module._shifted(fit, draws, groups, rng, fitted)
@@ -137,7 +137,7 @@ def by_shifts_alone(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 @pytest.fixture
 def by_prior_draws(prior_fit: Callable[..., Fit], monkeypatch: pytest.MonkeyPatch) -> list[Scores]:
-    """Have folds fitted by prior draws, and return the tables that were fitted."""
+    """Fit folds by prior draws, and return the tables that were fitted."""
     fitted: list[Scores] = []
 
     def fit(spec, train, *, method, seed, progress):  # type: ignore[no-untyped-def]

@@ -1,4 +1,4 @@
-"""Backtests: figures against closed forms, resuming, failing folds, calibration."""
+"""Backtests: figures compared with closed forms, resuming, failing folds, calibration."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ METHOD = ls.NUTS(draws=60, tune=150, chains=2)
 
 
 def exact_forecast(mean: float, phi: float, samples: int = 40_000) -> Forecast:
-    """Return a forecast whose parameters are known, so that scores have closed forms."""
+    """Return a forecast with known parameters, so that scores have closed forms."""
     rng = np.random.default_rng(3)
     coords = {"sample": np.arange(samples), "model": ["m"], "benchmark": ["b"]}
     dims = ("sample", "model", "benchmark")
@@ -145,7 +145,7 @@ def test_a_fold_file_cut_or_changed_anywhere_is_recognised(tmp_path: Path) -> No
         assert read_fold(file, COLUMNS) is None
     file.write_bytes(content)
     assert read_fold(file, COLUMNS) is not None
-    file.rename(tmp_path / "y.csv")  # another fold's file in the place of this one
+    file.rename(tmp_path / "y.csv")  # another fold's file in place of this one
     assert read_fold(tmp_path / "y.csv", COLUMNS) is None
 
 
@@ -156,7 +156,7 @@ def test_a_spoiled_fold_is_fitted_again_and_the_others_are_not(
     tmp_path: Path,
 ) -> None:
     frame = small_scores.to_frame()
-    frame["family"] = frame["family"].str.replace("fam0", "01")  # read as numbers by some
+    frame["family"] = frame["family"].str.replace("fam0", "01")  # some read it as numbers
     scores = ls.Scores.from_frame(frame, benchmarks=small_scores.benchmark_info)
     folds = ls.folds.leave_one_family_out(scores)[:3]
     whole = ls.backtest(quick_spec, scores, folds, folder=tmp_path, progress=False)
@@ -264,7 +264,7 @@ def test_given_scores_condition_their_own_model_and_are_not_forecast(
 def test_hidden_scores_that_no_fit_can_forecast_are_named(
     small_scores: ls.Scores, by_prior_draws: list[ls.Scores]
 ) -> None:
-    """One family alone has scores on a benchmark, and the fold hides that family."""
+    """Only one family has scores on a benchmark, and the fold hides that family."""
     own = [name for name in small_scores.models if name.startswith("fam00")]
     data = small_scores.dataset.copy(deep=True)
     lone = ~data["model"].isin(own) & (data["benchmark"] == "gamma")
@@ -284,7 +284,7 @@ def test_hidden_scores_that_no_fit_can_forecast_are_named(
 def test_hidden_scores_of_models_that_a_spec_leaves_out_are_named_and_the_others_forecast(
     small_scores: ls.Scores, by_prior_draws: list[ls.Scores]
 ) -> None:
-    """Of two models with hidden scores one states no training tokens, which the spec needs."""
+    """One of two models with hidden scores states no training tokens, which the spec needs."""
     with_score = small_scores.dataset["score"].notnull().sel(benchmark="alpha").values
     silent, other = (str(name) for name in np.asarray(small_scores.models)[with_score][:2])
     data = small_scores.dataset
@@ -373,7 +373,7 @@ def test_a_folder_that_cannot_be_written_to_is_named_before_the_first_fit(
     monkeypatch.setattr(refit_files.tempfile, "TemporaryFile", refuse)
     with pytest.raises(ls.FitError, match=r"Cannot write to the folder .*permission denied"):
         ls.backtest(quick_spec, small_scores, folds, seed=1, folder=tmp_path, progress=False)
-    # What is finished can be read where nothing can be written.
+    # Finished folds can be read where nothing can be written.
     read = ls.backtest(quick_spec, small_scores, folds, folder=tmp_path, progress=False)
     pd.testing.assert_frame_equal(read, done)
     assert len(by_prior_draws) == 1
@@ -438,7 +438,7 @@ def test_a_fold_that_another_process_fits_is_waited_for_and_read(
             time.sleep(0.1)
         first.write_bytes(content)
     again.join(60)
-    assert len(by_prior_draws) == before + 1  # the second fold alone
+    assert len(by_prior_draws) == before + 1  # only the second fold
     assert list(dict.fromkeys(outcome[0]["fold"])) == [fold.name for fold in folds]
     assert not list(tmp_path.rglob("*.lock"))
 

@@ -1,4 +1,4 @@
-"""Backtests: what forecasts may know, the interval asked for, and scores beyond (0, 1)."""
+"""Backtests: what forecasts may use, the requested interval, and scores beyond (0, 1)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from latentscale.declare.likelihood import NormalNoise
 def test_forecasts_do_not_depend_on_the_scores_that_they_are_compared_with(
     by_prior_draws: list[ls.Scores], small_scores: ls.Scores, quick_spec: ls.ModelSpec
 ) -> None:
-    """With other values in hidden cells that are not given, forecasts are the same numbers."""
+    """Values in hidden cells that are not given do not change the forecasts."""
     models, fitted = small_scores.models, small_scores.models[4]
     hidden = (list(models[4:]), list(models[:4]))
     (fold,) = ls.folds.with_given([hidden], small_scores, 2, seed=3)
@@ -44,7 +44,7 @@ def test_forecasts_do_not_depend_on_the_scores_that_they_are_compared_with(
 def test_intervals_have_the_probability_asked_for(
     by_prior_draws: list[ls.Scores], small_scores: ls.Scores, quick_spec: ls.ModelSpec
 ) -> None:
-    """Of the same forecasts: the bounds at 50% are inside those at 95%, and the rest is equal."""
+    """For the same forecasts, bounds at 50% are inside those at 95%, and all else is equal."""
     folds = ls.folds.random_cells_out(small_scores, share=0.3, n_folds=1, seed=2)
     wide, narrow = (
         ls.backtest(quick_spec, small_scores, folds, prob=prob, progress=False)
@@ -58,7 +58,7 @@ def test_intervals_have_the_probability_asked_for(
 
 @pytest.mark.parametrize("score", [0.0, 1.0])
 def test_scores_without_bounds_are_scored_where_they_are(score: float) -> None:
-    """0 and 1 are the ends of fractions alone; of an Elo or of minutes they are like any other."""
+    """0 and 1 are limits of fractions only; for Elo or minutes they are values like any other."""
     coords = {"sample": np.arange(50), "model": ["m"], "benchmark": ["b"]}
     dims = ("sample", "model", "benchmark")
     middle, phi = 1.7, 4.0  # a standard deviation of 1
@@ -95,7 +95,7 @@ def test_models_of_degenerate_weights_are_forecast_and_named(
     few_shot: dict[str, ls.FewShot],
     warned: str,
 ) -> None:
-    """Scores that none of twenty prior draws expects: at the two ends of one model's range."""
+    """Scores far from all twenty prior draws: at the two ends of one model's range."""
     model = small_scores.models[0]
     data = small_scores.dataset.copy(deep=True)
     for benchmark, score in {"alpha": 0.9999, "beta": 0.0001, "delta": 0.5}.items():

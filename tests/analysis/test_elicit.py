@@ -56,7 +56,7 @@ def test_bounds_on_the_scatter_of_scores_give_a_precision(preliz) -> None:
 
 
 def test_of_counts_of_items_the_precision_is_that_of_their_rates(preliz) -> None:
-    """Sampling of items adds to the scatter of scores, not to the precision."""
+    """Sampling of items adds to the scatter of scores and is not part of the precision."""
     counts = SPEC.with_({"benchmarks.likelihood": {"kind": "beta-binomial"}})
     assert "of success rates around 0.5" in ls.elicit(counts, "precision", 0.01, 0.05).headline
     assert "of scores around 0.5" in ls.elicit(SPEC, "precision", 0.01, 0.05).headline

@@ -1,4 +1,4 @@
-"""Folds hide what they say and nothing else."""
+"""Folds hide what they state and nothing else."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def test_benchmark_block_out(scores: ls.Scores) -> None:
 def test_benchmark_block_out_hides_the_share_of_models_with_scores_on_both_sides(
     scores: ls.Scores,
 ) -> None:
-    """A model that only has scores of the block would be left without any."""
+    """A model with scores only in the block would have none left."""
     frame = scores.to_frame()[["model", "family", "mmlu", "gsm8k"]].dropna().head(40)
     frame.loc[frame.index[:10], "gsm8k"] = np.nan
     table = ls.Scores.from_frame(frame)
@@ -266,7 +266,7 @@ def test_cutoffs_with_a_time_or_a_zone(scores: ls.Scores) -> None:
 def test_benchmarks_and_models_of_any_name_can_be_hidden(small_scores: ls.Scores) -> None:
     names = dict(zip(small_scores.benchmarks, ["value", "variable", "score", "index"], strict=True))
     frame = small_scores.to_frame().rename(columns=names)
-    frame["model"] = frame["model"].where(frame.index > 0, "value")  # a model called so too
+    frame["model"] = frame["model"].where(frame.index > 0, "value")  # also the name of a model
     table = ls.Scores.from_frame(frame)
     (fold,) = ls.folds.random_cells_out(table, share=0.3, n_folds=1)
     measured = set(frame.set_index("model")[list(names.values())].stack().dropna().index)

@@ -1,4 +1,4 @@
-"""Questions to a fit of a table whose benchmarks have several scales: answers in their units."""
+"""Verbs on a fit whose benchmarks have several scales: answers are in their units."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ UNITS = {"acc": "fraction", "elo": "Elo", "minutes": "minutes", "cost": "dollars
 
 
 def test_tables_of_several_units_say_them_in_the_last_column(mixed_fit: Fit, tmp_path) -> None:
-    """Rows of Elo, minutes and fractions stood in one file without a word of their units."""
+    """Rows of Elo, minutes and fractions were in one file that did not state their units."""
     own = ls.predict(mixed_fit, pd.DataFrame([ROW])).units
     family = mixed_fit.scores.families[0]
     passing = ls.probability_above(mixed_fit, pd.DataFrame([ROW]), {"elo": 1200.0, "acc": 0.5})
@@ -138,7 +138,7 @@ def test_tables_of_several_units_say_them_in_the_last_column(mixed_fit: Fit, tmp
 def test_exponentials_of_heavy_tails_have_neither_mean_nor_sd(
     prior_fit: Callable[..., Fit], mixed: ls.Scores, tmp_path, capsys
 ) -> None:
-    """The mean of one forecast was 338 to 3,157 minutes by seed, its median 298 to 340."""
+    """By seed, the mean of one forecast was 338 to 3,157 minutes, its median 298 to 340."""
     spec = mixed_spec().with_({"benchmarks.likelihood": {"kind": "heavy-tailed-beta"}})
     fit = prior_fit(spec, mixed)
     forecast = ls.predict(fit, pd.DataFrame([ROW]))
@@ -189,7 +189,7 @@ def test_centre_and_step_stay_those_of_the_fit(mixed_fit: Fit, tmp_path) -> None
 def test_a_refit_without_suspects_knows_nothing_of_how_far_off_they_were(
     mixed_fit: Fit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Centre and step of its priors are those of the scores that it sees."""
+    """Centre and step of its priors come from the scores that it sees."""
     asked: list[ls.Scores] = []
 
     def run_fit(spec, scores, *, method, seed, progress):  # type: ignore[no-untyped-def]
@@ -367,7 +367,7 @@ def test_curves_and_pictures_say_the_unit(mixed_fit: Fit, forecast: ls.Forecast)
 
 @pytest.fixture(scope="module")
 def narrow_fit(prior_fit: Callable[..., Fit], mixed: ls.Scores) -> Fit:
-    """Draws so close to one another that every score's leave-one-out weights are even."""
+    """Draws so similar that every score's leave-one-out weights are equal."""
     spec = mixed_spec()
     priors = {name: spec.prior(name) for name in spec.used_priors()}
     narrow = {name: replace(p, sigma=0.001) for name, p in priors.items() if p.sigma is not None}

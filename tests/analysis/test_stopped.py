@@ -1,4 +1,4 @@
-"""Ctrl-C while one of many refits runs: all of them stop, and no part of one is kept."""
+"""Ctrl-C while one of many refits runs stops all of them, and keeps no partial refit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Stopping = Callable[..., Fit]
 
 @pytest.fixture(params=["some draws were kept", "stopped in warm-up"])
 def stopping(request: pytest.FixtureRequest, prior_fit: Callable[..., Fit]) -> Stopping:
-    """Fit by prior draws; the second fit is stopped, and keeps what it has, if anything."""
+    """Fit by prior draws; the second fit is stopped, and keeps the draws that it has, if any."""
     calls = []
 
     def fit(spec, scores, *, method, seed, progress):  # type: ignore[no-untyped-def]

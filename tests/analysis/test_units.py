@@ -20,7 +20,7 @@ UNITS = {"elo": "Elo", "rating": "real", "minutes": "positive"}
 
 @pytest.fixture(scope="module")
 def fit(prior_fit: Callable[..., Fit]) -> Fit:
-    """Fractions, a rating and an amount of which no unit is stated; heavy tails."""
+    """Fractions, a rating and an amount without stated units; heavy tails."""
     rng = np.random.default_rng(5)
     skill = rng.standard_normal(12)
     frame = pd.DataFrame(
@@ -75,8 +75,7 @@ def test_texts_and_figures_name_no_scale_as_a_unit(fit: Fit) -> None:
 def test_an_explanation_has_medians_of_changes_and_no_sd_that_rests_on_a_few_draws(
     fit: Fit,
 ) -> None:
-    """The mean change by a part of mean -0.05 was +276, of a forecast of 718; its sd 1705 to 2858
-    by seed."""
+    """A part of mean -0.05 changed a forecast of 718 by +276 on average; sd 1705 to 2858."""
     explanation = ls.studies.explain(fit, ROW, seed=1)
     table = explanation.table().set_index(["benchmark", "part"])
     change = explanation.change_draws.sel(model="new").median("sample")

@@ -64,7 +64,7 @@ def given(
     prior_fit: Callable[..., ls.Fit],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, dict[str, Any]]:
-    """Arguments that each verb takes; one of them is then spoiled."""
+    """Valid arguments of each verb; one of them is then replaced by a wrong one."""
     fit = prior_fit(quick_spec, small_scores, draws=100)
     skilled = prior_fit(known_spec, small_scores, draws=100)
     frame = pd.DataFrame(
@@ -157,7 +157,7 @@ SPOILED = [
     ("stack", "weights", [None, 3, "x", {"a": "x", "b": 1}, object()]),
 ]
 
-# What the error calls an argument, where that is not its name.
+# The name of an argument in the error, if it is different.
 WORDS = {"frame": "pandas DataFrame", "weights": "weight", "variants": "variant"}
 
 

@@ -1,4 +1,4 @@
-"""Tables of the study of published splits: a family's splits share hidden scores."""
+"""Tables of the study of published splits, in which the splits of a family share hidden scores."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks.accuracy.tables import by_group
 
 
 def test_coverage_counts_the_splits_of_one_family_together() -> None:
-    """Six splits of a family hide much the same scores: its coverage is known no better by them."""
+    """Six splits of a family hide nearly the same scores, and add no information on coverage."""
     rng = np.random.default_rng(3)
     once = pd.DataFrame({"family": [f"f{i}" for i in range(12) for _ in range(8)]})
     inside = np.repeat(rng.uniform(0.3, 1.0, 12), 8) > rng.uniform(size=len(once))

@@ -1,4 +1,4 @@
-"""The record of BenchPress: folds are paired with the published, and chains with each other."""
+"""The BenchPress report: folds are paired with the published ones, and chains with each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The record of `capabilities`: candidates are specs, comparisons are paired."""
+"""The selection of `capabilities`: candidates are specs, comparisons are paired."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_scores_of_candidates_are_compared_cell_by_cell(monkeypatch: pytest.Monk
 def test_differences_to_the_base_are_grouped_by_their_own_models(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Some cells are no percentages, so those that are compared do not follow the table's rows."""
+    """Some cells are not percentages, so the compared cells do not match the table's rows."""
     names = [(f"m{i}", f"b{j}") for i in range(6) for j in range(10)]
     base = pd.DataFrame(names, columns=["model", "benchmark"]).assign(error=1.0, width=1.0)
     base = base.assign(percent=base.index % 3 > 0, below=False, above=False, crps=1.0)

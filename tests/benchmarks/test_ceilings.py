@@ -36,7 +36,7 @@ def test_the_split_of_two_or_three_hides_the_largest_base_models_of_such_familie
 
 
 @pytest.mark.skipif(not SHARED.is_file(), reason=f"the published table is not at {SHARED}")
-@pytest.mark.filterwarnings("ignore")  # the published table has much to be warned of
+@pytest.mark.filterwarnings("ignore")  # the published table gives many warnings
 def test_fine_tunes_are_families_of_one_with_the_size_of_their_base_model() -> None:
     scores, fold = fine_tunes()
     table = scores.to_frame()

@@ -1,4 +1,4 @@
-"""The record of where chains end and stay: runs are counted, and rows are ordered by table."""
+"""The report on where chains end and stay: runs are counted, and rows are ordered by table."""
 
 from __future__ import annotations
 

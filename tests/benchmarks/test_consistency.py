@@ -26,7 +26,7 @@ def made() -> tuple[Design, pd.DataFrame]:
 
 
 def truth_as_posterior(table: Design, draws: int = 4) -> xr.Dataset:
-    """Return the truth as if every posterior draw were it, with families at level 0."""
+    """Return a posterior in which every draw is the truth, with families at level 0."""
     coords = {
         "benchmark": list(consistency.BENCHMARKS),
         "skill": list(consistency.ANCHORS),
@@ -50,7 +50,7 @@ def truth_as_posterior(table: Design, draws: int = 4) -> xr.Dataset:
 
 
 def test_the_package_finds_the_truth_in_the_truth(made) -> None:
-    """What `found` reads off draws equal to the truth is the truth, curve included."""
+    """From draws equal to the truth, `found` returns the truth, curve included."""
     table, _ = made
     half = np.full(len(table.score_of_cell), 0.5)
     posterior = truth_as_posterior(table)

@@ -1,4 +1,4 @@
-"""The study of tables elsewhere: its splits and baselines, on a small table made here."""
+"""The study of other tables: its splits and baselines, on a small simulated table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refits of the few-shot study: a kept fit that was made with the same settings is read back."""
+"""Refits of the few-shot study: a kept fit with the same settings is read back."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.few_shot.run import METHOD, is_of
 
 
 def test_a_kept_fit_is_of_the_settings_that_were_asked_for() -> None:
-    """What a run settles by itself stands in its provenance, where the method has None or auto."""
+    """Settings that the method leaves as None or auto are recorded in the provenance of a run."""
     settled = {"start": {"kind": "prior"}, "coordinates": "model", "extra_doublings": 0}
 
     def made(method: ls.NUTS) -> SimpleNamespace:

@@ -1,4 +1,4 @@
-"""Mixtures of raw and rescaled scores, and how often they are noticed."""
+"""Mixtures of raw and rescaled scores, and how often they are detected."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ MODELS, BENCHMARKS = 50, 16
     "structure", [Structure(skills=2), Structure(2, True, True, True, True, True)], ids=str
 )
 def test_intervals_of_hidden_scores_cover(structure: Structure) -> None:
-    """And not those of other models' scores, the control."""
+    """Control: the intervals do not cover the scores of other models."""
     rng = np.random.default_rng(4)
     days = rng.uniform(0, 600, MODELS)
     skill = 0.004 * (days - 300) + 0.7 * rng.standard_normal(MODELS)

@@ -1,4 +1,4 @@
-"""Designs with other scores, draws wrapped as fits, and thinned draws."""
+"""Designs with replaced scores, draws wrapped as fits, and thinned draws."""
 
 from __future__ import annotations
 

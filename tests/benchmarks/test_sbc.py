@@ -114,7 +114,7 @@ def test_a_truth_above_every_draw_ranks_highest(study) -> None:
 
 
 def test_prior_draws_as_posterior_give_uniform_ranks_of_parameters(study) -> None:
-    """Draws that do not look at the data are calibrated for parameters, if nothing is rejected."""
+    """Draws that ignore the data are calibrated for parameters if no table is rejected."""
     drawn, scores = sbc.draw_block(study.simulator, "none", 10, seed=33)
     names = list(study.train.scores.models)
     posterior = prior_draws(study, 44)

@@ -1,4 +1,4 @@
-"""The hand-written laws code the package's posterior, and the table says what was measured."""
+"""The hand-written laws have the package's posterior, and the table shows what was measured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ranks and their tests against what is known of uniform and non-uniform numbers."""
+"""Ranks and their tests on numbers known to be uniform or not."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def bundled() -> Scores:
 
 @pytest.fixture(scope="session")
 def evaluated(bundled: Scores) -> Callable[[ModelSpec, Scores | None], Evaluation]:
-    """Return `evaluate`, remembering what it did; the bundled table by default."""
+    """Return `evaluate` with a cache; by default on the bundled table."""
     done: dict[tuple[ModelSpec, int], Evaluation] = {}
 
     def remember(spec: ModelSpec, scores: Scores | None = None) -> Evaluation:

@@ -1,4 +1,4 @@
-"""A model evaluated by PyMC itself at some points, to hold the package's own equations against."""
+"""A model evaluated by PyMC itself at some points, to compare with the package's own equations."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def location_and_precision(spec: ModelSpec, score) -> list:
     """Return mu and phi of the cells, from the parameters of PyMC's own distribution."""
     kind = spec.benchmarks.likelihood.kind
     if kind not in ("beta", "beta-binomial", "logit-normal", "student-t"):
-        return list(score.owner.inputs[1:3])  # of a kind whose own density enters the model
+        return list(score.owner.inputs[1:3])  # for a kind whose own density enters the model
     first, second = score.owner.inputs[-3:-1] if kind == "student-t" else score.owner.inputs[-2:]
     if kind == "beta":
         return [first, second]

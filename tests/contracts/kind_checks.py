@@ -1,4 +1,4 @@
-"""What every registered likelihood, link and term must hold, whoever wrote it.
+"""Checks that every registered likelihood, link and term must pass, whoever wrote it.
 
 Each check takes one kind; the tests run them over the registries, and over kinds from outside.
 """
@@ -27,11 +27,11 @@ from latentscale.model.terms.base import terms_of
 CELLS = 24
 DRAWS = 4000
 ITEMS = 40.0
-# Of the largest distance between two distributions' functions, times the root of the draws: a right
-# one exceeds it once in 1,000 times (Kolmogorov).
+# Limit of the largest distance between two distribution functions times the root of the number of
+# draws: a correct one exceeds it once in 1,000 times (Kolmogorov).
 FAR = 1.95
 SINGLE = 1e-5
-"""PyTensor takes the gamma function of a prior's whole numbers in single precision."""
+"""PyTensor computes the gamma function of a prior's whole numbers in single precision."""
 
 WITHOUT_SLOT = {"skill_partial_correlation_raw"}
 """Free variables that are neither parameters with a slot nor standard normal: the LKJ's."""
@@ -59,7 +59,7 @@ def _at_cells(array: xr.DataArray) -> xr.DataArray:
 
 
 def _noises(likelihood: Likelihood, sizes: Mapping[str, int]) -> tuple[Any, Any]:
-    """Return the noise of as many cells, each with parameters of its own: on arrays, in a graph."""
+    """Return the noise of this many cells, each with its own parameters: on arrays, in a graph."""
     drawn = values_of(likelihood.parameters(), {**sizes, BENCHMARK: sizes[CELL]})
     values = {name: _at_cells(value) for name, value in drawn.items()}
     items = xr.DataArray(np.full(sizes[CELL], ITEMS), dims=(CELL,))
@@ -68,7 +68,7 @@ def _noises(likelihood: Likelihood, sizes: Mapping[str, int]) -> tuple[Any, Any]
 
 
 def check_density(likelihood: Likelihood) -> None:
-    """The PyMC model has the density of arrays, and its gradient is that of the density."""
+    """The density in the PyMC model equals that on arrays, and its gradient is right."""
     rng = np.random.default_rng(1)
     arrays, graph = _noises(likelihood, {CELL: CELLS})
     score = rng.integers(1, int(ITEMS), CELLS) / ITEMS
@@ -134,7 +134,7 @@ def _widths(likelihood: Likelihood, points: np.ndarray) -> np.ndarray:
 
 
 def check_link(link: Link) -> None:
-    """A link increases inside (0, 1), alike on arrays and in a graph, whatever it has computed."""
+    """A link increases inside (0, 1), equally on arrays and in a graph, with constants or not."""
     # Beyond 3 the complementary log-log is within rounding of 1.
     eta = xr.DataArray(np.linspace(-3, 3, 61), dims="model")
     sizes = {BENCHMARK: 3, **{dim: len(labels) for dim, labels in link.coords().items()}}
@@ -157,7 +157,7 @@ def check_link(link: Link) -> None:
 
 
 def check_log_prior(spec: ModelSpec, log_prior: Any) -> None:
-    """Log priors are of the free top-level parameters, and the rest of the density is known.
+    """Log priors cover the free top-level parameters, and the rest of the density is known.
 
     Parameters
     ----------

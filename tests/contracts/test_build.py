@@ -1,4 +1,4 @@
-"""Every shipped spec becomes a plain PyMC model that a user can look into, extend and sample."""
+"""Every shipped spec becomes a plain PyMC model that a user can inspect, extend and sample."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from latentscale.declare.kinds import LIKELIHOODS
 from latentscale.model.design import design
 
 FOR_SIZES = [name for name in shipped_specs() if "released" not in ls.load_spec(name).covariates]
-"""Specs for tables of sizes and tokens, as the bundled one; the others need dates."""
+"""Specs for tables with sizes and tokens, such as the bundled one; the others need dates."""
 
 WANTED = {
     "cai2025": {"intercept", "slope", "loading", "anchor_loading", "family_skill", "precision"},
@@ -136,7 +136,7 @@ def test_pymcs_own_sampler_runs_on_it(
     "kind", [name for name, kind in LIKELIHOODS.items() if not kind.needs_items]
 )
 def test_prior_draws_can_be_fitted_in_turn(kind: str, small_scores: Scores) -> None:
-    """Precisions so low that every likelihood's draws underflow: inside all the same."""
+    """With precisions so low that every likelihood's draws underflow, scores are still inside."""
     spec = spec_from_dict(
         {
             "name": "extreme",
@@ -166,7 +166,7 @@ def test_prior_draws_can_be_fitted_in_turn(kind: str, small_scores: Scores) -> N
 
 
 def test_tables_of_the_prior_keep_exact_ends(small_scores: Scores) -> None:
-    """A simulated table shows what underflows as the 0 or 1 that a benchmark would."""
+    """A simulated table shows underflow as 0 or 1, as a benchmark would."""
     wide = {"intercept": {"dist": "Normal", "mu": 0, "sigma": 60}}
     simulation = ls.simulate(ls.load_spec("pooled_flops").with_priors(wide), small_scores, seed=1)
     values = simulation.scores.dataset["score"].values

@@ -1,4 +1,4 @@
-"""The PyMC model and the equations that forecasts use are one and the same.
+"""The PyMC model and the equations that forecasts use are the same.
 
 PyMC evaluates a model at some points; the package's own equations, on xarray, must give the same
 likelihood, the same expected scores and the same forecasts at those points.
@@ -16,7 +16,7 @@ from latentscale.data.scores import Scores
 from latentscale.declare import ModelSpec, shipped_specs, spec_from_dict
 
 FOR_SIZES = [name for name in shipped_specs() if "released" not in ls.load_spec(name).covariates]
-"""Specs for tables of sizes and tokens, as the bundled one; the others need dates."""
+"""Specs for tables with sizes and tokens, such as the bundled one; the others need dates."""
 
 VARIANTS: dict[str, dict] = {
     "free": {"skills": {"count": 3, "identify": {"kind": "free"}}},
@@ -150,13 +150,13 @@ def check(spec: ModelSpec, values) -> None:
     at = forecast.mean_draws.transpose("sample", "model", "benchmark").values
     cells = at[:, values.design.model_of_cell, values.design.benchmark_of_cell]
     np.testing.assert_allclose(cells, values.mean, rtol=1e-7, atol=1e-9)
-    assert np.ptp(cells, axis=0).max() > 1e-3  # the points differ, so the test has force
+    assert np.ptp(cells, axis=0).max() > 1e-3  # the points differ, so the test has power
 
 
 @pytest.mark.filterwarnings("ignore:Rows to forecast were read")  # one family in two lineages
 @pytest.mark.parametrize("name", FOR_SIZES)
 def test_a_shipped_spec_has_one_likelihood(name: str, evaluated) -> None:
-    # Draws with open ceilings are forecast by other curves than the density's.
+    # Draws with open ceilings use other curves in forecasts than in the density.
     spec = ls.load_spec(name).with_({"benchmarks.ceiling_open": 0.0})
     check(spec, evaluated(spec))
 

@@ -1,4 +1,4 @@
-"""Every registered likelihood, link and term, each by itself, holds what its concept promises."""
+"""Every registered likelihood, link and term passes the checks of its concept."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from kind_checks import check_density, check_draws, check_link, check_log_prior
 
 
 def settings(kind: type[Likelihood] | type[Link]) -> list[Any]:
-    """Return a kind with its default settings, and with each of its flags the other way."""
+    """Return a kind with its default settings, and with each of its flags reversed."""
     usual = kind()  # type: ignore[call-arg]
     flags = [name for name in type(usual).model_fields if isinstance(getattr(usual, name), bool)]
     return [usual, *(usual.model_copy(update={f: not getattr(usual, f)}) for f in flags)]
@@ -29,7 +29,7 @@ def settings(kind: type[Likelihood] | type[Link]) -> list[Any]:
 
 EVERY_LIKELIHOOD = [one for kind in LIKELIHOODS.values() for one in settings(kind)]
 PRECISION = {"heavy-tailed-beta": 120.0}
-"""Where 12 will not do: its widest Beta then has mass that rounds to 1, which no grid resolves."""
+"""Where 12 does not work: mass of the widest Beta then rounds to 1, which no grid resolves."""
 EVERY_LINK = [one for kind in LINKS.values() for one in settings(kind)]
 
 
@@ -54,7 +54,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "curvature": {"squares": ["log_params"]},
     "levelling": {"names": ["log_params"]},
 }
-"""Of the kinds of term that a spec switches on by a table and that have settings to be given."""
+"""Settings of kinds of term that a spec switches on by a table and that require settings."""
 
 
 def spec_using(kind: str, everything: ModelSpec) -> ModelSpec:

@@ -1,4 +1,4 @@
-"""Every registered likelihood on every registered scale: one density, and draws that follow it."""
+"""Every registered likelihood on every registered scale: one density, and draws from it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def known() -> dict[str, xr.DataArray]:
 
 
 def at_arrays(likelihood: Likelihood, sampling: bool = True):
-    """Return the noise of one cell a scale, on arrays."""
+    """Return the noise of one cell per scale, on arrays."""
     parameters = {n: v.isel({d: 0 for d in v.dims}) for n, v in _parameters(likelihood).items()}
     items = over_cells(np.full(len(CODES), ITEMS))
     stated = over_cells(SAMPLING) if sampling else None
@@ -104,7 +104,7 @@ def test_draws_of_unbounded_scores_follow_the_density(likelihood: Likelihood) ->
 
 @pytest.mark.parametrize("likelihood", EVERY, ids=str)
 def test_tails_are_heavy_where_the_noise_says_so(likelihood: Likelihood) -> None:
-    """By the kurtosis: 3 of a normal, with a standard error of 0.008 at 400,000 draws."""
+    """Judged by kurtosis: 3 for a normal, with a standard error of 0.008 at 400,000 draws."""
     noise = likelihood.unbounded({n: v.squeeze() for n, v in _parameters(likelihood).items()})
     mean = xr.DataArray(np.zeros(400_000), dims="sample")
     drawn = noise.draw(mean, xr.DataArray(20.0), np.random.default_rng(4))
@@ -136,7 +136,7 @@ def test_real_scores_are_normal_around_the_linear_predictor() -> None:
 
 @pytest.mark.parametrize("kind", ["beta", "logit-normal", "student-t"])
 def test_sampling_adds_to_the_variance_of_fractions(kind: str) -> None:
-    """Scores over n items drawn around noisy rates have the variance of the precision with them."""
+    """Scores over n items drawn around noisy rates have the variance of the combined precision."""
     likelihood = LIKELIHOODS[kind]()  # type: ignore[call-arg]
     parameters = {"tail": xr.DataArray(200.0)}
     noise, items = likelihood.noise(parameters, xr.DataArray(np.nan)), 60
@@ -145,7 +145,7 @@ def test_sampling_adds_to_the_variance_of_fractions(kind: str) -> None:
     rates = noise.draw(mean, phi, rng).values
     counted = rng.binomial(items, rates) / items
     together = noise.draw(mean, noise.sampled(phi, mean, 1 / items), rng).values
-    # The delta method of the logit scale is right to a few in a hundred at these spreads.
+    # The delta method on the logit scale is accurate to a few percent at these spreads.
     assert together.var() == pytest.approx(counted.var(), rel=0.05)
 
 

@@ -1,4 +1,4 @@
-"""Simulated tables: their truth explains their scores, and nothing else about them changes."""
+"""Simulated tables: the scores follow the truth, and everything else is unchanged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from latentscale.data.scores import Scores
 from latentscale.declare import ModelSpec, shipped_specs
 
 FOR_SIZES = [name for name in shipped_specs() if "released" not in ls.load_spec(name).covariates]
-"""Specs for tables of sizes and tokens, as the bundled one; the others need dates."""
+"""Specs for tables with sizes and tokens, such as the bundled one; the others need dates."""
 
 AS_TEMPLATE = ("family", "lineage", "instruct", "params", "tokens", "floor", "n_items")
 
@@ -48,7 +48,7 @@ def test_the_seed_decides(everything_spec: ModelSpec, small_scores: Scores) -> N
 
 
 def test_scores_are_beta_round_what_the_truth_implies(known_spec: ModelSpec, known) -> None:
-    """Probability integral transforms of the scores under the truth, by hand, are uniform."""
+    """Probability integral transforms of scores under the truth, by hand, are uniform."""
     spec = known_spec.with_priors({"precision": {"dist": "LogNormal", "mu": 4, "sigma": 0.3}})
     simulation = ls.simulate(spec, known.scores, seed=12)
     t, data = simulation.truth, simulation.scores.dataset
@@ -75,7 +75,7 @@ def test_scores_are_beta_round_what_the_truth_implies(known_spec: ModelSpec, kno
 def test_a_built_model_can_be_calibrated_by_simuk(
     quick_spec, small_scores, light_compilation
 ) -> None:
-    """Simulation-based calibration by another package, which knows PyMC models alone."""
+    """Simulation-based calibration by another package, which only knows PyMC models."""
     simuk = pytest.importorskip("simuk", reason="simuk is in the dev extra")
     model = ls.build(quick_spec, small_scores.select(benchmarks=["alpha", "beta"]))
     kept = {"draws": 10, "tune": 10, "chains": 1, "cores": 1}
@@ -92,7 +92,7 @@ def test_a_built_model_can_be_calibrated_by_simuk(
 def test_standard_errors_amount_to_the_same_sampling_error_at_the_new_scores(
     quick_spec: ModelSpec, small_scores: Scores
 ) -> None:
-    """Of a fraction that is s^2 / (m (1 - m)), so that s must change with the score m."""
+    """For a fraction that is s^2 / (m (1 - m)), so s must change with the score m."""
     frame = small_scores.to_frame()
     rng = np.random.default_rng(5)
     frame["minutes"] = np.exp(rng.normal(2, 1.5, len(frame)))

@@ -1,4 +1,4 @@
-"""A small well-formed table that the tests of this folder bend."""
+"""A small well-formed table, which the tests of this folder modify."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture
 def table() -> pd.DataFrame:
-    """Six models, three families, two known benchmarks, one missing score; nothing to warn of."""
+    """Six models, three families, two known benchmarks, one missing score; no warnings."""
     return pd.DataFrame(
         {
             "model": ["ant-1b", "ant-7b", "bee-2b", "bee-8b", "bee-8b-chat", "cat-3b"],
@@ -26,7 +26,7 @@ def table() -> pd.DataFrame:
 
 @pytest.fixture
 def long_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the same table, one row a score."""
+    """Return the same table with one row per score."""
     own = ["model", "family", "lineage", "instruct", "params_b", "tokens_t"]
     melted = table.melt(id_vars=own, var_name="benchmark", value_name="score")
     return melted.dropna(subset="score").reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""Tables as hubs publish them, to which tests add columns; and what an audit says of one."""
+"""Tables as hubs publish them, to which tests add columns, and the findings of an audit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def of_eight(**columns: object) -> pd.DataFrame:
 
 
 def of_first(**columns: list) -> pd.DataFrame:
-    """Return a table of as many models as columns have cells, five at most."""
+    """Return a table with as many models as the columns have cells, at most five."""
     models = ["gpt-5", "o3", "claude-opus-4", "qwen3-32b", "gpt-4o"]
     return pd.DataFrame({"Model": models[: len(next(iter(columns.values())))]} | columns)
 

@@ -1,4 +1,4 @@
-"""The audit: its record, and the search for rescaled scores among raw ones."""
+"""The audit: its findings, and the search for rescaled scores among raw ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MIXED = ("gpqa", "musr", "bbh", "mmlu_pro")
 
 
 def rescale(frame, rows, benchmarks):
-    """Return the table with some rows passed through (score - floor) / (1 - floor), cut at 0."""
+    """Return the table with some rows transformed to (score - floor) / (1 - floor), at least 0."""
     changed = frame.copy()
     for name in benchmarks:
         floor = KNOWN_BENCHMARKS[name].floor
@@ -176,7 +176,7 @@ def test_a_column_that_by_its_name_is_no_benchmark_is_warned_of(raw, name):
 
 
 def test_a_floor_above_most_scores_is_named_whatever_the_number_of_items() -> None:
-    """As of wsc, where a model that always gives the rarer answer scores 0.365."""
+    """As on wsc, where a model that always gives the rarer answer scores 0.365."""
     rng = np.random.default_rng(5)
     frame = pd.DataFrame({"model": [f"m{i}" for i in range(40)], "family": "f"})
     frame["one_answer"] = rng.choice([38, 38, 39, 42, 66], 40, p=[0.3, 0.3, 0.2, 0.1, 0.1]) / 104

@@ -1,4 +1,4 @@
-"""The search for scores beyond ceilings, beyond floors where lower is better, and other units."""
+"""The search for scores beyond ceilings, beyond floors where lower is better, or in other units."""
 
 from __future__ import annotations
 

@@ -220,7 +220,7 @@ def test_one_wide_table_of_several_runs_is_read():
 
 
 def test_columns_of_standard_errors_are_no_figures():
-    """Seeds of one run are averaged, and their errors with them."""
+    """Scores of several seeds of one run are averaged, and so are their errors."""
     table = pd.concat([runs_in_one_table().assign(seed=seed) for seed in (0, 1)])
     errors = {"hellaswag/acc_stderr": 0.004, "quiz_stderr": 2.0, "other_stderr": 0.1}
     scores = read_checkpoints(table.assign(**errors).reset_index(drop=True))

@@ -24,14 +24,14 @@ def table(seed: int) -> pd.DataFrame:
 
 
 def copies(frame: pd.DataFrame) -> list[Finding]:
-    """Return what the audit says of copied scores."""
+    """Return the audit's findings on copied scores."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)
         return list(Scores.from_frame(frame).audit.filter("copied-scores"))
 
 
 def copied(frame: pd.DataFrame, rows: int) -> pd.DataFrame:
-    """Return the table with so many of the first scores copied to the second benchmark."""
+    """Return the table with this many of the first scores copied to the second benchmark."""
     changed = frame.copy()
     changed.loc[: rows - 1, "second"] = changed.loc[: rows - 1, "first"]
     return changed

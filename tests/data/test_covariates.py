@@ -1,4 +1,4 @@
-"""Covariates against numpy, and what lies outside the fitted range."""
+"""Covariates compared with numpy, and values outside the fitted range."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bundled figures: the same as their source, corrected as stated, and quiet."""
+"""The bundled figures: equal to their source, corrected as stated, without warnings."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_dates_are_those_of_lineages_and_change_nothing_else():
     assert frame.drop(columns="released").equals(plain.to_frame())
     assert all(row["source"] for row in rows)
     began = frame.groupby("lineage")["released"].first()
-    # A base model is older than what is built on it, whatever the months' sources.
+    # A base model is older than models built on it, whatever the sources of the dates.
     assert began["llama"] < began["llama-2"] < began["meta-llama-3"]
     assert began["qwen"] < began["qwen1.5"] < began["qwen2"]
     assert began["gemma"] < began["gemma-2"] and began["yi"] < began["yi-1.5"]

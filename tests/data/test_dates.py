@@ -1,4 +1,4 @@
-"""Dates of tables and of cutoffs: what is surely one is read, anything else is named."""
+"""Dates in tables and of cutoffs: unambiguous ones are read, all others are reported."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_cutoff_is_read_as_the_dates_of_a_table_are(known) -> None:
     scores = ls.Scores.from_frame(frame, features=["released"])
     with pytest.raises(DataError, match="'24-03-01' is not a date"):
         ls.folds.chronological(scores, ["24-03-01"])
-    # A row's is the middle of the year or month.
+    # In a row, it is the middle of the year or month.
     middles = {"2024": "2024-07-01", "2024-03": "2024-03-15", "March 2024": "2024-03-15"}
     for text, middle in middles.items():
         with pytest.raises(DataError, match=f"{text} has no day: .* its middle, {middle},"):

@@ -1,4 +1,4 @@
-"""A text that stands for an empty cell is one to every reader of tables by others."""
+"""Every reader of published tables recognises the same texts for an empty cell."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EMPTY = "|NA|n/a|N.A.|#N/A|<NA>|NaN|NaT|None|null|-|–|—|--|...|…|?|TBD|pen
 
 @pytest.mark.parametrize("text", [*EMPTY.split("|"), *EMPTY_CELLS, "  ", " - "])
 def test_every_reader_takes_it_as_empty(text: str) -> None:
-    """ "—" and "#N/A" were unread figures, or no truth value, to some and empty to others."""
+    """ "—" and "#N/A" were unread figures or bad flags for some readers, and empty for others."""
     column = pd.Series([text, "1"], dtype=object)
     numbers, unread = to_numbers(column)
     assert np.isnan(numbers[0]) and not unread

@@ -106,7 +106,7 @@ def test_standard_errors_are_in_the_units_of_the_score(hub):
     assert cell(read, "gpt-5_high", "gpqa_diamond").stderr == 0.02
     assert np.isnan(cell(read, "Qwen2.5-72B", "gpqa_diamond").stderr)  # 0 is none
     assert cell(read, "gpt-5_high", "webdev_arena").stderr == pytest.approx(20 / 3.92)
-    # An interval from half to twice the score is log(4) wide on the scale of logarithms.
+    # An interval from half to twice the score has width log(4) on the log scale.
     assert cell(read, "gpt-5_high", "metr_time_horizons").stderr == pytest.approx(
         203.0 * np.log(4) / 3.92
     )

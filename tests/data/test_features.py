@@ -1,4 +1,4 @@
-"""Features: how columns are read, the covariates that they give, and what is refused."""
+"""Features: how columns are read, the covariates that they produce, and what is refused."""
 
 from __future__ import annotations
 
@@ -322,7 +322,7 @@ def test_a_column_is_a_feature_or_a_benchmark(table: pd.DataFrame) -> None:
 
 
 def test_levels_that_differ_in_spelling_alone_are_named(table):
-    """Of known categories and declared ones, within a table and beside fitted levels."""
+    """Levels of known and declared categories, within a table and compared with fitted levels."""
     own = table.assign(provider=["Lab", "lab", "Other"] * 2, region=["EU", "E.U.", None] * 2)
     features = ["provider", Feature("region", missing="level")]
     with pytest.warns(DataWarning, match='"Lab", "lab" differ only'):

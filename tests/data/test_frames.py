@@ -127,7 +127,7 @@ def test_a_frame_that_fails_while_it_is_computed_is_a_data_error():
 
 
 def exact(kind):
-    """Return a function that writes a column's numbers as one of Python's exact kinds."""
+    """Return a function that writes a column's numbers as one of Python's exact number types."""
     return lambda c: pd.Series([None if x != x else kind(str(x)) for x in c], dtype=object)
 
 
@@ -157,7 +157,7 @@ def test_numbers_of_every_type_are_numbers(table, kind):
     changed = table.assign(mmlu=NUMBERS[kind](table["mmlu"]), gsm8k=NUMBERS[kind](table["gsm8k"]))
     before = changed.copy(deep=True)
     got = Scores.from_frame(changed).dataset["score"].to_numpy()
-    # float16 keeps three digits: half a unit of the last one, at scores of at most 1.
+    # float16 keeps three digits: an error of half a unit in the last one, for scores up to 1.
     np.testing.assert_allclose(got, want, atol=5e-4 if kind == "float16" else 1e-7)
     pd.testing.assert_frame_equal(changed, before)
 

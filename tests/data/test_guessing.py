@@ -1,4 +1,4 @@
-"""What guessing reaches, by names of tasks: one table for every reader."""
+"""Guessing floors by names of tasks: one table for all readers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning"
         ("mmlu_social_sciences", 0.25),
         ("mmlu_pro_math", 0.1),
         ("MMLU-ProX de", 0.1),
-        ("MUSR Raw", 0.3433),  # as leaderboards call scores that are not corrected for guessing
+        ("MUSR Raw", 0.3433),  # names on leaderboards for scores not corrected for guessing
         ("MMLU-PRO Raw", 0.1),
         ("MuSR (0-shot)", 0.3433),
         ("BBH (3-shot, CoT)", 0.0),  # written answers

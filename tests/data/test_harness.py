@@ -42,7 +42,7 @@ ARC = {"acc,none": 0.3, "acc_norm,none": 0.35, "acc_norm_stderr,none": 0.01, "al
 
 
 def about(*models: str) -> pd.DataFrame:
-    """Return the least metadata of some models."""
+    """Return minimal metadata for some models."""
     return pd.DataFrame({"model": models, "family": "m", "params_b": 1.0, "tokens_t": 1.0})
 
 
@@ -83,7 +83,7 @@ def test_groups_without_a_figure_are_averaged_over_items() -> None:
     items = {"diamond": 198, "extended": 546, "main": 448}
     right = sum(raw[f"leaderboard_gpqa_{k}"]["acc_norm,none"] * n for k, n in items.items())
     gpqa = table.set_index("benchmark").loc["gpqa"]
-    # Whole numbers of right answers: any other weighting would not give one.
+    # A whole number of correct answers, which no other weighting would give.
     assert gpqa["score"] * 1192 == pytest.approx(round(right), abs=1e-2)
     assert gpqa["n_items"] == 1192
     assert gpqa["task"] == "mean of 3 subtasks"

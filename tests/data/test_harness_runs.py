@@ -1,4 +1,4 @@
-"""Several runs of one model in a folder: which counts, what completes what, what is said."""
+"""Several runs of one model in a folder: which one counts, how runs combine, what is reported."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MUSR = [
 
 
 def put(folder: Path, day: int, model: str = "acme/a-1b", **more: object) -> Path:
-    """Write a result file of version 0.4; `tasks` are its results, the rest joins the document."""
+    """Write a result file of version 0.4: `tasks` are its results, the rest is added to it."""
     empty = {"model_args": "", "limit": None, "gen_kwargs": None}
     config = {key: more.pop(key, value) for key, value in empty.items()}
     document = {"results": more.pop("tasks"), "model_name": model, "config": config, **more}
@@ -51,7 +51,7 @@ def about(*models: str) -> pd.DataFrame:
 
 
 def quiet(folder: Path, **more: object) -> pd.DataFrame:
-    """Read a folder that gives nothing to warn of."""
+    """Read a folder that gives no warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         return harness_table(folder, **more)  # type: ignore[arg-type]
@@ -192,7 +192,7 @@ def test_groups_of_one_kind_are_one_benchmark_and_suites_are_none(tmp_path: Path
     tasks = {name: {"acc,none": 0.4} for name in names}
     tasks |= {"xnli": {"acc,none": 0.45}, "suite": {"acc,none": 0.43}}
     put(tmp_path, 1, tasks=tasks, group_subtasks={"suite": names[2:], "xnli": names[:2]})
-    # One score of piqa lies below what guessing reaches, so its floor is not taken.
+    # One score of piqa is below the guessing floor, so that floor is not used.
     with pytest.warns(DataWarning, match='taken with floor 0: "piqa"'):
         table = harness_table(tmp_path)
     assert table.set_index("benchmark")["score"].to_dict() == {
@@ -271,7 +271,7 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
 
 @pytest.fixture
 def cut_scores(tmp_path: Path) -> Scores:
-    """Two models on ARC, the first of them on 10 items alone."""
+    """Two models on ARC, the first on only 10 items."""
     cut = {"n-samples": counts(arc_challenge=(10, 1172))}
     put(tmp_path / "a", 1, "acme/a", tasks=arc(0.0), **cut)
     put(tmp_path / "b", 1, "acme/b", tasks=arc(1.0))

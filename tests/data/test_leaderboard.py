@@ -94,7 +94,7 @@ def test_scores_with_metadata(metadata: pd.DataFrame) -> None:
 
 
 def rows(*changes: dict) -> pd.DataFrame:
-    """Return rows of a contents table that differ from one another as is said."""
+    """Return rows of a contents table that differ from one another as given."""
     raw = ["IFEval Raw", "BBH Raw", "MATH Lvl 5 Raw", "GPQA Raw", "MUSR Raw", "MMLU-PRO Raw"]
     first = {"fullname": "acme/a", "Type": "chat", "Precision": "bfloat16"}
     return pd.DataFrame([first | dict.fromkeys(raw, 0.4) | change for change in changes])

@@ -1,4 +1,4 @@
-"""Long tables: one row a score."""
+"""Long tables: one row per score."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from latentscale.errors import DataError, DataWarning
 
 
 def refused(frame) -> str:
-    """Return the message of the error that a long table must give."""
+    """Return the message of the error that a long table must raise."""
     with pytest.raises(DataError) as caught:
         Scores.from_long(frame)
     return str(caught.value)

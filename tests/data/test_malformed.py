@@ -1,4 +1,4 @@
-"""Malformed wide tables: each fault gives an error or a warning that says where it is."""
+"""Malformed wide tables: each fault gives an error or warning that locates it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from latentscale.errors import DataError, DataWarning
 
 
 def refused(frame: object) -> str:
-    """Return the message of the error that a table must give."""
+    """Return the message of the error that a table must raise."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", DataWarning)
         with pytest.raises(DataError) as caught:
@@ -473,7 +473,7 @@ LONG = "model,family,params_b,benchmark,score\nm1,f,7,mmlu,0.5\n"
 def test_errors_of_a_file_name_it_and_the_row_that_states_the_value(
     text: str, said: str, tmp_path: Path
 ) -> None:
-    """They said "This table", and a model's first row for a size that another row states."""
+    """They said "This table", and named a model's first row for a size stated in another one."""
     file = tmp_path / "scores.csv"
     file.write_text(text)
     with pytest.raises(DataError) as raised:

@@ -1,6 +1,6 @@
-"""Tables of many rows: no check goes cell by cell, and messages are as of a small table.
+"""Tables of many rows: no check loops over cells, and messages are those of a small table.
 
-Counted, not timed: calls of the package's own functions, which may not grow with the rows.
+Not timed: calls of the package's own functions are counted and may not grow with the rows.
 """
 
 from __future__ import annotations

@@ -154,7 +154,7 @@ def test_sampling_is_one_over_the_items_that_a_standard_error_stands_for():
     )
     sampling = sampling_of(read(frame, b=Benchmark(n_items=200)).dataset)
     assert sampling is not None
-    # A score of 0 with an error of 0.01 is taken for 0.01.
+    # A score of 0 with an error of 0.01 is treated as 0.01.
     wanted = [0.05**2 / 0.25, 1 / 50, 0.01**2 / (0.01 * 0.99), 1 / 200]
     np.testing.assert_allclose(sampling.sel(benchmark="b").values, wanted)
 
@@ -207,7 +207,7 @@ def test_a_column_of_standard_errors_is_not_taken_for_a_benchmark(name: str) -> 
 
 
 def test_errors_of_new_scores_amount_to_the_sampling_that_was_asked_for() -> None:
-    """In the middle s^2 / (m (1 - m)), within s of an end s / (1 - s), and Elo by its step."""
+    """In the middle s^2 / (m (1 - m)); within s of an end s / (1 - s); for Elo by its step."""
     frame = long_of(
         *[(f"m{i}", "b", 0.2 * i + 0.1, 0.03) for i in range(5)],
         *[(f"m{i}", "elo", 1000.0 + 50 * i, 8.0) for i in range(5)],

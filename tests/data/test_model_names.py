@@ -1,4 +1,4 @@
-"""What is read from models' names: series, version, size class, effort, reasoning."""
+"""Features read from models' names: series, version, size class, effort, reasoning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Total and active parameters that names and cells state, and those that they do not."""
+"""Total and active parameters that names and cells state or leave open."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Odd but legal files: the same content in another shape gives the same scores."""
+"""Unusual but valid files: the same content in another form gives the same scores."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ STEPS = pd.DataFrame({"run": ["p-1b", "p-1b", "q-2b"], "step": [1, 2, 3], "value
 def test_the_index_of_a_frame_says_nothing(
     read: Callable[[pd.DataFrame], Scores], frame: pd.DataFrame
 ) -> None:
-    """A frame that was sorted, filtered or joined has another index; its rows are what they are."""
+    """A frame that was sorted, filtered or joined has another index, which does not matter."""
     expected = read(frame.reset_index(drop=True)).dataset
     places = np.arange(len(frame))
     for index in (places + 2, places[::-1], 0 * places, [f"r{place}" for place in places]):
@@ -181,7 +181,7 @@ def test_two_unknown_files_of_one_benchmark_keep_their_own_scales(tmp_path: Path
 
 
 def test_errors_in_points_beside_scores_in_points_are_divided_with_them(tmp_path: Path) -> None:
-    """Of ten thousand items all errors are below 0.5 points."""
+    """With ten thousand items all errors are below 0.5 points."""
     for errors, expected in (([0.217, 0.3, 0.4], 0.003), ([0.02, 0.03, 0.04], 0.03)):
         file = tmp_path / "hella_swag_external.csv"
         hub_file(file, 95.0, 90.0, 80.0)

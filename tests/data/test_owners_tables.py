@@ -1,4 +1,4 @@
-"""Tables as their owners keep them: cards of vendors, logs of items, checkpoints in long tables."""
+"""Tables as their owners keep them: vendors' model cards, item logs, checkpoints in long tables."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_models_with_a_score_each_on_different_benchmarks_are_not_one_benchmark(
     assert scored(scores, "GPQA") == pytest.approx([0.8, np.nan], nan_ok=True)
     one = read_scores(table.assign(benchmark="GPQA"))
     assert one.benchmarks == ("GPQA",) and one.benchmark_info["GPQA"].floor == 0.25
-    # A task that a model is made for, beside other scores, is none.
+    # The task that a model is made for, next to other scores, is not a benchmark.
     beside = read_scores(table.rename(columns={"benchmark": "task"}).assign(MMLU=[0.7, 0.6]))
     assert set(beside.benchmarks) == {"score", "MMLU"}
 

@@ -1,4 +1,4 @@
-"""Rows to forecast share the validation of scores, and add rules of their own."""
+"""Rows to forecast share the validation of scores, with additional rules."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_a_family_that_differs_from_a_fitted_one_in_spelling_is_warned_of(rows, 
     rows.loc[0, "family"] = family
     message = warned(rows, lineages={"bee": "bee"})
     assert f'"{family}" differs from the fitted family "bee"' in message
-    assert message.count(f'"{family}"') == 1  # not once more for the lineage named after it
+    assert message.count(f'"{family}"') == 1  # not repeated for the lineage named after it
 
 
 def test_a_lineage_that_differs_from_a_fitted_one_in_spelling_is_warned_of(rows):
@@ -237,7 +237,7 @@ def test_a_table_with_one_row_a_score_is_refused_by_what_it_is(rows, columns):
 @pytest.mark.parametrize("blank", [None, np.nan])
 @pytest.mark.parametrize("missing", ["estimated", "leave-out"])
 def test_a_row_may_leave_out_its_date_beside_rows_that_state_it(missing, blank):
-    """What is not settled stays empty: the fit draws it, or refuses the row by name."""
+    """Undetermined values stay empty: the fit draws them, or refuses the row by name."""
     frame = pd.DataFrame({"model": list("abc"), "family": list("xyz"), "mmlu": [0.1, 0.2, 0.3]})
     frame["released"] = ["2024-01-01", "2024-02-01", "2024-03-01"]
     fitted = Scores.from_frame(frame, features=[Feature("released", "date", missing=missing)])
@@ -248,7 +248,7 @@ def test_a_row_may_leave_out_its_date_beside_rows_that_state_it(missing, blank):
 
 
 def test_active_parameters_below_a_billion_are_no_benchmark(rows):
-    """They are numbers from 0 to 1, as scores are, but no benchmark is called so."""
+    """They are numbers from 0 to 1, like scores, but no benchmark has that name."""
     planned = planned_models(rows.assign(active_params_b=[0.5, 0.2]), BENCHMARKS)
     assert planned["active_params_b"].values.tolist() == [0.5, 0.2]
 
@@ -277,7 +277,7 @@ USES = ["released", "provider", "effort", "flops", "instruct"]
 
 @pytest.mark.filterwarnings("ignore:Scores were read")
 def test_a_new_setting_has_what_its_fitted_release_states() -> None:
-    """But for settings; a name of several releases says nothing, and a stated cell stays."""
+    """Except for settings; a name of several releases is not informative; stated cells stay."""
     fitted = settings_of_releases().dataset
     rows = pd.DataFrame(
         {

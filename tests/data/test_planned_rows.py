@@ -1,4 +1,4 @@
-"""Rows to forecast that hubs print: rows without names, percentages with and without signs."""
+"""Rows to forecast as hubs print them: rows without names, percentages with and without signs."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_scores_below_all_fitted_ones_and_of_unbounded_scales_are_not_warned_of(
     [(["90%", "92%"], "Write the fraction 0.9"), (["3h", "4h"], "Expected a number")],
 )
 def test_text_in_a_fitted_benchmark_is_no_undeclared_feature(cells: list[str], said: str) -> None:
-    """Advice was to declare the benchmark as a feature, which rows to forecast cannot."""
+    """The advice was to declare the benchmark as a feature, which rows to forecast cannot do."""
     fitted = hub_of_bare_percentages()
     rows = pd.DataFrame({"model": ["a", "b"], "family": ["a", "b"], "MMLU": cells})
     with pytest.raises(DataError, match=said) as caught:

@@ -1,4 +1,4 @@
-"""Tables as hubs publish them: columns named anyhow, percent signs, intervals, several sources."""
+"""Tables as hubs publish them: any column names, percent signs, intervals, several sources."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def ratings() -> pd.DataFrame:
 
 
 def percentages() -> pd.DataFrame:
-    """Return a hub's table of percentages with prices beside them."""
+    """Return a hub's table of percentages and prices."""
     return pd.DataFrame(
         {
             "Model": ["gpt-5", "o3", "claude-opus-4"],
@@ -391,7 +391,7 @@ def test_scores_under_the_name_of_an_interval_are_scores() -> None:
 
 @pytest.mark.parametrize("apart", [True, False])
 def test_unequal_errors_of_amounts_are_symmetric_in_logarithms(apart: bool) -> None:
-    """Of 60 +120/-40 the interval is 20 to 180: a factor of 3 either way."""
+    """For 60 +120/-40 the interval is 20 to 180, a factor of 3 either way."""
     errors = ["+120/-40", "+10/-40"]
     name, table = "Task horizon (minutes)", {"GPQA": [40.0, 50.0]}
     if apart:

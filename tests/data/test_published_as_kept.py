@@ -1,4 +1,4 @@
-"""Published tables as people keep them: counts beside scores, typos, modes, amounts, odd rows."""
+"""Published tables as people keep them: counts next to scores, typos, modes, amounts, odd rows."""
 
 from __future__ import annotations
 

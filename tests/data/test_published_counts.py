@@ -1,4 +1,4 @@
-"""Scores as counts of successes, columns of dates, and what is said of them once."""
+"""Scores as counts of successes, columns of dates, and findings reported once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Published tables: headings, shapes and cells that a hub writes in its own way."""
+"""Published tables: headings, layouts and cells in a hub's own format."""
 
 from __future__ import annotations
 

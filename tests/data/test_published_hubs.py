@@ -1,4 +1,4 @@
-"""Tables as hubs would publish them in late 2026: what their columns and rows are read as."""
+"""Tables as hubs would publish them in late 2026: how columns and rows are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Published tables in shapes of hubs of late 2026: windows, durations, agents, runs of a lab."""
+"""Published tables in formats of late 2026: windows, durations, agents, runs of a lab."""
 
 from __future__ import annotations
 

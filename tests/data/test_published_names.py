@@ -1,4 +1,4 @@
-"""Published tables: sizes that names state, and headings that say which scores are better."""
+"""Published tables: sizes stated in names, and headings that say which scores are better."""
 
 from __future__ import annotations
 

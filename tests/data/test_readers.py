@@ -1,4 +1,4 @@
-"""Tables as they come: CSV and Parquet files, and benchmarks by other spellings."""
+"""Tables in practice: CSV and Parquet files, and other spellings of benchmarks."""
 
 from __future__ import annotations
 

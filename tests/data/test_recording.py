@@ -1,4 +1,4 @@
-"""How tables record scores: rounding and exact ends, seen in the scores and put on draws."""
+"""How tables record scores: rounding and exact ends, detected in scores and applied to draws."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_drawn_score_is_recorded_as_its_benchmark_records() -> None:
     drawn = xr.DataArray(values, names, ("sample", "benchmark"))
     wanted = [[0.0, 0.0, 1e-9], [0.57, 0.125, 0.3], [1.0, 1.0, 1 - 1e-9]]
     recorded = how.record(drawn)
-    assert (recorded == np.array(wanted)).all()  # exactly, so that ties with the table count
+    assert (recorded == np.array(wanted)).all()  # exactly equal, so that ties with the table count
     turned = how.record(drawn.isel(benchmark=[2, 0, 1]).transpose())
     assert turned.dims == ("benchmark", "sample")
     np.testing.assert_array_equal(turned.sel(benchmark=drawn["benchmark"]).T, recorded)
@@ -81,7 +81,7 @@ def test_half_a_step_is_the_coarser_of_items_and_rounding() -> None:
 
 
 def test_scores_are_alike_within_rounding_of_their_size() -> None:
-    """Of a millionth: of 1 where they are fractions, of themselves on other scales."""
+    """A tolerance of a millionth: of 1 for fractions, of the score on other scales."""
     names = {"benchmark": ["share", "elo"]}
     bounded = xr.DataArray([True, False], names, ("benchmark",))
     score = xr.DataArray([[0.5, 1200.0]] * 3, names, ("model", "benchmark"))

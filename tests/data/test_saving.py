@@ -1,4 +1,4 @@
-"""A table that is saved and read again is the same, whatever it knows of scores and benchmarks."""
+"""A table that is saved and read again is the same, with all it states on scores and benchmarks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Benchmarks that are not plain fractions: what they may hold, and what a table keeps of them."""
+"""Benchmarks that are not plain fractions: allowed values, and what a table keeps."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_minutes_on_both_sides_of_a_hundred_are_not_taken_for_percentages(table)
     message = refused(table)
     assert 'benchmarks={"horizon": Benchmark(scale="positive")}' in message
     assert "percentages" not in message
-    assert "correct it" not in message  # no cell is wrong
+    assert "correct it" not in message  # no cell is invalid
 
 
 def test_a_single_score_above_100_is_a_slip_among_percentages(table):
@@ -130,7 +130,7 @@ def test_a_benchmark_that_falls_where_others_rise_is_named():
 
 
 def _of_skill(**columns):
-    """A table of 20 models: each column the sign of what skill does to it."""
+    """A table of 20 models, in which each column rises or falls with skill."""
     rng = np.random.default_rng(2)
     skill = rng.uniform(0.2, 0.8, 20)
     frame = pd.DataFrame({"model": [f"m{i}" for i in range(20)], "family": "f"})

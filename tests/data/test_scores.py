@@ -161,7 +161,7 @@ def test_the_audit_of_a_part_says_of_how_large_a_table_it_is(table):
     assert "with 6 models and 2 benchmarks; this part of it has 2 models" in said.message
     assert not whole.select().audit.filter("of-whole-table").findings
     unsaid = Scores.from_frame(table).select(models=["cat-3b", "ant-1b"])
-    assert not unsaid.audit.filter("of-whole-table").findings  # nothing is said of the whole
+    assert not unsaid.audit.filter("of-whole-table").findings  # nothing about the whole table
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""One call reads any published source by its files."""
+"""One call reads any published source, recognised by its files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables that are written are read back as they were, and no spreadsheet computes a name."""
+"""Written tables are read back unchanged, and spreadsheets do not evaluate names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Templates of metadata, what is set aside on the way to a table, and the catalogue of families."""
+"""Templates of metadata, models and files set aside, and the catalogue of families."""
 
 from __future__ import annotations
 

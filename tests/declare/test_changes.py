@@ -1,4 +1,4 @@
-"""Changed copies of records: every way to make one checks it, and dots lead into parts."""
+"""Changed copies of records: every way to make one checks it, and dots address parts."""
 
 from __future__ import annotations
 

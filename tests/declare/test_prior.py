@@ -1,4 +1,4 @@
-"""Priors: densities against formulas written here, and what is refused."""
+"""Priors: densities compared with formulas written here, and refusals."""
 
 from __future__ import annotations
 
@@ -159,13 +159,13 @@ def test_a_quantile_of_what_is_no_probability_is_refused(prob: object) -> None:
 
 
 def test_default_priors_are_those_that_their_reasons_speak_of() -> None:
-    """By hand, as the comments beside them say; digests of specs hold the older ones."""
+    """Computed by hand, as their comments say; digests of specs contain the older ones."""
     lambda_ = PRIOR_SLOTS["levelling"].default
     assert lambda_.dist == "HalfNormal"
     assert (1 - np.exp(-2 * lambda_.sigma)) / lambda_.sigma == pytest.approx(1.26, abs=0.005)
     for slot in ("curvature", "benchmark_curvature"):
         kappa = PRIOR_SLOTS[slot].default
-        # At -0.125 a slope of 0.5 comes to rest two standard deviations up: 1.25 of the prior's.
+        # At -0.125 a slope of 0.5 falls to 0 two standard deviations up: 1.25 of the prior's.
         assert (kappa.dist, kappa.mu, kappa.sigma) == ("Normal", 0, 0.125 / 1.25)
     spread = PRIOR_SLOTS["item_spread"].default
     assert (spread.dist, np.exp(spread.mu), spread.sigma) == ("LogNormal", 1.0, 1)

@@ -78,7 +78,7 @@ def test_without_skills_something_else_has_to_differ_between_models(varying: dic
     part = {"name": "no skills", "covariates": ["log_params"], "skills": {"count": 0}}
     part["family"] = {"level": "none"}
     assert spec_from_dict(part | varying).skills.count == 0
-    for same in ({}, {"terms": [{"kind": "model-precision"}]}):  # of the noise alone
+    for same in ({}, {"terms": [{"kind": "model-precision"}]}):  # from the noise alone
         with pytest.raises(SpecError, match=r"the same expected score; .* benchmarks\.instruct"):
             spec_from_dict(part | same)
 

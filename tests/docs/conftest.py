@@ -1,4 +1,4 @@
-"""The scripts of ``docs``, which are no package, as modules; and what these tests share."""
+"""The scripts of ``docs``, which is not a package, as modules; and shared fixtures."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ MODULES: tuple[ModuleType, ...] = (
 """The front door and the public modules behind it."""
 
 INTERFACES: tuple[type, ...] = (Maths, latentscale.extend.Term, latentscale.extend.FeatureKind)
-"""Classes for those who add kinds, of a few dozen methods: one line says what each is for."""
+"""Base classes of new kinds, with dozens of methods: one line for each is enough."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +74,13 @@ def public_names() -> Iterator[Public]:
                 yield Public(name, value, called=value)
     for owner, name in classes.items():
         for member in _members(owner, name, classes):
-            if id(member.value) not in seen:  # several classes may have it of one base
+            if id(member.value) not in seen:  # several classes may inherit it from one base
                 seen.add(id(member.value))
                 yield member
 
 
 def _members(owner: type, name: str, public: dict[type, str]) -> Iterator[Public]:
-    """Yield what a class has by the package's own code and no public base of it shows already."""
+    """Yield members from the package's own code that no public base of the class already shows."""
     for member in dir(owner):
         if member.startswith("_") or owner in INTERFACES:
             continue

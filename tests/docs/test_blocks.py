@@ -2,8 +2,8 @@
 
 Blocks in ``python`` run in order with the page's cells, in one namespace; cells of pages without
 such blocks are run by `make docs`. Commands run one after the other in a folder with a table and
-saved fits. What is too long for a test is shortened in `SHORTER`, what a page takes from its
-reader is in `GIVEN`, and a command that cannot run here is in `NOT_RUN` with its reason.
+saved fits. Blocks too long for a test are shortened in `SHORTER`, what a page expects of its reader
+is in `GIVEN`, and commands that cannot run here are in `NOT_RUN` with a reason.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ GIVEN: Final = {
     "frame = read.to_frame()": "read = ls.datasets.open_llm_leaderboard()",
     'scores = ls.Scores.from_long(frame, sources="apart")': LONG,
 }
-"""First line of a block, and what its reader has: a fit, a spec, a table."""
+"""First line of a block, and code for what its reader has: a fit, a spec, a table."""
 
 NOT_RUN: Final = {
     "latentscale demo": "tests/test_demo.py runs it",
@@ -134,13 +134,13 @@ NOT_RUN: Final = {
     "git worktree add ../then <commit>": "CONTRIBUTING.md: a release's commit",
     "python tests/golden/write_numbers.py --checkout ../then": "tests/golden: once a release",
 }
-"""Commands that no test here runs, each with the file that does or says what it needs."""
+"""Commands that no test here runs, each with the file that runs it or states its requirements."""
 
 EXIT: Final = {"latentscale diagnose fit.nc": 1}
-"""Exit codes other than 0 that a page announces."""
+"""Exit codes other than 0 that a page states."""
 
 NEEDS: Final = {"latentscale elicit": "preliz", 'backend="numpyro"': "numpyro"}
-"""Libraries of extras that what begins so, or has it, needs."""
+"""Libraries from extras that blocks with this beginning or text need."""
 
 
 def blocks(text: str) -> list[tuple[str, str]]:
@@ -234,7 +234,7 @@ def test_a_command_runs(command: str, folder: Path, monkeypatch: pytest.MonkeyPa
 
 
 def shorter(code: str) -> str:
-    """Return code with what runs in place of its long parts."""
+    """Return code with its long parts replaced by shorter ones."""
     for old, new in SHORTER.items():
         code = code.replace(old, new)
     return code
@@ -242,7 +242,7 @@ def shorter(code: str) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return a folder with what a reader of the commands has: a table, fits, rows, results."""
+    """Return a folder with the files that the commands assume: a table, fits, rows, results."""
     for name, stored in {"fit": "small", "fit1": "small", "fit2": "pooled_flops"}.items():
         shutil.copy(FITS / f"{stored}.nc", tmp_path / f"{name}.nc")
     shutil.copy(FITS / "dated.nc", tmp_path)

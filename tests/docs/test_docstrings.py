@@ -1,4 +1,4 @@
-"""Docstrings of public names have what users look for: parameters, what is returned and raised."""
+"""Docstrings of public names have what users look for: parameters, return values and errors."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def described(text: str) -> set[str]:
 
 
 def parameters(called: Callable[..., Any]) -> list[str]:
-    """Return the names that a caller gives, but for those of a protocol, which is not called."""
+    """Return the names that a caller gives; none for protocols, which are not called."""
     given = inspect.signature(called).parameters
     if inspect.isclass(called):
         given = {name: value for name, value in given.items() if value.kind not in VARIADIC}
@@ -82,7 +82,7 @@ def test_what_is_returned_is_described_below_its_type(name: str) -> None:
 
 
 def raising(function: Callable[..., Any], seen: set[str]) -> Iterator[str]:
-    """Yield the calls and statements of a function by which it refuses what it is given."""
+    """Yield the calls and statements by which a function refuses its arguments."""
     function = inspect.unwrap(function)
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     scope = vars(sys.modules[function.__module__])

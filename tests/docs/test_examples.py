@@ -1,9 +1,8 @@
-"""The Examples of public docstrings run and give what they say.
+"""The Examples of public docstrings run and give the outputs shown.
 
 They share names that a user would have: ``ls``, ``pd``, ``np`` and ``xr``, three fits, ``fit``,
-``pooled`` and ``dated``, a row ``planned`` and a backtest's ``table``; and know those of their own
-module.
-Those of a class's methods and properties go on where those of the class end, as its page does.
+``pooled`` and ``dated``, a row ``planned`` and a backtest's ``table``; and those of their own
+module. Examples of a class's methods and properties continue those of the class, as on its page.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
 def run(text: str, known: dict[str, Any], name: str) -> dict[str, Any]:
-    """Run a docstring's examples with these names; return the names that there are then."""
+    """Run a docstring's examples with these names; return the names defined afterwards."""
     example = doctest.DocTestParser().get_doctest(text, known, name, name, 0)
     assert example.examples
     failures: list[str] = []
@@ -73,7 +72,7 @@ def names() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def of_class(names: dict[str, Any]) -> Callable[[type | None], dict[str, Any]]:
-    """Return what gives the names that a class's own examples leave to those of its members."""
+    """Return a function for the names that a class's examples leave to those of its members."""
 
     @cache
     def left(owner: type | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Outputs of executed pages are kept for the code that made them, and for no other."""
+"""Outputs of executed pages are kept only for the code that made them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Return a checkout in small."""
+    """Return a small checkout."""
     for name in ("latentscale/engine/fast.py", "model_specs/sloth.toml", "docs/fits/small.nc"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Numbers of the pages are read from the studies' reports, and a wrong reference is refused."""
+"""Numbers on the pages are read from the studies' reports, and wrong references are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pages tell readers to type exists: commands with their options, and names of the package."""
+"""Commands, options and names of the package that pages mention exist."""
 
 from __future__ import annotations
 

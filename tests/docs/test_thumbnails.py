@@ -1,4 +1,4 @@
-"""A card of the gallery shows the first figure of a page, and leads to the page."""
+"""A card of the gallery shows the first figure of a page and links to the page."""
 
 from __future__ import annotations
 

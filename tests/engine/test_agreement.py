@@ -1,4 +1,4 @@
-"""A compiled gradient that is not that of its log density is seen, and the stock engine goes on."""
+"""A wrong compiled gradient is detected, and the stock engine takes over."""
 
 from __future__ import annotations
 

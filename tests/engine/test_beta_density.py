@@ -1,4 +1,4 @@
-"""The fused Beta density against SciPy, in both of its forms."""
+"""The fused Beta density compared with SciPy, in both of its forms."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_gradient_is_the_density_s_own(mode: str) -> None:
             moved = [v + sign * step * (k == place) for k, v in enumerate(values)]
             ends.append(stats.beta(moved[1] * moved[2], (1 - moved[1]) * moved[2]).logpdf(moved[0]))
         numeric = weights * (ends[0] - ends[1]) / (2 * step)
-        size = np.abs(numeric) + 1e-5 * np.abs(ends[0]) / step  # what differences can tell
+        size = np.abs(numeric) + 1e-5 * np.abs(ends[0]) / step  # accuracy of finite differences
         assert np.all(np.abs(part - numeric) <= 1e-4 * size)
 
 
@@ -86,7 +86,7 @@ def test_second_derivatives_are_those_of_the_first() -> None:
                 for sign in (1, -1)
             ]
             numeric = weights * (ends[0] - ends[1]) / (2 * step)
-            size = np.abs(numeric) + 1e-9 * np.abs(ends[0]) / step  # what differences can tell
+            size = np.abs(numeric) + 1e-9 * np.abs(ends[0]) / step  # accuracy of finite differences
             assert np.all(np.abs(part - numeric) <= 1e-4 * size)
 
 

@@ -1,4 +1,4 @@
-"""Centres of families' latents against plain linear algebra, and their derivatives."""
+"""Centres of families' latents compared with plain linear algebra, and their derivatives."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def graph(spec, scores):
 
 
 def test_specs_that_differ_in_numbers_alone_have_one_graph(everything_spec, small_scores):
-    """Another number of any prior, or other knots of a link, never compiles."""
+    """Changing a number in any prior, or a link's knots, never triggers compilation."""
     monotone = everything_spec.with_({"benchmarks.link": {"kind": "monotone"}})
     moved = monotone.with_({"benchmarks.link": {"kind": "monotone", "knots": [-2, -0.5, 1.5, 4]}})
     for name in moved.used_priors():

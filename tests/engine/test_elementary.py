@@ -1,4 +1,4 @@
-"""Elementary functions in arithmetic, against NumPy and SciPy, and the loops made of them."""
+"""Elementary functions in plain arithmetic compared with NumPy and SciPy, and loops over them."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_loops_of_a_graph_call_no_library() -> None:
     x, power, benchmark = pt.dvector("x"), pt.dvector("power"), pt.lvector("benchmark")
     share = pt.exp(-power[benchmark] * pt.softplus(-x)) + pt.sigmoid(x) * pt.softplus(x + 1)
     share += pt.log1p(pt.sqr(x))
-    with config.change_flags(numba__cache=False):  # what is read from disk cannot be looked at
+    with config.change_flags(numba__cache=False):  # code read from disk cannot be inspected
         _, program = numba_function((x, power, benchmark), [share])
         numbers, powers = DRAWN.normal(size=40), np.array([0.5, 2.0])
         places = np.arange(40) % 2
@@ -106,10 +106,10 @@ def test_loops_of_a_graph_call_no_library() -> None:
 
 @needs_vectors
 def test_loops_with_numbers_beside_the_cells_and_sums_of_them_are_vectorised() -> None:
-    """PyTensor puts a function around loops that take plain numbers, and sums into the loops."""
+    """PyTensor wraps loops that take plain numbers in a function, and puts sums into loops."""
     x, weight = pt.dvector("x"), pt.dscalar("weight")
     terms = pt.softplus(x - pt.log(weight)) * pt.exp(x)
-    with config.change_flags(numba__cache=False):  # what is read from disk cannot be looked at
+    with config.change_flags(numba__cache=False):  # code read from disk cannot be inspected
         _, program = numba_function((x, weight), [terms.sum(), pt.grad(terms.sum(), weight)])
         numbers = DRAWN.normal(size=43)
         value, slope = program(numbers, np.array(0.3))

@@ -1,4 +1,4 @@
-"""Both engines give one density; the stock one takes over where the fast one's insides break."""
+"""Both engines give the same density; the stock one takes over if the fast one breaks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SMALL = {"draws": 30, "tune": 30, "chains": 2, "cores": 1}
 
 @pytest.fixture(autouse=True)
 def unbroken() -> Iterator[None]:
-    """Let no test leave the fast engine switched off."""
+    """Ensure that no test leaves the fast engine switched off."""
     choice.forget_faults()
     yield
     choice.forget_faults()
@@ -90,7 +90,7 @@ def test_every_method_runs_on_the_stock_engine(
 
 
 def one_skill() -> ModelSpec:
-    """Return a small spec of what quadrature integrates out and whitened coordinates move in."""
+    """Return a small spec that quadrature and whitened coordinates support."""
     identify = {"kind": "anchored", "anchors": ["mmlu"], "unit": "family"}
     return spec_from_dict(
         {
@@ -141,7 +141,7 @@ def test_whitened_chains_on_disk_go_on_on_either_engine(
     more = ls.resume(tmp_path / "run", draws=40, progress=False)
     assert more.posterior.sizes["draw"] == 40
     assert more.posterior.isel(draw=slice(30)).identical(first.posterior)
-    # The new draws are of the posterior that the first ones are of, not of other coordinates.
+    # The new draws are from the same posterior as the first ones, in the same coordinates.
     new = more.posterior["intercept"].isel(draw=slice(30, None)).mean(("chain", "draw"))
     old, spread = (first.posterior["intercept"].reduce(f, ("chain", "draw")) for f in MOMENTS)
     assert float(abs((new - old) / spread).max()) < 3
@@ -164,7 +164,7 @@ def test_both_engines_give_one_density_in_whitened_coordinates(small_scores: Sco
 def test_another_priors_numbers_never_compile(
     engine: Any, quick_spec: ModelSpec, small_scores: Scores
 ) -> None:
-    """And give the density that PyMC gives of the model by itself."""
+    """And it gives the density that PyMC computes for the model."""
     first = build(quick_spec, small_scores)
     engine.compile_density(first, kept_names(first))
     priors = {
@@ -218,8 +218,8 @@ FAST = (
     *("ops/beta_density", "ops/gammas"),
 )
 LIBRARIES = ("llvmlite", "numba", "nutpie", "pymc", "pytensor")
-# The stock engine needs these, too, or nutpie, PyMC and PyTensor look them up as they run: without
-# AdvancedIncSubtensor, PyMC is not imported and PyTensor has no gradient of an index.
+# The stock engine needs these too, or nutpie, PyMC and PyTensor look them up at run time: without
+# AdvancedIncSubtensor, PyMC cannot be imported and PyTensor has no gradient of indexing.
 PUBLIC = {
     ("numba", "njit"),
     ("pytensor.compile.mode", "get_mode"),
@@ -254,14 +254,14 @@ USUAL = {
 
 
 def internals() -> list[Any]:
-    """Return all that the fast engine imports from libraries; the rarer ones for the slow tests."""
+    """Return all that the fast engine imports from libraries; rarer names for the slow tests."""
     imported = set(ATTRIBUTES)
     for name in FAST:
         path = Path(fast.__file__).parent / f"{name}.py"
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] in LIBRARIES:
                 imported |= {(str(node.module), alias.name) for alias in node.names}
-    # A module is imported again by its path, so only what is in it can be renamed.
+    # A module is imported again by its path, so only names inside it can be renamed.
     names = {(m, n) for m, n in imported if f"{m}.{n}" not in sys.modules}
     assert names >= USUAL and len(names) > 25
     return [
@@ -274,7 +274,7 @@ def internals() -> list[Any]:
 def test_a_renamed_internal_gives_one_warning_and_a_fit(
     library: str, internal: str, quick_spec: ModelSpec, small_scores: Scores, tmp_path: Path
 ) -> None:
-    """In a process of its own, since engines are imported once."""
+    """In a separate process, since engines are imported only once."""
     table = tmp_path / "scores.csv"
     small_scores.to_frame().to_csv(table, index=False)
     code = f"""
@@ -312,7 +312,7 @@ print(len(said), fit.provenance.versions["engine"], fit.posterior.sizes["draw"])
 def test_a_nutpie_that_takes_the_fast_engines_models_otherwise_gives_one_warning_and_a_fit(
     quick_spec: ModelSpec, small_scores: Scores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The sampler calls this method of its own record, so the fault shows when chains begin."""
+    """The sampler calls this method of its own record, so the fault appears when chains begin."""
     monkeypatch.delattr("nutpie.compile_pymc.CompiledPyMCModel._make_sampler")
     with pytest.warns(FitWarning, match="stock engine takes over") as caught:
         fit = ls.fit(quick_spec, small_scores, method=ls.NUTS(**SMALL), seed=1, progress=False)
@@ -355,7 +355,7 @@ def test_users_errors_are_not_taken_for_a_broken_engine() -> None:
 
 
 def test_what_neither_engine_can_do_is_no_fault_of_the_fast_one() -> None:
-    """Such as a density of a user's own that raises: the next model is compiled fast again."""
+    """For example, a user-defined density that raises: the next model is compiled fast again."""
 
     def wrong() -> str:
         raise TypeError("a density of a user's own")

@@ -1,4 +1,4 @@
-"""Compiled code: the process that compiles it and one that reads it from disk run the same."""
+"""Compiled code: the process that compiles it and one that reads it from disk run the same code."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ identify = { kind = "anchored", anchors = ["alpha", "delta"] }
 
 @numba.njit(fastmath=True)
 def summed(values):  # type: ignore[no-untyped-def]
-    """Call itself, so that it can not be inlined away."""
+    """Call itself, so that it cannot be inlined."""
     if values.size < 9:
         return values.sum()
     half = values.size // 2
@@ -104,7 +104,7 @@ def test_a_function_that_was_copied_is_called_by_itself() -> None:
 
 
 def test_what_copies_need_of_python_is_there() -> None:
-    """Objects that only Python can handle: text of errors, and calls back to the interpreter."""
+    """Objects that only Python can handle: error texts, and calls back to the interpreter."""
     whole = self_contained(lambda value: by_python(refused(value)), cache=False)
     assert whole(3.0) == 1.5
     with pytest.raises(ValueError, match="negative"):
@@ -124,7 +124,7 @@ def test_equal_operations_are_compiled_once() -> None:
         compiled_functions([pt.outer(x + i, y * i) for i in range(1, 1 + count)])
         for count in (1, 6)
     )
-    assert six_times <= once + 6  # what gathers the outputs may differ
+    assert six_times <= once + 6  # the code that gathers outputs may differ
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_equal_operations_are_compiled_once() -> None:
 def test_numbers_are_the_same_just_compiled_and_read_from_disk(
     known, tmp_path: Path, what: str
 ) -> None:
-    """With this spec code that is not self-contained differs in its last digits."""
+    """With this spec, code that is not self-contained differs in the last digits."""
     spec, table = tmp_path / "spec.toml", tmp_path / "scores.csv"
     spec.write_text(TWO_SKILLS)
     known.frame.to_csv(table, index=False)

@@ -1,4 +1,4 @@
-"""Rewrites for compilation: the same numbers, from fewer kinds of code."""
+"""Rewrites for compilation: the same numbers from fewer kinds of code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rewritten graphs on disk: the same graph, and only where all that made it is the same."""
+"""Rewritten graphs on disk: the same graph, and only if everything behind it is the same."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OVERWRITE = Elemwise(add, {0: 0})
 
 
 class Own(Noise):
-    """A noise of a notebook, whose density may change under its name."""
+    """A noise defined in a notebook, whose density may change under the same name."""
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def graph(*signature: Any) -> Graph:
 
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep graphs in a folder of the test's own."""
+    """Keep graphs in a separate folder for the test."""
     path = tmp_path / "kept"
     monkeypatch.setattr(kept, "_path", lambda graph: path)
     return path
@@ -80,7 +80,7 @@ def _in_place(first: bool) -> Any:
 
 @pytest.mark.parametrize("first", [True, False])
 def test_what_is_overwritten_is_read_before(first: bool) -> None:
-    """Without the kept order one of the two graphs would be run the other way."""
+    """Without the kept order, one of the two graphs would run in the other order."""
     made = _in_place(first)
     steps = [node.op for node in made.toposort()]
     again = kept.function_graph_of(kept.rewritten(made, (), None))

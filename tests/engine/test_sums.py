@@ -1,4 +1,4 @@
-"""Sums as numba's code: the same numbers as numpy's, in whatever order groups come."""
+"""Sums compiled by numba: the same numbers as numpy's, whatever the order of groups."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_sums_by_group_are_those_of_numpy(groups: int, length: int, ordered: boo
     before = target.copy()
     (sums,) = _program()(target, numbers, group)
     np.testing.assert_allclose(sums, expected, rtol=1e-12, atol=1e-14)
-    np.testing.assert_array_equal(target, before)  # the caller's array stays as it was
+    np.testing.assert_array_equal(target, before)  # the caller's array does not change
 
 
 def test_a_gradient_of_a_gather_takes_the_loop_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,7 +42,7 @@ def test_a_gradient_of_a_gather_takes_the_loop_of_ours(monkeypatch: pytest.Monke
     monkeypatch.setattr(linker, "sum_function", noted)
     parameter, group = pt.dvector("parameter"), pt.lvector("group")
     cost = pt.exp(parameter[group]).sum()  # PyTensor would write the scatter into exp's loop
-    with config.change_flags(numba__cache=False):  # what is on disk is not made again
+    with config.change_flags(numba__cache=False):  # code on disk is not compiled again
         _, program = numba_function((parameter, group), [pt.grad(cost, parameter)])
         (slope,) = program(np.array([0.1, 0.2]), np.array([0, 0, 1, 0, 1, 1, 1, 0, 1]))
     np.testing.assert_allclose(slope, np.exp([0.1, 0.2]) * [4, 5], rtol=1e-14)

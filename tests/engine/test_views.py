@@ -1,4 +1,4 @@
-"""Views as numba's code: the same numbers as PyTensor's own, of arrays of all layouts."""
+"""Views compiled by numba: the same numbers as PyTensor's own, for arrays of all layouts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the planner says of a planned model, without its page."""
+"""The planner's answers about a planned model, without its page."""
 
 from __future__ import annotations
 
@@ -99,5 +99,5 @@ def test_a_score_typed_in_asks_for_few_passes_over_the_likelihood(
         LocalProblem, "log_likelihood", lambda self, eta: passes.append(1) or whole(self, eta)
     )
     planner.answer(planned(hellaswag=0.815))
-    # Candidates together, and three or four a Newton step of two modes: a pass takes some 5 ms.
+    # All candidates, with three or four Newton steps for two modes: a pass takes some 5 ms.
     assert 0 < len(passes) <= 80

@@ -1,4 +1,4 @@
-"""The planner's page: its controls in Python, and as a person uses it, in a headless browser."""
+"""The planner's page: its controls in Python, and its use in a headless browser."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def _leaves(url: str) -> bool:
 
 
 def test_an_empty_category_stays_an_empty_cell(prior_fit) -> None:
-    """The commonest level was none, and the row then said "None": a level that nobody has."""
+    """The most common level was missing, and the row then said "None", which is not a level."""
     rng = np.random.default_rng(3)
     frame = pd.DataFrame(
         {

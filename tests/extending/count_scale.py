@@ -1,4 +1,4 @@
-"""A scale from outside the package: counts from 0, which compare by ratios of one more."""
+"""A scale from outside the package: counts from 0, compared by ratios of 1 + y."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from latentscale.extend import SCALES, Named, Problem, Scale, at_cells, maths_of
 
 @SCALES.add
 class CountScale(Scale):
-    """Scores are counts, and the logarithms of one more linear in the linear predictor."""
+    """Scores are counts y, with log(1 + y) linear in the linear predictor."""
 
     kind: ClassVar[str] = "count"
     kept_as: ClassVar[str] = "count"

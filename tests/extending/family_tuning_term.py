@@ -1,4 +1,4 @@
-"""A term from outside the package: what tuning does in each family, partially pooled."""
+"""A term from outside the package: the effect of tuning by family, partially pooled."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EFFECT, SCALE = "family_tuning", "family_tuning_scale"
 
 @TERMS.add
 class FamilyTuning(Term):
-    """A shift of all benchmarks for tuned models, another one in every family."""
+    """A shift of all benchmarks for tuned models, different in every family."""
 
     kind: Literal["family-tuning"] = "family-tuning"
     component: ClassVar[str | None] = "tuning in single families"

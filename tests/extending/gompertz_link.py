@@ -18,7 +18,7 @@ from latentscale.extend import (
 
 SHARE = "gompertz_share"
 LOG_2 = 0.6931471805599453
-FAR = 100.0  # where exp(-eta) is far from overflow, and the curve has long reached its ends
+FAR = 100.0  # where exp(-eta) is far from overflow, and the curve is at its ends to rounding
 
 
 @LINKS.add

@@ -1,4 +1,4 @@
-"""A verb from outside the package: which model leads each benchmark, and how surely."""
+"""A verb from outside the package: which model leads each benchmark, and with what probability."""
 
 from __future__ import annotations
 

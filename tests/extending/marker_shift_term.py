@@ -27,7 +27,7 @@ SHIFT = "marker_shift"
 
 @TERMS.add
 class MarkerShift(Term):
-    """What models with `marker` in their name score more, benchmark by benchmark."""
+    """A shift by benchmark for models with `marker` in their name."""
 
     kind: Literal["marker-shift"] = "marker-shift"
     marker: str = Field(min_length=1)

@@ -39,7 +39,7 @@ class Podium(Result):
         return f"{self.table()['model'].iloc[0]} has the highest mean expected score"
 
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return one row a model: model, median, lower, upper; the best first."""
+        """Return one row per model: model, median, lower, upper; the best first."""
         low, middle, high = self.draws.quantile(
             [(1 - prob) / 2, 0.5, (1 + prob) / 2], SAMPLE
         ).values

@@ -1,7 +1,8 @@
-"""Links, likelihoods, terms and a verb from outside: each one file that imports public names alone.
+"""Links, likelihoods, terms and a verb from outside, each in one file that imports only public
+names.
 
 They are used in fits, forecasts, saved files, reports and the command line, in this process and in
-new ones that know them by the environment variable alone.
+new ones that find them only by the environment variable.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ ROWS = pd.DataFrame(
 
 @pytest.fixture(scope="module", autouse=True)
 def registered() -> Iterator[None]:
-    """Register the kinds, and forget them after these tests."""
+    """Register the kinds, and remove them after these tests."""
     sys.path.insert(0, str(HERE))
     for module in (*MODULES, VERB):
         importlib.import_module(module)
@@ -105,7 +106,7 @@ def registered() -> Iterator[None]:
 
 
 def spec_with(module: str) -> ModelSpec:
-    """Return a small spec, of benchmarks' own curves, that has the kind of a module."""
+    """Return a small spec of separate benchmark curves with the kind of a module."""
     more = DOCUMENTS[module]
     benchmarks = {"slopes": ["log_flops"], **more.get("benchmarks", {})}
     small = {"name": module, "skills": {"count": 0}, "family": {"level": "partial"}}
@@ -125,7 +126,7 @@ def fits(prior_fit: Callable[..., Fit], small_scores: Scores) -> Callable[[str],
 
 
 def run(*words: object, known: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a new process, which knows the kinds by the environment or not."""
+    """Run the command line in a new process, which finds the kinds by the environment or not."""
     paths = [str(HERE), str(Path(ls.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     environment.pop(PLUGINS, None)
@@ -195,7 +196,7 @@ def test_a_term_acts_on_the_models_that_it_is_about(fits: Callable[[str], Fit]) 
     mean = ls.predict(fit, ROWS).mean_draws
     floor = fit.scores.dataset["floor"]
     eta = logit((mean - floor) / (1 - floor))
-    twins = eta.sel(model="new-m1") - eta.sel(model="new-m2")  # alike but for the marker
+    twins = eta.sel(model="new-m1") - eta.sel(model="new-m2")  # equal except for the marker
     shift = fit.samples["marker_shift"]
     inside = ((mean > 1e-4) & (mean < 1 - 1e-4)).all("model")
     assert float(inside.mean()) > 0.5
@@ -268,7 +269,7 @@ def test_a_process_without_the_module_says_what_is_missing(
 
 
 def test_the_command_line_fits_and_reports_all_at_once(known: Any, tmp_path: Path) -> None:
-    """One small run of NUTS with every kind: fit and report, each in a process of its own."""
+    """One small run of NUTS with every kind: fit and report, each in a separate process."""
     spec, table, path = (tmp_path / name for name in ("mine.toml", "scores.csv", "fit.nc"))
     spec.write_text(ALL_AT_ONCE, encoding="utf-8")
     known.frame.head(40).drop(columns=["epsilon", "zeta"]).to_csv(table, index=False)

@@ -28,7 +28,7 @@ SHORT = {"draws": 300, "tune": 300, "chains": 2}
 
 @pytest.fixture(scope="module", autouse=True)
 def metropolis() -> Iterator[type[Any]]:
-    """Register the method for these tests alone."""
+    """Register the method only for these tests."""
     sys.path.insert(0, str(HERE))
     yield importlib.import_module(MODULE).Metropolis
     METHODS.remove("Metropolis")

@@ -20,7 +20,7 @@ from latentscale.posterior.fit import Fit
 
 @pytest.fixture(autouse=True)
 def count_scale() -> Iterator[None]:
-    """Register the scale for these tests alone."""
+    """Register the scale only for these tests."""
     sys.path.insert(0, str(Path(__file__).parent))
     module = importlib.import_module("count_scale")
     SCALES.add(module.CountScale)

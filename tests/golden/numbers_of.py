@@ -1,4 +1,4 @@
-"""The numbers of a model that no change of the code may move: densities, likelihoods, forecasts.
+"""Numbers of a model that no change of the code may alter: densities, likelihoods, forecasts.
 
 Shared by the script that writes them (`write_numbers.py`) and by the test that compares them.
 Points are drawn by the name of each variable, so the order of declarations does not matter.
@@ -28,7 +28,7 @@ except ModuleNotFoundError:  # version 0.1
     from latentscale.spec import ModelSpec, shipped_specs, spec_from_dict
 
 JITTERS = (0.0, 0.3, 0.6)
-"""How far each point lies from PyMC's initial point, in units of the unconstrained scale."""
+"""Distance of each point from PyMC's initial point, in units of the unconstrained scale."""
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "free skills": {"skills": {"count": 3, "identify": {"kind": "free"}}},
@@ -84,10 +84,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
         },
     },
 }
-"""Specs that switch on each optional term, link and likelihood, beside the shipped ones."""
+"""Specs that switch on each optional term, link and likelihood, in addition to the shipped ones."""
 
 ANCHORS_OF_CAI2025 = ["mmlu", "hellaswag", "math_lvl5", "ifeval"]
-"""Those of version 0.1, whose numbers are kept; 0.2 took those of the paper."""
+"""Those of version 0.1, whose numbers are kept; 0.2 uses those of the paper."""
 
 
 def specs() -> dict[str, ModelSpec]:
@@ -102,7 +102,7 @@ def specs() -> dict[str, ModelSpec]:
             document["skills"]["identify"]["anchors"] = ANCHORS_OF_CAI2025
         if name == "latentscale":
             document.pop("terms", None)  # 0.2 added the curvature of benchmarks
-            document["benchmarks"].pop("ceiling_open", None)  # and opened ceilings in some draws
+            document["benchmarks"].pop("ceiling_open", None)  # and opens ceilings in some draws
     shipped = {name: spec_from_dict(document) for name, document in documents.items()}
     return shipped | {
         name: spec_from_dict({"name": name, **document}) for name, document in VARIANTS.items()
@@ -154,7 +154,7 @@ def numbers_of(spec: ModelSpec, scores: ls.Scores) -> dict[str, np.ndarray]:
 
 
 def _starts(spec: ModelSpec, prepared: Any) -> dict[str, np.ndarray]:
-    """Return the points around which numbers are taken: where models of every version begin.
+    """Return the points around which numbers are computed: initial points common to all versions.
 
     PyTensor computes with plain numbers that it holds exactly in single precision. Where priors'
     numbers enter as data it does so in double, which moves PyMC's starts in the eighth digit.

@@ -1,7 +1,7 @@
-"""A spec's digest stays what it was: fits and caches are known by it.
+"""A spec's digest never changes: fits and caches are identified by it.
 
-It covers what a spec sets away from the defaults and the priors that it uses, so what a later
-version adds with a default changes none.
+It covers settings that differ from the defaults and the priors that the spec uses, so options that
+a later version adds with a default do not change it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Densities, likelihoods and forecasts are those of the released versions, to rounding."""
+"""Densities, likelihoods and forecasts equal those of released versions, up to rounding."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ sys.path.insert(0, str(HERE))  # numbers_of is shared with the script that write
 from numbers_of import numbers_of, specs  # noqa: E402
 
 CLOSE = 1e-9
-"""Relative: sums of some 2,000 terms in another order differ by about 1e-12."""
+"""Relative tolerance: sums of some 2,000 terms in another order differ by about 1e-12."""
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,8 @@
 * ``fits_versions.json``: the versions that wrote them.
 
 Later versions load these files and predict the same numbers (``test_fits.py``). A file is written
-once, by the commit that its folder is named after, and never again (what is there is left alone):
-run this with ``PYTHONPATH`` set to a checkout of that commit.
+once, by the commit that its folder is named after, and never again (existing files are not
+changed): run this with ``PYTHONPATH`` set to a checkout of that commit.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ skills = { count = 1, identify = { kind = "anchored", anchors = ["mmlu"], unit =
 family = { level = "partial" }
 """
 
-# A folder keeps its own path among the settings: a relative one says nothing of a machine.
+# A folder keeps its own path among the settings; a relative one does not reveal the machine.
 STORE = "store_pooled_flops"
 
 
 def cases() -> dict[str, tuple[ls.ModelSpec, Any]]:
-    """Return what is fitted, by the name of its file: the spec and the method, small and quick."""
+    """Return specs and methods to fit, small and quick, by the names of their files."""
     pooled = ls.load_spec("pooled_flops")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "one_skill.toml"
@@ -101,7 +101,7 @@ def expected_scores(fit: ls.Fit) -> pd.DataFrame:
 
 
 def write(folder: Path) -> None:
-    """Fit by every method and in a folder, and write what is not there yet, with predictions."""
+    """Fit by every method and in a folder, and write files not there yet, with predictions."""
     folder.mkdir(parents=True, exist_ok=True)
     info = {name: ls.Benchmark(floor=floor, n_items=500) for name, floor in FLOORS.items()}
     scores = ls.Scores.from_frame(table(), benchmarks=info)

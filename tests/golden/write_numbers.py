@@ -32,7 +32,7 @@ def main() -> None:
 
     if Path(ls.__file__).resolve().parents[1] != checkout:
         raise SystemExit(f"latentscale was imported from {ls.__file__}, not from {checkout}.")
-    from numbers_of import numbers_of, specs  # beside this script
+    from numbers_of import numbers_of, specs  # next to this script
 
     commit = subprocess.run(
         ["git", "-C", str(checkout), "rev-parse", "--short=7", "HEAD"],

@@ -1,4 +1,4 @@
-"""Short fits of the spec that compiles soonest."""
+"""Short fits of the spec that compiles fastest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from latentscale.posterior.fit import Fit
 
 @pytest.fixture(scope="session")
 def quick_fits(quick_spec: ModelSpec, small_scores: Scores) -> Callable[..., Fit]:
-    """Return a fitter that remembers: by seed and backend."""
+    """Return a fitter with a cache by seed and backend."""
     done: dict[tuple[int, str, int], Fit] = {}
 
     def fit(seed: int = 1, backend: str = "nutpie", again: int = 0) -> Fit:
@@ -62,7 +62,7 @@ APPROXIMATIONS = {
 
 @pytest.fixture(scope="session")
 def approximate(quick_spec: ModelSpec, small_scores: Scores) -> Callable[..., Fit]:
-    """Return a fitter by an approximate method that remembers."""
+    """Return a fitter by approximate methods, with a cache."""
     done: dict[tuple[str, int, int], Fit] = {}
 
     def fit(name: str, seed: int = 1, again: int = 0) -> Fit:
@@ -78,6 +78,6 @@ def approximate(quick_spec: ModelSpec, small_scores: Scores) -> Callable[..., Fi
 
 @pytest.fixture(scope="session")
 def plain_spec(known_spec: ModelSpec) -> ModelSpec:
-    """The spec of the simulated table, without the lineage that quadrature cannot integrate."""
+    """The spec of the simulated table, without lineages, which quadrature cannot integrate out."""
     family = known_spec.family.model_copy(update={"lineage": False})
     return known_spec.model_copy(update={"family": family, "name": "no lineage"})

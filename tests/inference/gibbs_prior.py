@@ -1,4 +1,4 @@
-"""A Gibbs chain whose values are a draw from the prior, and scores drawn given a chain's values."""
+"""A Gibbs chain at a draw from the prior, and scores drawn given a chain's values."""
 
 from __future__ import annotations
 

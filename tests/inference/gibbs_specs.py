@@ -1,4 +1,4 @@
-"""Small specs that Gibbs sampling takes, which together have every term that it knows."""
+"""Small specs that Gibbs sampling supports, which together have every term that it supports."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ _DOCUMENTS: dict[str, dict[str, Any]] = {
             "family_slopes": ["log_tokens", "log_params"],
             "family_slope_spreads": "by-covariate",
         },
-        # Slopes as large as the noise, so that a wrong draw of their spreads would show.
+        # Slopes as large as the noise, so that wrong draws of their spreads would show.
         "priors": {"family_benchmark_slope_scale": {"dist": "HalfNormal", "sigma": 2}},
     },
     "everything": {
@@ -96,7 +96,7 @@ def gibbs_spec(name: str) -> ModelSpec:
 
 
 def without_floors(scores: Scores) -> Scores:
-    """Return a table whose benchmarks have no floors of guessing, in two groups."""
+    """Return a table whose benchmarks have no guessing floors and are in two groups."""
     names = scores.benchmarks
     info = {
         name: ls.Benchmark(group="even" if place % 2 == 0 else "odd")

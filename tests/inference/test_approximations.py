@@ -1,4 +1,4 @@
-"""ADVI, Pathfinder and Laplace against normal targets, where the answers are known."""
+"""ADVI, Pathfinder and Laplace on normal targets, where the answers are known."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CORRELATION = np.array(
 COVARIANCE = SPREAD @ CORRELATION @ SPREAD
 
 RUNS = 6
-"""A single run's mean is off by some 0.07: the last steps of a noisy climb. Together: 0.03."""
+"""A single run's mean is off by some 0.07, from noise in the last steps; all together by 0.03."""
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_too_few_steps_are_not_called_converged(target) -> None:
 
 
 def test_few_steps_are_shared_between_trials_and_the_climb(target) -> None:
-    """Trials of three rates, 100 steps each, would leave nothing of 200."""
+    """Trials of three rates with 100 steps each would use up 200 steps."""
     result = run(target, MeanField.at(target.start), steps=200)
     assert result.steps == 200 and np.isfinite(result.elbo)
     assert np.abs(result.normal.parameters[:4] - target.start).max() > 0.5
@@ -91,7 +91,7 @@ def test_ctrl_c_in_the_first_window_keeps_the_steps_taken(target) -> None:
     calls = iter(range(10**6))
 
     def evaluate(point: np.ndarray):
-        if next(calls) == 500:  # trials take 300, so 200 of the first 250
+        if next(calls) == 500:  # trials would take 300, so 200 of the first 250
             raise KeyboardInterrupt
         return target.evaluate(point)
 
@@ -215,7 +215,7 @@ def test_laplaces_draws_have_the_density_that_it_states(
     exact = stats.multivariate_normal(MEAN, COVARIANCE).logpdf(points)
     np.testing.assert_allclose(drawn.sample_stats["log_q"].values[0], exact, atol=1e-4)
     np.testing.assert_allclose(drawn.sample_stats["log_weight"].values[0], -np.log(4000), atol=1e-3)
-    # Of 4,000 draws a correlation has a standard error of at most 0.016, a mean of 0.016.
+    # With 4,000 draws a correlation has a standard error of at most 0.016, a mean of 0.016.
     unit = (points - MEAN) / np.diag(SPREAD)
     np.testing.assert_allclose(np.cov(unit.T), CORRELATION, atol=0.12)
     np.testing.assert_allclose(unit.mean(axis=0), 0, atol=0.08)

@@ -1,4 +1,4 @@
-"""Batches: batches of a table that together are the whole, and ADVI that looks at one at a time."""
+"""Batches of a table that together are the whole, and ADVI that uses one at a time."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_batches_add_up_to_the_whole_density_and_gradient(batched) -> None:
     assert len(batched.batches) == 3
     assert np.mean(values) == pytest.approx(whole, rel=1e-12)
     np.testing.assert_allclose(total, gradient, rtol=1e-9, atol=1e-9 * np.abs(gradient).max())
-    assert np.ptp(values) > 1  # one batch alone does not give the answer
+    assert np.ptp(values) > 1  # a single batch does not give the answer
 
 
 def test_batches_reach_what_all_models_at_once_reach(known, known_spec) -> None:
@@ -102,7 +102,7 @@ def test_batches_reach_what_all_models_at_once_reach(known, known_spec) -> None:
 
 
 def _has_new_families_of_the_population(fit: ls.Fit, rows: pd.DataFrame) -> None:
-    """The forecast is not widened, as one of effects that were centred would be."""
+    """The forecast is not widened, as it would be for centred effects."""
     new = rows.head(1).assign(model="n", family="n", lineage="n")
     settings = dict(fit.provenance.settings)
     settings.pop("families_centred")
@@ -116,7 +116,7 @@ def _has_new_families_of_the_population(fit: ls.Fit, rows: pd.DataFrame) -> None
     lineages = fit.samples.sizes["lineage"]
     share = fit.samples["lineage_share"].values
     wanted = np.sqrt(1 + (share / lineages).mean())
-    # Of one stream of random numbers: the lineage's part alone is wider.
+    # Same random numbers: only the lineage's part is wider.
     assert float(wide.std() / own.std()) == pytest.approx(wanted, rel=0.02)
     assert float(wide.std() / own.std()) > 1
 

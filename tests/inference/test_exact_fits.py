@@ -49,7 +49,7 @@ def table(lone: list[float | None], **about: object) -> ls.Scores:
         (SPEC, [0.5, None, None, None], True),
         (SPEC, [0.5, 0.5, 0.5, 0.5], True),
         (SPEC, [0.5, 0.6, None, None], False),
-        (SPEC, [0.1, None, None, None], False),  # below the floor, which no mean reaches
+        (SPEC, [0.1, None, None, None], False),  # below the floor, which the mean cannot reach
         (SLOPES, [0.5, 0.6, None, None], True),  # as many coefficients as sizes
         (SLOPES, [0.5, 0.6, 0.5, 0.6], True),
         (SLOPES, [0.5, 0.6, 0.51, None], False),  # of one size
@@ -86,7 +86,7 @@ def test_the_likelihood_of_a_lone_score_grows_with_its_precision() -> None:
         vector[labels.index("precision[lone]")] = log_precision
         placed = likelihood.place(vector)
         levels.append(likelihood.by_family(vector, placed, gauss_hermite(1, 5)).sum())
-    # A density at its mean is as high as the root of its precision.
+    # A density at its mean is proportional to the root of its precision.
     assert levels[1] - levels[0] == pytest.approx(4.0, abs=1e-3)
 
 

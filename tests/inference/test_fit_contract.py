@@ -1,4 +1,4 @@
-"""What every fit promises: groups, named dims, status, provenance, and that inputs are kept."""
+"""What every fit guarantees: groups, named dims, status, provenance, unchanged inputs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DIMS: dict[str, tuple[str, ...]] = {
     "lineage_share": (),
     "model_skill": ("model", "skill"),
 }
-"""In this order after chain and draw, by every method."""
+"""Dims after chain and draw, in this order for every method."""
 
 
 def test_the_tree_has_arvizs_groups(known_fit: Fit) -> None:

@@ -1,4 +1,4 @@
-"""Gibbs sampling: its conditionals keep the joint distribution, and its fits are like any other."""
+"""Gibbs sampling: conditionals preserve the joint distribution; fits are like any other."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from tests.inference.gibbs_prior import chain_from_prior, draw_scores
 from tests.inference.gibbs_specs import NAMES, gibbs_spec, without_floors
 
 SURE = 1e-5
-"""Smallest p-value, times the number of tests, that chance is blamed for."""
+"""Smallest p-value times number of tests that is put down to chance."""
 
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
-    """Let linear algebra of matrices as small as these run in one thread, as `Gibbs` does."""
+    """Run linear algebra on matrices this small in one thread, as `Gibbs` does."""
     with one_blas_thread():
         yield
 
@@ -51,7 +51,7 @@ def table(small_scores: Scores) -> Scores:
 
 @pytest.fixture(scope="module")
 def short_fit(table: Scores) -> Callable[..., Fit]:
-    """Return a fitter of one of the specs, short."""
+    """Return a fitter of one of the specs, with short chains."""
 
     def fit(name: str = "pooled", seed: int = 1, cores: int | None = 1) -> Fit:
         method = ls.methods.Gibbs(draws=60, tune=40, chains=2, cores=cores)
@@ -61,7 +61,7 @@ def short_fit(table: Scores) -> Callable[..., Fit]:
 
 
 def flat(chain: Chain) -> dict[str, float]:
-    """Return every number of a chain's present draw by name and place, and its log likelihood."""
+    """Return every number of a chain's current draw by name and place, and its log likelihood."""
     return {
         f"{name} {place}": float(value)
         for name, (_, _, values) in draw_of(chain).items()
@@ -70,11 +70,11 @@ def flat(chain: Chain) -> dict[str, float]:
 
 
 def smallest_p(problem: GibbsProblem, seed: int, repeats: int, sweeps: int) -> float:
-    """Return how unlikely the change is that sweeps make to draws from the joint distribution.
+    """Return the p-value of the change that sweeps make to draws from the joint distribution.
 
-    Parameters are drawn from the prior and scores given them; sweeps given those scores must leave
-    the parameters' distribution as it is (Geweke 2004, "Getting it right"). The smallest p-value
-    of all parameters, times their number.
+    Parameters are drawn from the prior and scores given them; sweeps given those scores must not
+    change the parameters' distribution (Geweke 2004, "Getting it right"). The smallest p-value of
+    all parameters, times their number.
     """
     rng = np.random.default_rng(seed)
     before, after = [], []
@@ -103,7 +103,7 @@ def test_the_joint_distribution_shows_a_conditional_that_is_wrong(
 
     def wrong(chain: Chain) -> None:
         right(chain)
-        chain.phi *= 4  # as if the noise were 1 / sqrt(phi), and not 2 / sqrt(phi)
+        chain.phi *= 4  # as if the noise were 1 / sqrt(phi) instead of 2 / sqrt(phi)
 
     monkeypatch.setattr(Chain, "_draw_noise", wrong)
     spec = gibbs_spec("no skills")

@@ -1,4 +1,4 @@
-"""Gibbs sampling beside NUTS on the same posterior, and its calibration over the prior."""
+"""Gibbs sampling compared with NUTS on the same posterior, and its calibration over the prior."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from latentscale.posterior.fit import Fit
 from tests.inference.gibbs_specs import gibbs_spec, without_floors
 
 ERRORS = 5.0
-"""Standard errors between two right answers: beyond them 1 in 2 million, of some hundreds."""
+"""Most standard errors between two right answers: 1 in 2 million exceeds it, of some hundreds."""
 
 
 def differences(ours: Fit, theirs: Fit) -> xr.Dataset:

@@ -1,8 +1,9 @@
-"""Conditional densities of Gibbs sampling against joint densities that SciPy and priors give.
+"""Conditional densities of Gibbs sampling compared with joint densities from SciPy and priors.
 
-Changes of a conditional, in the number that is drawn, are those of the joint density with the
-Jacobian of all that moves along. `test_gibbs` sees that sweeps keep the joint distribution, but of
-some hundred draws; a missing Jacobian of one number of many would pass there.
+As a function of the number that is drawn, a conditional changes as the joint density does, with the
+Jacobian of everything that moves along. `test_gibbs` checks that sweeps preserve the joint
+distribution, but with some hundred draws; a missing Jacobian of one number of many would pass
+there.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def table(small_scores: Scores) -> Scores:
 
 
 def changes(values: Any) -> np.ndarray:
-    """Return values less the first: densities are known up to a constant."""
+    """Return values minus the first: densities are known up to a constant."""
     values = np.asarray(values, dtype=float)
     return values - values[0]
 
@@ -65,7 +66,7 @@ def test_a_standard_deviation_has_the_density_of_effects_scores_and_prior() -> N
     rng = np.random.default_rng(1)
     effects = rng.standard_normal(7)
     unit, weight = rng.standard_normal(9), rng.uniform(0.5, 2, 9)
-    left = rng.standard_normal(9)  # scores less all but x times unit
+    left = rng.standard_normal(9)  # scores minus everything except x times unit
     at = 0.8
     slope = float(np.sum(weight * unit * (left - at * unit)))
     bend = float(np.sum(weight * unit**2))
@@ -144,7 +145,7 @@ def test_noise_by_model_has_the_density_of_residuals_and_prior() -> None:
 def test_the_spread_of_noise_by_model_is_drawn_given_every_effect(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The number of effects and their squares, as the first of its two draws is given them."""
+    """The number of effects and their squares, as used by the first of its two draws."""
     given: list[tuple[float, float]] = []
 
     def noted(x: float, prior: Any, power: float, square: float, *rest: Any) -> float:
@@ -230,7 +231,7 @@ def prior_of_loadings(chain: Chain) -> float:
 
 
 def numbers_that_move(chain: Chain) -> int:
-    """Return how many numbers are multiplied, less how many are divided, over all skills."""
+    """Return how many numbers are multiplied minus how many are divided, over all skills."""
     plan = chain.problem.loading
     count = 0
     for state in chain.states:
@@ -355,7 +356,7 @@ def test_a_share_of_lineages_has_the_density_of_scores_and_prior(
 
 
 class Still:
-    """A source of random numbers whose normal draws are all 0: draws are then their means."""
+    """A source of random numbers whose normal draws are all 0, so that draws are means."""
 
     def standard_normal(self, size: int) -> np.ndarray:
         return np.zeros(size)
@@ -364,7 +365,7 @@ class Still:
 def test_a_population_is_drawn_given_its_members(
     table: Scores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Mean and groups' means against least squares, spreads against the joint density."""
+    """Mean and groups' means compared with least squares, spreads with the joint density."""
     prior = {"signed_loading_mean": Prior("Normal", mu=0.4, sigma=0.5)}
     spec = gibbs_spec("pooled").with_priors(prior)
     chain = chain_from_prior(problem_of(spec, design(spec, table)), np.random.default_rng(9))
@@ -405,5 +406,5 @@ def test_a_population_is_drawn_given_its_members(
     after = joint()
     state.group[1], state.spread[1] = wanted[1:], spread
     state.group_spread[1] = group_spread
-    # Moving the groups' means along has their number times the log ratio as Jacobian.
+    # Moving the groups' means along adds their number times the log ratio to the log Jacobian.
     assert sum(found) == pytest.approx(after - joint() + 2 * log_ratios[2], abs=1e-8)

@@ -1,4 +1,4 @@
-"""What Gibbs sampling makes of a table and a spec: scores on the link's scale, and priors."""
+"""Gibbs sampling's problem, from a table and a spec: scores on the link's scale, and priors."""
 
 from __future__ import annotations
 
@@ -87,4 +87,4 @@ def test_effects_are_taken_from_the_mean_over_families_covariate_by_covariate(
     groups = problem.mean_of[block.first : block.last]
     others = np.delete(problem.mean_of, np.arange(block.first, block.last))
     assert set(groups) >= {*range(groups.min(), groups.min() + 2)} and len(set(groups)) == 2
-    assert not set(groups) & set(others[others >= 0])  # numbered apart from those of others
+    assert not set(groups) & set(others[others >= 0])  # numbered separately from the others

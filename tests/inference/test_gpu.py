@@ -20,5 +20,5 @@ def test_numpyro_samples_on_a_gpu(small_scores: Scores) -> None:
     for name in ("intercept", "benchmark_slope"):
         ours, theirs = (fit.posterior[name].mean(("chain", "draw")) for fit in (on_gpu, on_cpu))
         spread = on_cpu.posterior[name].std(("chain", "draw"))
-        # Means of 400 draws each, of which a hundred are effective at least: five standard errors.
+        # Means of 400 draws, at least 100 of them effective: five standard errors.
         assert float((abs(ours - theirs) / spread).max()) < 0.7, name

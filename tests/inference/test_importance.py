@@ -1,4 +1,4 @@
-"""Pareto k of weights with known tails, and the weights themselves."""
+"""Pareto k of weights with known tails, and smoothed weights."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from latentscale.posterior.status import status_of_approximation
 
 @pytest.mark.parametrize("shape", [0.2, 0.5, 1.0])
 def test_pareto_k_is_the_tails_shape(shape: float) -> None:
-    uniform = (np.arange(20_000) + 0.5) / 20_000  # quantiles: random ones would miss by 0.1
+    uniform = (np.arange(20_000) + 0.5) / 20_000  # quantiles: random numbers would be off by 0.1
     weights = importance_weights(-shape * np.log(uniform), np.zeros(20_000))
     assert weights.pareto_k == pytest.approx(shape, abs=0.08)
 
@@ -92,7 +92,7 @@ def test_the_status_of_an_approximation(pareto_k, faults, interrupted, converged
 
 
 def test_draws_without_their_weights_must_be_closer() -> None:
-    """Above k = 1/2 weights have no variance, whatever the number of draws."""
+    """Above k = 1/2 weights have infinite variance, whatever the number of draws."""
     assert k_limit(10_000, weighted=False) == 0.5 < k_limit(10_000) == 0.7
     assert k_limit(50, weighted=False) == k_limit(50) < 0.5
 
@@ -103,7 +103,7 @@ def test_draws_without_their_weights_must_be_closer() -> None:
 def test_unweighted_draws_are_not_called_converged_where_only_weighted_ones_are_right(
     module: ModuleType, method: Method, quick_spec, small_scores, monkeypatch, tmp_path
 ) -> None:
-    """Of a skewed posterior they were, with standard deviations of two thirds of the right ones."""
+    """On a skewed posterior they passed, with standard deviations two thirds of the right ones."""
 
     def fitted(pareto_k: float) -> ls.Fit:
         weights = lambda p, q: Weights(np.full(len(p), -np.log(len(p))), pareto_k)  # noqa: E731
@@ -121,7 +121,7 @@ def test_unweighted_draws_are_not_called_converged_where_only_weighted_ones_are_
 def test_an_approximation_is_close_by_the_limit_of_the_weights_that_it_drew_by(
     prior_fit, quick_spec, small_scores
 ) -> None:
-    """Pathfinder draws from those of all paths, more than it keeps: its own limit is higher."""
+    """Pathfinder resamples more draws, from all paths, than it keeps, so its limit is higher."""
     made = prior_fit(quick_spec, small_scores, draws=100)
 
     def limit(method: Method, name: str, pareto_k: float = 0.1) -> float | None:
@@ -138,7 +138,7 @@ def test_an_approximation_is_close_by_the_limit_of_the_weights_that_it_drew_by(
 def test_an_approximation_that_an_earlier_version_called_close_is_judged_by_the_limit_shown(
     prior_fit, quick_spec, small_scores, pareto_k: float, passed: bool
 ) -> None:
-    """The report said that it is close, by a Pareto k of 0.60, at most 0.50."""
+    """The report called it close with a Pareto k of 0.60, where at most 0.50 is allowed."""
     fit = prior_fit(quick_spec, small_scores, draws=100)
     provenance = replace(fit.provenance, method="Laplace")
     status = replace(fit.status, pareto_k=pareto_k, converged=True)

@@ -1,4 +1,4 @@
-"""Ctrl-C while sampling keeps the draws so far, says so, and gives a fit that works."""
+"""Ctrl-C while sampling keeps the draws so far, reports it, and gives a usable fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MarginalML as a method: estimates, standard errors, the fit it gives, and what it refuses."""
+"""MarginalML as a method: estimates, standard errors, its fit, and refusals."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_forecasts_cover_and_new_families_are_wider(marginal_fit: Fit, known) ->
 
 
 def test_it_agrees_with_the_sampler(marginal_fit: Fit, known_fit: Fit) -> None:
-    """Weak priors and much data: means within the posterior's spread, spreads alike."""
+    """Weak priors and many data: means within the posterior's spread, and similar spreads."""
     for name in ("precision", "loading"):
         ours, theirs = (
             f.posterior[name].transpose("chain", "draw", "benchmark", ...)

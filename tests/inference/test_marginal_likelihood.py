@@ -1,4 +1,4 @@
-"""The marginal likelihood against the package's own equations, quadpack and Monte Carlo."""
+"""The marginal likelihood compared with the package's own equations, quadpack and Monte Carlo."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ VARIANTS: dict[str, dict] = {
 
 
 def prepared(name: str, scores: Scores) -> tuple[ModelSpec, Design, MarginalLikelihood, np.ndarray]:
-    """Return a variant on a table, at a vector away from its start."""
+    """Return a variant on a table, at a point away from its start."""
     spec = spec_from_dict({"name": name, **VARIANTS[name]})
     table = design(spec, scores)
     likelihood = marginal_likelihood(spec, table)
@@ -141,7 +141,7 @@ def test_one_dimension_agrees_with_quadpack(small_scores: Scores) -> None:
 
 
 def test_quadrature_agrees_with_monte_carlo(small_scores: Scores) -> None:
-    """Monte Carlo from the prior of the latents, the definition; its error is known."""
+    """Monte Carlo from the prior of the latents, by definition, with known error."""
     _, _, likelihood, vector = prepared("cai", small_scores)
     by_family = likelihood.by_family(vector, likelihood.place(vector), gauss_hermite(2, 7))
     y = np.random.default_rng(1).standard_normal((likelihood.families, 200_000, 2))

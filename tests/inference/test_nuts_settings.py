@@ -1,4 +1,4 @@
-"""Settings of NUTS, and what `fit` refuses before it compiles anything."""
+"""Settings of NUTS, and refusals of `fit` before it compiles anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Partitioned inference: integrals over lineages' latents, weights, and what a run keeps."""
+"""Partitioned inference: integrals over lineages' latents, weights, and files of a run."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def _anchored(**more: Any) -> ModelSpec:
 
 
 def test_tables_that_differ_in_anything_are_other_shards(small_scores: ls.Scores) -> None:
-    """A process, and a folder, keep what they know of a shard by its key."""
+    """A process and a folder keep results of a shard by its key."""
     spec = _anchored(covariates=["log_flops"], undisclosed={"kind": "estimated"})
     frame = small_scores.to_frame()
     closed = frame.assign(tokens_t=frame["tokens_t"].where(frame.index > 0))
@@ -202,7 +202,7 @@ def test_tables_that_differ_in_anything_are_other_shards(small_scores: ls.Scores
     assert len({task.key for task in made}) == len(tables)
     again = replace(made[0], design=design(spec, ls.Scores.from_frame(frame)))
     assert again.key != made[1].key and again.key_of_prior == made[0].key_of_prior
-    assert made[2].key_of_prior != made[0].key_of_prior  # a group has parameters of its own
+    assert made[2].key_of_prior != made[0].key_of_prior  # a group has its own parameters
 
 
 def test_a_kept_result_that_was_cut_or_changed_anywhere_is_computed_again(tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_a_kept_result_that_was_cut_or_changed_anywhere_is_computed_again(tmp_pa
 
 
 def test_a_shard_counts_the_items_that_the_whole_table_counts(small_scores: ls.Scores) -> None:
-    """One model states its items, so all scores of that benchmark count theirs, in every shard."""
+    """One model states its items, so all scores of the benchmark count theirs, in every shard."""
     data = small_scores.dataset
     items = data["score"] * np.nan
     items[0, 0] = 50.0
@@ -359,7 +359,7 @@ def test_four_shards_agree_with_nuts_on_the_whole_table(
         ours, theirs = fit.posterior[name], nuts[name]
         sd = theirs.std(("chain", "draw"))
         apart = (ours.mean(("chain", "draw")) - theirs.mean(("chain", "draw"))) / sd.where(sd > 0)
-        # of 100 effective draws here and as many there: five standard errors of the difference
+        # with 100 effective draws in each: five standard errors of the difference
         assert float(np.abs(apart).max()) < 0.7, name
         ratio = (ours.std(("chain", "draw")) / sd.where(sd > 0)).values
         assert 0.8 < np.nanmedian(ratio) < 1.25, name

@@ -1,4 +1,4 @@
-"""Weights of partitioned inference: of draws of shared parameters, and of lineages' candidates."""
+"""Weights of partitioned inference: draws of shared parameters, and lineages' candidates."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def evenly(draws: Floats, weight: Floats) -> Weighted:
 
 
 def test_a_refitted_proposal_is_the_student_t_of_the_weighted_moments() -> None:
-    """With the covariance shrunk to the one before by as much as the effective draws are few."""
+    """The covariance is shrunk towards the previous one, the more so the fewer effective draws."""
     rng = np.random.default_rng(1)
     draws = rng.standard_normal((40, 3)) @ np.diag([1.0, 2.0, 0.5]) + np.array([3.0, -1.0, 0.4])
     weight = rng.uniform(0.1, 1, 40)
@@ -76,7 +76,7 @@ def test_draws_are_weighed_by_their_prior_and_every_shard() -> None:
     np.testing.assert_allclose(np.ptp(apart[small]), 0, atol=1e-9)
     assert found.weight.sum() == pytest.approx(1)
     assert found.ess == pytest.approx(1 / np.sum(found.weight**2))
-    assert found.error == 0.0  # both halves of the candidates say the same
+    assert found.error == 0.0  # both halves of the candidates agree
     assert found.unit_share == pytest.approx(0.8)  # the median of 0.2, 0.5, 0.8, 0.8, 0.9, 0.9
 
 
@@ -99,7 +99,7 @@ def test_the_error_is_half_the_distance_of_the_halves_means() -> None:
 
 
 def test_a_draw_of_shared_parameters_comes_with_the_latents_drawn_given_it() -> None:
-    """Also where families of two shards alternate, and a draw is chosen twice."""
+    """Also if families of two shards alternate, and if a draw is chosen twice."""
     slices = VariableSlices(
         shapes={"slope": (2,), "family_skill_raw": (4, 1)},
         dims={"slope": ("covariate",), "family_skill_raw": ("family", "skill")},
@@ -132,7 +132,7 @@ def sampler() -> Sampler:
 
 
 def test_latents_go_back_to_a_point_in_its_order() -> None:
-    """A lineage's latents are not side by side there: families come first, then models."""
+    """A lineage's latents are not contiguous there: families come first, then models."""
     density = PosteriorDensity(np.zeros(5), lambda point: (0.0, point), lambda point: {}, {}, {})
     places = np.array([[1, 3], [2, -1]])
     shard = Shard(density, lambda b: (0.0, b), np.array([0, 4]), places, np.arange(2))

@@ -1,4 +1,4 @@
-"""The compiled density: values by hand, gradients by differences, and named parameters."""
+"""The compiled density: values by hand, gradients by finite differences, named parameters."""
 
 from __future__ import annotations
 

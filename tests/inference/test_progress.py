@@ -1,4 +1,4 @@
-"""Progress: a few lines in a log, a line in a notebook, silence when it is not wanted."""
+"""Progress: a few lines in a log, one line in a notebook, nothing when switched off."""
 
 from __future__ import annotations
 

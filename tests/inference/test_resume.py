@@ -1,4 +1,4 @@
-"""Draws on disk: the same as in memory, still there after SIGKILL, and continued."""
+"""Draws on disk: the same as in memory, kept after SIGKILL, and continued."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_a_disk_that_takes_no_more_draws_says_how_to_go_on(tmp_path) -> None:
 
 
 def kill_at_random(folder: Path, log: Path) -> list[list[float]]:
-    """Start a sampler in a process of its own, and kill it; return what it had reported."""
+    """Start a sampler in a separate process, and kill it; return what it had reported."""
     command = [sys.executable, "-W", "ignore", "-c", SCRIPT, str(folder), str(log)]
     child = subprocess.Popen(command, stderr=subprocess.PIPE)
     try:
@@ -164,7 +164,7 @@ def kill_at_random(folder: Path, log: Path) -> list[list[float]]:
 
 
 def reports_in(log: Path) -> list[list[float]]:
-    """Return the times and counts that the sampler wrote, but a line cut short."""
+    """Return the times and counts that the sampler wrote, except for an incomplete line."""
     lines = log.read_text().splitlines() if log.is_file() else []
     return [json.loads(line) for line in lines if line.endswith("]")]
 
@@ -242,7 +242,7 @@ def test_resume_adds_draws_where_the_chains_stood(stored) -> None:
 
 
 def test_a_folder_of_another_density_is_not_resumed(stored, tmp_path, monkeypatch) -> None:
-    """As of a version with another prior; the folder itself goes on."""
+    """As from a version with another prior; the folder itself can be continued."""
     folder = tmp_path / "draws"
     shutil.copytree(stored[0], folder)
     held = stream.read_chains(folder, list(stored[1].posterior.data_vars))
@@ -270,7 +270,7 @@ def test_a_folder_of_another_density_is_not_resumed(stored, tmp_path, monkeypatc
 
 
 def test_chains_of_a_model_with_other_parameters_are_not_resumed(quick_spec, small_scores) -> None:
-    """As of versions that had parameters for each setting of a release."""
+    """As from versions that had parameters for each setting of a release."""
     model = build_design(quick_spec, design(quick_spec, small_scores))
     size = sum(np.size(value) for value in model.initial_point(random_seed=0).values())
 

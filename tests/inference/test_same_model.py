@@ -1,4 +1,4 @@
-"""Chains of a folder go on only where this version builds the model that they were drawn of."""
+"""Chains of a folder continue only if this version builds the model from which they were drawn."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from latentscale.posterior.zarr_store import ChainDraws
 
 
 def model(*, slope: float = 0.0, constant: float = 0.0, factor: float = 1.0) -> ChainModel:
-    """Return a standard normal of two dims, tilted and shifted, whose parameter is twice each."""
+    """Return a standard normal in two dims, tilted and shifted, whose parameters are doubled."""
 
     def log_density(point: np.ndarray) -> tuple[float, np.ndarray]:
         value = -0.5 * float(point @ point) + slope * float(point[0]) + constant
@@ -29,7 +29,7 @@ def model(*, slope: float = 0.0, constant: float = 0.0, factor: float = 1.0) -> 
 
 
 def chain(*position: float, recorded: bool = True, draws: int = 3) -> ChainDraws:
-    """Return a chain whose last draw is at a position, of the model without tilt."""
+    """Return a chain from the model without tilt whose last draw is at a position."""
     at = np.array(position)
     values = np.vstack([np.zeros((draws - 1, 2)), 2 * at]) if draws else np.zeros((0, 2))
     density = model().log_density(at)[0] if recorded and draws else None

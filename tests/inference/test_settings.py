@@ -1,4 +1,4 @@
-"""Settings of methods: what is out of range is refused by name, when the method is made."""
+"""Settings of methods: values out of range are refused by name, when the method is created."""
 
 from __future__ import annotations
 

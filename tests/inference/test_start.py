@@ -1,4 +1,4 @@
-"""Where chains begin: climbs find modes, chains get the high ones, the status names the rest."""
+"""Where chains begin: climbs find modes, chains get the high ones, the status names others."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SPREAD = np.array([0.5, 0.2, 1.0])
 
 
 def two_modes(gap: float) -> LogDensity:
-    """Return the log density of two normals; the second is `gap` lower at its mode."""
+    """Return the log density of a mixture of two normals; the second is `gap` lower at its mode."""
 
     def density(point: np.ndarray) -> tuple[float, np.ndarray]:
         apart = [(point - centre) / SPREAD for centre in (HIGH, LOW)]
@@ -39,7 +39,7 @@ def two_modes(gap: float) -> LogDensity:
 
 
 def compiled(gap: float) -> ChainModel:
-    """Return what the start needs of a compiled model."""
+    """Return the parts of a compiled model that the start needs."""
     return ChainModel(
         log_density=two_modes(gap),
         begin=lambda seed: np.random.default_rng(seed).uniform(-4, 4, 3),

@@ -1,4 +1,4 @@
-"""StochasticMarginalML: against quadrature on a small table, its parts, and what it refuses."""
+"""StochasticMarginalML: compared with quadrature on a small table, its parts, and refusals."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from latentscale.posterior.fit import Fit
 METHOD = ls.methods.StochasticMarginalML(
     starts=3, steps=480, rounds=4, moves=300, draws=100, cores=1
 )
-"""With 240 steps a chain now and then ends far from the maximum, as its status says."""
+"""With 240 steps a chain sometimes ends far from the maximum, as its status says."""
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def complete(known, plain_spec: ModelSpec) -> CompleteData:
 
 
 def test_it_agrees_with_quadrature(stochastic_fit: Fit, exact_fit: Fit) -> None:
-    """Every estimate within a third of a standard error.
+    """Every estimate is within a third of a standard error.
 
     A tenth is Monte Carlo error; families taken from their mean over 26 make a scale 2% of
     itself, about 0.15 standard errors, larger.
@@ -106,7 +106,7 @@ def test_controls_have_mean_zero_and_take_noise_away(complete: CompleteData) -> 
 
 
 def test_the_score_is_that_of_the_likelihood_alone(complete: CompleteData) -> None:
-    """At latents held, the log likelihood by differences of the density less the prior's."""
+    """With latents fixed: the log likelihood as differences of the density minus the prior's."""
     rng = np.random.default_rng(3)
     point = complete.target.start + 0.2 * rng.standard_normal(complete.target.size)
     score, _ = complete.score(point)
@@ -119,7 +119,7 @@ def test_the_score_is_that_of_the_likelihood_alone(complete: CompleteData) -> No
 
 
 def test_a_short_step_from_afar_is_no_arrival(complete: CompleteData) -> None:
-    """How far off the maximum seems is the Newton step's length, not that of the step taken."""
+    """The distance from the maximum is estimated by the Newton step, not by the step taken."""
     start = complete.target.start.copy()
     start[complete.parameters] += 1.5
     chain = LatentChain(complete.target, start, complete.latents, 8, np.random.default_rng(5))
@@ -132,16 +132,16 @@ def test_a_short_step_from_afar_is_no_arrival(complete: CompleteData) -> None:
 
 
 def test_the_error_of_a_mean_score_is_that_of_its_batches() -> None:
-    """Of 2,000 independent scores the covariance of their mean is a 2,000th of their own."""
+    """For 2,000 independent scores, the covariance of the mean is a 2,000th of theirs."""
     rng, spread = np.random.default_rng(8), np.array([[1.0, 0.0], [1.5, 2.0]])
     found = np.mean(
         [_covariance_of_mean(rng.standard_normal((2000, 2)) @ spread.T) for _ in range(100)], axis=0
     )
-    # Of 100 estimates from 20 batches each: a relative standard error of 0.032.
+    # With 100 estimates from 20 batches each, the relative standard error is 0.032.
     wanted = spread @ spread.T / 2000
     np.testing.assert_allclose(found, wanted, atol=0.2 * wanted.max())
     assert found[0, 0] == pytest.approx(wanted[0, 0], rel=0.2)
-    # Scores that keep for ten moves have ten times the variance.
+    # Scores that stay constant for ten moves have ten times the variance.
     kept = np.repeat(rng.standard_normal((200 * 50, 1)), 10, axis=0).reshape(50, 2000, 1)
     slow = np.mean([_covariance_of_mean(one) for one in kept])
     assert slow == pytest.approx(1 / 200, rel=0.25)
@@ -165,7 +165,7 @@ def test_what_the_likelihood_does_not_identify_is_named() -> None:
 
 
 def test_latents_of_any_term_can_be_integrated_out(small_scores: ls.Scores) -> None:
-    """Benchmarks' intercepts around their mean are latents too; families have none here."""
+    """Benchmarks' intercepts around their mean are latents too; families have no latents here."""
     document = {
         "name": "pooled",
         "covariates": ["log_flops"],
@@ -178,7 +178,7 @@ def test_latents_of_any_term_can_be_integrated_out(small_scores: ls.Scores) -> N
 
 
 def test_the_gradient_of_the_prior_is_the_same_in_threads(complete: CompleteData) -> None:
-    """Climbs share the function, whose storage two threads overwrote or found empty."""
+    """Climbs share the function; two threads overwrote its storage, or found it empty."""
     rng = np.random.default_rng(3)
     points = [complete.target.start + 0.1 * rng.standard_normal(complete.target.size) for _ in "ab"]
     alone = [complete.prior(point) for point in points]
@@ -216,7 +216,7 @@ def test_latents_are_drawn_from_their_distribution() -> None:
 
 @pytest.mark.parametrize("turns", [True, False])
 def test_a_control_is_the_divergence_of_its_field(turns: bool) -> None:
-    """v . grad log p + div v, with the divergence by differences of the velocity."""
+    """v . grad log p + div v, with the divergence by finite differences of the velocity."""
     rng = np.random.default_rng(5)
     motion = Motion(np.arange(6).reshape(3, 2), rng.standard_normal((3, 2)), turns)
     point, slope = rng.standard_normal(6), rng.standard_normal(6)

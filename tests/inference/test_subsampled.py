@@ -47,7 +47,7 @@ GRID = np.linspace(-8, 8, 4001)
 def binomial_shard(wrong: float = 0.0) -> Shard:
     """Return three lineages, a latent each: logit of success at benchmark j is b_j + 0.8 z.
 
-    With `wrong`, the log density has that much times z too much, as a forgotten Jacobian would.
+    With `wrong`, the log density has an extra term, that much times z, like a missing Jacobian.
     """
 
     def evaluate(point: Floats) -> tuple[float, Floats]:
@@ -64,7 +64,7 @@ def binomial_shard(wrong: float = 0.0) -> Shard:
 
 
 def below(drawn: Floats, points: Floats) -> Floats:
-    """Return the exact share of each lineage's density below its latents, (draw, lineage)."""
+    """Return the exact distribution function of each lineage's latents, (draw, lineage)."""
     shares = np.empty(drawn.shape[:2])
     for place, (b, latents) in enumerate(zip(points, drawn[..., 0], strict=True)):
         eta = b[:, None] + 0.8 * GRID
@@ -79,7 +79,7 @@ def below(drawn: Floats, points: Floats) -> Floats:
 def drawn(shard: Shard, seed_shift: int) -> tuple[Latents, Floats]:
     """Return latents at 1,500 values of the shared parameters.
 
-    Of so many a Kolmogorov distance of 0.1 has a probability of 2e-13 by chance, 2 exp(-2 n d^2).
+    With this many, a Kolmogorov distance of 0.1 has probability 2e-13 by chance, 2 exp(-2 n d^2).
     """
     rng = np.random.default_rng([8, seed_shift])
     points = np.array([0.1, -0.2]) + 0.3 * rng.standard_normal((1500, 2))
@@ -100,7 +100,7 @@ def test_latents_have_their_exact_distribution_and_a_wrong_jacobian_is_seen(
 
 
 def test_a_density_that_its_gradient_contradicts_is_seen(seed_shift: int) -> None:
-    """The sum of lineages' changes is checked against the shard's value."""
+    """The sum of changes over lineages equals the change in the shard's value."""
     shard = binomial_shard()
     evaluate = shard.density.evaluate
     other = replace(shard.density, evaluate=lambda x: (2 * evaluate(x)[0], evaluate(x)[1]))
@@ -122,7 +122,7 @@ def walled_shard() -> Shard:
 
 
 def test_the_error_of_a_trajectory_that_runs_far_off_and_is_rejected_does_not_count() -> None:
-    """Its log density by quadrature is off by hundreds, and the chain stays where it was."""
+    """Its log density by quadrature is off by hundreds, and the chain does not move."""
     orbit = _Orbit(walled_shard(), np.zeros(1), np.zeros((2, 1)), np.ones((2, 1, 1)))
     begin = orbit.at(np.array([[0.3], [2.3]]))
     for seed in range(20):
@@ -130,7 +130,7 @@ def test_the_error_of_a_trajectory_that_runs_far_off_and_is_rejected_does_not_co
         assert not taken[1] and end.standard[1, 0] == 2.3
         assert end.value == pytest.approx(orbit.at(end.standard).value, abs=1e-9)
     latents = draw_latents(walled_shard(), np.zeros((400, 1)), 2, np.random.default_rng(5))
-    # Some 8 of 400 draws begin beyond the wall; of accepted trajectories few end near it.
+    # Some 8 of 400 draws begin beyond the wall; few accepted trajectories end near it.
     assert latents.rounding < 10
 
 
@@ -150,7 +150,7 @@ def test_memory_is_the_correlation_of_where_chains_begin_and_end() -> None:
 
 
 def test_drift_is_the_largest_change_in_standard_errors() -> None:
-    """Of means and of squared distances; places that a smaller lineage has not are left out."""
+    """For means and squared distances; places beyond a smaller lineage are left out."""
     rng = np.random.default_rng(2)
     present = np.array([[True, True], [True, False]])
     middle, end = (rng.standard_normal((60, 2, 2)) * present for _ in range(2))
@@ -160,7 +160,7 @@ def test_drift_is_the_largest_change_in_standard_errors() -> None:
     squares = (end**2 - middle**2).sum(axis=2)
     units = [[*change, squares[:, 0]], [end[:, 1, 0] - middle[:, 1, 0], squares[:, 1]]]
     wanted = [max(abs(stats.ttest_1samp(own, 0).statistic) for own in unit) for unit in units]
-    assert min(wanted) > 4  # both faults were put there
+    assert min(wanted) > 4  # both faults were planted
     np.testing.assert_allclose(_drift(middle, end, present), wanted, rtol=1e-10)
 
 
@@ -183,7 +183,7 @@ def test_a_subsample_has_whole_lineages_and_what_shared_parameters_need(known: A
 
 
 def test_lineages_that_failed_are_named_where_others_have_no_latents(known: Any) -> None:
-    """Only models that do not disclose their tokens have a latent here."""
+    """Only models with undisclosed tokens have a latent here."""
     frame = known.frame.copy()
     families = list(dict.fromkeys(frame["family"]))
     frame.loc[frame["family"].isin(families[5:8]), "tokens_t"] = np.nan
@@ -220,7 +220,7 @@ def judged(draws: int, drift: float) -> Status:
 
 
 def test_latents_at_a_few_draws_are_not_confirmed() -> None:
-    """At 4 draws a lineage passes that fails at 400: standard errors are then ten times as long."""
+    """At 4 draws a lineage passes that fails at 400: standard errors are ten times as large."""
     few = judged(4, drift=1.0)
     assert few.converged is False and "latents of 0 of 2 lineages confirmed at 4" in few.message
     assert [line for line in few.advice if "raise kept to 100" in line] == list(few.advice)
@@ -259,7 +259,7 @@ def test_a_fit_says_what_its_shared_parameters_rest_on(fitted: tuple[ls.Fit, Pat
 def test_its_chains_are_diagnosed_by_the_status_and_not_by_the_kept_draws(
     fitted: tuple[ls.Fit, Path],
 ) -> None:
-    """Of 200 kept draws none can be worth 400, which `diagnose` asks of whole chains."""
+    """200 kept draws cannot have an ESS of 400, which `diagnose` requires of whole chains."""
     fit, _ = fitted
     passed, failed = (
         ls.diagnose(replace(fit, status=replace(fit.status, converged=converged, advice=advice)))
@@ -268,13 +268,13 @@ def test_its_chains_are_diagnosed_by_the_status_and_not_by_the_kept_draws(
     assert passed.thinned and passed.passed and passed.advice == ()
     assert not failed.passed and failed.advice == ("Raise trajectories.",)
     assert "judge" in passed.headline and "R-hat" not in passed.headline
-    assert passed.min_ess <= 400 and len(passed.rows) > 3  # the figures of what was kept are there
+    assert passed.min_ess <= 400 and len(passed.rows) > 3  # figures for the kept draws are present
 
 
 def test_new_families_of_a_saved_fit_are_of_its_population(
     fitted: tuple[ls.Fit, Path], tmp_path: Path
 ) -> None:
-    """Effects of families are not taken from their mean: the fit says so, and its file."""
+    """Effects of families are not deviations from their mean, as the fit and its file record."""
     fit, _ = fitted
     fit.save(tmp_path / "fit.nc")
     assert not fit.design.centred and not ls.load(tmp_path / "fit.nc").design.centred
@@ -299,7 +299,7 @@ def test_a_run_goes_on_from_what_its_folder_holds(
 
 
 def test_latents_given_shared_draws_are_those_of_nuts(known: Any, seed_shift: int) -> None:
-    """Latents redrawn given each draw of NUTS leave their posterior as it is."""
+    """Redrawing latents given each draw of NUTS does not change their posterior."""
     scores, spec = known.scores.select(benchmarks=["alpha", "beta", "gamma"]), family_spec()
     whole = replace(design(spec, scores), centred=False)
     model = build_design(spec, whole)
@@ -315,7 +315,7 @@ def test_latents_given_shared_draws_are_those_of_nuts(known: Any, seed_shift: in
         where, common = slices.places(batch)
         ours[:, where[~common]] = tasks.run_task(task)["latents"]
     latents = ~shared
-    # of 400 draws, each 10 after the last: batches of 20 are independent
+    # 400 draws, thinned by 10: batches of 20 are independent
     change = (ours - theirs)[:, latents].reshape(20, 20, -1).mean(axis=1)
     z = change.mean(axis=0) / (change.std(axis=0, ddof=1) / np.sqrt(20))
     assert stats.t.sf(np.abs(z).max(), 19) * 2 * z.size > 1e-5

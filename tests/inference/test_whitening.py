@@ -1,4 +1,4 @@
-"""Whitened coordinates: others than the model's, the same posterior."""
+"""Whitened coordinates: different from the model's, with the same posterior."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from latentscale.numerics.climb import Trajectory
 
 
 def spec_with(**changes: Any) -> ModelSpec:
-    """Return cai2025 with two skills, and with parts of it replaced."""
+    """Return cai2025 with two skills and some fields replaced."""
     document = ls.load_spec("cai2025").to_dict()
     document["skills"]["count"] = 2
     document["skills"]["identify"]["anchors"] = ["alpha", "delta"]
@@ -38,7 +38,7 @@ def spec_with(**changes: Any) -> ModelSpec:
 
 @pytest.fixture(scope="module")
 def whitened(known) -> WhitenedModel:
-    """A model of 26 families, latents among what its draws hold."""
+    """A model of 26 families, with latents among its draws."""
     spec = spec_with(benchmarks__link={"kind": "power-logistic"})
     table = design(spec, known.scores)
     model = build_design(spec, table)
@@ -123,7 +123,7 @@ def test_the_message_tells_what_the_modes_hold(settled) -> None:
 
 
 class _TwoHills(WhitenedModel):
-    """A stand-in whose modes weigh what a test says: two places, 30 deviations apart."""
+    """A substitute whose two modes have given masses, 30 standard deviations apart."""
 
     def __init__(self, log_masses: list[tuple[float, float]]) -> None:
         response = WorkingResponse(np.zeros(1), np.ones(1))
@@ -153,7 +153,7 @@ class _TwoHills(WhitenedModel):
 def begun(
     log_masses: list[tuple[float, float]], falls: float = 0.0, **settings: float
 ) -> tuple[StartingPoints, set[int]]:
-    """Return what a status says of modes at (place, log mass), and where chains begin."""
+    """Return what a status says about modes at (place, log mass), and where chains begin."""
     climbed = tuple(
         Trajectory(np.array([[float(k)]]), np.zeros((1, 1)), -falls * k, True)
         for k in range(len(log_masses))
@@ -230,7 +230,7 @@ def test_specs_with_other_latents_keep_their_own_variables(known, changes) -> No
 def test_both_coordinates_give_one_posterior(known) -> None:
     spec = spec_with()
     start = ls.methods.ModeStart(climbs=4)
-    # Of 1,000 draws the least of 300 effective sample sizes is too much a matter of the seed.
+    # With 1,000 draws, the smallest of 300 effective sample sizes depends too much on the seed.
     method = ls.NUTS(draws=3000, tune=1000, chains=2, cores=1, start=start)
     fits = [ls.fit(spec, known.scores, method=method, seed=5, progress=False)]
     by_the_model = replace(method, coordinates="model")

@@ -1,4 +1,4 @@
-"""Several attempts an item: pass@1 and pass@k of a task are one skill."""
+"""Several attempts per item: pass@1 and pass@k of a task depend on one skill."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def spec() -> ModelSpec:
 
 
 def table(models: int = 80, attempts: tuple[int, ...] = ATTEMPTS) -> ls.Scores:
-    """Scores over 400 items whose rates are drawn one by one, at several attempts each."""
+    """Scores over 400 items with individually drawn rates, at several attempts each."""
     rng = np.random.default_rng(4)
     size = np.exp(rng.uniform(-1, 4, models))
     x = (np.log(size) - np.log(size).mean()) / np.log(size).std()
@@ -85,7 +85,7 @@ def test_more_attempts_never_score_lower_whatever_of_the_curve_is_estimated(
     curve = {"link": {"kind": link}, "ceiling": "estimated", "ceiling_open": 0.5}
     changes = {f"benchmarks.{name}": value for name, value in curve.items()}
     estimated = spec().with_({**changes, "benchmarks.floor": "estimated"})
-    # Items that are always or never solved: more attempts add little to what curves make of it.
+    # Items are always or never solved: more attempts change little.
     estimated = estimated.with_priors({"item_spread": ls.Prior("LogNormal", mu=-3, sigma=0.5)})
     scores = table(6)
     info = {n: replace(b, floor=0.1) for n, b in scores.benchmark_info.items()}
@@ -144,7 +144,7 @@ def test_tables_keep_attempts_through_files(tmp_path) -> None:
 
 
 def test_tasks_are_those_with_several_attempts_and_begin_with_their_own_benchmark() -> None:
-    """Whatever the order of columns; a benchmark of one attempt alone has no spread of items."""
+    """Whatever the order of columns; a benchmark with one attempt has no spread of items."""
     frame = pd.DataFrame({"model": list("abc"), "family": "f", "params_b": [1.0, 3.0, 9.0]})
     frame = frame.assign(**{"quiz": 0.4, "code pass@10": 0.6, "code": [0.2, 0.3, 0.5]})
     info = {

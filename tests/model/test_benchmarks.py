@@ -91,7 +91,7 @@ OWN_SLOPES = "family_benchmark_slope_covariate"
 
 
 def some_rows(models: int, names: int) -> Rows:
-    """Return models, each the only one of its family, with other covariates for every term."""
+    """Return models, each alone in its family, with different covariates for every term."""
     rng = np.random.default_rng(3)
     dims = ("covariate", "family_slope_covariate", OWN_SLOPES, "benchmark_slope_covariate")
     return Rows(
@@ -173,7 +173,7 @@ def test_precision_is_log_linear_in_its_covariates() -> None:
 def test_estimated_ends_of_curves_follow_what_the_table_states(
     stated: float | None, known, prior_fit
 ) -> None:
-    """Stated ceilings stay; where lower is better a curve begins at 1 and ends above 0."""
+    """Stated ceilings do not change; where lower is better a curve starts at 1 and ends above 0."""
     info = {
         "alpha": ls.Benchmark(floor=0.0),
         "beta": ls.Benchmark(floor=0.25),
@@ -204,7 +204,7 @@ def test_estimated_ends_of_curves_follow_what_the_table_states(
 def test_estimated_floors_stay_on_their_side_of_stated_ceilings(
     ceilings: str, known, prior_fit
 ) -> None:
-    """A floor of 0.88 passed a ceiling of 0.9 in one draw of six, and forecasts were inverted."""
+    """A floor of 0.88 exceeded a ceiling of 0.9 in one draw of six, and forecasts were inverted."""
     info = {
         "alpha": ls.Benchmark(floor=0.88, ceiling=0.9),
         "beta": ls.Benchmark(floor=0.25, ceiling=1.0),

@@ -1,4 +1,4 @@
-"""The spec for closed models: dates and reasoning settings, many benchmarks with few scores."""
+"""The spec for closed models: dates, reasoning settings, many benchmarks with few scores."""
 
 from __future__ import annotations
 

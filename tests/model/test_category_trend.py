@@ -1,4 +1,4 @@
-"""Trends of a category's levels: their curves, populations, levels not fitted, and refusals."""
+"""Trends of a category's levels: curves, populations, levels not fitted, and refusals."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_a_level_that_was_not_fitted_is_drawn_from_the_population(
         )
         # 1,600 values or more: a standard error of at most 0.018.
         assert float(unit.std()) == pytest.approx(1.0, abs=0.08)
-    # Two rows of one new provider share its line; those of two have their own.
+    # Two rows of one new provider share its line; rows of two providers have separate lines.
     skill = ls.predict(fit, rows(one="z", two="z", three="y"), seed=1).skill_draws
     assert skill is not None
     one, two, three = (skill.sel(model=name) for name in ("one", "two", "three"))
@@ -160,7 +160,7 @@ def test_new_scores_move_the_levels_and_keep_their_sums(
 
 
 def test_gibbs_recovers_the_slopes_of_providers() -> None:
-    """Six providers whose lines differ by known slopes; a line and levels beside them."""
+    """Six providers whose lines differ by known slopes, with a common line and levels."""
     rng = np.random.default_rng(7)
     count, names = 90, [f"p{k}" for k in range(6)]
     which = np.arange(count) % 6

@@ -53,13 +53,13 @@ def small(small_scores: Scores) -> Scores:
 
 
 def of_skills(term: Term) -> bool:
-    """Return whether a term adds intercepts or what skills say."""
+    """Return whether a term adds intercepts or contributions of skills."""
     return term.kind in ("intercept", "loading")
 
 
 @pytest.fixture(scope="module")
 def moved(small: Scores) -> dict[str, Any]:
-    """Return coordinates of skills that have spreads of their own."""
+    """Return coordinates of skills that have separate spreads."""
     return movement(small, "by-skill")
 
 
@@ -70,7 +70,7 @@ def shared(small: Scores) -> dict[str, Any]:
 
 
 def movement(small: Scores, scales: str) -> dict[str, Any]:
-    """Return each variable's value and log Jacobian as functions of what is moved, and a place."""
+    """Return each variable's value and log Jacobian as functions of the moved one, and a place."""
     import pytensor
     from pytensor.graph import clone_replace
 
@@ -211,7 +211,7 @@ def test_a_unit_that_skills_share_can_change_by_itself(shared: dict[str, Any]) -
 
 
 def test_skills_that_share_their_spreads_turn_with_what_is_moved(shared: dict[str, Any]) -> None:
-    """A rotation of everything by skill is one of skills and loadings, and no score sees it."""
+    """Rotating everything with a skill dim rotates skills and loadings and changes no score."""
     function, place = shared["function"], shared["place"]
     turn = np.array([[np.cos(0.7), np.sin(0.7)], [-np.sin(0.7), np.cos(0.7)]])
     turned = [
@@ -232,7 +232,7 @@ def test_skills_that_share_their_spreads_turn_with_what_is_moved(shared: dict[st
 def test_the_mean_of_all_models_moves_as_far_as_their_prior_leaves_it(
     moved: dict[str, Any], small: Scores
 ) -> None:
-    """Scores pin down differences of models, not their mean, which intercepts absorb."""
+    """Scores determine differences between models, not their mean, which intercepts absorb."""
     counts = small.dataset["score"].notnull().sum("benchmark").values
     unit = np.sqrt(1 + counts / _NOISE_VARIANCE)[:, None]
     function, place, names = moved["function"], moved["place"], moved["names"]
@@ -248,24 +248,24 @@ def test_the_mean_of_all_models_moves_as_far_as_their_prior_leaves_it(
     spread = np.exp(np.asarray(function(*place)[0])[first : first + 2])
     np.testing.assert_allclose(np.exp(np.log(of_all / unit).mean(axis=0)), spread)
     alone = np.zeros(shape)
-    alone[0], alone[1] = 1, -1  # the mean stays
+    alone[0], alone[1] = 1, -1  # the mean does not change
     of_two = np.abs(skills(alone) - here)[:2].mean(axis=0)
     assert (of_two < of_all.mean(axis=0) / 2).all()
 
 
 def test_a_common_level_of_all_models_moves_by_itself(moved: dict[str, Any]) -> None:
-    """Intercepts absorb it, so that all its parts would otherwise have to move with residuals."""
+    """Intercepts absorb it; otherwise all its parts would have to move with residuals."""
     function, place = moved["function"], moved["place"]
     levels = moved["names"].index("category_effect_raw")
     common = np.zeros_like(place[levels])
-    common[0] = 1.5  # the mean of the levels, in the place of the first
+    common[0] = 1.5  # the mean of the levels, in place of the first
     changed = [p + common if i == levels else p for i, p in enumerate(place)]
     _, skill, predictor = (np.asarray(v) for v in function(*place)[2:])
     _, higher, same = (np.asarray(v) for v in function(*changed)[2:])
     shift = (higher - skill).reshape(-1, 2)
     assert (abs(shift[0]) > 0.01).all()
     np.testing.assert_allclose(shift, np.broadcast_to(shift[0], shift.shape), rtol=1e-9)
-    # All but what the intercepts' prior holds: a share of 1 in 1 + 10 n for n scores.
+    # All except what the intercepts' prior contributes: a share of 1 in 1 + 10 n for n scores.
     np.testing.assert_allclose(same, predictor, atol=0.01 * abs(shift).max())
 
 
@@ -284,7 +284,7 @@ def test_levels_move_by_their_mean_and_what_differs_between_them(moved: dict[str
 def test_log_precisions_move_as_far_as_their_scores_say(
     moved: dict[str, Any], small: Scores, spread: float
 ) -> None:
-    """Of a log precision n scores say n / 2: near a spread of 0 a centred one has a funnel."""
+    """n scores have information n / 2 on a log precision: centred, near spread 0 it is a funnel."""
     names, count = moved["names"], len(moved["names"])
     raw, log_spread = names.index("precision_raw"), moved["others"].index("precision_spread_log__")
     held = 0.5 * small.dataset["score"].notnull().sum("model").values
@@ -312,7 +312,7 @@ def test_what_many_scores_pin_down_moves_by_itself_and_the_rest_by_its_prior() -
 def test_a_standardised_effect_has_one_variance_given_scores_whatever_the_spread(
     spread: float, precision: float
 ) -> None:
-    """Conjugate: z given its scores' y of m + s z, with precision q, is normal."""
+    """Conjugate: given scores y of m + s z with precision q, z is normal."""
     import pytensor.xtensor as px
 
     from latentscale.model.centring import _standardised
@@ -335,7 +335,7 @@ def test_a_standardised_effect_has_one_variance_given_scores_whatever_the_spread
 def test_a_levelled_intercept_leaves_the_mean_predictor_of_its_models_where_it_is_moved(
     small: Scores,
 ) -> None:
-    """Also where terms take of the table what each benchmark is, such as its group."""
+    """Also if terms take properties of benchmarks from the table, such as the group."""
     import pytensor
     from pytensor.graph import clone_replace
 

@@ -1,4 +1,4 @@
-"""What a spec takes from a table: rows, cells, indices, and what is left out aloud."""
+"""What a spec takes from a table: rows, cells, indices, and warnings about what is left out."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_cells_at_the_edge_are_moved_by_half_an_item_and_named(frame: pd.DataFra
 
 
 def test_scores_of_a_single_item_are_named(frame: pd.DataFrame) -> None:
-    """Half an item from 0 and from 1 is 0.5, so right and wrong are fitted alike."""
+    """Half an item from 0 and from 1 is 0.5, so right and wrong are fitted as the same score."""
     single = frame.assign(q=np.arange(len(frame)) % 2 * 1.0)
     spec = load_spec("pooled_size_tokens")
     for items, said in ((1, True), (2, False)):
@@ -180,7 +180,7 @@ def test_the_audit_of_what_is_fitted_keeps_the_reader_and_says_what_was_left_out
     assert '"ax-3", "bx-3", "cx-3"' in left["model"]
     assert "not fitted" in left["Late"] and used.benchmarks == ("HLE", "Quiz")
     assert used.audit.filter("rows-left-out").warnings == tuple(used.audit.filter("rows-left-out"))
-    # Checks of the whole table that do not hold of what is fitted are not said of it.
+    # Findings on the whole table that do not apply to the fitted part are not reported.
     assert scores.audit.filter("unknown-sizes") and not used.audit.filter("unknown-sizes")
 
 
@@ -244,13 +244,13 @@ def test_priors_that_the_model_has_no_use_for_are_warned_of_by_name(frame: pd.Da
         made = design(spec, scores_of(frame))
     with warnings.catch_warnings():
         warnings.simplefilter("error", FitWarning)
-        design(spec, scores_of(frame), transform=made.transform)  # said once, when it was fitted
+        design(spec, scores_of(frame), transform=made.transform)  # reported once, at the fit
         powered = spec.with_({"benchmarks.link": {"kind": "power-logistic"}})
         design(powered, scores_of(frame))
 
 
 def test_mixtures_whose_compute_counts_all_parameters_are_named(frame: pd.DataFrame) -> None:
-    """Where compute is used, tokens are known, and flops is not stated."""
+    """Compute is used, tokens are known, and flops is not stated."""
     frame = frame.assign(
         active_params_b=[0.1, 0.2, np.nan, 7.9, 1.6, 3.2],
         flops=[np.nan, 1.2e21, np.nan, np.nan, np.nan, np.nan],

@@ -1,4 +1,4 @@
-"""Double precision under a session that is set to single, and any seed from 0 up."""
+"""Double precision in a session set to single, and any seed from 0 up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Families: the correlation prior, and families drawn that were not fitted."""
+"""Families: the correlation prior, and draws of families that were not fitted."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_the_correlation_prior_is_lkj_two(count: int, small_scores: Scores) -> N
 
 @pytest.mark.parametrize("count", [2, 3, 4])
 def test_the_log_density_of_the_correlation_is_that_of_its_partial_correlations(count: int) -> None:
-    """The model has their Beta densities; of the matrix it is those over the Jacobian."""
+    """The model has their Beta densities; the density of the matrix is these over the Jacobian."""
     rows, columns = np.tril_indices(count, -1)
     unit = np.random.default_rng(3).uniform(0.05, 0.95, (5, len(rows)))
     factor, density = np.zeros((5, count, count)), np.zeros(5)
@@ -96,7 +96,7 @@ WIDER = 1 + 1 / 2  # two fitted families in two lineages, each taken from the me
 
 @pytest.fixture
 def draws() -> xr.Dataset:
-    """Constant posterior draws of two families in two lineages: every new draw is pure prior."""
+    """Constant posterior draws of two families in two lineages: new draws are from the prior."""
     names = {"family": ["old1", "old2"], "skill": SKILLS}
     return xr.Dataset(
         {
@@ -223,7 +223,7 @@ def test_a_new_family_of_unpooled_families_follows_their_prior(
 def test_the_models_prior_and_new_families_have_one_distribution(
     small_scores: Scores, prior_fit, known_spec
 ) -> None:
-    """Apart from the centring: fitted effects lie round their own mean, new ones do not."""
+    """Apart from centring: fitted effects are deviations from their own mean, new ones are not."""
     family = known_spec.family.model_copy(update={"lineage": False})
     fit = prior_fit(known_spec.model_copy(update={"family": family}), small_scores, draws=8000)
     effects = new_families(fit.spec, fit.samples, ["n"], ["n"], 4)
@@ -242,12 +242,12 @@ def test_the_models_prior_and_new_families_have_one_distribution(
 def test_where_effects_are_not_centred_a_new_family_is_one_of_the_population(
     lineage: bool, small_scores: Scores, prior_fit, everything_spec: ModelSpec
 ) -> None:
-    """Of six families it was 8% too wide: their mean is not subtracted, so it is not missed."""
+    """With six families it was 8% too wide: no mean is subtracted, so none is uncertain."""
     spec = everything_spec.with_({"family.lineage": lineage})
     draws = prior_fit(spec, small_scores, draws=20).samples
 
     def raw(name: str, shape: tuple[int, ...]) -> np.ndarray:
-        """Of a new lineage the family is where its lineage is."""
+        """In a new lineage the family is at its lineage's level."""
         return np.full(shape, 0.0 if lineage and name == "family_skill" else 1.0)
 
     wide, own = (
@@ -315,7 +315,7 @@ def levels() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def test_lineage_and_family_levels_have_the_moments_of_the_hierarchy(levels) -> None:
-    """Var(y) = 1, Cov(y, y') = Cov(z, y) = Var(z) = r within a lineage; centring takes its part."""
+    """Var(y) = 1, Cov(y, y') = Cov(z, y) = Var(z) = r within a lineage; centring reduces these."""
     between, family, lineage = levels
     r, groups = 0.3, len(SIZES) * COPIES
     count = np.bincount(lineage).astype(float)
@@ -343,7 +343,7 @@ def test_lineage_and_family_levels_have_the_moments_of_the_hierarchy(levels) -> 
 
 
 def test_a_family_given_its_lineage_has_the_rest_of_the_variance(levels) -> None:
-    """What a new family of a fitted lineage is drawn from: y - z has variance 1 - r."""
+    """A new family of a fitted lineage is drawn with variance 1 - r of y - z."""
     between, family, lineage = levels
     rest = family - between[:, lineage]
     np.testing.assert_allclose(rest.var(axis=0), 0.7, atol=0.06)
@@ -431,7 +431,7 @@ def test_a_new_familys_slopes_have_the_spread_of_their_covariate(draws: xr.Datas
 def test_raw_effects_of_fitted_families_are_standard_normal(
     lineage: bool, known, prior_fit, everything_spec: ModelSpec
 ) -> None:
-    """Of draws of the prior: what new scores move starts from its own prior distribution."""
+    """With prior draws: what new scores move starts from its own prior distribution."""
     spec = everything_spec.with_({"family.lineage": lineage})
     models = [f"fam{f:02d}-m{i}" for f in range(6) for i in (0, 1)]
     names = ["alpha", "beta", "gamma", "delta"]
@@ -447,7 +447,7 @@ def test_raw_effects_of_fitted_families_are_standard_normal(
     }
     apart = raw["family_benchmark"].isel(benchmark=~np.isin(names, fit.design.anchors))
     for effect in raw.assign(family_benchmark=apart).data_vars.values():
-        # Around a lineage's level that is centred itself: by (1 - 1 / 3) of a sixth at most.
+        # Around a lineage's level that is itself centred: by (1 - 1 / 3) of a sixth at most.
         low = 0.8 if lineage and effect.name == "family_skill" else 0.9
         assert low < float(effect.var()) < 1.1  # 800 draws x 12: a standard error of some 0.02
     if not lineage:

@@ -222,7 +222,7 @@ def test_models_to_come_are_like_the_latest_members_of_a_family(fitted: Fit) -> 
 
 
 def test_new_levels_have_the_spread_of_their_own_category() -> None:
-    """Those of two categories in one table, beside the fitted levels, which stay as they are."""
+    """Levels of two categories in one table, in addition to fitted ones, which do not change."""
     sizes, skills = 2000, ["one", "two"]
     scale = np.array([[0.2, 1.0], [3.0, 0.5]])
     dims = ("sample", "category_level", "skill")

@@ -1,4 +1,4 @@
-"""The heavy-tailed Beta: its density and draws against mixtures of scipy's Betas."""
+"""The heavy-tailed Beta: its density and draws compared with mixtures of scipy's Betas."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def test_the_density_is_that_of_the_mixture() -> None:
 def test_draws_follow_the_mixture() -> None:
     mean = xr.DataArray(np.full(20_000, MEAN), dims="sample")
     drawn = NOISE.draw(mean, xr.DataArray(PHI), np.random.default_rng(3))
-    # Half a hundredth from the ends, where doubles round the widest component's scores to 0 and 1.
+    # Half a hundredth from the ends: closer, doubles round the widest component's scores to 0 and
+    # 1.
     inside = drawn.values[(drawn > 0.005) & (drawn < 0.995)]
     low, high = mixed("cdf", np.array([0.005, 0.995]))
     assert inside.size / 20_000 == pytest.approx(high - low, abs=0.01)

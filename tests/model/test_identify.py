@@ -58,13 +58,13 @@ def test_preferred_anchors_are_known_in_the_table_s_spelling(two_groups: xr.Data
 
 
 def test_a_correlation_of_four_models_counts_for_nothing() -> None:
-    """Of two benchmarks on four models in common any correlation is chance; of five it counts."""
+    """With four models in common any correlation is chance; with five it counts."""
     rng = np.random.default_rng(3)
     values = rng.standard_normal((40, 3))
     values[:, 2] = 0.8 * values[:, 1] + 0.6 * rng.standard_normal(40)
     for shared in (4, 5):
         score = table(values.copy(), ["a", "b", "c"])
-        score.values[:shared, 1] = score.values[:shared, 0]  # alike on these
+        score.values[:shared, 1] = score.values[:shared, 0]  # equal on these
         score.values[shared:, 0] = np.nan
         found = _correlation(score)
         assert found[0, 1] == (0.0 if shared == 4 else pytest.approx(0.9))
@@ -128,7 +128,7 @@ def test_the_mask_lets_an_anchor_load_on_its_own_skill_alone() -> None:
 
 
 def test_benchmarks_with_few_scores_are_not_chosen_as_anchors(two_groups) -> None:
-    """On the few models that have them they resemble each other, and no other benchmark."""
+    """On the few models that have them they resemble each other and no other benchmark."""
     few = 10
     first = two_groups.sel(benchmark="a").values[:few]
     alone = np.random.default_rng(1).standard_normal(few)

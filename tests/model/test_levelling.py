@@ -31,7 +31,7 @@ def skills(fit: Fit, draws: xr.Dataset) -> np.ndarray:
 def test_a_skill_is_straight_in_a_power_of_the_feature(
     prior_fit: Callable[..., Fit], small_scores: Scores
 ) -> None:
-    """Order of covariates and of the term's names differ, so that each gets its own slope."""
+    """Covariates and the term's names are in different order: each must get its own slope."""
     fit = prior_fit(spec_of(TWO[::-1]), small_scores, draws=5)
     draws, straight = fit.samples, fit.samples.copy()
     straight["levelling"] = xr.full_like(draws["levelling"], 1e-6)

@@ -1,4 +1,4 @@
-"""Links against their formulas: increasing, inside (0, 1), with finite gradients far out."""
+"""Links compared with their formulas: increasing, inside (0, 1), finite gradients far out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ POWER = 0.4
 
 
 def centred_power(eta: np.ndarray, power: float) -> np.ndarray:
-    """Logistic curve to a power, moved so that its middle has value 1/2 and slope 1/4."""
+    """Logistic curve to a power, shifted and stretched to value 1/2 and slope 1/4 in the middle."""
     half = 0.5 ** (1 / power)
     middle = np.log(half / (1 - half))
     stretch = 0.25 / (power * 0.5 * (1 - half))

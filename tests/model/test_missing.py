@@ -175,7 +175,7 @@ def test_saved_fits_keep_what_is_estimated(prior_fit: Callable[..., Fit], tmp_pa
 def test_a_fitted_model_is_forecast_with_the_values_that_were_fitted(
     prior_fit: Callable[..., Fit],
 ) -> None:
-    """Not with others from the prior, beside new models that are drawn so."""
+    """Not with other values from the prior, even next to new models, whose values are drawn."""
     frame, _ = table(20)
     fit = prior_fit(spec(), read(frame), draws=12)
     columns = ["model", "family", "params_b", "released"]

@@ -1,4 +1,4 @@
-"""Model x group effects: one effect a model and group, drawn and conditioned like residuals."""
+"""Model x group effects: one per model and group, drawn and conditioned like residuals."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_new_models_draw_their_effects_and_fitted_ones_keep_theirs(fit: Fit) -> 
 
 
 def test_a_score_moves_the_benchmarks_of_its_group_most(fit: Fit) -> None:
-    """Of one spread and one small loading, so that benchmarks differ by their group alone."""
+    """One spread and one small loading, so that benchmarks differ only by their group."""
     values = {"model_group_scale": 1.5, "loading": 0.1, "intercept": 0.0, "slope": 0.0}
     draws = fit.posterior.assign({n: xr.full_like(fit.posterior[n], v) for n, v in values.items()})
     tree = fit.tree.copy()
@@ -115,7 +115,7 @@ def test_without_groups_of_two_a_model_goes_on_without_the_effects(
 
 
 def test_priors_of_a_term_that_is_left_out_go_with_it(small_scores: Scores) -> None:
-    """They are warned of with the term, and not once more as priors that change nothing."""
+    """The warning about the term covers them; they are not also reported as unused priors."""
     spec = SPEC.with_priors({"intercept": ls.Prior("Normal", mu=0.5, sigma=1)})
     with pytest.warns(ls.FitWarning) as caught:
         reduced = feasible(spec, small_scores)
@@ -144,7 +144,7 @@ def test_an_effect_of_no_spread_has_the_standardised_value_0() -> None:
 
 
 def test_rows_of_families_that_were_not_fitted_have_no_fitted_familys_effects(fit: Fit) -> None:
-    """They had the first family's; with effects of their own they have those."""
+    """They had the first family's effects; now they have their own."""
     new = planned_rows(fit, ROW.assign(family="other"))
     with pytest.raises(ls.DataError, match=r'"other".*latentscale\.predict.*effects='):
         fit.evaluator.at(fit.samples, new, residuals="none")
@@ -158,7 +158,7 @@ def test_rows_of_families_that_were_not_fitted_have_no_fitted_familys_effects(fi
 
 
 def test_rows_that_were_not_fitted_have_no_fitted_effects_by_model(fit: Fit) -> None:
-    """They were left out without a word."""
+    """They were left out without a warning."""
     table = fit.scores.dataset
     new = xr.concat(
         [table.isel(model=[0]), table.isel(model=[1]).assign_coords(model=["x"])], "model"

@@ -1,4 +1,4 @@
-"""Noise by model: fitted, drawn for new models, and weighed by the scores that are given."""
+"""Noise by model: fitted, drawn for new models, and weighted by given scores."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def fit(known, prior_fit: Callable[..., Fit]) -> Fit:
 
 @pytest.fixture(scope="module")
 def held(fit: Fit) -> Fit:
-    """One value of every parameter that all models share, and a wide spread of models' noise."""
+    """A single value of every shared parameter, and a wide spread of models' noise."""
     values = {
         "model_precision_scale": 1.5,
         "precision": 60.0,

@@ -1,4 +1,4 @@
-"""Likelihoods against scipy: densities, draws, and what they refuse."""
+"""Likelihoods compared with scipy: densities, draws, and refusals."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_the_mass_of_counts_is_a_density_of_scores() -> None:
     noise = BetaBinomialNoise(xr.DataArray(40.0))
     density = np.exp(noise.log_density(score, mean, phi))
     assert float(density.sum()) / 40 == pytest.approx(1, rel=1e-10)
-    # With many items it is the Beta's density, so the two likelihoods' log scores compare.
+    # With many items it equals the Beta's density, so log scores of the two are comparable.
     many = BetaBinomialNoise(xr.DataArray(1e6)).log_density(xr.DataArray(0.4), mean, phi)
     assert float(many) == pytest.approx(stats.beta(2.7, 6.3).logpdf(0.4), abs=1e-3)
 
@@ -274,7 +274,7 @@ def test_forecasts_and_log_scores_use_the_likelihood(kind: str, known, prior_fit
 
 @pytest.mark.parametrize("noise", [NormalNoise(), RealStudentTNoise(xr.DataArray(4.0))], ids=str)
 def test_sampling_adds_to_the_squared_scale_of_scores_without_bounds(noise: Noise) -> None:
-    """A scale 2 / sqrt(phi) whose square is 4 / phi + s; two errors add up."""
+    """A scale 2 / sqrt(phi) whose square is 4 / phi + s: variances of two errors add."""
     middle = xr.DataArray(0.7)
     together = noise.sampled(xr.DataArray(50.0), middle, xr.DataArray(0.03))
     assert 4 / float(together) == pytest.approx(4 / 50 + 0.03)
@@ -284,14 +284,14 @@ def test_sampling_adds_to_the_squared_scale_of_scores_without_bounds(noise: Nois
 
 
 def test_sampling_is_added_to_the_noise_of_each_scale() -> None:
-    """Variances add: of fractions m (1 - m) / (1 + phi) and m (1 - m) / n; of others, 4 / phi."""
+    """Variances add: for fractions m (1 - m) / (1 + phi) and m (1 - m) / n; for others, 4 / phi."""
     scale = xr.DataArray([0.0, 1.0], dims="benchmark")
     noise = MixedNoise(
         BetaNoise(), NormalNoise(), scale, xr.DataArray([1.0, 80.0], dims="benchmark")
     )
     mean, phi = (xr.DataArray(values, dims="benchmark") for values in ([0.3, 1250.0], [30.0, 50.0]))
     both = noise.sampled(phi, mean, xr.DataArray([1 / 40, 0.02], dims="benchmark")).values
-    # Binomial given a rate: E m (1 - m) / n is the variance at the mean less that of the rate.
+    # Binomial given a rate: E m (1 - m) / n is the variance at the mean minus the rate's share.
     share = 1 / 31 + (1 - 1 / 31) / 40
     assert 1 / (1 + both[0]) == pytest.approx(share)
     assert 4 / both[1] == pytest.approx(4 / 50 + 0.02)
@@ -339,7 +339,7 @@ def test_a_score_of_a_single_item_is_no_count(known) -> None:
 
 
 def test_expected_scores_without_bounds_go_as_far_as_the_predictor() -> None:
-    """Twenty standard deviations from the centre, as a forecast far ahead may be."""
+    """Twenty standard deviations from the centre, as in a forecast far ahead."""
     kinds = [kind for kind, _ in unbounded_scales()]
     names = ("fraction", "real", "positive")
     code = [0.0, kinds.index("real") + 1.0, kinds.index("positive") + 1.0]

@@ -1,4 +1,4 @@
-"""Ceilings opened after the fit: in a share of the draws, curves that rise to 1, everywhere."""
+"""Ceilings opened after the fit: in a share of the draws, curves rise to 1 in all verbs."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from latentscale.posterior.fit import Fit
 from latentscale.posterior.status import Status
 
 HERE = xr.DataArray(0.25)
-"""A place on the line of a budget, from -1 to 1."""
+"""A position along compute, from -1 to 1."""
 INTERCEPT, SLOPE, PHI = -0.6, 0.7, 800.0
-"""The curve that is planted; scores of this precision have a standard deviation below 0.02."""
+"""The true curve; scores of this precision have a standard deviation below 0.02."""
 
 
 def lines_spec(**changes: object) -> ModelSpec:
@@ -41,13 +41,13 @@ def lines_spec(**changes: object) -> ModelSpec:
 
 @pytest.fixture(scope="module")
 def closed(prior_fit, everything_spec: ModelSpec, known) -> Fit:
-    """Draws of the prior under a spec of every term, none of them open."""
+    """Prior draws under a spec with every term, none of them open."""
     return prior_fit(everything_spec, known.scores, draws=40)
 
 
 @pytest.fixture(scope="module")
 def opened(closed: Fit) -> Fit:
-    """The same draws, a quarter of them open, of scores that one of the draws could have given."""
+    """The same draws, a quarter of them open, with scores simulated from one of them."""
     spec = closed.spec.with_({"benchmarks.ceiling_open": 0.25})
     drawn = Draws(closed.posterior.drop_vars("model_skill"), None, closed.status, {})
     return replace(closed, spec=spec, tree=to_tree(spec, closed.design, drawn))
@@ -66,7 +66,7 @@ def test_the_share_of_open_draws_is_spread_over_all(everything_spec: ModelSpec) 
         assert len(which) == len(set(which)) == round(share * count)
         assert np.diff(np.searchsorted(which, np.linspace(0, count, 5))).std() <= 1
     some = everything_spec.with_({"benchmarks.ceiling_open": 0.25})
-    for stride in (2, 4, 8):  # a forecast by fewer draws has the share too
+    for stride in (2, 4, 8):  # a forecast from fewer draws has the same share
         assert 0.15 < np.isin(np.arange(0, 4000, stride), opened_draws(4000, some)).mean() < 0.35
     bounded = everything_spec.with_(
         {"benchmarks.ceiling_open": 0.25, "benchmarks.ceiling": "fixed"}
@@ -180,7 +180,7 @@ def test_a_target_above_an_estimated_ceiling_can_be_reached_in_open_draws(
     assert above(opened) < above(closed) - 0.1
 
 
-@pytest.mark.filterwarnings("ignore")  # draws of the prior are no posterior of these scores
+@pytest.mark.filterwarnings("ignore")  # prior draws are not a posterior given these scores
 def test_leave_one_out_is_of_the_posterior_as_sampled(closed: Fit, opened: Fit) -> None:
     of_closed, of_opened = (ls.leave_one_out(fit, seed=3).table() for fit in (closed, opened))
     pd.testing.assert_frame_equal(of_closed, of_opened)
@@ -198,7 +198,7 @@ def test_predictive_checks_follow_the_curves_of_the_log_likelihood(
     xr.testing.assert_identical(of_closed.draws, of_opened.draws)
     own, mixture = (ls.studies.with_posterior_predictive(fit, seed=3) for fit in (closed, opened))
     assert mixture.tree["posterior_predictive"].identical(own.tree["posterior_predictive"])
-    assert mixture.samples.identical(opened.samples)  # forecasts are of the mixture all the same
+    assert mixture.samples.identical(opened.samples)  # forecasts are still from the mixture
 
 
 def test_a_draw_without_a_finite_density_keeps_its_ceilings(prior_fit, known) -> None:
@@ -213,7 +213,7 @@ def test_a_draw_without_a_finite_density_keeps_its_ceilings(prior_fit, known) ->
     tree = fit.tree.copy()
     tree["opened"] = xr.DataTree(curves)
     assert "1 curves did not converge" in repr(replace(fit, tree=tree))
-    curves["open_ceiling"][{"benchmark": 2}] = 0  # in no draw: counted as well
+    curves["open_ceiling"][{"benchmark": 2}] = 0  # in no draw: also counted
     tree["opened"] = xr.DataTree(curves)
     assert "3 curves did not converge" in repr(replace(fit, tree=tree))
 
@@ -255,7 +255,7 @@ def test_stated_ceilings_stay_and_lower_is_better_opens_to_0(prior_fit, known) -
 
 @dataclass(frozen=True)
 class Given(Method):
-    """A method of another package, which knows nothing of ceilings: it has its draws already."""
+    """A method from another package, which does not handle ceilings and has its draws already."""
 
     held: xr.Dataset = field(default_factory=xr.Dataset)
 
@@ -276,7 +276,7 @@ def test_draws_of_every_method_are_opened(closed: Fit, opened: Fit) -> None:
 
 
 def test_priors_of_an_open_curve_are_densities_of_what_moves() -> None:
-    """Normal for intercept, log slope and log precision; the log of a power that is LogNormal."""
+    """Normal for intercept, log slope and log precision, and for the log of a LogNormal power."""
     powers = {"link_power": ls.Prior("LogNormal", mu=0.2, sigma=0.4)}
     nothing = xr.DataArray(0.0)
     curve = _Curve(lines_spec(), 1.0, {}, BetaNoise(), nothing, nothing, np.zeros((1, 1)), powers)

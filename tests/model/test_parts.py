@@ -1,4 +1,4 @@
-"""What a model was made of: coordinates hold no second copy of it."""
+"""The parts of a model: coordinates do not hold a second copy of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from latentscale.model.parts import parts_of
 
 
 def data_of(graphs: list[Any]) -> list[Any]:
-    """Return a graph's data of models."""
+    """Return a graph's data on models."""
     shared = [v for v in graph_inputs(graphs) if isinstance(v, SharedVariable)]
     return [v for v in shared if MODEL in getattr(v.type, "dims", ())]
 

@@ -1,4 +1,4 @@
-"""Benchmarks partially pooled: hierarchies by hand, defaults, what is refused."""
+"""Partially pooled benchmarks: hierarchies by hand, defaults, refusals."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_prior_draws_scatter_around_the_mean_by_the_spread(
 def test_pooled_precisions_stay_below_the_largest(
     prior_fit: Callable[..., Fit], small_scores: Scores
 ) -> None:
-    """What is pooled is x of 1 / phi = exp(-x) + 1 / largest, by the limits of above."""
+    """The pooled quantity is x in 1 / phi = exp(-x) + 1 / largest, within the limits above."""
     largest = 60.0  # below the prior's median, 90
     draws = prior_fit(spec_of(largest_precision=largest), small_scores, draws=1500).samples
     phi = draws["precision"]
@@ -117,7 +117,7 @@ def test_pooled_loadings_of_free_skills_can_be_aligned(
 
 
 def test_a_benchmark_alone_in_its_group_varies_around_the_mean_of_all(small_scores: Scores) -> None:
-    """As one of no group does; two of a group vary around the group's mean."""
+    """As a benchmark without a group does; two of a group vary around the group's mean."""
     names = {"alpha": "two", "beta": "alone", "gamma": "two", "delta": ""}
     info = {
         name: ls.Benchmark(floor=b.floor, n_items=b.n_items, group=names[name])

@@ -1,4 +1,4 @@
-"""Settings of one release: deviations that are equally correlated."""
+"""Settings of one release have equally correlated deviations."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_deviations_have_the_correlation_of_their_release(table: Design, share: 
 
 @pytest.mark.parametrize("share", [0.1, 0.9])
 def test_means_and_what_differs_are_scaled_apart(table: Design, share: float) -> None:
-    """A root and its inverse give the identity, and volumes are those of the matrices."""
+    """A root times its inverse is the identity, and log determinants are those of the matrices."""
 
     def back(values: Any, rho: Any, design: Design) -> Any:
         along, across = variances(rho, design)
@@ -123,7 +123,7 @@ def test_moved_residuals_of_a_release_have_one_variance_given_scores(
 ) -> None:
     """Conjugate: z given scores' y of m + s L z, with precision q, is normal, L as `correlated`.
 
-    Also where settings share almost all, and almost nothing is left of what differs.
+    Also if settings share almost everything, so that hardly anything differs.
     """
     import pytensor.xtensor as px
 
@@ -254,7 +254,7 @@ def test_a_new_setting_of_a_fitted_release_is_like_the_others(
     rest = ls.predict(known_share, row.assign(model="a-8", released=pd.Timestamp(day)), seed=2)
     assert forecast.skill_draws is not None and rest.skill_draws is not None
     assert set(forecast.table()["basis"]) == {"known release" if others else "known family"}
-    # What the seed drew is the same in both, so they differ by what the other settings say.
+    # The random numbers are the same in both, so they differ only through the other settings.
     said = (forecast.skill_draws.values - rest.skill_draws.values)[:, 0]
     if not others:
         np.testing.assert_allclose(said, 0.0, atol=1e-9)
@@ -295,7 +295,7 @@ def test_models_with_other_names_are_not_one_release_for_want_of_dates() -> None
 
 
 def test_settings_of_a_release_are_tied_to_each_other(known_share: Fit) -> None:
-    """Those of releases of several, and one alone where another setting of it is asked for."""
+    """Those of releases with several settings, and a single one if another setting is forecast."""
     fit = known_share
     alone = {"a-2", "b-2"}
     (residual,) = (term for term in terms_of(fit.spec) if isinstance(term, Residual))
@@ -324,7 +324,7 @@ LEFT_OPEN: dict[str, tuple[dict[str, Any], list[ls.Feature], str, str]] = {
 
 @pytest.fixture(scope="module", params=LEFT_OPEN)
 def left_open(request: Any, prior_fit: Any) -> tuple[Fit, str, str, str]:
-    """Return a fit, the feature that models leave open, its variable and how labels begin."""
+    """Return a fit, the feature that models leave open, its variable and the prefix of labels."""
     changes, features, variable, begin = LEFT_OPEN[request.param]
     table = table_of(efforts=True).to_frame()
     hidden = table["model"].str.match("a-1|a-2|b-3")
@@ -339,7 +339,7 @@ def left_open(request: Any, prior_fit: Any) -> tuple[Fit, str, str, str]:
 
 
 def test_settings_of_a_release_leave_one_value_open(left_open: tuple[Fit, str, str, str]) -> None:
-    """They had a parameter each, so that scores of one said nothing of the tokens of the other."""
+    """Each had its own parameter, so scores of one did not inform the tokens of the other."""
     fit, _, variable, begin = left_open
     draws = fit.samples[variable]
     dim = next(str(d) for d in draws.dims if d != "sample")
@@ -381,7 +381,7 @@ def test_a_new_setting_has_what_its_fitted_release_leaves_open(
 def test_batches_know_the_values_that_releases_leave_open(
     left_open: tuple[Fit, str, str, str],
 ) -> None:
-    """The second of two families: its release is the third of those that leave a value open."""
+    """The second of two families; its release is the third that leaves a value open."""
     fit, _, variable, _ = left_open
     models = np.flatnonzero(fit.design.family_of_model == 1)
     batch = batch_of(fit.design, models)
@@ -400,7 +400,7 @@ def test_batches_know_the_values_that_releases_leave_open(
 
 
 def test_rows_of_one_release_have_one_number_and_others_their_own() -> None:
-    """Numbers of releases begin after those of rows: no row has the number of a release."""
+    """Numbers of releases start after those of rows, so that they do not coincide."""
     (term,) = (t for t in terms_of(spec_of()) if isinstance(t, Residual))
     rows = ["x", "r1", "y", "r2", "r3", "r4"]
     alone = xr.Dataset({"residual": (("model", "skill"), np.zeros((1, 2)))}, {"model": ["x"]})

@@ -1,4 +1,4 @@
-"""What a table fixes of its curves."""
+"""Constants of curves that a table determines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Free skills that share their spreads: no rotation of the skills is preferred."""
+"""Free skills that share their spreads: the priors prefer no rotation of the skills."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def spec_with(scales: str) -> ModelSpec:
 
 @pytest.fixture(scope="module")
 def dated(small_scores: Scores) -> Scores:
-    """Return models with all that `capabilities` asks for, on benchmarks of two groups."""
+    """Return models with all features of `capabilities`, on benchmarks of two groups."""
     frame = small_scores.to_frame().drop(columns=["params_b", "tokens_t", "instruct"])
     days = pd.to_timedelta(40 * np.arange(len(frame)), unit="D")
     frame["released"] = pd.Timestamp("2024-05-01") + days
@@ -47,7 +47,7 @@ def dated(small_scores: Scores) -> Scores:
 def test_priors_prefer_a_rotation_where_skills_have_spreads_of_their_own(
     scales: str, dated: Scores
 ) -> None:
-    """The density at a place, and where everything that has skills is rotated."""
+    """The density at a point, and after rotating everything with a skill dim."""
     spec = spec_with(scales)
     model = build_design(spec, design(spec, dated))
     density = model.compile_logp(sum=False, mode="FAST_COMPILE")
@@ -72,7 +72,7 @@ def test_one_spread_stands_for_all_skills(prior_fit: Callable[..., Fit], dated: 
     draws = prior_fit(spec_with("shared"), dated, draws=300).samples
     assert all(SKILL not in draws[name].dims for name in SPREADS)
     z = (draws["residual"] / draws["residual_scale"]).values
-    # Settings of a release are correlated; these models are releases of their own.
+    # Settings of a release are correlated; these models are separate releases.
     assert abs(z.mean()) < 5 / np.sqrt(z.size) and abs(z.std() - 1) < 5 / np.sqrt(2 * z.size)
     per_skill = (draws["residual"] ** 2).mean(["sample", "model"]).values
     assert per_skill[0] == pytest.approx(per_skill[1], rel=0.2)
@@ -89,7 +89,7 @@ def test_an_aligned_fit_forecasts_as_before(prior_fit: Callable[..., Fit], dated
 
 
 def in_each_skill(fit: Fit) -> Fit:
-    """Return the same draws as those of a spec whose skills have spreads of their own."""
+    """Return the same draws as those of a spec whose skills have separate spreads."""
     posterior = fit.posterior
     one = xr.ones_like(posterior[SKILL], dtype=float)
     tree = fit.tree.copy()
@@ -101,7 +101,7 @@ def in_each_skill(fit: Fit) -> Fit:
 def test_forecasts_are_those_of_the_same_spread_in_each_skill(
     given: dict[str, float], prior_fit: Callable[..., Fit], dated: Scores
 ) -> None:
-    """Of a later model of a family and a size class that were not fitted."""
+    """A later model of a family and a size class that were not fitted."""
     fit = prior_fit(spec_with("shared"), dated, draws=100)
     row = {"model": "new", "family": "new", "released": "2026-06-01", "reasoning": 1}
     rows = pd.DataFrame([row | {"size_class": "nano"} | given])

@@ -1,4 +1,4 @@
-"""Scores of one cell from several sources: one skill, with a partially pooled offset a source."""
+"""Scores of one cell from several sources: one skill, with a partially pooled offset per source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The spec that a table has the data for, and the reasons."""
+"""The spec that suits a table's data, and the reasons."""
 
 from __future__ import annotations
 

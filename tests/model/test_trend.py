@@ -1,4 +1,4 @@
-"""Trends: the skill's curve in a covariate is the one that its changes at the knots say."""
+"""Trends: the skill's curve in a covariate follows from its changes at the knots."""
 
 from __future__ import annotations
 

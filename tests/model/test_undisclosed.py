@@ -1,4 +1,4 @@
-"""Undisclosed tokens as parameters: covariates, density, draws and forecasts, against numpy."""
+"""Undisclosed tokens as parameters: covariates, density, draws, forecasts, compared with numpy."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def scores(small_scores: ls.Scores) -> ls.Scores:
 
 @pytest.fixture(scope="module")
 def known_scores_partly_told(known) -> ls.Scores:
-    """Twenty-six families of four, of which every eighth model does not tell its tokens."""
+    """Twenty-six families of four; every eighth model does not disclose its tokens."""
     frame = known.frame.copy()
     frame.loc[frame.index % 8 == 3, "tokens_t"] = np.nan
     with pytest.warns(ls.DataWarning, match="13 rows have no token count"):
@@ -87,7 +87,7 @@ def test_the_design_keeps_every_model_and_scales_on_the_disclosed(
 def test_no_fitted_model_is_outside_the_fitted_range(
     spec: ModelSpec, small_scores: ls.Scores
 ) -> None:
-    """The largest model does not disclose its tokens; it is fitted all the same."""
+    """The largest model does not disclose its tokens and is fitted nonetheless."""
     frame = small_scores.to_frame()
     frame.loc[frame["model"] == HIDDEN[0], ["params_b", "tokens_t"]] = (500.0, np.nan)
     scores = ls.Scores.from_frame(frame, benchmarks=small_scores.benchmark_info)
@@ -129,7 +129,7 @@ def test_covariates_are_those_of_the_drawn_tokens(scores: ls.Scores) -> None:
 def test_the_density_is_that_of_the_equations(
     spec: ModelSpec, scores: ls.Scores, light_compilation: None
 ) -> None:
-    """Log likelihood and log prior at one point, from numpy alone."""
+    """Log likelihood and log prior at one point, computed by numpy alone."""
     prepared = design(spec, scores)
     model = build_design(spec, prepared)
     point = model.initial_point()
@@ -164,7 +164,7 @@ def test_the_density_is_that_of_the_equations(
 
 
 def test_draws_and_forecasts_use_the_drawn_tokens(fit: Fit, scores: ls.Scores) -> None:
-    """A forecast of an undisclosed model is, draw by draw, that of its drawn token count."""
+    """A forecast of an undisclosed model is, draw by draw, one at its drawn token count."""
     frame = scores.to_frame().query("model in @HIDDEN")
     rows = frame[["model", "family", "lineage", "instruct", "params_b", "tokens_t"]]
     forecast = ls.predict(fit, rows, seed=1)
@@ -187,7 +187,7 @@ def test_draws_and_forecasts_use_the_drawn_tokens(fit: Fit, scores: ls.Scores) -
 
 
 def test_tokens_of_new_models_are_drawn_beside_those_that_were_fitted(spec: ModelSpec) -> None:
-    """From the prior of the spec, one a draw; fitted ones keep their draws."""
+    """From the prior of the spec, one per draw; fitted ones keep their draws."""
     fitted = np.random.default_rng(1).normal(-3.0, 0.1, (500, 2))
     draws = xr.Dataset(
         {"log_tokens": (("sample", "undisclosed_model"), fitted)},
@@ -242,7 +242,7 @@ def test_the_default_leaves_out_and_has_the_digest_of_old(scores: ls.Scores) -> 
     )
     assert spec.digest != spec_from_dict(_document()).digest
     prior = {"log_tokens": ls.Prior("Normal", mu=0, sigma=2)}
-    assert spec.with_priors(prior).digest == spec.digest  # it plays no part
+    assert spec.with_priors(prior).digest == spec.digest  # it has no effect
     assert (
         spec_from_dict(_document()).with_priors(prior).digest != spec_from_dict(_document()).digest
     )
@@ -269,7 +269,7 @@ def test_misuse_is_refused(fit: Fit, scores: ls.Scores, prior_fit: Callable[...,
 
 @pytest.mark.slow
 def test_a_fit_recovers_simulated_tokens(known_scores_partly_told: ls.Scores) -> None:
-    """Where scores depend on tokens, intervals are narrow and hold the truth."""
+    """If scores depend on tokens, intervals are narrow and contain the truth."""
     slope = {"slope": ls.Prior("Normal", mu=1, sigma=0.3)}
     spec = spec_from_dict(_document(covariates=["log_params", "log_tokens"])).with_priors(slope)
     simulation = ls.simulate(spec, known_scores_partly_told, seed=6)
@@ -279,7 +279,7 @@ def test_a_fit_recovers_simulated_tokens(known_scores_partly_told: ls.Scores) ->
     table = ls.studies.undisclosed(fit).table(0.9).set_index("model").loc[truth["model"].values]
     inside = (table["lower"] < truth.values) & (truth.values < table["upper"])
     assert len(inside) == 13
-    assert inside.sum() >= 9  # fewer in 1 of 500 sound fits
+    assert inside.sum() >= 9  # fewer in 1 of 500 correct fits
     assert np.corrcoef(np.log(table["median"]), np.log(truth.values))[0, 1] > 0.8
     width = np.log(table["upper"] / table["lower"]).median()
     assert width < 0.7 * 2 * norm.ppf(0.95)  # of the prior's own interval

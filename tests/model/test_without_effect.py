@@ -1,4 +1,4 @@
-"""Settings that change nothing of a model are warned of, and those of the shipped specs do not."""
+"""Settings without effect on a model give warnings; shipped specs have none."""
 
 from __future__ import annotations
 

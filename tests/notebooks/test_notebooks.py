@@ -1,4 +1,4 @@
-"""The notebooks are stored with outputs, run from top to bottom, and give the stored numbers.
+"""The notebooks are stored with outputs, run from top to bottom, and reproduce the stored numbers.
 
 A run here has few draws, so its means differ from the stored ones by Monte Carlo error.
 """
@@ -25,8 +25,8 @@ NAMES = (
     "6_published_forecasts",
 )
 PATH_OF_CODE = re.compile(r"(?<![\w:/])/[\w.-]+/[\w./-]+\.py\b")
-"""An absolute path of a Python file, as tracebacks and warnings have."""
-MOST_BYTES = 1_200_000  # a code host shows notebooks of some megabytes slowly or not at all
+"""An absolute path of a Python file, as in tracebacks and warnings."""
+MOST_BYTES = 1_200_000  # code hosts show notebooks of several megabytes slowly or not at all
 
 Numbers = dict[str, list[float]]
 
@@ -86,7 +86,7 @@ def figures(notebook: nbformat.NotebookNode) -> int:
 def share_that_agrees(stored: Numbers, again: Numbers) -> float:
     """Return the share of parameters whose means agree within Monte Carlo error.
 
-    Within five of its standard errors: with few draws their own estimates are rough.
+    The limit is five standard errors, as their estimates from few draws are rough.
     """
     assert set(stored) == set(again)
     ours, theirs = (np.array([part[name] for name in stored]) for part in (stored, again))

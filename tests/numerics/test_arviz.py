@@ -1,4 +1,4 @@
-"""What ArviZ computes too: the same numbers, where we keep our own."""
+"""Quantities that ArviZ also computes: our own code gives the same numbers."""
 
 from __future__ import annotations
 
@@ -54,6 +54,6 @@ def test_stacking_weights_are_those_of_arviz_where_it_has_any() -> None:
 
 
 def test_stacking_weights_do_not_change_with_the_unit_of_density() -> None:
-    """ArviZ exponentiates as they are: at -900 all become 0, and its weights even."""
+    """ArviZ exponentiates without shifting: at -900 all become 0, and its weights equal."""
     elpd = pd.DataFrame(np.random.default_rng(3).normal(0, 1, (400, 3)))
     np.testing.assert_allclose(stacking_weights(elpd - 900), stacking_weights(elpd), atol=1e-6)

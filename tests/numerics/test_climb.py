@@ -1,4 +1,4 @@
-"""L-BFGS climbs: the path, what it keeps, and densities that are not finite everywhere."""
+"""L-BFGS climbs: the path, what is kept, and densities that are not finite everywhere."""
 
 from __future__ import annotations
 

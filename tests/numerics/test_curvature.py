@@ -1,4 +1,4 @@
-"""Hessians by differences, and normal distributions of a given curvature."""
+"""Hessians by finite differences, and normal distributions of a given curvature."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ POINT = np.array([0.7, -1.1, 0.2])
 
 
 def gradient(point: np.ndarray) -> np.ndarray:
-    """Of -cosh(x) - x^2 y^2 + y z."""
+    """Gradient of -cosh(x) - x^2 y^2 + y z."""
     x, y, z = point
     return np.array([-np.sinh(x) - 2 * x * y**2, -2 * x**2 * y + z, y])
 

@@ -1,4 +1,4 @@
-"""Smoothed weights against ArviZ, and what becomes of ratios that have no tail."""
+"""Smoothed weights compared with ArviZ, and ratios without a tail."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def test_rows_are_smoothed_as_arviz_does() -> None:
 @pytest.mark.parametrize(
     ("change", "pareto_k", "weights"),
     [
-        ({}, 0.0, np.full(400, 1 / 400)),  # all alike
+        ({}, 0.0, np.full(400, 1 / 400)),  # all equal
         ({3: np.inf}, np.inf, np.eye(400)[3]),
         ({3: np.nan}, np.inf, np.where(np.arange(400) == 3, 0, 1 / 399)),
         ({3: -np.inf}, 0.0, np.where(np.arange(400) == 3, 0, 1 / 399)),
-        ({slice(0, 200): -1.0}, np.nan, None),  # the largest half are alike: no tail
+        ({slice(0, 200): -1.0}, np.nan, None),  # the largest half are equal: no tail
         ({slice(0, 400): -np.inf}, np.inf, np.full(400, 1 / 400)),
     ],
 )
@@ -54,7 +54,7 @@ def test_few_draws_have_no_tail() -> None:
 
 
 def test_one_draw_that_outweighs_all_others_is_not_mistaken_for_too_few_draws() -> None:
-    """As of a Laplace approximation far from its posterior: advice was to ask for more draws."""
+    """As for a Laplace approximation far from its posterior; the advice was to take more draws."""
     smoothed = pareto_smoothed(np.linspace(-20_000.0, 0.0, 1000))
     assert np.isposinf(smoothed.pareto_k)
     assert np.exp(smoothed.log_weights[-1]) == pytest.approx(1.0, abs=1e-6)

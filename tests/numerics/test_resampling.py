@@ -1,4 +1,4 @@
-"""Resampling: shares are those of the weights, also where weights have a pattern."""
+"""Resampling: shares match the weights, also if weights have a pattern."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from latentscale.numerics.resampling import resampled
 
 @pytest.mark.parametrize("period", [2, 3, 7])
 def test_shares_are_right_where_weights_repeat_in_the_order_of_draws(period: int) -> None:
-    """Evenly spaced points over 0.8, 1.2, 0.8, ... choose every second draw alone, or none."""
+    """Evenly spaced points over 0.8, 1.2, 0.8, ... choose only every second draw, or none."""
     heavy = np.arange(1500) % period == 0
     weight = np.where(heavy, 1.2, 0.8)
     wanted = weight[heavy].sum() / weight.sum()

@@ -1,4 +1,4 @@
-"""Places that are spread evenly."""
+"""Evenly spread places."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A curve and a forecast made of random numbers: what a plot shows must be what they hold."""
+"""A curve and a forecast made of random numbers: a plot must show exactly what they hold."""
 
 from __future__ import annotations
 

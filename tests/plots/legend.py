@@ -1,4 +1,4 @@
-"""What a legend names, looked up in a panel."""
+"""A panel's handles, by their labels in the legend."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from matplotlib.axes import Axes
 
 
 def labelled(panel: Axes, label: str) -> Any:
-    """Return what a panel's legend names so."""
+    """Return the handle that a panel's legend lists under a label."""
     handles, labels = panel.get_legend_handles_labels()
     return handles[labels.index(label)]

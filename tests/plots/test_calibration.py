@@ -58,7 +58,7 @@ def test_too_many_levels_are_refused(table: pd.DataFrame) -> None:
 
 
 def test_scores_are_called_what_they_are(table: pd.DataFrame) -> None:
-    """Leave-one-out scores were called held-out ones."""
+    """Leave-one-out scores were labelled as held-out."""
     for plot in (plot_pit, plot_reliability, plot_coverage):
         for source in ("held-out", "leave-one-out"):
             figure = plot(table, source=source)  # type: ignore[operator]

@@ -1,4 +1,4 @@
-"""Plots for choosing: what is drawn is what the results hold."""
+"""Plots for choosing: they show exactly what the results hold."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def test_bands_and_line_are_the_numbers_of_the_table(
 
 
 def test_a_panel_of_error_rates_ends_above_the_largest(curve: Curve) -> None:
-    """Word error rates of 2 to 6% were a line at the bottom of 0 to 100, with guessing on top."""
+    """Word error rates of 2 to 6% were a line at the bottom of 0 to 100%, below guessing."""
     rates = curve.draws.copy()
     rates.loc[{"benchmark": "arc"}] *= 0.1
     observed = curve.observed[curve.observed["benchmark"] != "arc"]
@@ -97,7 +97,7 @@ def test_the_fitted_ranges_are_marked(curve: Curve) -> None:
     panel = plot_curve(curve).axes[0]
     own = labelled(panel, "range of the family's fitted models")
     assert (own.get_x(), own.get_x() + own.get_width()) == pytest.approx((3e21, 5e22))
-    # The lower end of all fitted models, 1e20, lies left of the curve and is not drawn.
+    # The lower end of all fitted models, 1e20, is left of the curve and is not drawn.
     ends = [line for line in panel.lines if line.get_label() == "end of all fitted models"]
     assert [line.get_xdata()[0] for line in ends] == [4e23]
 

@@ -1,4 +1,4 @@
-"""The picture of an explanation: what is drawn are the numbers of its tables."""
+"""The picture of an explanation shows the numbers in its tables."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ CHINESE, BARRED = "通义千问", "\N{LATIN LETTER VOICED LARYNGEAL SPIRANT}"
 
 
 def named(*names: str) -> Sheet:
-    """Return a figure with these names beside its rows and in its title."""
+    """Return a figure with these names next to its rows and in its title."""
     figure, (panel,) = panels(1, columns=1, width=3, height=2)
     name_rows(panel, names)
     title(figure, names[0], "caption")
@@ -30,7 +30,7 @@ def without_other_fonts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_letters_that_no_font_has_are_named_once() -> None:
-    """matplotlib warned of each in every text: 81 times in a report of 24 models."""
+    """matplotlib warned about each in every text, 81 times in a report on 24 models."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         named(CHINESE, f"{CHINESE} 2", BARRED).to_svg()

@@ -156,7 +156,7 @@ def test_a_forecast_of_many_says_how_much_it_shows_and_draws_what_is_asked(
 
 
 def _given(forecast: Forecast) -> Forecast:
-    """Return the forecast as one that was given the score of "h" on arc."""
+    """Return the forecast as if the score of "h" on arc had been given."""
     score = xr.full_like(forecast.draws.isel(sample=0, benchmark=[0], drop=True), np.nan)
     score.loc[{"model": "h"}] = 0.41
     return replace(forecast, models=forecast.models.assign(score=score))

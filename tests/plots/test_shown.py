@@ -1,4 +1,4 @@
-"""Figures are shown by pyplot and by notebooks once, and are drawn on axes of the caller's."""
+"""Figures are shown once by pyplot and by notebooks, and can be drawn on a caller's axes."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_every_plot_takes_axes(name: str) -> None:
 
 
 def _rows(panel: Axes) -> tuple[bool, list[str]]:
-    """Return whether rows go down, and their names."""
+    """Return whether rows run downwards, and their names."""
     bottom, top = panel.get_ylim()
     return bottom > top, [text.get_text() for text in panel.get_yticklabels()]
 

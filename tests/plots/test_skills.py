@@ -166,7 +166,7 @@ def test_a_joint_density_of_few_draws_or_of_constant_ones_is_refused(skills: Ski
 
 
 def test_a_family_s_skill_of_zero_is_called_what_it_is(skills: Skills) -> None:
-    """Levels are centred on lineages where there are lineages, and else not always on families."""
+    """Levels are centred on lineages if there are any, and otherwise not always on families."""
     centred = replace(skills, family=skills.family - skills.family.mean("family"))
     covariance = xr.DataArray(np.eye(2), dims=("skill", "other_skill"))
     pooled = replace(skills, population=covariance)

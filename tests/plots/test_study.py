@@ -232,7 +232,7 @@ def test_a_tornado(tmp_path: Path) -> None:
 
 
 def test_a_tornado_of_scores_has_a_panel_for_each_unit(tmp_path: Path) -> None:
-    """A change of 40 Elo beside 0.02 hid every benchmark that is in fractions."""
+    """A change of 40 Elo next to 0.02 hid every benchmark in fractions."""
     rows = [
         (variant, "expected score", f"m, {name}", size * change, change, unit)
         for variant, change in (("base", 0.0), ("wide", 1.0), ("tight", -0.5))
@@ -246,7 +246,7 @@ def test_a_tornado_of_scores_has_a_panel_for_each_unit(tmp_path: Path) -> None:
     assert elo.get_xlabel() == "change of the median of expected score (Elo)"
     assert [t.get_text() for t in elo.get_yticklabels()] == ["m, elo"]
     assert max(abs(end) for end in fractions.get_xlim()) < 0.1
-    assert elo.get_xlim()[0] < -20.0  # with room beside the longest bar
+    assert elo.get_xlim()[0] < -20.0  # with room next to the longest bar
     assert elo.patches[1].get_width() == 40.0
     assert len(plot_tornado(grid).axes) == 1  # in standard deviations all share one
     _saved(figure, tmp_path)

@@ -1,4 +1,4 @@
-"""Parts that every figure shares."""
+"""Parts shared by all figures."""
 
 from __future__ import annotations
 

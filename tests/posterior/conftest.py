@@ -1,4 +1,4 @@
-"""A fit small enough to be read a few hundred times, and folders of draws made by hand."""
+"""A fit small enough to be read several hundred times, and folders of draws made by hand."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CHAINS, DRAWS = 3, 40
 
 @pytest.fixture(scope="session")
 def tiny_fit(prior_fit: Callable[..., Fit], quick_spec: ModelSpec, small_scores: Scores) -> Fit:
-    """Eight prior draws, the posterior's group alone."""
+    """Eight prior draws, with only the posterior group."""
     fit = prior_fit(quick_spec, small_scores, draws=8)
     return replace(fit, tree=xr.DataTree.from_dict({"posterior": fit.posterior}))
 
@@ -53,7 +53,7 @@ def same() -> Callable[[Fit, Fit], bool]:
 def written_store(
     run: Path, benchmarks: tuple[str, ...], lengths: dict[int, int], warm_up: int = 20
 ):
-    """Write a store as the sampler leaves it: full size, and empty from some draw on."""
+    """Write a store as the sampler leaves it: at full size, and empty from some draw on."""
     rng = np.random.default_rng(len(run.name))
     shape = (len(lengths), DRAWS, len(benchmarks))
     dims = ("chain", "draw", "benchmark")

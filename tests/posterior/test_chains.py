@@ -1,4 +1,4 @@
-"""A fit of some chains alone: judged anew, recorded, refused where there is nothing to choose."""
+"""A fit with only some chains: status recomputed and recorded, refused if there is no choice."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from latentscale.posterior.status import status_with_start
 
 @pytest.fixture(scope="module")
 def apart(prior_fit: Callable[..., Fit], quick_spec, small_scores) -> Fit:
-    """Four chains of prior draws, of which the last lies far from the others."""
+    """Four chains of prior draws, the last far from the others."""
     fit = prior_fit(quick_spec, small_scores, draws=1600)
     folded = {
         node.path: _folded(node.to_dataset(inherit=False), chains=4) for node in fit.tree.subtree
@@ -51,7 +51,7 @@ def test_chains_that_agree_converge_without_the_one_that_does_not(apart: Fit) ->
 
 
 def test_what_a_status_says_beside_the_draws_stays(apart: Fit) -> None:
-    """Modes that chains leave out, and chains left out before, were forgotten."""
+    """Modes that chains miss, and chains left out before, were dropped from the status."""
     own = apart.with_chains([0, 1, 2, 3])
     start = status_with_start(own.status, "chains begin at 1 of 2 modes", ("Report the other.",))
     once = replace(own, status=start).with_chains([0, 1, 2])

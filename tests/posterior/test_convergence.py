@@ -76,7 +76,7 @@ def test_the_advice_says_how_far_linear_predictors_agree() -> None:
 @pytest.mark.parametrize("odd", [np.nan, np.inf])
 @pytest.mark.parametrize("all_draws", [True, False])
 def test_draws_that_are_not_finite_are_not_converged(odd: float, all_draws: bool) -> None:
-    """Neither R-hat nor ESS can be computed of them, and the other parameters are well."""
+    """Neither R-hat nor ESS can be computed for them, and the other parameters have converged."""
     draws = normal()
     places = {"benchmark": 0} if all_draws else {"benchmark": 0, "chain": 1, "draw": 3}
     draws["x"][places] = odd
@@ -86,7 +86,7 @@ def test_draws_that_are_not_finite_are_not_converged(odd: float, all_draws: bool
 
 
 def test_draws_that_are_all_the_same_are_said_to_be() -> None:
-    """Not that more chains are to be run: there are four."""
+    """The advice is not to run more chains: there are four."""
     advice = problems(convergence(xr.ones_like(normal()), None))
     assert advice[0].startswith("All draws are the same")
     assert not any("at least 2 chains" in line for line in advice)

@@ -1,4 +1,4 @@
-"""Draws become a tree: what is derived from the parameters is derived rightly."""
+"""Draws become a tree: quantities derived from the parameters are right."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_pooled_effect_has_no_fixed_prior(small_scores: Scores, prior_fit) -> 
 def test_the_log_prior_of_a_spread_that_an_anchor_does_not_have_is_zero(
     small_scores: Scores, prior_fit
 ) -> None:
-    apart = Prior("LogNormal", mu=-1, sigma=0.5)  # without density at 0, where anchors' spreads are
+    apart = Prior("LogNormal", mu=-1, sigma=0.5)  # no density at 0, where anchors' spreads are
     spec = load_spec("latentscale").with_priors({"family_benchmark_scale": apart})
     fit: Fit = prior_fit(spec, small_scores)
     spread = fit.posterior["family_benchmark_scale"]

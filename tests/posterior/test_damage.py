@@ -1,4 +1,4 @@
-"""Damaged, crafted and newer files: the same fit or one error that names the file, never another.
+"""Damaged, crafted and newer files give the same fit or an error that names the file.
 
 Each test makes its file by hand.
 """
@@ -45,7 +45,7 @@ def document_of(path: Path) -> dict[str, Any]:
 
 
 def resealed(path: Path, document: dict[str, Any]) -> None:
-    """Write a header that matches its hash: the file is as a crafty hand would make it."""
+    """Write a header that matches its hash, as a deliberately crafted file would have it."""
     with path.open("rb") as file:
         tree = netcdf.read_tree(file, path)
     document = {key: value for key, value in document.items() if key != "hash"}
@@ -86,7 +86,7 @@ def test_a_file_that_is_cut_short_is_refused(saved, tmp_path) -> None:
 
 
 def changes(document: Any, where: tuple = ()) -> Iterator[tuple[tuple, Any]]:
-    """Yield places in a header, each with a value that does not belong there."""
+    """Yield places in a header, each with an invalid value."""
     items = document.items() if isinstance(document, dict) else enumerate(document)
     for key, value in items:
         for odd in (None, True, -1, 10**30, 0.5, float("nan"), "x", [], {}, [None], {"x": {}}):
@@ -180,7 +180,7 @@ def test_a_header_of_another_type_is_refused(copied, value) -> None:
 
 
 def bomb(file: h5py.File) -> None:
-    """Declare 100 GB, of which nothing is stored."""
+    """Declare 100 GB without storing anything."""
     file["posterior"].create_dataset(
         "huge", shape=(10**6, 12_500), dtype="f8", chunks=(1000, 125), compression="gzip"
     )
@@ -310,7 +310,7 @@ def test_a_block_of_zeros_among_texts_is_refused_and_not_read_for_ever(
     path = tmp_path / "zeros.nc"
     path.write_bytes(whole)
     with path.open("rb") as file, pytest.raises(FitError, match=r"zeros\.nc.*texts are damaged"):
-        refuse_endless_texts(file, path)  # before HDF5, which would not come back
+        refuse_endless_texts(file, path)  # before HDF5, which would never return
     with pytest.raises(FitError, match="texts are damaged"):
         ls.load(path)
 

@@ -1,4 +1,4 @@
-"""Folders of draws: one writer at a time, each half-state that a stop leaves, damage refused."""
+"""Folders of draws: one writer at a time, partial states after a stop, damage refused."""
 
 from __future__ import annotations
 
@@ -267,7 +267,7 @@ def test_a_folder_stopped_before_its_header_can_be_begun_again(
             ):
                 call(path)
         refuse_used(path)
-    (path / ".fit.1-abc.json").write_text("{")  # as a kill leaves it
+    (path / ".fit.1-abc.json").write_text("{")  # as after a kill
     (path / "scores.nc").write_bytes(b"half")
     with claimed(path):
         start_folder(path, quick_spec, prepared, made, ("intercept",))

@@ -1,4 +1,4 @@
-"""Convergence of free skills: a rotation of a chain counts for nothing, other scores do."""
+"""Convergence of free skills: a rotated chain does not matter, different scores do."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def settled(free_spec: ModelSpec, small_scores: Scores, prior_fit: Callable[...,
 
 
 def turned(fit: Fit, names: tuple[str, ...]) -> Fit:
-    """Turn some variables of the second chain by a right angle."""
+    """Rotate some variables of the second chain by a right angle."""
     turn = xr.DataArray(TURN, dims=("skill", "skill_factor"))
     posterior = fit.posterior
 
@@ -85,7 +85,7 @@ def test_chains_that_differ_by_a_rotation_of_free_skills_agree(settled: Fit) -> 
 
 
 def shifted(fit: Fit, names: tuple[str, ...], by: float = 1.0) -> Fit:
-    """Shift family skills, and so all models' skills, and intercepts back, of the second chain."""
+    """In the second chain, shift family skills (so all models' skills), and intercepts back."""
     second = (fit.posterior["chain"] == 1).astype(float)
     back = by * fit.posterior["loading"].sum("skill")
     moved = {
@@ -131,7 +131,7 @@ def test_the_predictors_are_those_of_the_cells_that_they_name(
         settled.posterior, settled.scores.dataset, residuals="fitted"
     ).eta.isel(draw=7)
     monkeypatch.setattr("latentscale.posterior.identified._MOST_CELLS", 17)
-    monkeypatch.setattr("latentscale.posterior.identified._BLOCK", 1)  # a model a block
+    monkeypatch.setattr("latentscale.posterior.identified._BLOCK", 1)  # one model per block
     judged = predictors(settled.spec, settled.design, settled.posterior).isel(draw=7)
     xr.testing.assert_allclose(judged[MEAN_PREDICTOR], whole.mean("model").transpose("chain", ...))
     eta = judged[PREDICTOR]

@@ -1,4 +1,4 @@
-"""The lock of a folder where its own text cannot be written."""
+"""The lock of a folder in which the lock's text cannot be written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from latentscale.posterior.lock import locked
 
 
 def test_a_full_disk_hides_nothing_behind_the_lock(tmp_path: Path) -> None:
-    """What is raised inside is what the user reads, and nothing is where nothing was."""
+    """The user sees the error raised inside, and no file is left behind."""
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))

@@ -1,4 +1,4 @@
-"""Draws are paired by the number of their posterior draw: any order gives the same."""
+"""Draws are paired by the number of their posterior draw, whatever their order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Saving: whole or not at all, whatever stops it; what cannot be stored is refused before."""
+"""Saving: whole or not at all, whatever stops it; what cannot be stored is refused beforehand."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
 @pytest.fixture
 def older(tiny_fit: Fit, tmp_path: Path) -> Path:
-    """A folder of its own with an earlier file in it."""
+    """A separate folder with an earlier file in it."""
     path = tmp_path / "only" / "fit.nc"
     path.parent.mkdir()
     return tiny_fit.save(path)
@@ -166,7 +166,7 @@ def test_attributes_of_the_tree_come_back_as_json_holds_them(tiny_fit, tmp_path)
     }
     assert back.posterior["intercept"].attrs["add_offset"] == 4
     np.testing.assert_array_equal(back.posterior["intercept"], fit.posterior["intercept"])
-    assert fit.tree["posterior"].attrs["note"] is None  # what is in memory stays as it was
+    assert fit.tree["posterior"].attrs["note"] is None  # the fit in memory does not change
 
 
 def test_encodings_of_another_file_do_not_change_the_numbers(tiny_fit, tmp_path) -> None:

@@ -1,4 +1,4 @@
-"""Fits in files: the same fit comes back, in a new process too, and nothing altered is read."""
+"""Fits in files: the same fit is read back, in a new process too; altered files are refused."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def saved(known_fit: Fit, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def copied(saved: Path, tmp_path: Path) -> Path:
-    """A copy that a test may spoil."""
+    """A copy that a test may damage."""
     path = tmp_path / "copy.nc"
     path.write_bytes(saved.read_bytes())
     return path
@@ -69,7 +69,7 @@ def copied(saved: Path, tmp_path: Path) -> Path:
 def test_what_was_found_in_the_table_comes_back(
     quick_spec, small_scores, prior_fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Merged sources and days taken for months are not in the table; a report said nothing odd."""
+    """Merged sources and days read as months are not in the table; a report found nothing odd."""
     found = Audit(
         (
             Finding("warning", "merged-sources", "source", "3 scores are means over sources."),
@@ -260,7 +260,7 @@ def test_odd_names_dates_and_gaps_survive(small_scores, prior_fit, known_spec, t
 def test_a_saved_fit_keeps_the_anchors_of_its_draws(
     prior_fit: Callable[..., Fit], small_scores: ls.Scores, tmp_path: Path
 ) -> None:
-    """Which anchors a version chooses for a table may change: draws are of those they had."""
+    """The anchors chosen for a table may change between versions; draws keep their own."""
     chosen = {"skills.count": 2, "skills.identify.anchors": ["delta", "alpha"]}
     fit = prior_fit(ls.load_spec("cai2025").with_(chosen), small_scores, draws=10)
     other = fit.spec.with_({"skills.identify.anchors": ["beta", "gamma"]})

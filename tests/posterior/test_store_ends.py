@@ -1,4 +1,4 @@
-"""Stores whose sampler was killed while it finished them."""
+"""Stores whose sampler was killed while finishing them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from latentscale.posterior import stream
 def test_arrays_of_divergent_transitions_of_different_lengths_lose_no_draw(
     folder, prepared, store, begin, names
 ) -> None:
-    """The sampler gives them their lengths one after the other, after its last draw."""
+    """The sampler sets their lengths one after the other, after its last draw."""
     run = begin(folder, before={0: 0, 1: 0, 2: 0})
     store(run, prepared.scores.benchmarks, {0: 40, 1: 40, 2: 40})
     for group in ("sample_stats", "warmup_sample_stats"):

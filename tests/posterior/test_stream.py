@@ -1,4 +1,4 @@
-"""Folders of draws: what can be read after a crash, from stores that a test wrote itself."""
+"""Folders of draws: what can be read after a crash, from stores written by the tests."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Gibbs sampling finds which models of a table that numpy simulated are noisier than others.
+"""Gibbs sampling finds which models of a table simulated by numpy are noisier than others.
 
-One curve a benchmark on the logit scale, Student-t noise. Controls: the same check fails for noise
-that is turned between models, and for a spread that is half as large.
+One curve per benchmark on the logit scale, Student-t noise. Controls: the same check fails for
+noise permuted between models, and for a spread half as large.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def covered(fit: Fit, effect: np.ndarray, prob: float = 0.9) -> float:
 
 
 def test_intervals_hold_the_noise_of_each_model(fit: Fit) -> None:
-    # Three standard errors, 3 sqrt(p (1 - p) / 60); of 90% that is up to all of them, so intervals
-    # that are too wide show in those of 50%.
+    # Three standard errors, 3 sqrt(p (1 - p) / 60); for 90% that reaches all of them, so intervals
+    # that are too wide show at 50%.
     assert covered(fit, EFFECT) >= 0.78
     assert 0.31 <= covered(fit, EFFECT, 0.5) <= 0.69
     assert covered(fit, np.roll(EFFECT, 1)) < 0.7

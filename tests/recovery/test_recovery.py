@@ -1,8 +1,8 @@
-"""NUTS finds the truth behind a simulated table, and the check would notice if it did not.
+"""NUTS recovers the truth behind a simulated table, and the check would notice if it did not.
 
-The table comes from numpy alone (tests/conftest.py). 90% intervals must hold the truth at about
-their rate, and means must lie close. Controls: the truth of other parameters, a truth moved by a
-fifth, and a fit that knows nothing of instruction tuning all fail the same check.
+The table comes from numpy alone (tests/conftest.py). 90% intervals must contain the truth at about
+their rate, and means must be close. Controls: the truth of other parameters, a truth moved by a
+fifth, and a fit that ignores instruction tuning all fail the same check.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MEANS = (0.84, 0.96)  # 624 expected scores
 
 
 def identified(parameters: xr.Dataset) -> xr.Dataset:
-    """Take families from their mean: a shift of all families is a shift of the intercepts."""
+    """Subtract the families' mean: a shift of all families is a shift of the intercepts."""
     mean = parameters["family_skill"].mean("family")
     shift = (parameters["loading"] * mean).sum("skill")
     return parameters.assign(
@@ -37,7 +37,7 @@ def identified(parameters: xr.Dataset) -> xr.Dataset:
 
 
 def failures(fit: Fit, truth: xr.Dataset) -> list[str]:
-    """Say which parameters lie too far from a truth, and whether intervals hold it too rarely."""
+    """Report which parameters are too far from a truth, and if intervals contain it too rarely."""
     messages, inside = [], []
     samples, wanted = identified(fit.samples), identified(truth)
     for name, limit in CLOSE.items():

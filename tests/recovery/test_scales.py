@@ -1,7 +1,7 @@
-"""NUTS finds what a table of several scales was made with, in the units of each benchmark.
+"""NUTS recovers the truth behind a table of several scales, in the units of each benchmark.
 
-The table comes from numpy alone. Ratings have stated standard errors, as large as the noise: the
-precision that is estimated is that of the noise beside them.
+The table comes from numpy alone. Ratings have stated standard errors, as large as the noise; the
+estimated precision is that of the remaining noise.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ MODELS, FAMILIES = 72, 18
 RISE = {"elo": 90.0, "minutes": 0.8, "cost": -0.5}
 """Change of a score, or of its logarithm, with the skill."""
 NOISE = {"elo": 18.0, "minutes": 0.16, "cost": 0.1}
-"""Standard deviation of a score, or of its logarithm, beside sampling error."""
+"""Standard deviation of a score, or of its logarithm, without sampling error."""
 FAR = 4.0
-"""Posterior standard deviations: a right one exceeds them once in 10,000 times."""
+"""Limit in posterior standard deviations: a correct fit exceeds it once in 10,000 times."""
 
 
 def simulated(seed: int = 8) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -1,7 +1,7 @@
-"""NUTS finds the truth of each optional term behind a table that numpy alone simulated.
+"""NUTS recovers the truth of each optional term behind a table simulated by numpy alone.
 
-One curve a benchmark, eta = b + delta x, so that a fit takes seconds. Controls: the same check
-fails for a truth that is moved.
+One curve per benchmark, eta = b + delta x, so that a fit takes seconds. Controls: the same check
+fails for a shifted truth.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from latentscale.posterior.fit import Fit
 
 pytestmark = [
     pytest.mark.slow,
-    # Noise throws a few scores far below a guessing floor, as it may.
+    # Noise puts a few scores far below a guessing floor, as it may.
     pytest.mark.filterwarnings("ignore:Scores were read"),
 ]
 
@@ -91,7 +91,7 @@ def fitted(scores: Scores, **benchmarks: object) -> Fit:
 
 
 def missed(fit: Fit, truth: Mapping[str, np.ndarray]) -> list[str]:
-    """Say which parameters lie more than 3.5 posterior standard deviations off."""
+    """Report which parameters are more than 3.5 posterior standard deviations off."""
     names = []
     for name, true in truth.items():
         draws = fit.samples[name].transpose("sample", ...).values
@@ -173,7 +173,7 @@ def test_a_monotone_link(table: Table) -> None:
 
 
 def test_free_loadings_of_fixed_families_forecast(known) -> None:
-    """Loadings turn from chain to chain; expected scores do not."""
+    """Loadings rotate between chains; expected scores do not change."""
     shipped = ls.load_spec("sloth").to_dict()
     document = {
         **shipped,
@@ -197,7 +197,7 @@ def test_spreads_of_families_slopes_differ_by_covariate(table: Table) -> None:
     spread = np.array([[0.9, 0.15], [0.15, 0.9], [0.5, 0.5]])
     x = np.log(table.frame[["params_b", "tokens_t"]].to_numpy())
     x = (x - x.mean(axis=0)) / x.std(axis=0)
-    family = np.arange(MODELS) % 60  # four models each: fewer scores than make chains slow
+    family = np.arange(MODELS) % 60  # four models each, to keep chains fast
     own = table.rng.standard_normal((60, *spread.shape)) * spread
     own -= own.mean(axis=0)
     slope = np.stack([SLOPE / 2, SLOPE / 3], axis=1)

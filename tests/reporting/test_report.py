@@ -1,4 +1,4 @@
-"""The report: one page without other files, is read by everyone, and says what the analyses say."""
+"""The report: a single file, accessible, with the results of the analyses."""
 
 from __future__ import annotations
 

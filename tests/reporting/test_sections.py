@@ -1,4 +1,4 @@
-"""Sections on skills, allocation, checks and sensitivity say what the analyses say."""
+"""Sections on skills, allocation, checks and sensitivity state the results of the analyses."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ EVIL = "<img src=x onerror=alert(1)>"
 
 @dataclass(frozen=True, repr=False)
 class Width(Result):
-    """A result of another's verb, whose table has the usual default."""
+    """A result of an external verb, whose table has the usual default."""
 
     headline = "Widths"
 
@@ -52,7 +52,7 @@ def _width(fit: Fit, *, prob: float = DEFAULT_PROB) -> Width:
 
 
 def test_anothers_section_has_intervals_of_the_pages_probability(fit: Fit) -> None:
-    """Also where the verb's function takes that probability itself."""
+    """Also if the verb's function takes that probability itself."""
     verb = SimpleNamespace(name="width", question=lambda: "How wide?", answer=lambda: _width)
     asked = request(fit, families=None, planned=None, prob=0.5, seed=2)
     (table,) = _of(answered(verb, asked), TableBlock)
@@ -83,7 +83,7 @@ def _of(blocks: tuple[Block, ...], kind: type) -> list:
 def test_an_example_is_released_on_its_familys_latest_date(
     sized: bool, small_scores: ls.Scores, prior_fit: Callable[..., Fit]
 ) -> None:
-    """A model that follows the others is not of their mean date, which is past."""
+    """A model that follows the others is not dated at their mean date, which is past."""
     frame = small_scores.to_frame()
     days = pd.to_timedelta(30 * np.arange(len(frame)), "D")
     frame = frame.assign(released=pd.Timestamp("2024-01-01") + days)
@@ -138,7 +138,7 @@ def test_an_example_has_a_size_that_is_known_and_used(
 def test_an_example_has_the_compute_and_active_size_that_its_family_states(
     sized: bool, small_scores: ls.Scores, prior_fit: Callable[..., Fit]
 ) -> None:
-    """Not 6 x parameters x tokens: of mixtures of experts that is ten times too much."""
+    """Not 6 x parameters x tokens, which is ten times too much for mixtures of experts."""
     frame = small_scores.to_frame()
     active = frame["params_b"] / 10
     frame = frame.assign(active_params_b=active, flops=6e21 * active * frame["tokens_t"])
@@ -156,7 +156,7 @@ def test_an_example_has_the_compute_and_active_size_that_its_family_states(
         largest = own.loc[own["params_b"].idxmax()]
         assert example["flops"] == pytest.approx(4 * largest["flops"])
         assert example["active_params_b"] == pytest.approx(4 * largest["active_params_b"])
-        assert np.isnan(asked.planned["flops"].iloc[1])  # as the fit counts that family
+        assert np.isnan(asked.planned["flops"].iloc[1])  # as the fit computes it for that family
     else:
         assert example["flops"] == pytest.approx(np.exp(np.log(own["flops"]).mean()))
     with warnings.catch_warnings():
@@ -167,7 +167,7 @@ def test_an_example_has_the_compute_and_active_size_that_its_family_states(
 def test_an_example_is_like_its_familys_latest_models_and_the_page_says_so(
     small_scores: ls.Scores, prior_fit: Callable[..., Fit]
 ) -> None:
-    """Most models of a family may be of before its first that reasons."""
+    """Most models of a family may precede its first reasoning model."""
     frame = small_scores.to_frame().drop(columns=["params_b", "tokens_t"])
     frame = pd.concat(
         [frame.assign(model=[f"{name}-{k}" for name in frame["model"]]) for k in "ab"]
@@ -330,7 +330,7 @@ def test_sensitivity_is_that_of_the_analysis(asked: Request, fit: Fit) -> None:
 
 
 def test_figures_that_a_method_has_not_are_said_not_to_be_computed(fit: Fit) -> None:
-    """Prior draws are one chain without energies, as draws of some methods are."""
+    """Prior draws are one chain without energies, like the draws of some methods."""
     asked = request(fit, families=None, planned=None, prob=0.8, seed=2)
     (facts,) = _of(diagnostics(asked), Facts)
     assert facts.facts["largest R-hat"].startswith("not computed")
@@ -370,7 +370,7 @@ def test_a_point_estimate_says_what_it_cannot_answer(asked: Request, fit: Fit) -
 
 
 def test_residuals_and_widths_say_what_they_are_of(asked: Request, fit: Fit) -> None:
-    """Minutes and Elo have no logit, and the width of an interval is one of a probability."""
+    """Minutes and Elo have no logit, and widths of intervals are stated for fractions."""
     residuals = [block.caption for block in _of(checks(asked), PictureBlock)][1]
     assert residuals.endswith("in predictive standard deviations on the logit scale.")
     dated = ls.load(Path(__file__).parents[2] / "docs" / "fits" / "dated.nc")

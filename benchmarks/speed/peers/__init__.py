@@ -1,1 +1,1 @@
-"""Peers: the package's posteriors written by hand for other engines, and their floor in numba."""
+"""Peers: the package's posteriors written by hand for other engines, and in numba as a bound."""

@@ -1,4 +1,4 @@
-"""A contender: a law coded for one engine, timed in a process of its own."""
+"""A contender: a law coded for one engine, timed in a separate process."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SHARED = (
 
 @dataclass(frozen=True)
 class PeerDraws:
-    """What a run of NUTS gave.
+    """Results of a run of NUTS.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class PeerDraws:
     divergences
         Divergent transitions after warm-up.
     seconds
-        Warm-up and draws of all chains on the clock, without compilation.
+        Wall time of warm-up and draws of all chains, without compilation.
     """
 
     posterior: xr.Dataset
@@ -82,12 +82,12 @@ class Contender(ABC):
 
     @abstractmethod
     def log_density_of(self, law: Law) -> Callable[[np.ndarray], float]:
-        """Return the log density, changes of variables counted, at points of `law`'s target."""
+        """Return the log density, with the Jacobians, at points of `law`'s target."""
 
     def disagreement(self, count: int = 6) -> float:
         """Return how far the log density is from the package's, up to a constant.
 
-        The largest less the smallest difference over random points, in nats.
+        This is the largest minus the smallest difference over random points, in nats.
         """
         law = Law.of(self.spec, self.scores)
         points = random_points(law.model, law.data, law.target.start, count, self.seed)
@@ -124,5 +124,5 @@ class Law:
 
 
 def shared_draws(posterior: xr.Dataset) -> xr.Dataset:
-    """Return the draws of the parameters that all codings have."""
+    """Return the draws of the parameters that all codings share."""
     return posterior[[name for name in SHARED if name in posterior]]

@@ -1,7 +1,7 @@
-"""The recommended law's log density and gradient by hand, in one numba function: the floor.
+"""The recommended law's log density and gradient in one hand-written numba function, as a bound.
 
-It takes the package's own unconstrained point, so value and gradient compare entry by entry. The
-cells are passed once: curve, Beta density and their derivatives together.
+It takes the package's own unconstrained point, so value and gradient compare entry by entry. One
+pass over the cells computes curve, Beta density and their derivatives.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ def _prior_numbers(data: LawData) -> np.ndarray:
 
 @njit(error_model="numpy")
 def _evaluate(point, natural_flat, gradient_flat, ranges, kinds, numbers, p, g, table):
-    """Fill the gradient and return the log density, but for the priors' constants."""
+    """Fill the gradient and return the log density without the priors' constants."""
     to_natural(point, natural_flat, ranges, kinds)
     gradient_flat[:] = 0.0
     spread, along, within, level = levels(p, table)

@@ -1,7 +1,7 @@
 """The cells of the recommended law, from skills to log likelihood, with derivatives, for numba.
 
 `p` holds parameters, `g` the gradient with respect to them, `table` the data; a function with
-`back` in its name carries derivatives from a term to what the term is made of.
+`back` in its name propagates derivatives from a term back to its inputs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _EDGE = 1e-6
 def cells(p, g, table, skill, own, effect, slopes, of_skill):
     """Return the log likelihood; add its derivatives to `g` and to those of the family skills.
 
-    Those of the families' slopes go where those of their raw parts belong.
+    Derivatives in the families' slopes are stored in the places of their raw parts.
     """
     loading = np.empty_like(p.loading_raw)
     for j in range(loading.shape[0]):

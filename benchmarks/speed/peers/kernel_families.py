@@ -1,7 +1,7 @@
-"""What models inherit from their families in the recommended law, with derivatives, for numba.
+"""Effects of families in the recommended law, with derivatives, for numba.
 
 `p` holds parameters, `g` the gradient with respect to them, `table` the data; a function with
-`back` in its name carries derivatives from a term to what the term is made of.
+`back` in its name propagates derivatives from a term back to its inputs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def levels(p, table):
 
 @njit(error_model="numpy")
 def levels_back(p, g, table, spread, along, within, adjoint):
-    """Carry derivatives from the families' levels to their raw parts and the share."""
+    """Propagate derivatives from the families' levels to their raw parts and the share."""
     lineage, share = table.lineage, p.lineage_share[0]
     rest = sqrt(1 - share)
     of_along, of_share = np.zeros_like(along), 0.0
@@ -59,7 +59,7 @@ def family_skill(p, level):
 
 @njit(error_model="numpy")
 def family_skill_back(p, g, level, adjoint):
-    """Carry derivatives from the families' skills to scales and correlation; return the levels'."""
+    """Propagate derivatives from families' skills to scales and correlation; return the levels'."""
     rho = 2 * p.skill_partial_correlation_raw[0] - 1
     left = sqrt(1 - rho * rho)
     first, second = p.family_scale
@@ -88,7 +88,7 @@ def skill_slopes(p):
 
 @njit(error_model="numpy")
 def skill_slopes_back(p, g):
-    """Carry derivatives from those slopes, held in `g` as their raw parts', to raw and scales."""
+    """Propagate derivatives from those slopes, held in `g` as raw parts', to raw and scales."""
     raw, of_raw = p.family_slope_raw, g.family_slope_raw
     mean, of_mean = _first_means(raw), _first_means(of_raw)
     for f in range(raw.shape[0]):
@@ -117,9 +117,9 @@ def benchmark_effects(p, table):
 
 @njit(error_model="numpy")
 def benchmark_effects_back(p, g, table):
-    """Carry derivatives from the families' levels and slopes by benchmark to raw and scales.
+    """Propagate derivatives from families' levels and slopes by benchmark to raw and scales.
 
-    `g` holds those of levels and slopes where those of their raw parts belong.
+    `g` holds derivatives in levels and slopes in the places of their raw parts.
     """
     raw, slopes = p.family_benchmark_raw, p.family_benchmark_slope_raw
     of_raw, of_slopes = g.family_benchmark_raw, g.family_benchmark_slope_raw

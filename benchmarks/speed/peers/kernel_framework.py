@@ -109,7 +109,7 @@ def _priors(
 
 @njit(error_model="numpy")
 def _evaluate(point, natural_flat, gradient_flat, ranges, kinds, numbers, p, g, cells):
-    """Fill the gradient and return the log density, but for the priors' constants."""
+    """Fill the gradient and return the log density without the priors' constants."""
     to_natural(point, natural_flat, ranges, kinds)
     gradient_flat[:] = 0.0
     families, skills = p.family_skill_raw.shape
@@ -154,7 +154,7 @@ def _means(values):
 
 @njit(error_model="numpy")
 def _factor(share, skills):
-    """Return the Cholesky factor of the skills' correlation from shares of partial ones."""
+    """Return the Cholesky factor of the skills' correlation from rescaled partial correlations."""
     factor, place = np.zeros((skills, skills)), 0
     for k in range(skills):
         left = 1.0

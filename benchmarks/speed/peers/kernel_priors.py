@@ -24,10 +24,10 @@ def to_natural(point, natural, ranges, kinds):
 
 @njit(error_model="numpy")
 def log_priors(point, natural, gradient, ranges, kinds, numbers):
-    """Return the log priors with their changes of variables, but for constants.
+    """Return the log priors with their Jacobians, without constants.
 
-    Turns the gradient of all else on the natural scale into that of everything on the
-    unconstrained one.
+    Turns the gradient of everything else on the natural scale into the whole gradient on the
+    unconstrained scale.
     """
     value = 0.0
     for which in range(len(kinds)):

@@ -1,4 +1,4 @@
-"""The data of a law as plain arrays: what a hand-written model is given."""
+"""The data of a law as plain arrays, the input of a hand-written model."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class LawData:
 
 
 def law_data(spec: ModelSpec, scores: Scores) -> LawData:
-    """Take from a table what the hand-written models need.
+    """Extract from a table what the hand-written models need.
 
     Raises
     ------

@@ -15,7 +15,7 @@ UNUSED = ("loading_raw", "family_benchmark_scale_raw", "family_benchmark_raw")
 
 
 def places(model: pm.Model) -> dict[str, tuple[slice, tuple[int, ...]]]:
-    """Return where each free variable stands in the unconstrained point, and its shape."""
+    """Return the place of each free variable in the unconstrained point, and its shape."""
     initial = model.initial_point(random_seed=0)
     ranges, begin = {}, 0
     for variable in model.free_RVs:
@@ -31,8 +31,8 @@ def random_points(
 ) -> np.ndarray:
     """Return random unconstrained points, shape (count, n).
 
-    The package declares some effects at anchor benchmarks that enter nothing else, and the
-    hand-written models leave them out: these stay where they are, and add a constant.
+    The package declares some effects at anchor benchmarks that enter nothing else and that the
+    hand-written models omit. These stay fixed, and so add a constant.
     """
     rng = np.random.default_rng(seed)
     points = start + 0.5 * rng.standard_normal((count, len(start)))

@@ -1,4 +1,4 @@
-"""The laws on NumPyro: NUTS on JAX, double precision, chains side by side."""
+"""The laws on NumPyro: NUTS on JAX, double precision, chains in parallel."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class NumPyro(Contender):
         self._run(1, 1, 1, seed)
 
     def sample(self, draws: int, tune: int, cores: int) -> PeerDraws:
-        """Sample all chains at once; JAX's record of compiling is taken off the clock."""
+        """Sample all chains at once; the compilation time that JAX records is subtracted."""
         jax.monitoring.register_event_duration_secs_listener(self._count)
         begun = time.perf_counter()
         mcmc = self._run(draws, tune, self.chains, self.seed)

@@ -53,7 +53,7 @@ def _recommended(data: LawData) -> None:
 def _lineage_skill(data: LawData) -> Array:
     """Return the families' skills, shape (family, skill), with a level of every lineage.
 
-    Lineages are taken from their common level, each in units of its own spread.
+    Levels are centred on the mean of the lineages' levels, each in units of its spread.
     """
     sizes, lineage = data.sizes, data.lineage_of_family
     skills = sizes["skills"]

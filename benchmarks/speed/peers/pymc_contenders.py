@@ -39,7 +39,7 @@ class Latentscale(Contender):
         ls.fit(self.spec, self.scores, method=method, seed=seed, progress=False)
 
     def sample(self, draws: int, tune: int, cores: int) -> PeerDraws:
-        """Fit all chains; the clock is the package's own record of sampling."""
+        """Fit all chains, timed by the package's own record of sampling."""
         method = ls.NUTS(draws=draws, tune=tune, chains=self.chains, cores=cores)
         fit = ls.fit(self.spec, self.scores, method=method, seed=self.seed, progress=False)
         stats = fit.tree["sample_stats"].to_dataset()
@@ -77,7 +77,7 @@ class PyMC(Contender):
         self._run(1, 1, 1, 1, seed)
 
     def sample(self, draws: int, tune: int, cores: int) -> PeerDraws:
-        """Sample all chains; the clock is PyMC's own record of sampling."""
+        """Sample all chains, timed by PyMC's own record of sampling."""
         trace = self._run(draws, tune, self.chains, cores, self.seed)
         stats = trace["sample_stats"].to_dataset()
         return PeerDraws(

@@ -1,4 +1,4 @@
-"""The laws on Stan through PyStan: NUTS, one process a chain."""
+"""The laws on Stan through PyStan: NUTS, one process per chain."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Stan(Contender):
     def gradient_seconds(self, repeats: int) -> float:
         """Return the time of a leapfrog step in one chain: PyStan gives no bare gradient.
 
-        A short chain, warm-up counted: its first trees have hundreds of steps each.
+        The chain is short and includes warm-up, whose first trees have hundreds of steps each.
         """
         model = self._model(self.seed + 1)
         begun = time.perf_counter()

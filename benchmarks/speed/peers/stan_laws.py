@@ -1,4 +1,4 @@
-"""The laws written by hand in Stan: programs, their data, and PyStan made to load."""
+"""The laws written by hand in Stan: programs, their data, and repairs that PyStan needs to load."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.speed.peers.law_data import LawData
 
 SERVICES = "LATENTSCALE_BENCHMARK_STAN"
-"""Environment variable: the folder where what `load_pystan` compiles is kept."""
+"""Environment variable: the folder in which `load_pystan` keeps what it compiles."""
 
 _INDICES = (
     "family_of_model",
@@ -58,11 +58,11 @@ def stan_data(data: LawData) -> dict[str, Any]:
 
 
 def load_pystan(folder: Path) -> Any:
-    """Import PyStan; give it services that fit this Python where its wheel's do not.
+    """Import PyStan, with services compiled for this Python where the wheel's are not.
 
     Some wheels of httpstan carry an object file compiled for another Python than the wheel's
-    own. The source is in the wheel, so it is compiled once into `folder`; the installation is
-    left as it is.
+    own. The source is in the wheel, so it is compiled once into `folder`; the installation is not
+    changed.
     """
     import aiohttp.client
     import httpstan.compile

@@ -178,7 +178,7 @@ def gather(
 
 
 def _names_its_models(source: Path) -> bool:
-    """Return whether a source says enough of its models by their names: any but the two."""
+    """Return whether a source's model names say enough: for all but these two sources."""
     from latentscale.data.readers import read_leaderboard, read_table
     from latentscale.data.readers.sources import is_harness, reader_of_path, reader_of_table
 
@@ -222,7 +222,7 @@ def _gather_published(
             "give them to the commands that read it."
         )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)  # the audit, printed below, says it all
+        warnings.simplefilter("ignore", DataWarning)  # repeated in the audit printed below
         if tokens_per_step is not None and repeats is None and sources is None:
             scores = read_checkpoints(
                 source, tokens_per_step=tokens_per_step, benchmarks=benchmarks
@@ -249,7 +249,7 @@ def _gather_published(
 def _write_template(
     source: Path | None, flagged: FlaggedReading, path: Path, aside: Path | None
 ) -> None:
-    """Write what is known of the source's models, and say what is missing."""
+    """Write what is known about the source's models, and say what is missing."""
     from latentscale.data.readers import download_leaderboard
     from latentscale.data.readers.template import CONFIDENCE, template_and_findings
 
@@ -271,7 +271,7 @@ def _write_template(
 
 
 def _save_aside(findings: Iterable[Finding], path: Path | None) -> None:
-    """Write what was set aside and why; say so even where no file is given for it."""
+    """Write what was set aside and why; report it even if no file is given for it."""
     import pandas as pd
 
     from latentscale.data.audit import SET_ASIDE

@@ -38,7 +38,7 @@ def data(
     """
     announce([out], inputs=[csv, features, benchmarks], models=True)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)  # the audit, printed below, says it all
+        warnings.simplefilter("ignore", DataWarning)  # repeated in the audit printed below
         table = scores_of(csv, published, feature, features, benchmarks)
     say(f"{table!r}\n")
     print_table(table.benchmark_table(), "{:.4g}".format, empty="")

@@ -15,7 +15,7 @@ from latentscale.dims import CELL
 from latentscale.maths import Named, as_data, maths_of
 from latentscale.model.likelihoods.beta import BetaNoise
 
-_TIE = 1e-6  # of an item: above rounding of a recorded score times its items, far below a half
+_TIE = 1e-6  # in items: above the rounding of a recorded score times its items, far below a half
 
 _BETA = BetaNoise()
 

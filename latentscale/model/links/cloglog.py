@@ -9,7 +9,7 @@ from latentscale.declare.kinds import LINKS
 from latentscale.declare.link import Link
 from latentscale.maths import Named, maths_of
 
-_FAR = 100.0  # where exp(eta) is far from overflow, and the curve has long reached 0 or 1
+_FAR = 100.0  # where exp(eta) is far from overflow, and the curve is 0 or 1 to rounding
 
 
 @LINKS.add

@@ -59,7 +59,7 @@ class Monotone(Link):
     @classmethod
     def _increasing(cls, knots: tuple[float, ...]) -> tuple[float, ...]:
         rising = all(low < high for low, high in pairwise(knots))
-        # 12 slopes a benchmark are more than scores of some 200 models can distinguish; beyond 10
+        # 12 slopes per benchmark are more than scores of some 200 models can distinguish; beyond 10
         # the logistic is flat to rounding of recorded scores.
         if not 1 <= len(knots) <= 12 or not rising or not all(abs(k) <= 10 for k in knots):
             raise SpecError(
@@ -81,7 +81,7 @@ class Monotone(Link):
         return {LINK_PIECE: [name for p, name in enumerate(pieces) if p != self._middle]}
 
     def constants(self, parameters: Mapping[str, Named]) -> dict[str, Named]:
-        """Return the knots, and what the steps at them are at 0, as data."""
+        """Return the knots, and the values at 0 of the steps at them, as data."""
         maths = maths_of(parameters[_SLOPE])
         ready = {}
         for place, knot in enumerate(self.knots):

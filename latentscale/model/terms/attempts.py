@@ -47,7 +47,7 @@ class Attempts(Term):
     )
     order: ClassVar[int] = 96
     slots: ClassVar[Mapping[str, PriorSlot]] = {
-        # At 1 and a mean of 1/2 rates are uniform; 0.1 to 10 goes from all or nothing to alike.
+        # At a mean of 1/2 rates are uniform at 2, nearly all or nothing at 0.1, and alike at 10.
         "item_spread": PriorSlot(
             Prior("LogNormal", mu=0, sigma=1),
             "s_j, concentration of items' success rates around their mean: small for items that "

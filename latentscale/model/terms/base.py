@@ -399,13 +399,13 @@ def terms_of(spec: ModelSpec) -> tuple[Term, ...]:
 
 
 def curve_places(spec: ModelSpec, design: Design) -> npt.NDArray[np.int64] | None:
-    """Return the place of the benchmark whose curve each has; None where each has its own."""
+    """Return the place of the benchmark whose curve each one has; None where each has its own."""
     places = (term.curve_places(design) for term in terms_of(spec))
     return next((place for place in places if place is not None), None)
 
 
 def known_of(spec: ModelSpec, table: xr.Dataset) -> dict[str, xr.DataArray]:
-    """Return what the terms of a spec take of a table's benchmarks, dims (benchmark,)."""
+    """Return what the terms of a spec take from a table's benchmarks, dims (benchmark,)."""
     names = {BENCHMARK: table[BENCHMARK].values}
     return {
         name: array.assign_coords(names)
@@ -455,7 +455,7 @@ def scaled(draws: xr.Dataset, effect: str, noise: xr.DataArray) -> xr.DataArray:
 
 
 def through_factor(draws: xr.Dataset, effect: str, noise: xr.DataArray) -> xr.DataArray:
-    """Return independent values carried through an effect's factor, if skills were rotated."""
+    """Return independent values multiplied by an effect's factor, if skills were rotated."""
     if f"{effect}_factor" not in draws:
         return noise
     independent = noise.rename({SKILL: SKILL_FACTOR}).drop_vars(SKILL_FACTOR, errors="ignore")

@@ -38,7 +38,7 @@ _KNOT: str = "category_trend_knot"
 _COVARIATE: str = "category_trend_covariate"
 _SLOPE, _CHANGE = "category_slope", "category_change"
 _PLACE: str = "category_trend_place"
-"""Place of each level among those of all categories: what the equations take of the table."""
+"""Place of each level among those of all categories, which the equations take from the table."""
 
 
 @TERMS.add
@@ -127,7 +127,7 @@ class CategoryTrend(Term):
             )
 
     def idle(self, scores: Scores) -> str | None:
-        """Return that the covariate or the category does not vary, where that is so."""
+        """Return the reason if the covariate or the category does not vary; else None."""
         if not all(stated_share(name, scores) for name in (self.covariate, self.category)):
             return None  # refused where covariates are taken from the table
         if one_level(self.category, scores):

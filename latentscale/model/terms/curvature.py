@@ -47,7 +47,7 @@ class Curvature(Term):
     covariates_apart: ClassVar[bool] = True
     skill_vectors: ClassVar[tuple[str, ...]] = ("curvature",)
     slots: ClassVar[Mapping[str, PriorSlot]] = {
-        # A slope of 0.5 comes to rest two standard deviations above the mean at -0.125.
+        # At -0.125, a slope of 0.5 falls to 0 two standard deviations above the mean.
         "curvature": PriorSlot(
             Prior("Normal", mu=0, sigma=0.1),
             "kappa, skill per squared standard deviation of a covariate",

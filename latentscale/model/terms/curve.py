@@ -27,7 +27,7 @@ _POOLING = Pooling(
 
 
 _OWN = "_of_each"
-"""Ends the name of a link's parameter where several benchmarks have that of one of them."""
+"""Suffix of a link's parameter that several benchmarks take from one of them."""
 
 
 @TERMS.add
@@ -99,13 +99,13 @@ class BenchmarkCurve(Term):
         return parameters
 
     def declare(self, spec: ModelSpec, design: Design) -> dict[str, Named]:
-        """Add floors (known, or estimated around the known), ceilings and the link's parameters.
+        """Add floors (known, or estimated around known ones), ceilings and the link's parameters.
 
         logit c_j is the logit of the known floor plus a shift, and where the table states a ceiling
         d_j that of c_j / d_j, so that c_j stays below it. Where nothing can be guessed the
         floor stays 0 (or 1, where lower is better), and the shift keeps its prior; so does the
-        share of a ceiling that the table states. Where a term says that benchmarks have the curve
-        of another one, so do their parameters.
+        share of a ceiling that the table states. Where a term gives benchmarks the curve of another
+        one, they also take its parameters.
         """
         population = _POOLING.parameters(design) if self.pooled else {}
         parameters = self.parameters(spec, design)
@@ -140,7 +140,7 @@ class BenchmarkCurve(Term):
 
 
 def _of_curve(values: Mapping[str, Named], spec: ModelSpec, design: Design) -> dict[str, Named]:
-    """Return the values that benchmarks have of others, by name; none where each has its own."""
+    """Return the values that benchmarks take from others, by name; none if each has its own."""
     places = curve_places(spec, design)
     if places is None:
         return {}

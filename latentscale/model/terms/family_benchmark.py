@@ -57,7 +57,7 @@ class FamilyBenchmark(Term):
         return tuple(self.latents) if self.pooled else ()
 
     def parameters(self, spec: ModelSpec, design: Design) -> dict[str, Parameter]:
-        """Return unpooled effects; the spread of pooled ones is masked, so declared by itself."""
+        """Return unpooled effects; the spread of pooled ones is masked, so declared separately."""
         if self.pooled:
             return {"family_benchmark_scale": Parameter("family_benchmark_scale", (BENCHMARK,))}
         return {"family_benchmark": Parameter("fixed_family", (FAMILY, BENCHMARK))}
@@ -96,13 +96,13 @@ class FamilyBenchmark(Term):
     def effects_of_raw(
         self, spec: ModelSpec, draws: xr.Dataset, raw: xr.DataArray, groups: Groups
     ) -> xr.DataArray:
-        """Return effects drawn from their population; unpooled ones as they are."""
+        """Return effects drawn from their population; unpooled ones are unchanged."""
         return groups.widening * raw * draws["family_benchmark_scale"] if self.pooled else raw
 
     def raw_of_effects(
         self, spec: ModelSpec, draws: xr.Dataset, effect: xr.DataArray, groups: Groups
     ) -> xr.DataArray:
-        """Return standardised deviations from the other families; unpooled ones as they are."""
+        """Return standardised deviations from the other families; unpooled ones are unchanged."""
         if not self.pooled:
             return effect
         return standardised(effect, draws["family_benchmark_scale"], groups)

@@ -151,7 +151,7 @@ class FamilyLevel(Term):
         }
 
     def _skill_space(self, spec: ModelSpec) -> Callable[[Named], Named]:
-        """Declare scales and correlation of skills; return what carries raw effects to skills."""
+        """Declare scales and correlation of skills; return the map from raw effects to skills."""
         cholesky = _skill_cholesky(spec.skills.count) if self.correlated else None
         scale = None
         if self.scaled:
@@ -234,7 +234,7 @@ def levels_of_lineages(
     fitted = draws[LINEAGE_LEVEL]
     if raw is None:
         return fitted
-    # A deviation from the fitted lineages' mean, as effects by family are from the families'.
+    # A deviation from the fitted lineages' mean, as family effects are from the families' mean.
     wider: Any = np.sqrt(1 + 1 / fitted.sizes[LINEAGE]) if centred else 1.0
     new = _to_skills(draws, wider * np.sqrt(draws["lineage_share"]) * raw)
     both = [levels.to_dataset(name="level") for levels in (fitted, new)]
@@ -243,12 +243,12 @@ def levels_of_lineages(
 
 def _of_lineages(groups: Groups, like: xr.DataArray) -> xr.DataArray:
     wanted = xr.DataArray(list(groups.lineages), dims=(FAMILY,), coords={FAMILY: like[FAMILY]})
-    assert groups.lineage_levels is not None  # both callers asked
+    assert groups.lineage_levels is not None  # both callers have checked
     return groups.lineage_levels.sel({LINEAGE: wanted}).drop_vars(LINEAGE)
 
 
 def _to_skills(draws: xr.Dataset, raw: xr.DataArray) -> xr.DataArray:
-    """Carry raw effects of unit variance to skills, by the drawn correlation and scales."""
+    """Map raw effects of unit variance to skills, by the drawn correlation and scales."""
     if _CHOLESKY in draws:
         factor = raw.rename({SKILL: SKILL_FACTOR}).drop_vars(SKILL_FACTOR, errors="ignore")
         raw = (draws[_CHOLESKY] * factor).sum(SKILL_FACTOR)
@@ -296,10 +296,10 @@ def _lineage_levels(spec: ModelSpec, design: Design) -> tuple[Named, Named]:
 
     With share r of the variance between lineages, z_g = sqrt(r) a_g and
     y_f = z_g + sqrt(1 - r) b_f for standard normal a_g, b_f. The data identify the mean of a
-    lineage's n families, and hardly what part of it is the lineage's: coded by a and b, that
-    is a narrow ridge (for one family, an exact one). So a_g and sqrt(n) mean(b) are rotated
-    into p_g, along that mean, and q_g, across it; a rotation leaves standard normals standard
-    normal, so this changes the geometry and not the model.
+    lineage's n families, but hardly the lineage's part of it: in terms of a and b, that is a narrow
+    ridge (for one family, an exact one). So a_g and sqrt(n) mean(b) are rotated into p_g, along
+    that mean, and q_g, across it; a rotation leaves standard normals standard normal, so this
+    changes the geometry and not the model.
     """
     count = np.bincount(design.lineage_of_family, minlength=len(design.lineages)).astype(float)
     along = deviations("lineage_skill", (LINEAGE, SKILL), centred=design.centred)

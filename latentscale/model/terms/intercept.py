@@ -18,8 +18,8 @@ from latentscale.model.terms.base import Rows, Term
 
 INTERCEPT: str = "intercept"
 _POOLING = Pooling(INTERCEPT, REAL, Prior("Normal", mu=0, sigma=2), Prior("HalfNormal", sigma=1.5))
-"""The mean as the intercept without pooling; on the logit scale 1.5 is from 50% to 82%, as far as
-benchmarks of one group commonly differ."""
+"""The mean's prior is that of intercepts without pooling; 1.5 on the logit scale takes 50% to 82%,
+about how far benchmarks of one group commonly differ."""
 
 
 @TERMS.add

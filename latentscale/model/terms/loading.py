@@ -36,9 +36,9 @@ _SIGNED = Pooling(
     Prior("HalfNormal", sigma=0.7),
     (SKILL,),
 )
-"""Together the mean and the spread vary by 1, as loadings without pooling do."""
+"""Mean and spread together vary by 1, as loadings without pooling do."""
 _ALIKE = replace(_SIGNED, alike=True)
-"""Spreads that all skills have in common."""
+"""Spreads shared by all skills."""
 
 
 @TERMS.add
@@ -129,7 +129,7 @@ class Loadings(Term):
         return values | {"loading": deterministic("loading", loading)}
 
     def _with_anchors(self, raw: Named, spec: ModelSpec, design: Design) -> Named:
-        """Return loadings with those of anchors, which are 1 or their own, in place."""
+        """Return loadings with those of the anchors filled in: 1, or a parameter."""
         dims = (BENCHMARK, SKILL)
         mask = loading_masks(design.anchors, design.scores.benchmarks, spec.skills.count)
         maths = maths_of(raw)
@@ -148,11 +148,11 @@ class Loadings(Term):
 
 
 def _apart(spec: ModelSpec, design: Design) -> np.ndarray | None:
-    """Return signed loadings to start from that separate skills, shape (benchmark, skill).
+    """Return signed starting values of loadings that separate skills, shape (benchmark, skill).
 
-    Where loadings and skills are all 0 the gradient of both is 0, and it cannot separate skills
-    that are alike: an optimiser that starts there stays there. Positive loadings start at
-    PyMC's choice, since it takes no start for transformed variables with named dims.
+    Where loadings and skills are all 0 the gradient of both is 0 and cannot separate equal skills:
+    an optimiser that starts there stays there. Positive loadings start at PyMC's choice, since it
+    takes no start for transformed variables with named dims.
     """
     return _signs_apart(spec, design) if spec.prior("loading").support == REAL else None
 

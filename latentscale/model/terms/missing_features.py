@@ -31,7 +31,7 @@ class MissingFeatures(Term):
     kind: Literal["missing_features"] = "missing_features"
     equation: ClassVar[str] = r"x_{if} \text{ a parameter where missing, and to be estimated}"
     order: ClassVar[int] = 97
-    quadrature: ClassVar[bool] = True  # tables with such values are refused there
+    quadrature: ClassVar[bool] = True  # MarginalML refuses tables with such values
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         _SLOT: PriorSlot(
             Prior("Normal", mu=0, sigma=1),

@@ -52,7 +52,7 @@ class ModelGroup(Term):
     }
 
     def idle(self, scores: Scores) -> str | None:
-        """Return that no benchmarks share a group, where that is so."""
+        """Return the reason if no benchmarks share a group; else None."""
         if benchmark_groups(scores.dataset):
             return None
         return (
@@ -110,7 +110,7 @@ class ModelGroup(Term):
     def predictor(
         self, values: Mapping[str, Named], rows: Rows, skill: Named | None
     ) -> Named | None:
-        """Return v_i,g(j); None where rows lie on their family's curve."""
+        """Return v_i,g(j); None where rows are on their family's curve."""
         if "model_group" not in values:
             return None
         effect = values["model_group"].isel({GROUP: values[_INDEX]})

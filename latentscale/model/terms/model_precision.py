@@ -51,5 +51,5 @@ class ModelPrecision(Term):
         return values | {_EFFECT: effect}
 
     def log_precision(self, values: Mapping[str, Named], rows: Rows) -> Named | None:
-        """Return m_i; None where rows lie on their family's curve."""
+        """Return m_i; None where rows are on their family's curve."""
         return values.get(_EFFECT)

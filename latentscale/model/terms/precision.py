@@ -22,7 +22,7 @@ PRECISION: str = "precision_covariate"
 PRECISION_POOLING = Pooling(
     "precision", POSITIVE, Prior("Normal", mu=4.5, sigma=1), Prior("HalfNormal", sigma=1)
 )
-"""Log precisions: the mean as without pooling, exp(4.5) = 90; benchmarks differ e-fold."""
+"""Log precisions: the mean is as without pooling, exp(4.5) = 90; benchmarks differ e-fold."""
 
 
 @TERMS.add

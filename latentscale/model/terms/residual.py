@@ -24,10 +24,10 @@ OTHER_SETTINGS = "row_of_release"
 ROW_RELEASE = "release_of_row"
 MODEL_RELEASE = "release_of_fitted_model"
 ROW_RESIDUAL = "residual_of_row"
-"""What `latentscale.model.other_settings` adds to draws: rows that are one release with fitted
-models or with one another, the place of the release of each, dims (row,), that of each fitted
-model's release, dims (model,), -1 where no row is of it, and residuals of the rows whose scores
-are given, dims (sample, row, skill), NaN for other rows."""
+"""What `latentscale.model.other_settings` adds to draws: the rows that share a release with fitted
+models or with one another; the place of each row's release, dims (row,); the place of each fitted
+model's release, dims (model,), -1 if no row shares it; and residuals of the rows whose scores are
+given, dims (sample, row, skill), NaN for other rows."""
 
 
 @TERMS.add
@@ -102,7 +102,7 @@ class Residual(Term):
         return (effect,)
 
     def skill(self, values: Mapping[str, Named], rows: Rows) -> Named | None:
-        """Return the residual of each row; None where rows lie on their family's curve."""
+        """Return the residual of each row; None where rows are on their family's curve."""
         return values.get("residual")
 
     def model_effect_of_raw(self, draws: xr.Dataset, raw: xr.DataArray) -> xr.DataArray:
@@ -122,7 +122,7 @@ class Residual(Term):
         return np.where(rows >= 0, len(models) + release, numbers)
 
     def tied_models(self, draws: xr.Dataset, design: Design) -> tuple[str, ...]:
-        """Return the fitted settings of releases of several, fitted or to be forecast."""
+        """Return the fitted settings of releases that have several, fitted or to be forecast."""
         if not design.use_release:
             return ()
         of_model = design.release_of_model
@@ -157,7 +157,7 @@ def _given_other_settings(draws: xr.Dataset, effect: xr.DataArray) -> xr.DataArr
     share = draws["release_share"].values[:, None]
     shrunk = share / (1 + (count - 1) * share)
     left = np.sqrt(1 - count * share * shrunk)
-    # Those that are left are equally correlated in their turn: see `release_share`.
+    # The remaining ones are again equally correlated: see `release_share`.
     rest = share / (1 + count * share)
     across, along = np.sqrt(1 - rest), np.sqrt(1 + (among - 1) * rest)
     values = effect.transpose(SAMPLE, MODEL, SKILL).values.copy()

@@ -100,7 +100,7 @@ class Trend(Term):
             )
 
     def idle(self, scores: Scores) -> str | None:
-        """Return that the covariate does not vary, where that is so."""
+        """Return the reason if the covariate does not vary; else None."""
         if not stated_share(self.covariate, scores):
             return None  # refused where covariates are taken from the table
         return same_for_all(self.covariate, scores)
@@ -146,7 +146,7 @@ class Trend(Term):
 
 
 def same_for_all(covariate: str, scores: Scores) -> str | None:
-    """Return that a covariate has one value in a table; None where it does not."""
+    """Return the reason if a covariate has a single value in a table; else None."""
     transform = CovariateTransform.fit(scores, [covariate])
     lower, upper = (edge.get(covariate) for edge in (transform.lower, transform.upper))
     same = lower is not None and lower == upper

@@ -1,4 +1,4 @@
-"""Calibration figures against closed forms and a bootstrap enumerated by hand."""
+"""Calibration figures compared with closed forms and a bootstrap enumerated by hand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from latentscale.errors import DataError
 
 
 def claimed(spread: float, *, prob: float = 0.9, size: int = 4000) -> pd.DataFrame:
-    """Return scores with spread 0.1 that a forecast expects with another spread."""
+    """Return scores with spread 0.1, and a forecast that assumes another spread."""
     rng = np.random.default_rng(8)
     score = 0.5 + rng.normal(0, 0.1, size)
     law = stats.norm(0.5, spread)
@@ -78,7 +78,7 @@ def test_a_coverage_of_all_or_none_has_the_error_of_the_jeffreys_posterior(insid
     exact = stats.beta(4.5, 0.5).std()  # of four families, whose cells are not independent
     for name in ("cover", "cover_50", "cover_95"):
         assert row[name] == inside and row[f"{name}_se"] == pytest.approx(exact)
-    assert row["mae_se"] < 1e-9  # errors that are all the same have no such posterior
+    assert row["mae_se"] < 1e-9  # identical errors do not give such a posterior
     alone = ls.studies.summarise(table.assign(family="a")).iloc[0]
     assert np.isnan(alone["cover_se"])
 

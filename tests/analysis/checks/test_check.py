@@ -1,4 +1,4 @@
-"""Checks: a spoiled score is found and named, a sound table raises no alarm, p-values by hand."""
+"""Checks: a corrupted score is found and named, a sound table raises no alarm, p-values by hand."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_only_the_spoiled_score_is_an_outlier(
 
 
 def test_a_table_of_two_ratings_is_checked_without_warnings(prior_fit: Callable[..., Fit]) -> None:
-    """NumPy warned of statistics over all fractions, of which there are none, and p was nan."""
+    """Without any fractions, NumPy warned about statistics over all of them, and p was NaN."""
     rows = {"model": ["a", "b"], "family": ["f", "f"], "released": ["2024-01-01", "2025-01-01"]}
     scores = ls.Scores.from_frame(
         pd.DataFrame(rows | {"elo": [1000.0, 1200.0]}),
@@ -63,7 +63,7 @@ def test_a_table_of_two_ratings_is_checked_without_warnings(prior_fit: Callable[
 
 
 def test_scores_are_replicated_once(pooled_fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A check holds what its two parts give by themselves, from one set of replicated scores."""
+    """A check holds what its two parts return separately, from one set of replicated scores."""
     loo = ls.leave_one_out(pooled_fit, prob=0.8, seed=3)
     predictive = posterior_predictive(pooled_fit, prob=0.8, seed=3)
     calls, whole = [], leave_one_out_module.forecast_rows
@@ -116,7 +116,7 @@ def test_a_model_that_is_off_on_everything_points_to_its_metadata(
 def test_suspects_are_settled_by_a_refit_without_them(
     pooled_fit: Fit, spoiled: Spoiled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The refit is replaced by the same fit: what counts is what it is asked and how it is used."""
+    """The refit is replaced by the same fit: this tests how it is called and used."""
     asked, converged = [], [False, True]
 
     def run_fit(spec, scores, *, method, seed, progress):  # type: ignore[no-untyped-def]
@@ -198,7 +198,7 @@ def test_a_wrong_noise_shows_in_the_posterior_predictive_check(pooled_fit: Fit) 
 def test_exact_zeros_that_a_benchmark_records_are_expected(
     held_fit: Fit, with_posterior: Callable[[Fit, xr.Dataset], Fit]
 ) -> None:
-    """A benchmark too hard for all: half of its 500-item scores are 0, and so are replicates."""
+    """A benchmark too hard for all models: half of its 500-item scores are 0, as are replicates."""
     hard = held_fit.posterior.copy(deep=True)
     hard["intercept"].loc[{"benchmark": "gamma"}] = -6.0
     fit = with_posterior(held_fit, hard)
@@ -213,14 +213,14 @@ def test_exact_zeros_that_a_benchmark_records_are_expected(
     row = predictive.table().query("group == 'gamma' and statistic == 'smallest'").iloc[0]
     assert row["observed"] == row["upper"] == 0 and row["p_value"] > 0.5
     assert not (predictive.surprising["group"] == "gamma").any()
-    # So is the score left out: its rank among new scores counts half of those that are 0 as well.
+    # So is the score left out: its rank among new scores also counts half of the zeros.
     left_out = ls.leave_one_out(_with_own_densities(fit)).table()
     exact = left_out[(left_out["benchmark"] == "gamma") & (left_out["score"] == 0)]
     assert len(exact) == zeros and exact["pit"].between(0.1, 0.5).all()
 
 
 def test_a_rounded_zero_is_no_further_off_than_its_rank(known: Any, prior_fit: Any) -> None:
-    """Two decimals: 0.00 among new scores of 0.00 to 0.03 is low, not five sds low."""
+    """With two decimals, 0.00 among new scores of 0.00 to 0.03 is low, but not by five sds."""
     two = known.scores.dataset.assign(score=known.scores.dataset["score"].round(2))
     fit = prior_fit(ls.load_spec("pooled_flops"), ls.Scores(two), draws=30)
     values = np.repeat([0.0, 0.01, 0.02, 0.03], [2, 28, 40, 30])
@@ -233,7 +233,7 @@ def test_a_rounded_zero_is_no_further_off_than_its_rank(known: Any, prior_fit: A
 
 
 def _with_own_densities(fit: Fit) -> Fit:
-    """Return the fit with the log likelihood of its scores, a little apart from draw to draw."""
+    """Return the fit with a log likelihood that varies a little from draw to draw."""
     drawn = Draws(fit.posterior, None, fit.status, {})
     moved = drawn.posterior.copy(deep=True)
     noise = np.random.default_rng(0).normal(0, 0.01, moved["intercept"].shape)

@@ -1,4 +1,4 @@
-"""Comparison and stacking against ArviZ, a known optimum and mixtures by hand."""
+"""Comparison and stacking: against ArviZ, a known optimum and mixtures computed by hand."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from latentscale.posterior.fit import Fit
 
 @pytest.fixture(scope="session")
 def rival(pooled_fit: Fit) -> Fit:
-    """The same draws, but with a noise that is far too large: a worse account of the scores."""
+    """The same draws with far too much noise: a worse model of the scores."""
     posterior = pooled_fit.posterior
     posterior = posterior.assign(precision=posterior["precision"] / 8)
     drawn = Draws(posterior, None, pooled_fit.status, {})
@@ -46,7 +46,7 @@ def test_stacking_weights_of_a_mixture() -> None:
     elpd = pd.DataFrame({m: stats.norm(m, 1).logpdf(y) for m in (-2, 2)})
     assert stacking_weights(elpd)[0] == pytest.approx(0.7, abs=0.02)
     assert stacking_weights(elpd - 900)[0] == pytest.approx(0.7, abs=0.02)
-    ruled_out = pd.concat([elpd, elpd.iloc[:2] * 0 - np.inf])  # by both: it favours none
+    ruled_out = pd.concat([elpd, elpd.iloc[:2] * 0 - np.inf])  # ruled out by both
     assert stacking_weights(ruled_out)[0] == pytest.approx(0.7, abs=0.02)
 
 
@@ -89,7 +89,7 @@ def test_a_comparison_agrees_with_arviz(pooled_fit: Fit, rival: Fit) -> None:
 
 
 def test_any_text_is_a_name(pooled_fit: Fit, rival: Fit) -> None:
-    """Names of the table's own columns too; what is not text is refused in our words."""
+    """Names of the table's own columns are allowed; names that are not text are refused."""
     wanted = ls.compare({"good": pooled_fit, "bad": rival}).table()["elpd"]
     for good, bad in (("family", "name"), ("model", "benchmark"), ("elpd", "0"), ("index", "fold")):
         comparison = ls.compare({good: pooled_fit, bad: rival})
@@ -184,7 +184,7 @@ def test_backtests_of_different_folds_are_refused() -> None:
 
 
 def test_families_that_differ_between_tables_lose_no_score(pooled_fit: Fit, rival: Fit) -> None:
-    """A spec without families takes any: the log densities are those of the same labels."""
+    """A spec without families accepts any: log densities are matched by label."""
     families = pooled_fit.scores.dataset["family"].values.copy()
     families[:3] = ["zz", "zz", "yy"]
     dataset = rival.scores.dataset.assign(family=("model", families))
@@ -208,7 +208,7 @@ def test_scores_of_one_family_in_any_table_are_resampled_together() -> None:
 
 
 def test_backtests_of_mixed_units_are_compared_in_one_unit() -> None:
-    """The spread of a benchmark's scores is that of a whole table, which may hold more models."""
+    """The spread of a benchmark's scores is from the whole table, which may hold more models."""
     table = backtested(1, 0.03).assign(scale="real", unit="Elo", spread=0.2)
     table.loc[:9, ["benchmark", "unit", "spread"]] = ["c", "minutes", 3.0]
     wider = table.assign(spread=table["spread"] * 2)
@@ -324,7 +324,7 @@ def test_a_stacked_forecast_is_the_mixture(pooled_fit: Fit, rival: Fit) -> None:
     assert mixture.draws.sizes["sample"] == 800
     mean = 0.75 * parts["a"].mean_draws.mean("sample") + 0.25 * parts["b"].mean_draws.mean("sample")
     np.testing.assert_allclose(mixture.mean_draws.mean("sample"), mean, atol=0.04)
-    # Every draw keeps its own expectation and precision: it comes whole from one of the fits.
+    # Each draw, with its expectation and precision, comes from one of the fits.
     a = parts["a"]
     pairs = {
         (float(m), float(d)) for m, d in zip(a.mean_draws[:, 0, 0], a.draws[:, 0, 0], strict=True)
@@ -370,7 +370,7 @@ def test_stacking_misused(pooled_fit: Fit, rival: Fit) -> None:
 def with_skills(
     prior_fit: Callable[..., Fit], known_spec: ls.ModelSpec, small_scores, with_posterior
 ) -> Fit:
-    """A fit of two anchored skills, in which a skill alone decides its anchor's expected score."""
+    """A fit of two anchored skills, each of which alone determines its anchor's expected score."""
     fit = prior_fit(known_spec, small_scores, draws=400)
     return with_posterior(fit, fit.posterior.assign(intercept=0 * fit.posterior["intercept"]))
 
@@ -385,7 +385,7 @@ def reordered(fit: Fit, seed: int) -> Fit:
 
 
 def test_every_row_of_a_mixture_is_one_draw_of_one_fit(with_skills: Fit) -> None:
-    """The correlation of a skill and what it drives is the same alone and mixed."""
+    """A skill and the scores that it drives are as correlated in a mixture as in one fit."""
     frame = frame_of(with_skills)
     fits = {"a": with_skills, "b": reordered(with_skills, 1)}
     mixture = ls.stack(fits, frame, {"a": 1.0, "b": 1.0}, seed=2)

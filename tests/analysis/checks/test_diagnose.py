@@ -1,4 +1,4 @@
-"""Diagnostics: a good fit passes, a bad one does not and says why."""
+"""Diagnostics: a good fit passes; a bad one fails, with reasons."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_too_few_draws_do_not_pass(good_fit: Fit, thinned) -> None:
 def test_chains_that_disagree_do_not_pass(good_fit: Fit) -> None:
     tree = good_fit.tree.copy(deep=True)
     moved = tree["posterior"]["intercept"].copy(deep=True)
-    moved[0] += 10.0  # five standard deviations of the prior that the draws are of
+    moved[0] += 10.0  # five standard deviations of the prior from which the draws come
     tree["posterior"] = tree["posterior"].to_dataset().assign(intercept=moved)
     diagnosis = ls.diagnose(replace(good_fit, tree=tree))
     assert not diagnosis.passed and diagnosis.max_rhat > 1.1
@@ -89,7 +89,7 @@ def test_an_outlier_is_counted_by_pareto_k(quiet: Fit) -> None:
 
 
 def test_odd_densities_are_counted_and_do_not_stop_a_diagnosis(quiet: Fit) -> None:
-    """A density of 0, one that is not a number, a tail of one value; and one that is constant."""
+    """A density of 0, NaN, a tail with a single value; and a constant density."""
     shape = quiet.tree["log_likelihood"]["score"].shape[:2]
     some = np.zeros(shape)
     for odd in (-np.inf, np.nan):
@@ -121,7 +121,7 @@ def test_separate_modes_of_anchored_loadings_are_told(known_fit: Fit) -> None:
 
 
 def test_separate_modes_name_chains_as_with_chains_takes_them() -> None:
-    """Whoever keeps the chains of one mode keeps those that were named, also of a part."""
+    """Keeping the chains of one mode keeps the chains that were named, also in a subset."""
     rng = np.random.default_rng(1)
     values = rng.standard_normal((3, 60, 2))
     values[2] += 12

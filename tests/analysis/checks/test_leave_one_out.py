@@ -1,4 +1,4 @@
-"""Leave-one-out against a conjugate normal model in closed form, and on a fit of known truth."""
+"""Leave-one-out: against a conjugate normal model in closed form, and on a fit of known truth."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_log_densities_of_a_conjugate_normal(
 
 def test_weighted_quantiles_of_a_tilted_normal() -> None:
     draws = np.random.default_rng(0).standard_normal((200_000, 2))
-    # exp(x) tilts N(0, 1) to N(1, 1); weights of 1 leave it as it is.
+    # exp(x) tilts N(0, 1) to N(1, 1); weights of 1 do not change it.
     weights = np.column_stack([np.exp(draws[:, 0]), np.ones(200_000)])
     weights /= weights.sum(axis=0)
     dims = ("sample", "cell")
@@ -121,7 +121,7 @@ def test_point_estimates_and_few_draws_are_refused(
 def test_a_diagnosis_and_leave_one_out_count_the_same_scores(
     prior_fit: Callable[..., Fit], quick_spec: ls.ModelSpec, small_scores: ls.Scores
 ) -> None:
-    """Tails of many shapes, and with 400 draws the limit is 0.62: one count for both."""
+    """For tails of many shapes, both counts agree; with 400 draws the limit is 0.62."""
     base = prior_fit(quick_spec, small_scores, draws=400)
     cells = base.tree["log_likelihood"].sizes["cell"]
     rng = np.random.default_rng(6)
@@ -139,7 +139,7 @@ def test_a_diagnosis_and_leave_one_out_count_the_same_scores(
 
 @pytest.mark.slow
 def test_log_densities_are_those_of_refits_without_the_score(known) -> None:
-    """Exact leave-one-out of six scores, each by a fit that did not see it."""
+    """Exact leave-one-out of six scores, each from a fit that did not see it."""
     frame = known.frame[known.frame["family"] < "fam10"].drop(columns=["epsilon", "zeta"])
     names = ["alpha", "beta", "gamma", "delta"]
     info = {name: ls.Benchmark() for name in names}
@@ -168,5 +168,5 @@ def test_log_densities_are_those_of_refits_without_the_score(known) -> None:
             ("model", "benchmark"),
         )
         exact = ls.predict(without, planned, seed=1).log_score(score)
-        # Log densities of 1,500 draws that follow one another are known to some hundredths.
+        # With 1,500 autocorrelated draws, log densities are known to a few hundredths.
         assert abs(float(exact.sel(model=row.model, benchmark=row.benchmark)) - row.elpd) < 0.15

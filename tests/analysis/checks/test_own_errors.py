@@ -1,4 +1,4 @@
-"""Scores with a standard error or items of their own: their replicates have the same."""
+"""Scores with their own standard errors or item counts: their replicates have the same."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from latentscale.posterior.fit import Fit
 
 DRAWS = 2_000
 WIDE = 400.0
-"""Standard error of one rating, where others have 5: known to four steps of the ratings."""
+"""Standard error of one rating, four steps of the ratings; the others have 5."""
 
 
 def rated(scores: Scores) -> Scores:
-    """Return a table whose gamma is a rating, of which that of the first model is hardly known."""
+    """Return a table whose gamma is a rating, with a very uncertain one for the first model."""
     frame = scores.to_frame().drop(columns="delta")
     frame["gamma"] = 1200 + 100 * frame["gamma"].fillna(0.5)
     errors = frame[["model"]].assign(gamma=np.where(frame.index == 0, WIDE, 5.0))
@@ -51,7 +51,7 @@ def of_rating(array: xr.DataArray, model: str) -> np.ndarray:
 
 @pytest.mark.parametrize("place", [0, 1])
 def test_replicates_scatter_by_the_noise_and_their_own_error(fit: Fit, place: int) -> None:
-    """Their variance is that of the likelihood and the square of the error that is stated."""
+    """Their variance is the likelihood's plus the square of the stated error."""
     model = fit.scores.models[place]
     checked = ls.studies.with_posterior_predictive(fit, seed=1)
     score = checked.tree["posterior_predictive"]["score"]
@@ -63,7 +63,7 @@ def test_replicates_scatter_by_the_noise_and_their_own_error(fit: Fit, place: in
     step = float(fit.scores.dataset[STEP].sel(benchmark="gamma"))
     stated = WIDE if place == 0 else 5.0
     z = (drawn - mean) / np.sqrt(4 * step**2 / phi + stated**2)
-    # The variance of so many normal values, within four standard errors.
+    # The variance of this many normal values, within four standard errors.
     assert abs(np.mean(z**2) - 1) < 4 * np.sqrt(2 / DRAWS)
 
 

@@ -1,4 +1,4 @@
-"""Nominal probabilities of intervals that cover what is wanted, where spreads are known."""
+"""Nominal probabilities that give intervals the wanted coverage, where spreads are known."""
 
 from __future__ import annotations
 

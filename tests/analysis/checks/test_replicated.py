@@ -1,4 +1,4 @@
-"""Replicated scores come into a fit's tree by cell, as the log likelihood has them."""
+"""Replicated scores enter a fit's tree by cell, in the order of the log likelihood."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chains of free skills in separate modes: which chains, and on what they disagree."""
+"""Chains of free skills in separate modes: which chains, and where they disagree."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OTHER = "delta"
 
 @pytest.fixture(scope="module")
 def free(prior_fit: Callable[..., Fit], small_scores: Scores) -> Fit:
-    """Return narrow chains around one place, of skills that can turn, without a score of delta."""
+    """Return narrow chains around one place, with skills free to rotate and no score on delta."""
     spec = ls.load_spec("sloth").with_({"name": "free", "skills.count": 2})
     first = small_scores.models[0]
     frame = small_scores.to_frame()
@@ -57,7 +57,7 @@ def test_chains_of_free_skills_in_one_mode_are_left_alone(free: Fit) -> None:
 
 
 def test_a_rotation_of_one_chain_is_not_a_mode(free: Fit) -> None:
-    """No score sees it, and nor do linear predictors."""
+    """It affects neither scores nor linear predictors."""
     fit = narrow(free, 1.0)
     turn = np.array([[np.cos(0.8), np.sin(0.8)], [-np.sin(0.8), np.cos(0.8)]])
     posterior = fit.posterior.copy(deep=True)

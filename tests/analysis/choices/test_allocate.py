@@ -1,4 +1,4 @@
-"""Optimal allocation, against the closed form of the translog case and against forecasts."""
+"""Optimal allocation, compared with the closed form of the translog case and with forecasts."""
 
 from __future__ import annotations
 
@@ -302,8 +302,8 @@ def test_published_optima_stand_beside_ours(translog: Fit) -> None:
     assert row["params"] == ours["params"]
     assert row["params_agrees"] == (ours["params_lower"] <= 1.12 <= ours["params_upper"])
     point = replace(named, is_posterior=False).beside_published()
-    assert point["params_agrees"].isna().all()  # without an interval nothing is said
-    # What was published keeps the budget, to its rounding.
+    assert point["params_agrees"].isna().all()  # without an interval there is no such note
+    # The published values use up the budget, up to rounding.
     np.testing.assert_allclose(
         6e21 * beside["published_params"] * beside["published_tokens"], 1e21, rtol=0.02
     )

@@ -46,7 +46,7 @@ def test_two_targets_are_left_what_a_regression_leaves() -> None:
 
 
 def test_the_variance_left_is_what_simulated_measurements_leave(held_fit: Fit, repeated) -> None:
-    """Quadrature over the one unknown level, for each of many simulated scores.
+    """Quadrature over the single unknown level, for each of many simulated scores.
 
     A standard deviation of 20,000 draws has a Monte Carlo error of 0.5% (1 / sqrt(2 n) of normal
     draws, and these have shorter tails); 2.5% is five of them.
@@ -84,12 +84,13 @@ def test_the_variance_left_is_what_simulated_measurements_leave(held_fit: Fit, r
         line = np.polynomial.Polynomial.fit(score, target[true], 1)
         left = np.std(target[true] - line(score))
         assert row.sd_after == pytest.approx(left, rel=0.025)
-        # The best linear prediction leaves more than the best one, here up to a seventh.
+        # The best linear prediction leaves more variance than the best prediction, here up to a
+        # seventh.
         assert np.sqrt(np.mean(variances)) < left < 1.25 * np.sqrt(np.mean(variances))
 
 
 def test_scores_near_the_floor_do_not_set_the_order(held_fit: Fit) -> None:
-    """A unit of measurement or one extreme draw changes no normal score, and so no figure."""
+    """Neither a unit of measurement nor one extreme draw changes normal scores, or any result."""
     values = np.random.default_rng(2).standard_normal((500, 2))
     moved = np.exp(values)
     moved[values[:, 0].argmin(), 0] = 1e-300

@@ -1,4 +1,4 @@
-"""Probe sets: the set that leaves least unknown is found, and what it leaves is right."""
+"""Probe sets: the set that leaves the least variance is found, and that variance is right."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def fit(prior_fit: Callable[..., Fit], known_spec: ModelSpec, small_scores: Scor
 
 
 def test_the_set_is_the_best_of_all_and_leaves_what_a_regression_leaves(fit: Fit) -> None:
-    """With one row of a new family: the residual variance of linear regressions on the scores."""
+    """For one row of a new family: the residual variance of linear regressions on the scores."""
     from latentscale.analysis.choices.next_benchmark import normal_scores
 
     rows = fit.scores.to_frame().drop(columns=list(fit.scores.benchmarks)).head(1)
@@ -131,7 +131,7 @@ def test_scores_and_short_fits_are_refused(
 
 @pytest.mark.parametrize("draws", [1, 3, 49, 60.5])
 def test_few_of_many_draws_are_refused_as_a_short_fit_is(fit: Fit, draws: float) -> None:
-    """Covariances of three draws say that any three benchmarks explain everything."""
+    """With covariances from three draws, any three benchmarks explain everything."""
     with pytest.raises(FitError, match=r"draws must be a whole number .*50"):
         ls.probe_set(fit, 2, draws=draws)  # type: ignore[arg-type]
 
@@ -153,12 +153,12 @@ def test_models_to_come_are_of_new_lineages_though_the_table_names_their_provide
 
 
 def test_an_exchange_for_what_costs_the_same_is_not_lost_to_rounding() -> None:
-    """0.1 + 0.2 + 0.3 + 0.3 less 0.3 and plus 0.3 is more than it was, in binary."""
+    """In binary, 0.1 + 0.2 + 0.3 + 0.3 minus 0.3 plus 0.3 is larger than before."""
     costs = {"a": 0.1, "b": 0.3, "c": 0.3, "d": 0.2, "e": 0.3}
     alone = {"a": 0.05, "b": 0.12, "c": 0.12, "d": 0.1, "e": 0.06}
 
     class Known:
-        """Gains add up, but e tells most beside a, c and d."""
+        """Gains add up, but e adds most to a, c and d."""
 
         def unknown(self, measured: frozenset[str]) -> float:
             return 0.1 if measured == set("acde") else 1 - sum(alone[name] for name in measured)

@@ -126,7 +126,7 @@ def test_a_fit_without_numbers_has_no_curve(make: Callable[..., Fit]) -> None:
 
 
 def test_names_that_are_allowed_are_those_that_a_curve_takes(make: Callable[..., Fit]) -> None:
-    """log_flops, log_params and log_tokens were named to fits that use none of them."""
+    """The message named log_flops, log_params and log_tokens for fits that use none of them."""
     fit = make("log_params", "released", sizes=True)
     with pytest.raises(
         SpecError, match='one of "log_flops", "log_params", "released"; got'
@@ -236,7 +236,7 @@ def test_a_planned_mixture_whose_compute_counts_all_parameters_is_named(
 def test_size_and_tokens_grow_with_compute_that_is_stated_too(
     frame: pd.DataFrame, prior_fit: Callable[..., Fit]
 ) -> None:
-    """The curve says that it holds their ratio; it held both."""
+    """The curve says that it holds their ratio; earlier versions held both."""
     stated = frame.assign(flops=1.3 * 6e21 * frame["params_b"] * frame["tokens_t"])
     document = {"name": "both", "covariates": ["log_flops", "log_tokens"], "skills": {"count": 1}}
     scores = ls.Scores.from_frame(stated.drop(columns="context_k"))
@@ -267,7 +267,7 @@ def test_size_and_tokens_grow_with_compute_that_is_stated_too(
 def test_compute_that_is_stated_is_held_along_dates(
     frame: pd.DataFrame, prior_fit: Callable[..., Fit]
 ) -> None:
-    """That of a mixture of experts is a small part of 6 x parameters x tokens."""
+    """The compute of a mixture of experts is a small part of 6 x parameters x tokens."""
     stated = frame.assign(flops=0.05 * 6e21 * frame["params_b"] * frame["tokens_t"])
     document = {"name": "both", "covariates": ["released", "log_flops"], "skills": {"count": 1}}
     scores = ls.Scores.from_frame(stated.drop(columns="context_k"))

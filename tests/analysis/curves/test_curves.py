@@ -1,4 +1,4 @@
-"""Scaling curves: forecasts along a line, with what is held and what is fitted in words."""
+"""Scaling curves: forecasts along a line, and a description of what is held and what is fitted."""
 
 from __future__ import annotations
 
@@ -226,7 +226,7 @@ def test_scores_without_a_place_on_the_curve_are_named(small_scores, prior_fit) 
 
 @pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
 def test_a_family_without_sizes(small_scores, prior_fit) -> None:
-    """What is held was said to be nan, and the error over compute blamed the tokens."""
+    """The text said that NaN was held, and the error over compute blamed the tokens."""
     frame = small_scores.to_frame()
     frame.loc[frame["family"] == "fam00", "params_b"] = np.nan
     table = ls.Scores.from_frame(frame, benchmarks=small_scores.benchmark_info)

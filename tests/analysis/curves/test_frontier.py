@@ -1,4 +1,4 @@
-"""The frontier: the best fitted model up to its date, then the best of models to come."""
+"""The frontier: the best model fitted by a date, then the best including future models."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_after_it_the_frontier_rises_with_releases_to_come(fit: Fit) -> None:
     frontier = ls.frontier(fit, benchmark="alpha", dates=dates, seed=1)
     steps = frontier.draws.diff("date")
     assert bool((steps >= 0).all()) and float(steps.mean()) > 0
-    assert frontier.per_year == 10  # of the twelve models the last ten came within a year
+    assert frontier.per_year == 10  # the last ten of the twelve models came within a year
     none = ls.frontier(fit, benchmark="alpha", dates=dates, per_year=0)
     assert bool((none.draws.diff("date") == 0).all())
     assert frontier.scale == "fraction"
@@ -136,14 +136,15 @@ def test_undisclosed_tokens_of_releases_to_come_are_drawn_from_their_prior(
     scores = Scores.from_frame(frame, benchmarks=small_scores.benchmark_info)
     document = {"name": "estimated", "covariates": ["released", "log_tokens"]}
     spec = spec_from_dict(document | {"undisclosed": {"kind": "estimated"}})
-    # Tokens far above the others' lift hidden models, fitted or to come, above all else.
+    # Tokens far above the others' lift models that hide them, fitted or future, above all others.
     priors = {
         "slope": ls.Prior("Normal", mu=1, sigma=0.01),
         "log_tokens": ls.Prior("Normal", mu=6, sigma=0.01),
     }
     fit = prior_fit(spec.with_priors(priors), scores, draws=100)
     frontier = ls.frontier(fit, benchmark="alpha", dates=["2025-12-01"], seed=1)
-    # Exchangeable with the fitted ones but for dates, so near a half; its standard error is 0.05.
+    # Exchangeable with the fitted ones except for dates, so near a half; the standard error is
+    # 0.05.
     assert frontier.table()["probability_new"].item() > 0.1
 
 
@@ -176,7 +177,7 @@ def test_undisclosed_tokens_of_releases_do_not_hang_on_how_many_follow(
 def test_settings_of_a_release_share_the_tokens_that_it_does_not_disclose(
     small_scores: Scores, prior_fit: Callable[..., Fit]
 ) -> None:
-    """The best of several draws for one model would be above what it can reach."""
+    """The maximum over several draws for one model would be above what it can reach."""
     spec = spec_from_dict({"name": "open", **ESTIMATED})
     fit = prior_fit(spec, hidden_tokens(small_scores, efforts=True), draws=20)
     released = fit.scores.dataset["released"].values.astype("datetime64[ns]")
@@ -238,7 +239,7 @@ def test_levels_of_a_category_are_taken_and_other_columns_refused(
     assert set(each.table()["provider"]) == {"one", "two"}
     assert "of each provider" in each.headline
     two = each.table().set_index("provider").loc["two"]
-    assert two["probability_new"] == 0  # nothing in the last year, so nothing to come
+    assert two["probability_new"] == 0  # no release in the last year, so none expected
     with pytest.raises(DataError, match=r'"released" has no levels.* Allowed: .*"provider"'):
         ls.frontier(some, benchmark="alpha", dates=["2027-01-01"], by="released")
 
@@ -266,7 +267,7 @@ def test_the_plot_has_a_line_a_level(fit: Fit) -> None:
 
 
 def test_a_point_estimate_has_no_interval(fit: Fit) -> None:
-    """Its interval was from the estimate to itself."""
+    """Its interval ran from the estimate to itself."""
     point = replace(fit, status=replace(fit.status, is_posterior=False))
     best = ls.frontier(point, benchmark="alpha", dates=["2025-07-15"], draws=1)
     table = best.table()
@@ -300,7 +301,7 @@ def test_dates_beyond_the_last_fitted_release_are_marked(fit: Fit) -> None:
 
 
 def test_a_date_has_one_answer_whatever_later_dates_are_asked_for(fit: Fit) -> None:
-    """Releases were spread up to the last date asked for, and at least one fell on it."""
+    """Releases were spread up to the last requested date, and at least one fell on it."""
     soon = "2025-07-16"
     alone = ls.frontier(fit, benchmark="alpha", dates=[soon], per_year=1, seed=1)
     assert alone.table()["probability_new"].item() == 0  # the next is due in a year
@@ -368,7 +369,7 @@ def test_any_few_turns_of_releases_are_spread_over_the_year(count: int) -> None:
     assert sorted(order) == list(range(count)) and order[0] == 0
     for few in range(1, count):
         stops = np.sort([*order[:few], count])
-        assert np.diff(stops).max() <= 4 * count / few  # in turn from one end it is count - few
+        assert np.diff(stops).max() <= 4 * count / few  # in order from one end: count - few
 
 
 def rows_of(efforts: list[str | None], names: list[str]) -> pd.DataFrame:
@@ -417,7 +418,7 @@ def test_a_second_effort_of_every_model_adds_no_releases(with_efforts: Fit) -> N
 
 
 def test_the_schedule_of_releases_is_drawn(with_efforts: Fit) -> None:
-    """Settings come together, one candidate in three, and the first whatever follows."""
+    """Settings are released together, one candidate in three, and the first whatever follows."""
     released = with_efforts.scores.dataset["released"].values
     spans = [np.timedelta64(200, "D"), np.timedelta64(400, "D")]
     few, many = (
@@ -435,7 +436,7 @@ def test_the_schedule_of_releases_is_drawn(with_efforts: Fit) -> None:
     assert abs(drawn.to_numpy().mean() - 1 / 3) < 4 * np.sqrt(2 / 9 / drawn.size)
     assert drawn.sum().std() > 0.8 * np.sqrt(len(drawn) * 2 / 9)
     all_due = drawn_to_come(few, 1000.0, spans[0], 5, np.random.default_rng(1))
-    assert bool(all_due.all())  # no more candidates than are due: all come
+    assert bool(all_due.all())  # no more candidates than expected releases: all are released
 
 
 def test_a_release_may_come_before_it_is_due_on_average(fit: Fit) -> None:
@@ -458,7 +459,7 @@ def test_settings_of_a_release_share_its_deviations(with_efforts: Fit) -> None:
 def test_residuals_of_settings_to_come_have_in_common_what_fitted_ones_have(
     with_efforts: Fit, prior_fit: Callable[..., Fit]
 ) -> None:
-    """The best of two settings is the higher the less they have in common."""
+    """The less two settings have in common, the higher is the better of the two."""
     best = {}
     for share in (0.05, 0.95):
         spec = SPEC.to_dict()

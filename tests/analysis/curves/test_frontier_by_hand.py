@@ -1,4 +1,4 @@
-"""The frontier against a simulation by hand, from the raw draws."""
+"""The frontier compared with a simulation by hand from the raw draws."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def best_by_hand(fit: Fit, day: np.datetime64, per_year: float) -> np.ndarray:
 
 @pytest.mark.parametrize("far", ["2026-07-16", "2030-07-16"])
 def test_as_many_releases_come_as_the_headline_says(fit: Fit, far: str) -> None:
-    """Of 750 that were due by the later date 300 came, and 60 of the 150 by the nearer one."""
+    """Of 750 releases expected by the later date 300 came, and 60 of 150 by the nearer one."""
     near = np.datetime64("2026-07-16")
     found = ls.frontier(fit, benchmark="alpha", dates=[str(near), far], per_year=150, seed=1)
     ours = logit(found.draws.sel(date=near).isel(date=0, missing_dims="ignore").values)

@@ -99,13 +99,13 @@ def test_pooled_curves_are_inverted_in_closed_form(pooled: Fit) -> None:
 
 
 def test_a_curve_that_falls_first_counts_from_its_lowest_point() -> None:
-    """Bends in log size turn below the fitted sizes: a tenth of the size is not the better."""
+    """Curvature in log size turns down below the fitted sizes: a tenth as large is not better."""
     at = np.array([1.0, 10.0, 100.0, 1e3, 1e4])
     curves = np.array(
         [
             [0.8, 0.5, 0.3, 0.6, 0.9],  # falls, then rises past the target
-            [0.8, 0.5, 0.3, 0.4, 0.5],  # falls, and never comes back
-            [0.2, 0.5, 0.8, 0.6, 0.1],  # rises first, whatever comes after
+            [0.8, 0.5, 0.3, 0.4, 0.5],  # falls, and never rises again
+            [0.2, 0.5, 0.8, 0.6, 0.1],  # rises first, whatever follows
             [0.9, 0.8, 0.75, 0.8, 0.95],  # above the target even at its lowest point
             [0.1, 0.2, 0.3, 0.4, 0.5],  # never
         ]
@@ -125,7 +125,7 @@ def test_a_target_that_most_draws_do_not_reach_is_not_at_infinite_flops(held_fit
 
 
 def test_compute_at_the_lower_limit_is_that_or_less(held_fit: Fit) -> None:
-    """Where the lower limit is enough already, its draws are the end of the search."""
+    """Draws for which the lower limit suffices end the search there."""
     compute = ls.flops_for_target(held_fit, "alpha", 0.7, family="fresh", tokens_per_parameter=50)
     least = compute.limits[0]
     values = np.where(np.arange(compute.draws.size) % 3 == 0, least, 100 * least)
@@ -267,7 +267,7 @@ def test_specs_and_fits_that_cannot_answer_are_refused(
 
 
 def test_a_fitted_model_that_is_given_again_counts_once_in_the_ratio(held_fit: Fit) -> None:
-    """The mean ratio moved towards whichever fitted models were given with a new score."""
+    """The mean ratio was biased towards fitted models that were given a new score."""
     data = held_fit.scores.dataset
     family = str(data["family"].values[0])
     members = data.isel(model=np.flatnonzero(data["family"].values == family))

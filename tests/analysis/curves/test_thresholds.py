@@ -46,7 +46,7 @@ def frontier(scale: str, unit: str) -> ls.results.Frontier:
 def test_a_threshold_of_the_frontier_is_a_score(
     scale: str, unit: str, threshold: float, message: str
 ) -> None:
-    """92 of a column of percentages had probability 0, and 10 where lower is better 1."""
+    """Thresholds in percent had probability 0 (92), or 1 where lower is better (10)."""
     with pytest.raises(DataError, match=message):
         frontier(scale, unit).passing(threshold)
 

@@ -1,4 +1,4 @@
-"""Forecasts in blocks: the same numbers, little memory, thinned draws, refusals by size."""
+"""Forecasts in blocks: the same numbers, little memory, thinned draws, size limits."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_numbers_are_the_same_whatever_the_blocks(name, small_scores, prior_fit,
         table.loc[[2, 4], "tokens_t"] = np.nan
     wanted = ls.predict(fit, table)
     monkeypatch.setattr(blocks, "SHARE", 10**9)
-    for size in (9, 60):  # less than one sample's 28 numbers, and two samples' numbers
+    for size in (9, 60):  # less than the 28 numbers of one sample, and the numbers of two samples
         monkeypatch.setattr(blocks, "BLOCK", size)
         forecast = ls.predict(fit, table)
         for part in ("draws", "mean_draws", "precision_draws", "skill_draws", "token_draws"):
@@ -145,7 +145,7 @@ def test_the_peak_is_at_most_three_times_the_result(families, small_scores, prio
     table = rows_of(150)
     if families != "few":
         table["family"] = table["lineage"] = [f"new{i}" for i in range(len(table))]
-    ls.predict(fit, table.head(3))  # what is imported or made once does not count
+    ls.predict(fit, table.head(3))  # without what is imported or created once
     tracemalloc.start()
     forecast = ls.predict(fit, table)
     table = forecast.table()
@@ -192,7 +192,7 @@ def test_a_result_beyond_memory_is_refused_with_its_size_and_a_remedy(large, mon
     monkeypatch.setattr(memory, "available_bytes", lambda: 0.1e9)
     each = memory.forecast_bytes(large, 1, 1)
     count = 2_000_000_000 // (1000 * each)
-    table = pd.DataFrame({"model": range(count)})  # refused before it is read, let alone checked
+    table = pd.DataFrame({"model": range(count)})  # refused before it is read or checked
     with pytest.raises(FitError) as caught:
         ls.predict(large, table)
     for part in (f"{count:,} rows x 1,000 draws x 4 benchmarks", "2.0 GB", "0.1 GB", "rows at"):
@@ -204,7 +204,7 @@ def test_a_result_beyond_memory_is_refused_with_its_size_and_a_remedy(large, mon
 
 
 def scored_rows(count: int, families: int = 1) -> pd.DataFrame:
-    """Rows of new families, each with a score on alpha near what its draws expect."""
+    """Rows of new families, each with a score on alpha near its expected value."""
     place = np.arange(count)
     return pd.DataFrame(
         {
@@ -255,7 +255,7 @@ def test_latents_given_scores_are_of_one_posterior_whatever_the_blocks_of_draws(
     one, other = whole.skill_draws, parted.skill_draws
     apart = abs(one.mean("sample") - other.mean("sample")) / one.std("sample")
     assert float(apart.max()) < error
-    # A latent stays with its own draw: skill and expected score hold together as in the whole.
+    # A latent stays with its draw: skill and expected score belong together, as without blocks.
     np.testing.assert_array_equal(np.sort(parted.conditioning.index), parted.draws["sample"])
 
 
@@ -270,7 +270,7 @@ def test_a_chosen_draw_of_latents_keeps_every_parameter_of_its_own_draw(residual
     wanted = problem.log_likelihood(problem.eta(z))[chosen]
     some = problem.at(chosen)
     np.testing.assert_allclose(some.log_likelihood(some.eta(z[chosen])), wanted, rtol=1e-12)
-    wrong = replace(some, noise=problem.noise.at({"sample": slice(4)}))  # others' tails
+    wrong = replace(some, noise=problem.noise.at({"sample": slice(4)}))  # tails of other draws
     assert abs(wrong.log_likelihood(some.eta(z[chosen])) - wanted).max() > 1e-3
 
 

@@ -1,4 +1,4 @@
-"""Few-shot forecasts: against quadrature, one method against the other, and against a refit."""
+"""Few-shot forecasts compared with quadrature, with one another and with a refit."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WITHOUT_DATES = [n for n in shipped_specs() if "released" not in ls.load_spec(n)
 
 @dataclass(frozen=True)
 class Case:
-    """A fit with constant parameters, and numpy's own account of its likelihood."""
+    """A fit with constant parameters, and its likelihood computed by numpy."""
 
     fit: Fit
 
@@ -150,7 +150,7 @@ def test_a_fitted_familys_level_moves_to_that_of_quadrature(
     assert abs(level.mean() - mean) < 4 * sd / np.sqrt(given.ess)
     assert abs(level.std() / sd - 1) < 4 / np.sqrt(given.ess)
     before, _ = moments(old, GRID)
-    assert abs(before - mean) > 0.1  # the scores did say something
+    assert abs(before - mean) > 0.1  # the scores were informative
 
 
 @pytest.mark.parametrize("few_shot", BOTH, ids=NAMES)
@@ -158,7 +158,7 @@ def test_a_fitted_familys_level_moves_to_that_of_quadrature(
 def test_posterior_draws_are_weighted_by_the_marginal_likelihood(
     case: Case, few_shot: ls.FewShot, fitted: bool, with_posterior: Put
 ) -> None:
-    """Half of the draws have an intercept that is 1.5 higher; they keep the weight due."""
+    """Half of the draws have an intercept that is 1.5 higher; they keep their proper weight."""
     now = settled(case, "fam02", with_posterior)[0] if fitted else case
     posterior = now.fit.posterior.copy(deep=True)
     high = np.arange(count_of(case)) % 2 == 1
@@ -205,10 +205,10 @@ def test_posterior_draws_are_weighted_by_the_marginal_likelihood(
 def test_both_methods_agree_where_every_term_is_there(
     small_scores, prior_fit, everything_spec, repeated
 ) -> None:
-    """All terms of a new family at once: many plain candidates against the sampler."""
+    """All terms of a new family at once: many prior candidates compared with the sampler."""
     fit = repeated(prior_fit(everything_spec, small_scores, draws=2), 1000)
     before = ls.predict(fit, SHOT.drop(columns=BENCHMARKS), seed=1)
-    # Scores that one draw of the prior gives, so that plain candidates have a chance.
+    # Scores simulated from one prior draw, so that prior candidates have a chance.
     likely = before.draws.isel(sample=7).clip(0.01, 0.99).to_pandas().reset_index(drop=True)
     shot = SHOT.assign(**{name: likely[name].where(SHOT[name].notna()) for name in BENCHMARKS})
     plain = ls.predict(fit, shot, seed=1, few_shot=ls.FewShot(latents=40, min_ess=1.0))
@@ -238,7 +238,7 @@ def test_every_shipped_spec_takes_scores(name: str, small_scores, prior_fit) -> 
         ahead = ls.predict(fit, table, few_shot=few_shot)
         assert np.isfinite(ahead.mean_draws.values).all() and ahead.conditioning is not None
         assert ahead.conditioning.n_scores == 6 and 1 <= ahead.conditioning.ess <= 60 * 8
-        # Of a new measurement, only a pooled curve can stay far off the score itself.
+        # For a new measurement, only a pooled curve can stay far from the score itself.
         if spec.family.level == "partial" and few_shot.sampler_only:
             conditioned = ahead.mean_draws.sel(model="fresh-1", benchmark="alpha")
             before = ls.predict(fit, table.drop(columns=BENCHMARKS)).mean_draws
@@ -271,7 +271,7 @@ def test_another_family_is_left_alone(case: Case) -> None:
 def test_a_further_benchmark_of_a_fitted_model_counts(
     small_scores, prior_fit, one_skill, with_posterior: Put
 ) -> None:
-    """The cell is empty in the fit, so it is new; the cells that were fitted are not.
+    """The cell is empty in the fit, so its score is new; scores of fitted cells are not.
 
     Only the families' levels differ between the draws, and all scores rise with them.
     """
@@ -286,7 +286,7 @@ def test_a_further_benchmark_of_a_fitted_model_counts(
     row = ls.Scores(data).select(models=[model]).to_frame()
     same = ls.predict(fit, row, seed=1)
     assert same.conditioning is None
-    rough = ls.FewShot(degenerate="warn")  # the prior's draws have hardly seen such a score
+    rough = ls.FewShot(degenerate="warn")  # prior draws hardly cover such a score
     ahead = ls.predict(fit, row.assign(gamma=0.97), seed=1, few_shot=rough)
     assert ahead.conditioning is not None and ahead.conditioning.n_scores == 1
     assert str(ahead.models["basis"].values[0]) == "fitted model"
@@ -325,7 +325,7 @@ def test_misuse_is_refused(case: Case) -> None:
 
 
 def test_scores_that_no_draw_expects_are_refused(small_scores, prior_fit) -> None:
-    """Draws from a wide prior, and a pooled law: hardly any draw explains precise scores."""
+    """With draws from a wide prior of a pooled law, hardly any draw explains precise scores."""
     fit = prior_fit(ls.load_spec("pooled_flops"), small_scores, draws=400)
     with pytest.raises(FitError, match=r"effective sample size \d of 400 .*FewShot\(refit="):
         ls.predict(fit, SHOT)
@@ -339,7 +339,7 @@ def test_scores_that_no_draw_expects_are_refused(small_scores, prior_fit) -> Non
 def test_a_refit_takes_over_where_weights_are_degenerate(
     small_scores, prior_fit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The fit that is asked for sees the new scores; its draws are the forecast's."""
+    """The requested refit sees the new scores, and the forecast uses its draws."""
     fit = prior_fit(ls.load_spec("pooled_flops"), small_scores, draws=400)
     asked = []
 
@@ -410,7 +410,7 @@ def test_a_forecast_with_arrays_of_other_samples_is_refused(case: Case) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("fitted", [False, True])
 def test_a_refit_gives_the_same_forecast(known, known_spec, fitted: bool) -> None:
-    """The conditioned forecast of one fit against a second fit that saw the new scores."""
+    """The conditioned forecast of one fit compared with a second fit that saw the new scores."""
     skills = known_spec.skills.model_copy(update={"residual": True})
     part = known_spec.benchmarks.model_copy(update={"family_effect": True})
     spec = known_spec.model_copy(update={"skills": skills, "benchmarks": part})
@@ -435,7 +435,7 @@ def test_a_refit_gives_the_same_forecast(known, known_spec, fitted: bool) -> Non
     refitted = ls.predict(fits[1], shot.drop(columns=names), seed=1)
     assert conditioned.conditioning is not None
     one, two = (np.log(f.mean_draws / (1 - f.mean_draws)) for f in (conditioned, refitted))
-    # Chains have fewer effective draws than draws: 200 of each is what these runs give.
+    # Chains have fewer effective draws than draws: these runs give 200 each.
     error = 4 * two.std("sample") * np.sqrt(1 / min(conditioned.conditioning.ess, 200) + 1 / 200)
     assert bool((abs(one.mean("sample") - two.mean("sample")) < error).all())
     np.testing.assert_allclose(one.std("sample"), two.std("sample"), rtol=0.3)
@@ -443,7 +443,7 @@ def test_a_refit_gives_the_same_forecast(known, known_spec, fitted: bool) -> Non
 
 @pytest.mark.slow
 def test_scores_that_the_fit_did_not_expect_are_refused_or_fitted(known, known_spec) -> None:
-    """Half of a new family's benchmarks are far from what the others foretell."""
+    """Scores on half of a new family's benchmarks are far from what the others predict."""
     names = list(known.scores.benchmarks)
     shot = known.frame[known.frame["family"] == "fam10"].copy()
     values = shot[names].to_numpy()

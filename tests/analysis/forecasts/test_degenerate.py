@@ -1,4 +1,4 @@
-"""Degenerate weights: what a refusal says can be done, and what tempering makes of them."""
+"""Degenerate weights: the advice in the refusal, and tempering."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _of_levels(level: np.ndarray) -> DrawWeights:
 
 
 def test_tempered_weights_are_those_of_the_largest_power_that_is_not_rough() -> None:
-    """Of a normal posterior: precise scores, far from it, move its mean by their power's share."""
+    """Precise scores far from a normal posterior move its mean by the share of their power."""
     count, far, precision = 4000, 3.0, 60.0
     theta = norm.ppf((np.arange(count) + 0.5) / count)
     level = -0.5 * precision * (theta - far) ** 2
@@ -70,7 +70,7 @@ def test_draws_that_cannot_explain_the_scores_keep_weight_zero() -> None:
 
 @pytest.fixture(scope="module")
 def wide(small_scores: Scores, prior_fit: Callable[..., Fit]) -> Fit:
-    """Draws from a wide prior of a law with families: hardly any explains precise scores."""
+    """With draws from a wide prior of a law with families, hardly any explains precise scores."""
     spec = load_spec("cai2025").with_({"skills.count": 1, "skills.identify.anchors": ["alpha"]})
     return prior_fit(spec, small_scores, draws=400)
 
@@ -97,7 +97,7 @@ def test_tempered_forecasts_say_so(wide: Fit) -> None:
 
 
 def test_tempered_latents_are_given_all_scores(wide: Fit) -> None:
-    """A new family's level rises with its scores, also where the weights say next to nothing."""
+    """A new family's level rises with its scores even if the weights are hardly informative."""
     temper = ls.FewShot(degenerate="temper")
     low, high = NEW.assign(alpha=0.02, beta=0.02), NEW.assign(alpha=0.97, beta=0.97)
     with warnings.catch_warnings():

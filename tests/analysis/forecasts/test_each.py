@@ -1,4 +1,4 @@
-"""Forecasts of many models, each by its own scores: what `predict` gives of its rows alone."""
+"""Forecasts of many models, each from its own scores: as `predict` gives for these rows alone."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_the_picture_has_a_line_for_each_model(held_fit: Fit) -> None:
 
 @pytest.fixture
 def one_fails(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
-    """Return what has the forecast of b9 raise, after that of the first group."""
+    """Return a patch with which the forecast of b9 raises, after that of the first group."""
 
     def fail(error: BaseException) -> None:
         whole = each_module.forecast_rows
@@ -224,7 +224,7 @@ def test_what_is_warned_of_single_groups_is_said_once(
 
 
 def test_any_number_of_workers_gives_the_same_forecasts(held_fit: Fit, seed_shift: int) -> None:
-    """Groups come as they are done; results have the order of the rows."""
+    """Groups finish in any order; results have the order of the rows."""
     rows = ROWS[ROWS["alpha"].notna() | ROWS["beta"].notna()]
     one = each(held_fit, rows, by="model", seed=3)
     two = each(held_fit, rows, by="model", seed=3 + seed_shift, workers=2)

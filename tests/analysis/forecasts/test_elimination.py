@@ -1,4 +1,4 @@
-"""Elimination of shared effects, against the whole matrix."""
+"""Elimination of shared effects compared with the full matrix."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def effects_of(rng: np.random.Generator, *, moving: bool, nested: bool) -> Share
 
 
 def old_scores(rng: np.random.Generator) -> OldScores:
-    """Each model has a score on every benchmark, with precisions of their own."""
+    """Each model has a score on every benchmark, with different precisions."""
     models = len(FAMILY_OF)
     load = rng.normal(size=(DRAWS, WIDTH, SKILLS))
     weight = rng.random((DRAWS, models, WIDTH))

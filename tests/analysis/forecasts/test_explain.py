@@ -24,7 +24,7 @@ from tests.model.test_sources import rows as source_rows
 from tests.model.test_sources import spec as source_spec
 
 CLOSE = 1e-8
-"""Of sums of some ten products of doubles against the forecast's own."""
+"""Rounding of sums of some ten products of doubles, relative to the forecast's own."""
 COLUMNS = ["model", "family", "lineage", "instruct", "params_b", "tokens_t"]
 ROWS = pd.DataFrame(
     [
@@ -81,7 +81,7 @@ def quietly(fit: Fit, rows: pd.DataFrame, **how: Any) -> ls.results.Explanation:
 
 
 def adds_up(fit: Fit, rows: pd.DataFrame, **how: Any) -> ls.results.Explanation:
-    """Explain rows, and hold the sum of their parts against the forecast's draws."""
+    """Explain rows, and compare the sum of their parts with the forecast's draws."""
     explanation = quietly(fit, rows, seed=1, given_scores=False, **how)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -115,7 +115,7 @@ def test_parts_of_every_shipped_spec_add_up_to_its_forecasts(
 def test_parts_given_scores_add_up_to_the_forecast(
     everything_spec: ModelSpec, small_scores: Scores, prior_fit: Callable[..., Fit]
 ) -> None:
-    """Of new models and of a fitted one on a further benchmark, whose own effects move."""
+    """Scores of new models, and of a fitted one on a further benchmark, whose own effects move."""
     frame = small_scores.to_frame()
     frame.loc[frame["model"] == "fam00-m0", "alpha"] = np.nan
     scores = Scores.from_frame(frame, benchmarks=small_scores.benchmark_info)
@@ -210,7 +210,7 @@ def test_parts_do_not_depend_on_the_rotation(
     assert float(abs(turned).max()) > 0.1
     rows = rows_of(fit)
     before, after = (adds_up(one, rows) for one in (fit, aligned))
-    for turned in (before, after):  # effects that are drawn are other numbers in other axes
+    for turned in (before, after):  # drawn effects are different numbers in other axes
         assert turned.part_draws.sizes["part"] == 5
     of_all = ["log_params", "log_tokens", "skills: lineages"]
     for some in ({"part": of_all}, {"model": ["fam00-m0"]}):
@@ -218,7 +218,7 @@ def test_parts_do_not_depend_on_the_rotation(
         np.testing.assert_allclose(one, other, atol=1e-6)
     np.testing.assert_allclose(before.level_draws, after.level_draws, atol=1e-6)
     shares = [turned.shares.sel(model="fam00-m0") for turned in (before, after)]
-    # Simulated noise takes other random numbers where scores differ in the last digit.
+    # Simulated noise uses other random numbers where scores differ in the last digit.
     apart = [share / (1 - share.sel(source="noise")) for share in shares]
     of_sources = [share.drop_sel(source="noise") for share in apart]
     np.testing.assert_allclose(*of_sources, atol=1e-6)

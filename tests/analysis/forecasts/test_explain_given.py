@@ -1,4 +1,4 @@
-"""Pulls of given scores against forecasts without them, what is said in words, and refusals."""
+"""Pulls of given scores compared with forecasts without them; texts and refusals."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_pull_is_the_difference_of_two_forecasts(
 
 
 def test_errors_of_pulls_are_those_of_other_seeds(held_fit: Fit) -> None:
-    """Standard errors say how much pulls differ from seed to seed, within a factor."""
+    """Standard errors match the variation of pulls between seeds, within a factor."""
     found = [
         ls.studies.explain(held_fit, ROWS, "gamma", seed=seed, draws=200, progress=False).pulls
         for seed in range(6)

@@ -1,4 +1,4 @@
-"""Shares of a forecast's variance: against simulation by numpy, and against known regressions."""
+"""Shares of a forecast's variance compared with simulation by numpy and with known regressions."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_a_ceiling_that_is_not_known_is_of_the_shared_parameters(
     prior_fit: Callable[..., Fit],
     with_posterior: Callable[[Fit, xr.Dataset], Fit],
 ) -> None:
-    """Far up the curve scores vary with the ceiling alone, and linear predictors with families."""
+    """Near the ceiling scores vary only with the ceiling, and linear predictors with families."""
     spec = spec_from_dict(
         {
             "name": "ceilings",
@@ -161,7 +161,7 @@ def test_sources_that_go_together_divide_what_they_explain() -> None:
 
 
 def test_noise_explains_nothing() -> None:
-    """Twenty variables that have nothing to do with a hundred values explain none of them."""
+    """Twenty variables unrelated to a hundred values explain none of their variance."""
     rng = np.random.default_rng(8)
     found = []
     for _ in range(40):

@@ -39,7 +39,7 @@ MIXED = rows(
 
 @pytest.fixture(scope="module")
 def mixed(known) -> pd.DataFrame:
-    """Every kind of row at once; the first is a fitted model, as it was fitted."""
+    """Every kind of row at once; the first is a fitted model with its fitted values."""
     table = MIXED.copy()
     fitted = known.frame.set_index("model").loc["fam00-m0"]
     table.loc[0, ["params_b", "tokens_t"]] = fitted[["params_b", "tokens_t"]].astype(float)
@@ -316,7 +316,7 @@ def test_a_family_spelt_in_another_way_is_warned_of(by_kind, family) -> None:
     with pytest.warns(DataWarning, match='"fam00"') as caught:
         ls.predict(by_kind, pd.concat([row, row.assign(model="y")]))
     (said,) = (str(w.message) for w in caught if w.category is DataWarning)
-    assert said.count(f'"{family}" differs') == 1  # once a name
+    assert said.count(f'"{family}" differs') == 1  # once per name
     with pytest.warns(DataWarning, match='"fam00"') as caught:
         ls.flops_for_target(by_kind, "alpha", 0.6, family=family, limits=(1e22, 1e24), points=3)
     assert caught[0].filename == __file__
@@ -367,7 +367,7 @@ def test_a_malformed_table_is_refused(known_fit: Fit, change: dict, said: list[s
     cells = {**GOOD, **{k: v for k, v in change.items() if k not in ("drop", "rename")}}
     frame = pd.DataFrame([cells]).rename(columns=change.get("rename", {}))
     frame = frame.drop(columns=change.get("drop", []))
-    if said is None:  # another lineage than the fitted one is put right aloud
+    if said is None:  # a lineage other than the fitted one is corrected with a warning
         with pytest.warns(DataWarning, match="lin09"):
             assert str(ls.predict(known_fit, frame).models["lineage"].values[0]) == "lin00"
         return
@@ -467,7 +467,7 @@ def test_scores_are_judged_in_blocks_as_at_once(
     truth = at_once.draws.isel(sample=0, drop=True).clip(0.01, 0.99)
     whole = at_once.log_score(truth)
     monkeypatch.setattr(forecast_module, "block_size", lambda total: 2 * 50 * 4)
-    # Blocks of other shapes are added up in another order: equal but for rounding.
+    # Blocks of other shapes are summed in another order: equal up to rounding.
     xr.testing.assert_allclose(at_once.log_score(truth), whole, rtol=1e-12, atol=0)
     some = truth.isel(model=[5, 2], benchmark=[3, 0])
     xr.testing.assert_allclose(

@@ -1,4 +1,4 @@
-"""Latents given new scores: what they do to predictors, and latents that the fit has held fixed."""
+"""Latents given new scores: their effect on predictors, and latents held at the fit's values."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def group_of(fit: Fit, table: pd.DataFrame) -> Group:
 @pytest.mark.parametrize("hold", [True, False])
 @pytest.mark.parametrize("family", [("fam02", "lin01"), ("fresh", "strange")])
 def test_predictors_are_offset_and_matrix_times_latents(family, hold, fit) -> None:
-    """Effects of all models are moved at once to fill the matrix; here each has its own value."""
+    """Effects of all models are moved at once to fill the matrix; here each value differs."""
     group = group_of(fit, rows(*family))
     draws = fit.samples.drop_vars(list(ORIGIN))
     noise = latents.draw_noise_of_models(fit, draws, group, np.random.default_rng(1))
@@ -71,7 +71,7 @@ def test_predictors_are_offset_and_matrix_times_latents(family, hold, fit) -> No
 
 
 def test_names_of_the_table_are_not_looked_up_a_cell(fit, monkeypatch) -> None:
-    """Each look-up reads the names of all models, so that time would grow with their square."""
+    """Each look-up reads the names of all models, so one per model would take quadratic time."""
     counted = []
     names = score_table._names
     monkeypatch.setattr(
@@ -109,7 +109,7 @@ def test_candidates_at_the_mode_weigh_draws_as_many_candidates_of_the_prior_do(f
         error = np.sqrt(np.maximum((share**2).sum(axis=1) - 1 / count, 0.0))
         levels.append((made.level, error))
     (plain, rough), (mode, fine) = levels
-    sure = rough < 0.1  # of some draws even many candidates of the prior say little
+    sure = rough < 0.1  # for some draws even many prior candidates are not enough
     assert sure.sum() >= 5
     assert (abs(plain - mode) < 4 * np.hypot(rough, fine) + 0.02)[sure].all()
 

@@ -1,4 +1,4 @@
-"""What rows leave out: which value the forecast uses, and the column that says so."""
+"""Values that rows leave out: which value the forecast uses, and the column that says so."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def test_a_provider_by_name_is_spelt_as_the_table_has_it(
     table = pd.DataFrame({"Model": names, "GPQA": [84.0, 60.0, 85.0], "HLE": [20.0, 6, 25]})
     if provider:
         table["Organization"] = [provider, provider, "OpenAI"]
-    else:  # lineages that are no providers have no place for one
+    else:  # lineages that are not providers cannot take one
         table = table.assign(family=["gemini", "gemini", "gpt"], lineage=["x", "x", "y"])
     document = {"name": "x", "covariates": [], "family": {"level": "partial", "lineage": True}}
     made = prior_fit(spec_from_dict(document), ls.readers.read_published(table), draws=4)
@@ -249,7 +249,7 @@ def test_a_new_family_is_followed_with_the_features_that_its_rows_state(sized: F
 def test_a_tuned_model_beside_base_models_alone_extrapolates(
     prior_fit: Callable[..., Fit], fitted: int, said: str
 ) -> None:
-    """As it does where instruct is a covariate: no score says what tuning adds to a benchmark."""
+    """As where instruct is a covariate: scores do not determine what tuning adds to a benchmark."""
     table = pd.DataFrame(MODELS).drop(columns=["ctx", "eff", "day"]).assign(instruct=fitted)
     document = {"name": "x", "covariates": [], "benchmarks": {"instruct": {"shift": True}}}
     made = prior_fit(spec_from_dict(document), ls.Scores.from_frame(table), draws=4)

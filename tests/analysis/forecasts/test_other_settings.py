@@ -1,4 +1,4 @@
-"""Other settings of fitted releases: against brute force, and of which release a row is."""
+"""Other settings of fitted releases: compared with brute force, and matching rows to releases."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ COUNT = 4_000
 
 
 def spec_of() -> ModelSpec:
-    """Return a spec of noisy scores and wide residuals, of which settings have much in common."""
+    """Return a spec with noisy scores and wide residuals, most of which settings share."""
     return spec_from_dict(
         {
             "name": "settings",
@@ -120,12 +120,12 @@ def test_scores_of_settings_move_the_others_as_weights_of_draws_do(
     own, other = found.mean_draws, brute.mean_draws
     apart = (own.mean("sample") - other.mean("sample")) / other.std("sample")
     error = np.sqrt(1 / found.conditioning.ess + 1 / brute.conditioning.ess)
-    # Residuals that scores moved, and settings that did not follow, were apart by up to 14 errors.
+    # When settings did not follow residuals moved by scores, they were up to 14 errors apart.
     assert float(abs(apart).max()) < 3.5 * error
 
 
 def fitted_names(fit: Fit, row: dict[str, object]) -> list[str]:
-    """Return the fitted models of the release that a row is taken to be of."""
+    """Return the fitted models of the release to which a row is assigned."""
     planned = planned_rows(fit, pd.DataFrame([row]))
     found = rows_of_fitted_releases(fit.spec, fit.samples, fit.design, planned)
     release = list(found.values())
@@ -136,7 +136,7 @@ def test_a_row_is_of_a_fitted_release_as_the_fit_has_it(prior_fit: Callable[...,
     names = ["a-1_low", "a-1_high", "b-1", "a-1_max"]
     rows = pd.concat([table_of(), table_of().iloc[1:2]], ignore_index=True).assign(model=names)
     rows["family"] = ["a", "a", "b", "a"]
-    rows["hosted"] = ["x", "x", "x", "y"]  # of no covariate, but it tells two releases apart
+    rows["hosted"] = ["x", "x", "x", "y"]  # not a covariate, but it distinguishes two releases
     rows["instruct"] = (rows["family"] == "a").astype(int)  # rows that do not state it have 0
     scores = Scores.from_frame(rows, features=[ls.Feature("hosted", kind="category")])
     fit = prior_fit(spec_of(), scores, draws=5)
@@ -144,7 +144,7 @@ def test_a_row_is_of_a_fitted_release_as_the_fit_has_it(prior_fit: Callable[...,
     assert fitted_names(fit, setting("a-1_medium") | {"hosted": "x"}) == ["a-1_low", "a-1_high"]
     assert fitted_names(fit, setting("a-1_medium") | {"hosted": "y"}) == ["a-1_max"]
     assert fitted_names(fit, setting("a-1_medium") | {"hosted": "z"}) == []
-    assert fitted_names(fit, setting("a-1_medium")) == []  # it could be of both
+    assert fitted_names(fit, setting("a-1_medium")) == []  # it could belong to both
     assert fitted_names(fit, setting("a-1_low") | {"hosted": "x"}) == []  # fitted itself
     late = DAY + pd.Timedelta(30, unit="D")
     unstated = {"model": "b-1_high", "family": "b", "released": late}
@@ -156,7 +156,7 @@ def test_a_row_is_of_a_fitted_release_as_the_fit_has_it(prior_fit: Callable[...,
 def test_settings_that_leave_the_same_feature_empty_are_of_one_release(
     prior_fit: Callable[..., Fit],
 ) -> None:
-    """As sizes of closed models, each a parameter."""
+    """As for sizes of closed models, each a parameter."""
     rows = table_of(params_b=[np.nan, np.nan, 7.0])
     sizes = [ls.Feature("params_b", missing="estimated")]
     spec = spec_of().with_({"covariates": ["released", "log_params"]})
@@ -168,7 +168,7 @@ def test_settings_that_leave_the_same_feature_empty_are_of_one_release(
 def test_rows_may_state_what_the_fitted_table_has_no_column_of(
     prior_fit: Callable[..., Fit],
 ) -> None:
-    """It tells new releases from one another, and none from a fitted one."""
+    """It distinguishes new releases from one another, but not from fitted ones."""
     fit = prior_fit(spec_of(), Scores.from_frame(table_of()), draws=5)
     names = ["a-1_medium", "a-2_low", "a-2_high", "a-2_max"]
     rows = pd.DataFrame([setting(name) for name in names])
@@ -194,7 +194,7 @@ def test_the_basis_of_a_row_says_whether_its_release_was_fitted(
 
 
 def test_a_new_release_is_none_of_the_fitted_ones(prior_fit: Callable[..., Fit]) -> None:
-    """Its settings are of one release, on which no fitted model's residual acts."""
+    """Its settings belong to one release, which no fitted model's residual affects."""
     fit = prior_fit(spec_of(), Scores.from_frame(table_of()), draws=5)
     names = [*OF_FITTED, *NEW_RELEASE, "a-3_low"]
     planned = planned_rows(fit, pd.DataFrame([setting(name) for name in names]))
@@ -217,7 +217,7 @@ OF_FITTED = ["a-1_medium", "a-1_minimal"]
 def test_rows_of_one_release_differ_by_what_they_have_apart(
     names: list[str], prior_fit: Callable[..., Fit]
 ) -> None:
-    """Whatever was fitted of it, two settings differ with variance 2 (1 - rho) sigma^2."""
+    """Whatever settings were fitted, two of them differ with variance 2 (1 - rho) sigma^2."""
     fit = prior_fit(spec_of(), Scores.from_frame(table_of()), draws=COUNT)
     rows = pd.DataFrame([setting(name) for name in (*names, "a-3_low", "a-3-mini_low")])
     skill = ls.predict(fit, rows, seed=1).skill_draws
@@ -245,7 +245,7 @@ LEFT_OPEN: dict[str, tuple[dict[str, Any], list[ls.Feature]]] = {
 def test_rows_of_one_release_share_what_it_does_not_disclose(
     name: str, prior_fit: Callable[..., Fit]
 ) -> None:
-    """They differ by their residuals alone, and have the same tokens also given scores of one."""
+    """They differ only in their residuals, and share their tokens even given scores of one."""
     changes, features = LEFT_OPEN[name]
     table = pd.concat([table_of(), table_of().iloc[2:].assign(model="b-2")], ignore_index=True)
     table = table.assign(params_b=7.0, **{name: [np.nan, np.nan, 4.0, 1.0]})
@@ -295,7 +295,7 @@ def test_rows_of_one_release_do_not_share_a_setting_that_neither_states(
 def test_scores_of_a_new_release_move_its_other_settings_as_weights_of_forecasts_do(
     posterior: Fit,
 ) -> None:
-    """Against joint draws of its settings with nothing given, weighted by the scores."""
+    """Compared with joint draws of its settings with nothing given, weighted by the scores."""
     rows = pd.DataFrame(GIVEN["a new release"])
     asked = rows[["model", "family", "released"]]
     levels, log_weight = [], []
@@ -321,7 +321,7 @@ def test_scores_of_a_new_release_move_its_other_settings_as_weights_of_forecasts
     apart = (own.mean("sample").values - mean) / spread
     np.testing.assert_array_less(abs(apart), 4 * error)
     np.testing.assert_array_less(abs(own.std("sample").values / spread - 1), 4 * error)
-    # The setting without scores stays near the others, not where its family is.
+    # The setting without scores stays near the other settings, not at its family's level.
     between = values[:, 2] - values[:, 1]
     wide = np.sqrt(weight @ (between - weight @ between) ** 2)
     found_wide = float((own.isel(model=2) - own.isel(model=1)).std())
@@ -335,7 +335,7 @@ def test_scores_of_a_new_release_move_its_other_settings_as_weights_of_forecasts
 def test_a_new_setting_may_leave_out_what_its_fitted_release_states(
     prior_fit: Callable[..., Fit],
 ) -> None:
-    """The date was to be stated again, or the row was refused; another date is another release."""
+    """Rows without the date were refused; another date is another release."""
     table = pd.concat([table_of(), table_of().iloc[2:].assign(model="a-2")], ignore_index=True)
     fit = prior_fit(spec_of(), Scores.from_frame(table.assign(family="a")), draws=60)
     stated = pd.DataFrame([setting("a-1_max"), setting("a-1_medium")])

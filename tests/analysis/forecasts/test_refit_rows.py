@@ -1,4 +1,4 @@
-"""The table that a refit with given scores sees: their noise is what a forecast takes it to be."""
+"""The table of a refit with given scores: their noise is as in a forecast."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_scores_that_are_fitted_have_the_sampling_error_that_forecasts_give_them
     quick_spec: ModelSpec,
     stated: Callable[[Scores], Scores],
 ) -> None:
-    """They had none, so that a refit took one score of 40 items for one without sampling error."""
+    """Item counts were missing, so a refit took a score of 40 items as free of sampling error."""
     fit = prior_fit(quick_spec, stated(small_scores))
     known = fit.scores.to_frame()
     columns = ["model", "family", "params_b", "tokens_t", "instruct"]
@@ -132,7 +132,7 @@ def test_a_refit_forecasts_what_importance_weights_do(
     refitted = ls.predict(fit, shot, seed=2, few_shot=ls.FewShot(refit=method))
     assert refitted.conditioning is not None and refitted.conditioning.method == "refit"
     one, two = (np.log(f.mean_draws / (1 - f.mean_draws)) for f in (weighted, refitted))
-    # Means of 200 effective draws each are known to a tenth of a standard deviation.
+    # Means of 200 effective draws are known to a tenth of a standard deviation.
     apart = abs(one.mean("sample") - two.mean("sample")) / two.std("sample")
     assert float(apart.max()) < 0.4
     np.testing.assert_allclose(one.std("sample"), two.std("sample"), rtol=0.3)

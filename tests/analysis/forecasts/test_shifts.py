@@ -1,4 +1,4 @@
-"""Shifts of what all models share: directions, their prior, and forecasts against brute force."""
+"""Shifts of shared effects: directions, their prior, and forecasts compared with brute force."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def grouped(small_scores: Scores) -> Scores:
 
 @pytest.fixture(scope="module")
 def fit(grouped: Scores, prior_fit: Callable[..., Fit]) -> Fit:
-    """Ten draws of the prior of a spec whose every effect moves."""
+    """Ten prior draws of a spec in which every effect moves."""
     terms = [{"kind": "model-group"}, *[t.model_dump() for t in spec_of().terms]]
     return prior_fit(spec_of(benchmarks={"pooled": True}, terms=terms), grouped, draws=10)
 
@@ -90,7 +90,7 @@ def test_old_predictors_move_as_the_directions_say(fit: Fit) -> None:
 
 
 def test_directions_have_unit_variance_in_the_gaussian_model(fit: Fit) -> None:
-    """Prior bend plus old scores' curvature along them is the identity, at average curvature."""
+    """The prior's curvature plus that of old scores along them is the identity, on average."""
     _, made = shifts_of(fit, later(alpha=0.9, gamma=0.8))
     d = made.directions
     _, curvature = slope_and_curvature(made.old.problem, made.old.problem.offset)
@@ -155,7 +155,7 @@ def test_the_prior_of_a_shift_is_that_of_the_effects(
 def test_a_correction_is_the_true_density_over_the_gaussian_one(
     grouped: Scores, prior_fit: Callable[..., Fit]
 ) -> None:
-    """Both relative to the draw itself; by hand from the old scores at the shifted draws."""
+    """Both are relative to the draw itself; by hand from the old scores at the shifted draws."""
     fit = prior_fit(spec_of(family={"level": "partial"}), grouped, draws=6)
     draws, made = shifts_of(fit, later(alpha=0.9, gamma=0.8))
     group = fitted_group(fit)
@@ -201,7 +201,7 @@ def test_the_prior_of_a_shift_has_the_correlation_of_settings(
     """By hand: multivariate normal densities of residuals, release by release."""
     frame = grouped.to_frame()
     low, high = (frame.assign(model=frame["model"] + end) for end in ("_low", "_high"))
-    several = pd.concat([low, high.iloc[:-2]], ignore_index=True)  # two alone in their release
+    several = pd.concat([low, high.iloc[:-2]], ignore_index=True)  # two alone
     skills = {"count": 2, "identify": {"kind": "free"}, "residual": True, "release": True}
     spec = spec_of(family={"level": "partial"}, skills=skills)
     fit = prior_fit(spec, Scores.from_frame(several, benchmarks=grouped.benchmark_info), draws=6)
@@ -233,11 +233,11 @@ def test_the_prior_of_a_shift_has_the_correlation_of_settings(
 
     found = prior(made.directions) - prior(alone.directions)
     np.testing.assert_allclose(found, change - apart, rtol=1e-6, atol=1e-7)
-    assert np.abs(change - apart).max() > 1e-3  # the correlation matters to what is compared
+    assert np.abs(change - apart).max() > 1e-3  # the correlation affects the values compared
 
 
 def test_shifts_of_nothing_correct_nothing(fit: Fit) -> None:
-    """At the draw itself the Gaussian and the true density are both where they were."""
+    """At the draw itself neither the Gaussian nor the true density changes."""
     _, made = shifts_of(fit, later(alpha=0.9, gamma=0.8))
     back = -np.linalg.solve(made.factor, made.mode[..., None])[..., 0]
     np.testing.assert_allclose(made.log_correction(np.arange(10), back), 0.0, atol=1e-8)
@@ -276,7 +276,7 @@ def test_each_row_is_shifted_as_it_would_be_alone(
 def test_forecasts_agree_with_importance_sampling_of_very_many_draws(
     small_scores: Scores, prior_fit: Callable[..., Fit], with_posterior, by_shifts_alone
 ) -> None:
-    """Scores that few draws expect, beyond the fitted range: 400 shifted draws against 6,000."""
+    """Unexpected scores beyond the fitted range: 400 shifted draws compared with 6,000 draws."""
     scores = small_scores.select(
         models=["fam00-m0", "fam01-m0", "fam02-m0", "fam02-m1"], benchmarks=["alpha", "beta"]
     )

@@ -1,4 +1,4 @@
-"""Trust: the probability that a forecast's error is small, cell by cell."""
+"""The probability that a forecast's error is small, cell by cell."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_an_error_that_is_no_size_is_refused(forecast: Forecast, points: object)
 def test_an_error_of_exactly_so_many_points_is_on_neither_side(
     forecast: Forecast, middle: float
 ) -> None:
-    """Of scores in hundredths: 0.60 - 0.55 is below 0.05 in binary, and 0.55 - 0.50 is above."""
+    """For scores in hundredths: in binary 0.60 - 0.55 is below 0.05, and 0.55 - 0.50 above."""
     steps = np.array([-5, 0, 0, 0, 5]) / 100
     draws = forecast.draws.isel(sample=slice(5), benchmark=[0]).copy()
     draws[:, 0, 0] = np.round(middle + steps, 2)

@@ -1,4 +1,4 @@
-"""Forecasts of models with undisclosed tokens: from the prior, and against quadrature."""
+"""Forecasts of models with undisclosed tokens: from the prior, and compared with quadrature."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def spec() -> ModelSpec:
 
 @pytest.fixture(scope="module")
 def held(prior_fit, with_posterior, repeated, spec: ModelSpec) -> Callable[[ls.Scores], Fit]:
-    """Return a maker of fits with parameters held at typical values, families all level."""
+    """Return a maker of fits with parameters at typical values and all families equal."""
 
     def make(scores: ls.Scores) -> Fit:
         fit = prior_fit(spec, scores, draws=2)
@@ -80,7 +80,7 @@ SHOT = (
 def log_density(fit: Fit, rows: pd.DataFrame) -> np.ndarray:
     """Return the log density of rows' scores on the grid of level and log tokens, by hand.
 
-    Log tokens stand in where a row does not tell them. Shape (level, log tokens).
+    The grid's log tokens replace those that a row does not state. Shape (level, log tokens).
     """
     data = fit.scores.dataset
     flops = np.log(data["params"].values * data["tokens"].values)
@@ -153,7 +153,7 @@ def test_scores_of_a_new_family_tell_of_tokens_as_quadrature_does(
     prior = prior + stats.norm.logpdf(LOG_TOKENS, 0.7, 1)[None]
     both = prior + log_density(disclosed, rows)
     wanted = moments(both, LOG_TOKENS[None])
-    assert abs(wanted[0] - 0.7) > 0.3 and wanted[1] < 0.9  # the scores do speak of them
+    assert abs(wanted[0] - 0.7) > 0.3 and wanted[1] < 0.9  # the scores are informative about them
     agree(np.log(forecast.token_draws.sel(model="hidden").values), wanted, given.ess)
     data = disclosed.scores.dataset
     flops = np.log(data["params"].values * data["tokens"].values)
@@ -201,7 +201,7 @@ def test_scores_of_a_relative_move_the_tokens_of_a_fitted_model(
     assert given is not None and given.ess > 300
     both = old + log_density(partly_told, new)
     wanted, before = moments(both, LOG_TOKENS[None]), moments(old, LOG_TOKENS[None])
-    assert abs(wanted[0] - before[0]) > 0.1  # a weaker relative: more tokens behind the scores
+    assert abs(wanted[0] - before[0]) > 0.1  # with a weaker relative, the scores imply more tokens
     agree(np.log(forecast.token_draws.sel(model=UNDISCLOSED).values), wanted, given.ess)
 
 

@@ -1,4 +1,4 @@
-"""Features that rows state and the fit does not use are said, once."""
+"""Features that rows state and the fit does not use are reported, once."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_provider_that_is_the_lineage_counts_through_it(
     spec = ls.load_spec("latentscale").with_({"covariates": ["log_params"], "skills.count": 1})
     with_lineages = prior_fit(spec.with_({"family.lineage": True}), own, draws=20)
     assert not said_by(lambda: ls.predict(with_lineages, new))
-    # Another provider than the lineage says, and lineages that the spec does not use.
+    # A provider other than the lineage's, and lineages that the spec does not use.
     (said,) = said_by(lambda: ls.predict(with_lineages, new.assign(provider="x")))
     assert 'does not use "provider", which' in said
     without = prior_fit(spec.with_({"family.lineage": False}), own, draws=20)

@@ -1,4 +1,4 @@
-"""Weights of posterior draws: how they are judged, and which way is taken of several."""
+"""Weights of posterior draws: how they are judged, and which of several methods is chosen."""
 
 from __future__ import annotations
 
@@ -64,10 +64,10 @@ def test_weights_that_allow_an_answer_go_before_larger_ones_that_do_not(
         (400, 0.71, 4000, "at most 0.70"),
         (400, 0.71, 4000, "too heavy a tail"),
         (30, 0.71, 4000, "too few posterior draws"),
-        (400, 0.68, 1000, "at most 0.67"),  # fewer draws bear a smaller k
+        (400, 0.68, 1000, "at most 0.67"),  # with fewer draws the limit of k is lower
         (12, np.nan, 60, "rough"),
         (7, np.nan, 60, "at least 8"),
-        (1, np.nan, 1, None),  # a point estimate has nothing to weigh
+        (1, np.nan, 1, None),  # a point estimate has no draws to weight
     ],
 )
 def test_weights_are_judged_by_both_figures(

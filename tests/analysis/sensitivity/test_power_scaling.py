@@ -1,4 +1,4 @@
-"""The sensitivity index to first order, and its Monte Carlo noise, where the truth is known."""
+"""The first-order sensitivity index and its Monte Carlo noise, where the truth is known."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def _autoregressive(shape: tuple[int, ...], rho: float, rng: np.random.Generator
 def test_to_first_order_it_is_the_index_of_arviz() -> None:
     rng = np.random.default_rng(3)
     draws = 10 * DRAWS
-    # Bounded, for the two treat the outermost draw differently: by 0.2% at most of 40 seeds.
+    # theta is bounded, as the two treat the outermost draw differently: by up to 0.2% in 40 seeds.
     theta = rng.uniform(0, 6, size=(CHAINS, draws, 3))
     noise = rng.normal(size=(CHAINS, draws))
-    # Small, for first order to do; each quantity has its part, for an index of nothing is noise.
+    # Small, so that first order suffices; every quantity enters, as an index of 0 is only noise.
     logs = _named(0.1 * (theta[..., 2] - theta[..., 1] - (theta[..., 0] - 2) ** 2 + noise))
     exact = sensitivity_index(_named(theta, "quantity"), logs)
     ours = [linear_index(theta[..., k].ravel(), logs.values.reshape(1, -1))[0] for k in range(3)]
@@ -51,7 +51,7 @@ def test_to_first_order_it_is_the_index_of_arviz() -> None:
 def test_a_chain_that_stays_put_has_an_index() -> None:
     rng = np.random.default_rng(4)
     logs = rng.normal(size=(2, 100))
-    logs[1, 20:] = 9.0  # all of the tail is one draw
+    logs[1, 20:] = 9.0  # the tail repeats a single draw
     draws = rng.normal(size=(2, 100)) + logs
     quantity = xr.DataArray(draws[..., None], dims=("chain", "draw", "quantity"))
     index = sensitivity_index(quantity, xr.DataArray(logs, dims=("chain", "draw")))
@@ -82,7 +82,7 @@ def test_the_noise_is_what_an_index_of_nothing_reaches(rho: float) -> None:
         below.extend(index < noise)
         ratios.extend(index / noise)
     assert np.mean(below) > 0.96  # 99% is meant
-    assert 0.3 < np.median(ratios) < 0.7  # and the noise is no larger than it need be
+    assert 0.3 < np.median(ratios) < 0.7  # and the noise estimate is not too large
     assert index_noise(draws, _named(np.ones((4, 150))), rng).max() == 0
 
 
@@ -123,14 +123,14 @@ def conjugate(
 
 
 def test_flags_where_the_prior_matters_and_not_elsewhere(conjugate: Callable[..., Fit]) -> None:
-    """With few draws noise hides most; with more they show; the rest are never flagged."""
+    """Noise hides most of them with few draws but not with more; the rest are never flagged."""
     flagged = {}
     for draws in (100, 1200):
         sensitivity = ls.sensitivity(conjugate(draws, 1), seed=1)
         rows = sensitivity.table().assign(over=sensitivity.table()["prior"] >= sensitivity.limit)
         flagged[draws] = (rows["diagnosis"] == CONFLICT).groupby(rows["variable"]).sum()
         if draws == 100:
-            assert rows["over"].all()  # what the limit alone would flag
+            assert rows["over"].all()  # flagged by the limit alone
             assert "by less than the Monte Carlo noise" in " ".join(sensitivity.advice)
         else:
             assert sensitivity.by_prior.set_index("prior")["moved"].to_dict() == {
@@ -142,7 +142,7 @@ def test_flags_where_the_prior_matters_and_not_elsewhere(conjugate: Callable[...
 
 
 def true_index(draws: int) -> float:
-    """Return the index of theta ~ N(2, 0.5) to its prior N(4, 1), as far as draws reach."""
+    """Return the index of theta ~ N(2, 0.5) to its prior N(4, 1), truncated to the draws' range."""
     edge = stats.norm(2, np.sqrt(0.5)).isf(1 / (CHAINS * draws))
     x = np.linspace(4 - edge, edge, 20_001)
     density, below = (f(x) for f in (stats.norm(2, 0.5**0.5).pdf, stats.norm(2, 0.5**0.5).cdf))
@@ -155,7 +155,7 @@ def true_index(draws: int) -> float:
 
 
 def test_the_bound_holds_for_the_true_index() -> None:
-    """Index less noise lies below the index in closed form in some 90% of fits.
+    """The index minus its noise is below the closed-form index in some 90% of fits.
 
     Each range is four Monte Carlo errors wide on either side: 1.9% for 90% of 250 fits; for the
     mean index and the mean noise of 40 fits 0.8% and 1.2%.
@@ -174,7 +174,8 @@ def test_the_bound_holds_for_the_true_index() -> None:
         index_over[draws], noise[draws] = index.mean(), error.mean()
     assert 0.9 - 4 * 0.019 < held[100] < 0.9 + 4 * 0.019
     assert index_over[1600] == pytest.approx(1, abs=4 * 0.008)
-    # Noise falls as the square root of the draws: to a quarter, but for the 99% quantile's bias.
+    # Noise falls with the root of the number of draws: to a quarter, except for the quantile's
+    # bias.
     assert noise[1600] / noise[100] == pytest.approx(0.25, rel=4 * 0.012 + 0.03)
 
 

@@ -1,4 +1,4 @@
-"""Names of the quantities that sensitivity is of."""
+"""Names of the quantities in a sensitivity analysis."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_quantities_have_one_name_whatever_the_order_of_dims(
     small_scores: ls.Scores,
     tmp_path: Path,
 ) -> None:
-    """By it a refit is joined with a fit of an earlier version, which may have skills first."""
+    """A refit is matched by it with a fit of an earlier version, which may have skills first."""
     fit = prior_fit(known_spec, small_scores, draws=20)
     first = fit.posterior["loading"].transpose("chain", "draw", "skill", "benchmark")
     tree = fit.tree.copy()
@@ -35,13 +35,13 @@ def test_quantities_have_one_name_whatever_the_order_of_dims(
     )
     xr.testing.assert_identical(other, usual)
     where = {place.rsplit(", ", 1)[0] for place in usual["where"].values}
-    assert len(where) > 1 and where <= set(fit.scores.benchmarks)  # but anchors, which are fixed
+    assert len(where) > 1 and where <= set(fit.scores.benchmarks)  # except anchors, which are fixed
 
 
 def test_parameters_that_rotate_with_free_skills_are_not_looked_at_by_default(
     prior_fit: Callable[..., Fit], small_scores: ls.Scores
 ) -> None:
-    """A family was said to move a slope of skill 3 most, which means another skill by draw."""
+    """A family was reported to move a slope of skill 3, which is a different skill in each draw."""
     spec = ls.load_spec("latentscale").with_(
         {"skills.identify": {"kind": "free"}, "skills.count": 2}
     )
@@ -58,7 +58,7 @@ def test_parameters_that_rotate_with_free_skills_are_not_looked_at_by_default(
 def test_an_aligned_fit_has_no_means_of_loadings_to_look_at(
     prior_fit: Callable[..., Fit], small_scores: ls.Scores
 ) -> None:
-    """Its log priors are of all that was sampled, so that `ls.sensitivity` was a KeyError."""
+    """Its log priors cover everything that was sampled; `ls.sensitivity` raised a KeyError."""
     spec = ls.load_spec("capabilities").with_({"skills.count": 2, "terms": []})
     fit = ls.align(prior_fit(spec.with_({"covariates": ["log_flops"]}), small_scores)).fit
     assert "signed_loading_mean" not in fit.posterior

@@ -1,4 +1,4 @@
-"""Planned rows of sensitivity by refits and of influence: all those that `predict` takes."""
+"""Planned rows for sensitivity by refits and for influence: all that `predict` accepts."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ def test_influence_takes_rows_that_leave_out_their_family(small: Fit, padded: bo
         small, rows, families=["fam00", "fam01"], progress=False
     )
     of_forecast = influence.table().query(f"variable == '{FORECAST}'")
-    assert set(of_forecast["family"]) == {"fam01"}  # what is a family's own does not count
+    assert set(of_forecast["family"]) == {"fam01"}  # a family's own quantities do not count
 
 
 def test_levels_of_a_family_and_skills_of_its_models_are_its_own() -> None:
-    """They are no quantities that it moves; those of other families, and shared ones, are."""
+    """These do not count as moved by it; quantities of other families, and shared ones, do."""
     names = {"family": ["a", "b"], "model": ["a-1", "b-1", "b-2"], "sample": [0, 1]}
     quantities = xr.Dataset(
         {

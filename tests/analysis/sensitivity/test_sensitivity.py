@@ -1,4 +1,4 @@
-"""Sensitivity against a conjugate normal in closed form, and what refits and weights say."""
+"""Sensitivity compared with a conjugate normal in closed form; refits and weights."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_conjugate_normal(
 
 def test_prior_and_likelihood_pull_against_each_other(small: Fit) -> None:
     row = ls.sensitivity(conjugate(small, 4.0, 1.0, 1.0), variables=["theta"]).table().iloc[0]
-    # Both hold the mean in place: what one would move it, the other moves back.
+    # They pull the mean in opposite directions, by the same amount.
     assert row["prior_shift"] == pytest.approx(-row["likelihood_shift"], abs=0.1)
 
 
@@ -106,7 +106,7 @@ def test_a_real_fit_with_forecasts(pooled_fit: Fit) -> None:
     pd.testing.assert_frame_equal(frame, FRAME)
     forecasts = sensitivity.table()[sensitivity.table()["variable"] == FORECAST]
     assert list(forecasts["where"]) == [f"new, {b}" for b in pooled_fit.scores.benchmarks]
-    assert (forecasts["diagnosis"] == "").all()  # 104 models tell a pooled curve well
+    assert (forecasts["diagnosis"] == "").all()  # 104 models determine a pooled curve well
     assert (sensitivity.table()["prior_noise"] > 0).all()
     assert (sensitivity.table()["likelihood_noise"] > 0).all()
     assert (sensitivity.table()["likelihood"] > 0).all() and sensitivity.table()[
@@ -136,7 +136,7 @@ def test_sensitivity_misused(small: Fit) -> None:
 
 @pytest.fixture
 def by_prior_draws(prior_fit: Callable[..., Fit], monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """Fits inside the grid are draws of the prior: what the grid makes of fits is what counts."""
+    """Fits inside the grid are prior draws: this tests what the grid does with fits."""
     asked: list[object] = []
 
     def fit(spec, scores, *, method, seed, progress):  # type: ignore[no-untyped-def]
@@ -214,13 +214,13 @@ def test_a_grid_goes_on_from_its_folder(
         first = grid({"higher": higher, "odd": broken})
     assert len(by_prior_draws) == 3 and len(list(tmp_path.glob("*/*.csv"))) == 2
     again = grid({"higher": higher, "lower": lower})
-    assert len(by_prior_draws) == 4  # only what has not been fitted
+    assert len(by_prior_draws) == 4  # only variants not yet fitted
     kept = again[again["variant"] != "lower"].reset_index(drop=True)
     pd.testing.assert_frame_equal(kept, first, check_exact=True)
     grid({"higher": higher}, FRAME.assign(params_b=31.0))
     grid({"higher": higher}, variables=["intercept"])
     grid({"higher": higher}, prob=0.5)
-    assert len(by_prior_draws) == 10  # each of them gives other numbers
+    assert len(by_prior_draws) == 10  # each of these changes the numbers
     file = sorted(tmp_path.glob("*/*.csv"))[0]
     file.write_bytes(file.read_bytes()[:-90])
     with pytest.warns(ls.FitWarning, match=f"1 files .* truncated or changed .*{file.name}"):
@@ -274,7 +274,7 @@ def test_a_grid_misused(
 def test_two_variants_of_one_name_as_text_are_refused(
     quick_spec: ls.ModelSpec, small_scores: ls.Scores
 ) -> None:
-    """The second took the place of the first."""
+    """The second replaced the first."""
     with pytest.raises(ls.SpecError, match='Two variants have the name "1"'):
         ls.studies.sensitivity_grid(quick_spec, small_scores, {1: {}, "1": {}}, progress=False)
 
@@ -352,7 +352,7 @@ def test_families_that_weights_cannot_drop_are_refitted(
     for _, scores in by_prior_draws[1:]:  # type: ignore[misc]
         assert len(scores.families) == 5
     assert set(rough.table()["family"]) == set(small.scores.families)
-    # The forecast is of a model of fam00: it does not count when fam00 is left out.
+    # The forecast is for a model of fam00, so it does not count when fam00 is left out.
     for influence in (rough, exact):
         of_forecast = influence.table()[influence.table()["variable"] == FORECAST]
         assert set(of_forecast["family"]) == set(small.scores.families) - {"fam00"}
@@ -414,7 +414,7 @@ SCORED = FRAME.assign(alpha=[0.6])
 
 @pytest.fixture(scope="module")
 def mild(held_fit: Fit, with_posterior: Callable[..., Fit], small_scores) -> Fit:  # type: ignore[no-untyped-def]
-    """2,400 draws of which only intercepts differ, mildly, and with them the densities."""
+    """2,400 draws in which only intercepts differ, mildly, and with them the densities."""
     rng = np.random.default_rng(7)
     posterior = held_fit.posterior.isel(draw=np.zeros(2400, int))
     posterior = posterior.assign_coords(draw=np.arange(2400))
@@ -425,7 +425,7 @@ def mild(held_fit: Fit, with_posterior: Callable[..., Fit], small_scores) -> Fit
 
 
 def test_a_conditioned_forecast_is_paired_with_its_own_draws(mild: Fit) -> None:
-    """More draws than the forecast keeps, and each kept one beside its own densities."""
+    """More draws than the forecast keeps, each kept one paired with its own densities."""
     table = ls.sensitivity(mild, SCORED, priors=["intercept"], seed=1).table()
     forecasts = table[table["variable"] == FORECAST].set_index("where")
     forecast = ls.predict(mild, SCORED, seed=1)
@@ -452,7 +452,7 @@ def test_a_conditioned_forecast_is_paired_with_its_own_draws(mild: Fit) -> None:
 
 
 def answers(fit: Fit, frame: pd.DataFrame) -> list[np.ndarray]:
-    """Return what the verbs that pair forecasts with draws say."""
+    """Return the output of the verbs that pair forecasts with draws."""
     columns = ["prior", "likelihood", "prior_shift", "likelihood_shift"]
     outcome = dict(zip(fit.scores.models, np.arange(12.0) + 1, strict=True))
     with warnings.catch_warnings():
@@ -490,7 +490,7 @@ def test_densities_in_another_order_are_paired_by_their_labels(mild: Fit) -> Non
     for name in ("log_likelihood", "log_prior"):
         groups[name] = groups[name].isel(draw=order)
     mixed = replace(mild, tree=xr.DataTree.from_dict({"posterior": groups["posterior"]}))
-    for name, group in groups.items():  # a tree of its own group each, so that none is aligned
+    for name, group in groups.items():  # each group in its own tree, so that none is aligned
         mixed.tree[name] = xr.DataTree(group)
     for one, other in zip(answers(mixed, SCORED), answers(mild, SCORED), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)

@@ -1,4 +1,4 @@
-"""Alignment of free skills: what it must recover, and what it must leave as it is."""
+"""Alignment of free skills: what it must recover, and what it must not change."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def free_document(**changes: object) -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 def rich_spec() -> ModelSpec:
-    """Free skills with everything else that has a skill dim."""
+    """Free skills with every other variable that has a skill dim."""
     return spec_from_dict(
         free_document(
             skills={"count": 2, "identify": {"kind": "free"}, "residual": True},
@@ -61,7 +61,7 @@ def one_truth(known, prior_fit) -> Fit:
 
 
 def scrambled(fit: Fit, kind: str, *, noise: float = 0.02, draws: int = 80, seed: int = 1) -> Fit:
-    """Return two chains of the same truth, each draw given a rotation of its own."""
+    """Return two chains of the same truth, each draw with its own rotation."""
     rng = np.random.default_rng(seed)
     posterior = fit.posterior.isel(chain=0, draw=0, drop=True)
     count = posterior.sizes["skill"]
@@ -100,7 +100,7 @@ def test_scrambled_draws_are_brought_together(one_truth: Fit, kind: str) -> None
     assert before.max() > 0.3
     assert after.max() < 0.035  # the noise that was put in is 0.02
     mean, truth = means(alignment.fit)[0], one_truth.posterior["loading"].values[0, 0]
-    # One orthogonal matrix for all draws carries the truth to what was found.
+    # One orthogonal matrix for all draws maps the truth to the estimate.
     left, _, right = np.linalg.svd(truth.T @ mean)
     common = left @ right
     np.testing.assert_allclose(mean, truth @ common, atol=0.02)
@@ -117,7 +117,7 @@ def test_rhat_means_something_after_but_not_before(one_truth: Fit) -> None:
     # R-hat of four half chains of 200 is near sqrt(0.995 + F(3, 796) / 200): 1.02 once in 1e5.
     mixed = scrambled(one_truth, "rotation", draws=400)
     posterior = mixed.posterior
-    # Chains that sit in different rotations: the first all alike, the second all alike.
+    # Chains in different rotations: one for the first, another for the second.
     stuck = posterior["loading"].copy()
     for chain in (0, 1):
         own = scrambled(one_truth, "rotation", noise=0, draws=1, seed=chain).posterior["loading"]
@@ -156,7 +156,7 @@ def test_every_forecast_stays_as_it_was(rich: Fit, known, rotation) -> None:
         p["loading"].transpose("chain", "draw", "benchmark", "skill").values for p in (old, new)
     )
     order = ("chain", "draw", "skill", "skill_factor")
-    # What a new family, a new model and a new family's slope add to eta: the same covariance.
+    # The contributions of a new family, model and family slope to eta have the same covariance.
     scale = old["residual_scale"].values[..., None] * np.eye(2)
     slope = old["family_slope_scale"].values[:, :, 0, :, None] * np.eye(2)
     pairs = [
@@ -204,7 +204,7 @@ def test_the_rotation_is_kept_and_explains_the_loadings(one_truth: Fit, tmp_path
 def test_figures_are_of_their_benchmark_and_skill_whatever_the_order_of_dims(
     one_truth: Fit, tmp_path: Path
 ) -> None:
-    """Fits with pooled benchmarks of earlier versions have skills first: R-hat was missing."""
+    """Fits of earlier versions with pooled benchmarks have skills first; R-hat was missing."""
     fit = scrambled(one_truth, "rotation")
     turned = fit.posterior.assign(loading=fit.posterior["loading"].transpose(..., "benchmark"))
     assert turned["loading"].dims[2:] == ("skill", "benchmark")
@@ -225,7 +225,7 @@ def test_skills_are_ordered_and_point_upwards(one_truth: Fit) -> None:
 
 
 def test_two_patterns_are_kept_apart_and_not_averaged(one_truth: Fit) -> None:
-    """Half of a chain follows other loadings, as tightly; every draw has its own rotation."""
+    """Half of a chain is around other loadings, as tightly; every draw has its own rotation."""
     rng = np.random.default_rng(3)
     changed = one_truth.posterior
     shape = changed["loading"].isel(chain=0, draw=0).shape
@@ -316,7 +316,7 @@ def test_a_free_fit_converges_once_aligned(known) -> None:
     fit = ls.fit(spec_from_dict(document), known.scores, method=method, seed=4, progress=False)
     alignment = ls.align(fit, rotation=ls.rotations.Varimax())
     table = alignment.convergence
-    # Unaligned chains wander over every rotation, so they mix badly and tell nothing.
+    # Unaligned chains wander over all rotations, so they mix badly and are not informative.
     assert table["rhat_before"].max() > 1.05 > table["rhat"].max()
     assert table["ess"].min() > 3 * table["ess_before"].min()
     assert alignment.unimodal

@@ -174,7 +174,7 @@ def test_a_point_estimate_has_neither_intervals_nor_probabilities(
 
 
 def test_every_benchmark_weighs_alike(fit: Fit, anchors: dict[str, float]) -> None:
-    """Predictors times weights have one standard deviation over models, on every benchmark."""
+    """Predictors times weights have the same standard deviation over models on every benchmark."""
     index = ls.capability_index(fit, anchors=anchors)
     table = fit.scores.dataset
     eta = fit.evaluator.at(fit.samples, table, residuals="fitted").eta
@@ -187,7 +187,7 @@ def test_every_benchmark_weighs_alike(fit: Fit, anchors: dict[str, float]) -> No
 def test_an_index_with_one_value_for_all_models_is_refused(
     fit: Fit, anchors: dict[str, float]
 ) -> None:
-    """NumPy and SciPy warned of a division by 0, and correlations were NaN."""
+    """NumPy and SciPy warned about a division by 0, and correlations were NaN."""
     index = ls.capability_index(fit, anchors=anchors)
     with pytest.raises(DataError, match="other index is 140 for all 12 models in common"):
         index.agreement(dict.fromkeys(fit.scores.models, 140))

@@ -25,7 +25,7 @@ def test_bic_finds_the_skills_that_the_table_was_made_with(criteria: Criteria) -
     table = criteria.table()
     assert list(table.index) == [1, 2, 3] and criteria.best("bic") == 2
     assert (np.diff(table["log_likelihood"]) > -0.5).all()  # nested models
-    # Intercept, precision and instruct by 6 benchmarks; loadings of those that are not anchors;
+    # Intercept, precision and instruct for 6 benchmarks; loadings of those that are not anchors;
     # scales, slopes and correlations of the skills.
     wanted = [18 + (6 - k) * k + 2 * k + k * (k - 1) // 2 for k in (1, 2, 3)]
     assert list(table["parameters"]) == wanted

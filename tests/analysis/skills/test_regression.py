@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning"
 
 
 def test_draws_have_the_moments_of_the_conjugate_posterior() -> None:
-    """The prior as two further rows of data: least squares gives the posterior mean."""
+    """With the prior as two further rows of data, least squares gives the posterior mean."""
     rng = np.random.default_rng(1)
     x, y = rng.standard_normal((12, 1)), rng.standard_normal(12)
     prior = ls.studies.RegressionPrior(intercept_sd=3.0, coefficient_sd=0.7, shape=2.5, scale=0.8)
@@ -37,7 +37,7 @@ def test_draws_have_the_moments_of_the_conjugate_posterior() -> None:
 
 @pytest.fixture(scope="module")
 def skilled(known, known_spec, prior_fit, repeated, with_posterior) -> Fit:
-    """Two skills that are known exactly: the draw of 40 in which they vary most."""
+    """Two skills that are known exactly: the one of 40 draws in which they vary most."""
     rows = list(known.scores.models)[:40]
     fit = prior_fit(known_spec, known.scores.select(models=rows), draws=40)
     skills = fit.posterior["model_skill"].isel(chain=0).transpose("draw", "skill", "model").values
@@ -176,7 +176,7 @@ def test_coefficients_of_an_aligned_fit_are_shown(small_scores, prior_fit) -> No
 
 
 def test_the_prior_does_not_depend_on_how_free_skills_are_turned(small_scores, prior_fit) -> None:
-    """Turned at random, skills are 0 on average over draws; that is not their spread."""
+    """Skills rotated at random average 0 over draws, which says nothing about their spread."""
     spec = ls.ModelSpec(name="free", skills={"count": 1, "identify": {"kind": "free"}})
     fit = prior_fit(spec, small_scores, draws=400)
     skill = fit.posterior["model_skill"].copy()
@@ -214,7 +214,7 @@ def test_the_callers_series_is_kept(skilled: Fit) -> None:
 def test_a_further_benchmark_on_few_models_joins_as_one_more_column(
     known, known_spec, prior_fit
 ) -> None:
-    """The way for an outcome that is a fraction: one warning, and forecasts for every model."""
+    """The procedure for outcomes that are fractions: one warning, and forecasts for all models."""
     frame = known.frame.iloc[:48].assign(agent=np.nan)
     frame.loc[frame.index[:6], "agent"] = [0.1, 0.3, 0.2, 0.4, 0.15, 0.35]
     info = {**known.scores.benchmark_info, "agent": ls.Benchmark(n_items=300)}

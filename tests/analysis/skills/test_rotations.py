@@ -1,4 +1,4 @@
-"""Rotation criteria against closed forms, and against patterns that have a simple structure."""
+"""Rotation criteria compared with closed forms and with patterns of simple structure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def messy() -> np.ndarray:
 
 @pytest.fixture
 def simple() -> np.ndarray:
-    """Twelve benchmarks, each on one of three skills alone."""
+    """Twelve benchmarks, each loading on one of three skills."""
     pattern = np.zeros((12, 3))
     pattern[np.arange(12), np.arange(12) % 3] = np.linspace(0.5, 1.4, 12)
     return pattern

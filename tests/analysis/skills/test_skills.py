@@ -1,4 +1,4 @@
-"""Skills, variance shares and agreement, against numpy by hand."""
+"""Skills, variance shares and agreement, compared with numpy by hand."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_top_benchmarks_are_those_a_skill_moves_most(summary: ls.results.Skills)
     mine = table[table["skill"] == "delta"]
     assert list(mine["benchmark"]) == wanted and list(mine["rank"]) == [1, 2]
     size = abs(summary.share.sel(skill="delta").values)
-    ahead = (size[:, None, :] > size[:, :, None]).sum(axis=2)  # how many lie before each
+    ahead = (size[:, None, :] > size[:, :, None]).sum(axis=2)  # how many come before each
     index = list(summary.share["benchmark"].values).index(wanted[0])
     assert mine.iloc[0]["prob_top"] == pytest.approx((ahead[:, index] < 2).mean())
 
@@ -341,7 +341,7 @@ def test_offsets_of_sources_are_no_share(prior_fit) -> None:
 
 
 def test_noise_is_averaged_over_the_models_that_were_measured(held_fit: Fit) -> None:
-    """On one benchmark four models alone, whose scores scatter least or most."""
+    """On one benchmark only four models, whose scores scatter least or most."""
     table = held_fit.scores.dataset
     at = held_fit.evaluator.at(held_fit.samples, table, residuals="fitted")
     mean = at.mean.sel(benchmark="alpha").isel(sample=0).values  # all draws are the same
