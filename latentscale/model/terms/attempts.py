@@ -50,8 +50,8 @@ class Attempts(Term):
         # At 1 and a mean of 1/2 rates are uniform; 0.1 to 10 goes from all or nothing to alike.
         "item_spread": PriorSlot(
             Prior("LogNormal", mu=0, sigma=1),
-            "s_j, concentration of items' success rates around their mean: small for items that "
-            "are always or never solved",
+            "s_j, concentration of items' success rates around their mean: small if items are "
+            "always or never solved",
         )
     }
 
