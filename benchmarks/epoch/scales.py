@@ -67,7 +67,7 @@ def row(scales: str, cut: str, scores: Scores, fold: ls.folds.Fold, fit: ls.Fit)
         f"above {AGREED} of these": f"{(alone.table['rhat'] > AGREED).mean():.1%}",
         "ESS, 5th centile, of these": f"{alone.table['ess_bulk'].quantile(0.05):.0f}",
         "divergences": judged.divergences,
-        "gradients a draw": f"{steps / (CHAINS * DRAWS):.0f}",
+        "gradients per draw": f"{steps / (CHAINS * DRAWS):.0f}",
         "cells": len(cells),
         "MAE": shown(error, cells["family"]),
         "cover 90%": shown(inside.astype(float), cells["family"], 3),

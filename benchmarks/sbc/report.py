@@ -114,12 +114,12 @@ def _row(fault: str, table: pd.DataFrame, ranks: pd.DataFrame) -> dict[str, obje
         "rejected": caught,
         "smallest corrected p": f"{ranks['p_holm'].min():.2g}",
         "outside 95% band": f"{100 * (~ranks['in_band']).mean():.0f}%",
-        "90% intervals hold": f"{100 * ranks['cover_90'].mean():.0f}%",
-        "50% intervals hold": f"{100 * ranks['cover_50'].mean():.0f}%",
+        "90% intervals cover": f"{100 * ranks['cover_90'].mean():.0f}%",
+        "50% intervals cover": f"{100 * ranks['cover_50'].mean():.0f}%",
         "chains disagreed": f"{100 * (table['first_rhat'] >= 1.1).mean():.0f}%",
         "R-hat > 1.1 at the end": f"{100 * (table['max_rhat'] >= 1.1).mean():.0f}%",
         "with divergences": f"{100 * (table['divergences'] > 0).mean():.0f}%",
-        "median s a fit": f"{table['seconds'].median():.0f}",
+        "median s per fit": f"{table['seconds'].median():.0f}",
     }
 
 

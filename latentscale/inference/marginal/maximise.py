@@ -23,7 +23,7 @@ from latentscale.inference.progress import WorkProgress
 from latentscale.numerics.climb import climb
 from latentscale.numerics.threads import in_threads
 
-# The search maximises by 3 nodes a skill: its maximum is within a standard error of the finer
+# The search uses 3 nodes per skill: its maximum is within a standard error of the finer
 # rule's, at a fraction of the cost (benchmarks/MARGINAL.md).
 _SEARCH_NODES = 3
 # Share of the weight left out in the search with more than 4 skills, where 3^K nodes are many.
@@ -56,7 +56,7 @@ class Search:
     starts
         Starting points.
     nodes
-        Quadrature nodes a skill.
+        Quadrature nodes per skill.
     drop
         Share of the quadrature's weight left out with its lightest nodes.
     iterations
@@ -82,7 +82,7 @@ def maximise(
 ) -> tuple[MarginalEstimate, Placement]:
     """Maximise a marginal likelihood from several starts; return also where latents lie there.
 
-    Each start is carried to its maximum by a rule of 3 nodes a skill, the best one on by the
+    Each start is carried to its maximum by a rule of 3 nodes per skill, the best one on by the
     settings' nodes; the log likelihood is that of two nodes more.
 
     Raises

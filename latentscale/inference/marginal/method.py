@@ -56,8 +56,8 @@ class MarginalML(Method):
     starts
         Starting points: the first from regressions, the others scattered around it.
     nodes
-        Quadrature nodes a skill, at least 3; a rule of two more gives the error. With 3 the rule's
-        gradient and its value may disagree at the maximum, which then counts as not reached.
+        Quadrature nodes per skill, at least 3; a rule with two more gives the error. With 3 nodes
+        gradient and value may disagree at the maximum, which then counts as not reached.
     drop
         Share of the quadrature's weight that is left out with its lightest nodes.
     draws
