@@ -175,7 +175,7 @@ def folded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
 def _as_one(kind: Sequence[Finding]) -> Finding:
     first, others = kind[0], dict.fromkeys(finding.where for finding in kind[1:])
-    message = f"{first.where}: {first.message} Likewise {listed(others)}."
+    message = f"{first.where}: {first.message} The same holds for {listed(others)}."
     return Finding(first.level, first.code, f"{len(kind)} findings", message)
 
 

@@ -326,13 +326,11 @@ def resolve(
 
 
 def _unknown(name: str) -> Finding:
-    taken = "it is taken with floor 0 and no item count"
-    fix = f'say otherwise with benchmarks={{"{name}": Benchmark(floor=..., n_items=...)}}'
+    taken = "it is read with floor 0 and no item count"
+    fix = f'declare it with benchmarks={{"{name}": Benchmark(floor=..., n_items=...)}}'
     meant = known_name(name)
     if meant is None:
-        return Finding(
-            "info", "unknown-benchmark", name, f"not a benchmark known here: {taken}; {fix}."
-        )
+        return Finding("info", "unknown-benchmark", name, f"not a known benchmark: {taken}; {fix}.")
     floor = KNOWN_BENCHMARKS[meant].floor
     return Finding(
         "warning",

@@ -65,16 +65,14 @@ def _beyond(
     seen = f"{len(beyond)} of {known} scores lie {side} the {what} {end:g}"
     code = "beyond-ceiling" if what == "ceiling" else "above-floor"
     if not (len(far) or median_beyond(left, least)):
-        message = (
-            f"{seen}, the farthest at {scores[order[0]]:.3g}: no farther than chance may take them."
-        )
+        message = f"{seen}, the farthest at {scores[order[0]]:.3g}, which chance can explain."
         return [Finding("info", code, name, message)]
     where = listed(column[MODEL].to_numpy()[order].tolist(), limit=6)
     count = (
         f", {len(far)} of them by more than chance" if len(far) else ", and so does their median"
     )
     message = (
-        f"{seen}{count} (the farthest at {scores[order[0]]:.3g}): {where}. No curve of expected "
-        f"scores passes it: declare {remedy}, or correct the scores or their unit."
+        f"{seen}{count} (the farthest at {scores[order[0]]:.3g}): {where}. Curves of expected "
+        f"scores do not pass it: declare {remedy}, or correct the scores or their unit."
     )
     return [Finding("warning", code, name, message)]

@@ -261,7 +261,7 @@ def read_score_column(
                 return np.full(len(column), np.nan), [at_column(name, _counts_text(filled))]
             text = (
                 f"holds text in all {len(filled)} filled rows (first: {shown_cell(filled[0])}), "
-                "but every column beside the model's own is read as a benchmark. Declare it as a "
+                "but every column except the model's own is read as a benchmark. Declare it as a "
                 f'feature, features=["{name}"], drop it, or turn it into numbers.'
             )
             if has_figures(pd.Series(filled)):

@@ -214,7 +214,7 @@ def benchmark_columns(
     if not names:
         known = listed(KNOWN_BENCHMARKS, limit=20)
         text = (
-            "the table has no benchmark column. Every column beside "
+            "the table has no benchmark column. Every column except "
             f"{listed(own, 20)} is read as a benchmark; known ones are {known}."
         )
         return [], [Problem(text)], []
@@ -230,7 +230,7 @@ def benchmark_columns(
         scored = None if name in measured else _error_of(name, names)
         if scored is not None:
             text = (
-                f'this looks like standard errors of "{scored}", not a benchmark. Pass them apart, '
+                f'this looks like standard errors of "{scored}", not a benchmark. Pass them as '
                 f'stderr=frame[["model", "{name}"]].rename(columns={{"{name}": "{scored}"}}), or '
                 "in a long table with the columns benchmark, score and stderr; or drop the column."
             )
@@ -243,7 +243,7 @@ def benchmark_columns(
         meant = None if name in measured else _misspelt_column(name, frame.columns)
         if meant and (name.casefold() == meant or not _between_bounds(frame[name])):
             text = (
-                f'not a column known here. Did you mean "{meant}"? Rename it and mind its unit, '
+                f'not a known column. Did you mean "{meant}"? Rename it and check its unit, '
                 f'or drop it. If it is a feature of its own, declare it: features=["{name}"].'
             )
             problems.append(at_column(name, text))

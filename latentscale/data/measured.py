@@ -171,10 +171,9 @@ def repeated_cells(cells: pd.DataFrame) -> list[Problem]:
         stated = bool(source and source[0])
         of = f', source "{source[0]}"' if stated else ""
         remedy = (
-            "Keep one a source."
+            "Keep one per source."
             if stated
-            else 'Keep one, or say where each comes from in a column "source": they are then '
-            "merged."
+            else 'Keep one, or state the origin of each in a column "source": they are then merged.'
         )
         text = (
             f'model "{model}", benchmark "{name}"{of} has {len(rows)} rows ({numbered(rows)}). '
@@ -231,9 +230,9 @@ def merged_sources(
     names = known.loc[several, "benchmark"].unique()
     shares = [name for name in names if scales.get(str(name), FRACTION).bounded is not None]
     remedy = (
-        'keep the rows of one, or have a benchmark each: sources="apart".'
+        'keep the rows of one, or make each a benchmark: sources="apart".'
         if shares and sources != APART
-        else "keep the rows of one: shares alone can have a benchmark for each source."
+        else "keep the rows of one: only shares can have a benchmark for each source."
     )
     message += f"If sources such as agents differ in what they measure, {remedy}"
     return kept, [Finding("warning", "merged-sources", "source", message)]

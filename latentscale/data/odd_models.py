@@ -85,7 +85,7 @@ def _identical(dataset: xr.Dataset) -> list[Finding]:
     count = sum(len(names) - 1 for names in copies)
     shown = listed([" = ".join(names[:_SHOWN_SAME]) for names in copies], 3)
     message = (
-        f"{counted(count, 'model')} with exactly the scores of another on all of its benchmarks: "
+        f"{counted(count, 'model')} with exactly another's scores on all of its benchmarks: "
         f"{shown}. If they are copies, a fit counts one measurement several times: keep one of "
         "each."
     )
@@ -104,8 +104,8 @@ def _all_at_a_bound(dataset: xr.Dataset) -> list[Finding]:
             shown = listed([f"{dataset[MODEL].to_numpy()[row]} ({measured[row]})" for row in rows])
             message = (
                 f"{counted(len(rows), 'model')} with scores of exactly {bound} on all of several "
-                f"benchmarks: {shown}. An evaluation that failed, or a row filled in? Leave such "
-                "cells empty; a fit treats them as measured scores."
+                f"benchmarks: {shown}. Did the evaluation fail, or was the row filled in? Leave "
+                "such cells empty; a fit treats them as measured scores."
             )
             findings.append(Finding("warning", "all-at-a-bound", "rows", message))
     return findings

@@ -84,9 +84,9 @@ def _finding(name: str, why: str, stated: bool) -> Finding:
     """Return the finding on one benchmark; `stated` means that lower is declared better."""
     taken, other = ("lower", "higher") if stated else ("higher", "lower")
     message = (
-        f"{why}, but it is read as one on which {taken} is better. If {other} is better, pass "
-        f'benchmarks={{"{name}": Benchmark(lower_is_better={not stated})}} with its scale; if not, '
-        "check the column."
+        f"{why}, but it is read as a benchmark on which {taken} is better. If {other} is better, "
+        f'pass benchmarks={{"{name}": Benchmark(lower_is_better={not stated})}} with its scale; if '
+        "not, check the column."
     )
     return Finding("warning", f"{other}-is-better", name, message)
 
@@ -138,7 +138,7 @@ def _halves(
     first, second = (listed([names[place] for place in half.tolist()]) for half in (here, there))
     message = (
         f"scores on {first} fall where those on {second} rise (mean rank correlation "
-        f"{np.nanmean(across):.2f}), as they are read. Skills make benchmarks agree: if lower is "
+        f"{np.nanmean(across):.2f}). Benchmarks that share skills rise together: if lower is "
         "better on some, pass "
         f'benchmarks={{"{names[there[0]]}": Benchmark(lower_is_better=...)}} with its scale.'
     )

@@ -155,8 +155,8 @@ def _refuse_one_row_a_score(frame: AnyFrame, benchmarks: Collection[str]) -> Non
         return
     what = "a forecast's own table" if {"lower", "upper"} <= set(names) else "a table of scores"
     raise DataError(
-        f'{NOT_FORECAST}: they have one row a score (column "benchmark"), as {what} has. Give '
-        "one row a model: the columns model and family, the features that the spec uses, and, to "
+        f'{NOT_FORECAST}: they have one row per score (column "benchmark"), as {what} has. Give '
+        "one row per model: the columns model and family, the features that the spec uses, and, to "
         "condition on scores, a column for each benchmark."
     )
 

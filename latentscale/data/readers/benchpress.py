@@ -296,8 +296,8 @@ def _as_rates(cells: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
     for name, some in cells[share].groupby("benchmark", sort=False):
         message = (
             f"mixes directions: {len(some)} scores above {_HIGHEST_RATE:g} "
-            f"({listed(list(some['model']))}) are taken for shares of right claims and read as 100 "
-            "less the score, a rate of hallucination as the others. If one of them is a rate, "
+            f"({listed(list(some['model']))}) are taken as shares of correct claims and read as "
+            "100 minus the score, a hallucination rate like the others. If one of them is a rate, "
             "leave the benchmark out."
         )
         findings.append(Finding("warning", "mixed-directions", str(name), message))

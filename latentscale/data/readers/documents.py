@@ -33,8 +33,8 @@ def read_document(path: Path) -> Any:
         return json.loads(content, parse_int=_integer, object_pairs_hook=without_repeats)
     except RecursionError:
         raise DataError(
-            f"{path}: nested too deeply for a file of results. It is damaged or none: take it out "
-            "of the folder."
+            f"{path}: nested too deeply for a file of results, so damaged or something else. Take "
+            "it out of the folder."
         ) from None
     except (ValueError, MemoryError) as error:
         raise DataError(

@@ -156,8 +156,8 @@ def livebench_measurements(
     table = with_text_names(table, what)
     if "model" not in table or len(table.columns) < 2:
         raise DataError(
-            f'{what}: no table of LiveBench: it has a column "model" and one a task; this has '
-            f"{listed(table.columns)}."
+            f'{what}: not a LiveBench table. These have a column "model" and one per task; this '
+            f"has {listed(table.columns)}."
         )
     table = _named(table, what)
     repeated = table["model"][table["model"].duplicated()]

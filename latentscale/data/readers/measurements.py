@@ -194,8 +194,8 @@ def same_names(names: Sequence[str], *, hosts: bool = True) -> tuple[dict[str, s
     in_what = "case, dots, dashes or a host before a slash" if hosts else "case, dots or dashes"
     models = counted(len(joined), "model is", "models are")
     message = (
-        f"{models} written in several ways, which differ in {in_what}, and were taken for one "
-        f"each: {listed(pairs, 3)}."
+        f"{models} written in several ways, which differ in {in_what}, and were merged: "
+        f"{listed(pairs, 3)}."
     )
     return chosen, [Finding("info", "names-joined", "model", message)]
 

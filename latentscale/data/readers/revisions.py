@@ -171,7 +171,7 @@ def _of_checkpoints(table: pd.DataFrame, runs: Sequence[str]) -> list[Finding]:
         message = (
             f"what {counted(len(silent), 'checkpoint')} had been trained on is not known: "
             f"{listed(silent, 4)}. Give tokens_per_step= (gather --tokens-per-step on the command "
-            "line), else checkpoints of one run are taken for models that are alike."
+            "line), or else checkpoints of one run count as models with equal covariates."
         )
         findings.append(Finding("warning", "checkpoints-without-tokens", "tokens_t", message))
     return findings

@@ -69,7 +69,7 @@ def _signed(values: Floats, known: int, name: str) -> str:
     return (
         f"{int((values < 0).sum())} of {known} scores lie below 0 and {int((values > 1).sum())} "
         f"above 1 ({low:g} to {high:g}), so these are neither fractions from 0 to 1 nor "
-        f"percentages. If it is an index or a rating, pass {_call(name, 'real')}; if it is no "
+        f"percentages. If it is an index or a rating, pass {_call(name, 'real')}; if it is not a "
         f'benchmark, declare it as a feature, features=["{name}"], or drop it.'
     )
 
@@ -85,8 +85,8 @@ def _conversion(name: str, percent: bool) -> str:
     return (
         "these are not fractions from 0 to 1. If they have a unit of their own, pass "
         f"{_call(name, 'real')} (a rating such as Elo) or "
-        f"{_call(name, 'positive')} (minutes, dollars); otherwise rescale the column. If it is no "
-        f'benchmark, declare it as a feature, features=["{name}"], or drop it.'
+        f"{_call(name, 'positive')} (minutes, dollars); otherwise rescale the column. If it is not "
+        f'a benchmark, declare it as a feature, features=["{name}"], or drop it.'
     )
 
 

@@ -73,12 +73,12 @@ def _superseded(passed: Sequence[tuple[Candidate, Candidate]]) -> list[Finding]:
     sentences = []
     if older:
         sentences.append(
-            f"{len(older)} scores of earlier runs were passed over for later ones: "
+            f"{len(older)} scores of earlier runs were left out in favour of later ones: "
             f"{_cells_in_words(older)}."
         )
     if limited:
         sentences.append(
-            f"{len(limited)} scores of runs with --limit were passed over for whole runs: "
+            f"{len(limited)} scores of runs with --limit were left out in favour of whole runs: "
             f"{_cells_in_words(limited)}."
         )
     return [Finding("info", "superseded-run", "rows", " ".join(sentences))] if sentences else []
