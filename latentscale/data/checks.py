@@ -193,7 +193,7 @@ _UNDISCLOSED: Final = (
 )
 
 
-_PARAMETERS: Final = "As the feature is declared, each of them is a parameter."
+_PARAMETERS: Final = "As the feature is declared, each is a parameter."
 
 
 def _undisclosed(dataset: xr.Dataset) -> list[Finding]:
