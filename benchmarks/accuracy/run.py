@@ -87,7 +87,7 @@ def about(method: ls.NUTS, options: argparse.Namespace, chosen: list[dict], seco
     command = "python -m benchmarks.accuracy.run" + (" --quick" if options.quick else "")
     return (
         f"`{command} --seed {options.seed}`: {len(chosen)} splits, {method.chains} chains of "
-        f"{method.tune} + {method.draws} draws a fit; latentscale {version('latentscale')}, "
+        f"{method.tune} + {method.draws} draws per fit; latentscale {version('latentscale')}, "
         f"{versions}; {platform.system()} {platform.machine()}, {os.cpu_count()} cores; this run "
         f"took {seconds / 60:.0f} minutes (folds done earlier are read back)."
     )

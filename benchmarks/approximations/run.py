@@ -255,9 +255,9 @@ def _shown(row: dict[str, Any]) -> dict[str, str]:
 
     return {
         "contender": row["contender"],
-        "clock s": number("seconds", ".1f"),
+        "wall s": number("seconds", ".1f"),
         "processor s": number("processor", ".1f"),
-        "of it compiling s": number("compile", ".1f"),
+        "compiling s": number("compile", ".1f"),
         "median distance, sd": number("distance", ".2f"),
         "largest distance, sd": number("worst", ".2f"),
         "median width / NUTS": number("width", ".2f"),

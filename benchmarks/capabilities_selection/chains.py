@@ -228,7 +228,7 @@ def _stays(found: list[dict[str, Any]]) -> pd.DataFrame:
             "divergences": each["divergences"],
             "longest stay": each["longest stay"],
             "gradients of kept draws": f"{each['gradients']:,.0f}",
-            "seconds of a core": f"{each['seconds']:.0f}",
+            "core seconds": f"{each['seconds']:.0f}",
             "error": f"{each['error']:.3f}",
             "inside": f"{each['inside']:.1%}",
             "hidden": each["cells"],

@@ -75,7 +75,7 @@ def fits(table: pd.DataFrame) -> pd.DataFrame:
             {
                 "families": families,
                 "replications": len(group),
-                "median s a fit": f"{group['seconds'].median():.0f}",
+                "median s per fit": f"{group['seconds'].median():.0f}",
                 "median R-hat": f"{group['max_rhat'].median():.3f}",
                 "largest R-hat": f"{group['max_rhat'].max():.3f}",
                 "chains disagreed": int((group["first_rhat"] >= 1.1).sum()),

@@ -100,7 +100,7 @@ def measure(name: str) -> dict[str, Any]:
         "min ESS": round(least),
         "divergences": int(diagnosis.divergences),
         "E-BFMI": round(diagnosis.ebfmi, 2),
-        "steps a draw": round(steps / draws),
+        "steps per draw": round(steps / draws),
         "min ESS per 1,000 steps": round(1000 * least / steps, 2),
         "sampling s": round(fit.provenance.seconds["sample"]),
     }

@@ -332,9 +332,9 @@ def _cost(one: dict[str, object]) -> dict[str, object]:
         "prepare s": f"{one['prepare']:.0f}",
         "sample s": f"{sample:.0f}",
         "least ESS, parameters": f"{ess:.0f}",
-        "a second": f"{ess / sample:.2f}",
+        "ESS per second, parameters": f"{ess / sample:.2f}",
         "least ESS, expected scores": f"{score:.0f}",
-        "a second ": f"{score / sample:.2f}",
+        "ESS per second, expected scores": f"{score / sample:.2f}",
         "largest R-hat, expected scores": f"{one['rhat_score']:.3f}",
     }
 

@@ -154,7 +154,7 @@ def write(rows: list[dict], fits: list[dict], options: argparse.Namespace, path:
         "Processor time on one thread, median over repeats; memory is the process's peak. The "
         "first table compiles if caches are empty; the others use its cache.",
         "",
-        "| models | benchmarks | scores | parameters | ms a gradient | ns a score "
+        "| models | benchmarks | scores | parameters | ms per gradient | ns per score "
         "| compile s | peak MB | MB before compiling |",
         "|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
@@ -177,7 +177,7 @@ def _fits(fits: list[dict]) -> list[str]:
         "on the state of the caches. Forecasts are for the last member of every tenth family, "
         "which no fit saw: error of the median, width and coverage of 90% intervals.",
         "",
-        "| models | benchmarks | batch | minutes on the clock | compile s | approximate s "
+        "| models | benchmarks | batch | wall-clock minutes | compile s | approximate s "
         "| peak MB | hidden scores | error, points | width, points | covered at 90% |",
         "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]

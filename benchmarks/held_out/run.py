@@ -93,7 +93,8 @@ def report() -> str:
     parts = [
         "# Held-out scores on other splits",
         "Written by `python -m benchmarks.held_out.run`; do not edit.",
-        f"{provenance(SEED)} {METHOD.chains} chains of {METHOD.tune} + {METHOD.draws} draws a fit.",
+        f"{provenance(SEED)} {METHOD.chains} chains of {METHOD.tune} + {METHOD.draws} "
+        "draws per fit.",
         " ".join(__doc__.split("\n\n")[1].split()),
         "Errors of the median, CRPS and widths of 90% intervals are in points, averaged over "
         "cells; coverage is in percent; ± one standard error, from a bootstrap over families. The "

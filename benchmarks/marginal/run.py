@@ -181,15 +181,15 @@ def log_likelihoods(
     """Return the total log likelihood at the estimate by several routes."""
     likelihood = marginal_likelihood(spec, design(spec, scores))
     laplace = float(likelihood.place(estimate.vector).laplace.sum())
-    lines = [("adaptive Gauss-Hermite, 7 nodes a skill", estimate.log_likelihood, 0.0)]
+    lines = [("adaptive Gauss-Hermite, 7 nodes per skill", estimate.log_likelihood, 0.0)]
     lines.append(
         ("the same, 5 nodes (maximised)", estimate.log_likelihood - estimate.quadrature_error, 0.0)
     )
     lines.append(("Laplace", laplace, 0.0))
     level = monte_carlo(likelihood, estimate.vector, near, 3, prior=False)
-    lines.append((f"Monte Carlo around each mode, {near:.0e} draws a family", *level))
+    lines.append((f"Monte Carlo around each mode, {near:.0e} draws per family", *level))
     brute = monte_carlo(likelihood, estimate.vector, draws, 2, prior=True)
-    lines.append((f"Monte Carlo from the population, {draws:.0e} draws a family", *brute))
+    lines.append((f"Monte Carlo from the population, {draws:.0e} draws per family", *brute))
     return pd.DataFrame(lines, columns=["by", "total log likelihood", "standard error"])
 
 

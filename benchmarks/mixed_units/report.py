@@ -83,7 +83,7 @@ def errors(table: pd.DataFrame) -> pd.DataFrame:
                 "models": group["rescaled"].iloc[0],
                 "mean absolute error": f"{group['error'].mean():.2f}",
                 "more than raw": f"{more.mean():+.2f} ± {more.sem():.2f}",
-                "90% intervals hold": f"{100 * group['inside'].mean():.0f}%",
+                "90% intervals cover": f"{100 * group['inside'].mean():.0f}%",
                 "log score": f"{group['log_score'].mean():.2f}",
                 "warned": group["warned"].iloc[0],
                 "R-hat": group["max_rhat"].iloc[0],

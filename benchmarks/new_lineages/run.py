@@ -133,7 +133,8 @@ def report() -> str:
     notes = HERE / "notes.md"
     parts = [
         "# Lineages held out by date",
-        f"{provenance(SEED)} {METHOD.chains} chains of {METHOD.tune} + {METHOD.draws} draws a fit.",
+        f"{provenance(SEED)} {METHOD.chains} chains of {METHOD.tune} + {METHOD.draws} "
+        "draws per fit.",
         " ".join(__doc__.split("\n\n")[1].split()),
         "Errors of the median, bias (forecast minus score), CRPS and widths of 90% intervals are "
         "in points, averaged over cells; coverage is in percent; ± one standard error, from a "

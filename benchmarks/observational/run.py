@@ -200,7 +200,7 @@ def report(runs: Path, seed: int) -> str:
         tables += [f"## {heading}", markdown(pd.DataFrame(rows))] if rows else []
     parts = [
         "# Observational scaling laws",
-        f"{provenance(seed)} {CHAINS} chains of {TUNE} + {DRAWS} draws a fit.",
+        f"{provenance(seed)} {CHAINS} chains of {TUNE} + {DRAWS} draws per fit.",
         "Scores of held-out models on one task at a time are forecast from their standard "
         "benchmarks, sizes and tokens and from weaker models' scores on the task. On "
         "BIG-bench tasks the models above the published training compute are held out, on agent "

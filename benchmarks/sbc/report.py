@@ -50,7 +50,7 @@ latentscale: 0.2%), where a Beta density is no longer finite and the package cla
 open interval. Clamped scores do not follow the density, so ranks would not be uniform. Instead a
 table is redrawn unless every fitted score is within [0.0005, 0.9995]. The rule depends only on the
 data, so the posterior given an accepted table is unchanged and ranks stay exactly uniform; SBC then
-holds for such tables only. `tables drawn` is the median number of tables drawn until one was
+holds for such tables only. `tables simulated` is the median number of tables drawn until one was
 accepted.
 
 **Chains that disagree.** If R-hat of the first two chains is above 1.1, four longer chains are
@@ -109,17 +109,17 @@ def _row(fault: str, table: pd.DataFrame, ranks: pd.DataFrame) -> dict[str, obje
     return {
         "fault": FAULTS[fault],
         "simulations": len(table),
-        "tables drawn": f"{table['tried'].median():.0f}",
+        "tables simulated": f"{table['tried'].median():.0f}",
         "quantities": len(ranks),
         "rejected": caught,
         "smallest corrected p": f"{ranks['p_holm'].min():.2g}",
         "outside 95% band": f"{100 * (~ranks['in_band']).mean():.0f}%",
-        "90% intervals hold": f"{100 * ranks['cover_90'].mean():.0f}%",
-        "50% intervals hold": f"{100 * ranks['cover_50'].mean():.0f}%",
+        "90% intervals cover": f"{100 * ranks['cover_90'].mean():.0f}%",
+        "50% intervals cover": f"{100 * ranks['cover_50'].mean():.0f}%",
         "chains disagreed": f"{100 * (table['first_rhat'] >= 1.1).mean():.0f}%",
         "R-hat > 1.1 at the end": f"{100 * (table['max_rhat'] >= 1.1).mean():.0f}%",
         "with divergences": f"{100 * (table['divergences'] > 0).mean():.0f}%",
-        "median s a fit": f"{table['seconds'].median():.0f}",
+        "median s per fit": f"{table['seconds'].median():.0f}",
     }
 
 

@@ -249,7 +249,7 @@ def write() -> None:
     """Write SELECTION.md: the method, the table of runs, and the conclusions."""
     made = (
         f"`python -m benchmarks.selection.run <candidates>`, seed {SEED}; {METHOD.chains} chain of "
-        f"{METHOD.tune} + {METHOD.draws} draws a fit; latentscale {version('latentscale')}, pymc "
+        f"{METHOD.tune} + {METHOD.draws} draws per fit; latentscale {version('latentscale')}, pymc "
         f"{version('pymc')}, nutpie {version('nutpie')}, Python {platform.python_version()}, "
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores. Errors in points, mean "
         "over families; coverage over cells."

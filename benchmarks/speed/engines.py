@@ -38,7 +38,7 @@ TASKS = ("cold", "warm", "gradient", "sample")
 # Long enough to estimate effective sample sizes, short enough for a piece to take some minutes.
 DRAWS, TUNE, CHAINS = 250, 300, 2
 """Kept draws and warm-up draws of each chain, and chains, one after the other."""
-_OF_NUTS = ("runs", "NUTS s", "steps a draw", "least ESS", "ESS/s", "R-hat")
+_OF_NUTS = ("runs", "NUTS s", "steps per draw", "least ESS", "ESS/s", "R-hat")
 _NAMES = {
     "fast": "fast engine",
     "stock": "stock engine",
@@ -188,7 +188,7 @@ def _row(spec: str, contender: str) -> dict[str, str]:
     return row | {
         "runs": str(len(runs)),
         "NUTS s": f"{mean['seconds']:.0f}",
-        "steps a draw": f"{mean['steps']:.0f}",
+        "steps per draw": f"{mean['steps']:.0f}",
         "least ESS": f"{mean['ess']:.0f}",
         "ESS/s": _rate(runs),
         "R-hat": f"{runs['rhat'].max():.3f}",

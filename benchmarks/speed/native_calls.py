@@ -84,7 +84,7 @@ def main() -> None:
             if not np.array_equal(*drawn):
                 raise SystemExit("The two ways gave different draws.")
         shown = {way: ", ".join(f"{x:.3f}" for x in seconds) for way, seconds in times.items()}
-        rows.append({"chains side by side": chains, **shown})
+        rows.append({"parallel chains": chains, **shown})
     print(markdown(pd.DataFrame(rows)))
 
 

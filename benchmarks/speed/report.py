@@ -135,12 +135,12 @@ def _figures(measured: dict[str, dict[str, Any]]) -> str:
                 "first draw, cold s": _text(row["cold"], ".1f"),
                 "warm s": _text(row["warm"], ".1f"),
                 "gradient ms": _text(row["gradient"], ".3f", 1e3),
-                "gradients a second": _text(row["rate"], ".0f"),
+                "gradients per second": _text(row["rate"], ".0f"),
                 "NUTS s": _text(row["seconds"], ".0f"),
-                "steps a draw": _text(row["steps"], ".0f"),
+                "steps per draw": _text(row["steps"], ".0f"),
                 "least ESS": _text(row["ess"], ".0f"),
                 "of": row["ess_of"] or "–",
-                "ESS a second": _text(row["ess_rate"], ".3g"),
+                "ESS per second": _text(row["ess_rate"], ".3g"),
                 "max R-hat": _text(row["rhat"], ".3f"),
                 "divergences": _text(row["divergences"], "d"),
                 "memory MB": _text(row["memory"], ".0f") + worker,
@@ -159,8 +159,8 @@ def _ratios(measured: dict[str, dict[str, Any]], others: list[str]) -> str:
                 "first draw, cold": _ratio(row["cold"], ours["cold"]),
                 "first draw, warm": _ratio(row["warm"], ours["warm"]),
                 "gradient": _ratio(row["gradient"], ours["gradient"]),
-                "steps a draw": _ratio(row["steps"], ours["steps"]),
-                "ESS a second": _ratio(ours["ess_rate"], row["ess_rate"]),
+                "steps per draw": _ratio(row["steps"], ours["steps"]),
+                "ESS per second": _ratio(ours["ess_rate"], row["ess_rate"]),
                 "memory": _ratio(row["memory"], ours["memory"]),
             }
         )
@@ -175,7 +175,9 @@ def _goals(measured: dict[str, dict[str, Any]], players: list[str]) -> str:
     lines = []
     if best and ours["ess_rate"]:
         ratio = ours["ess_rate"] / best
-        lines.append(_goal("least ESS a second, over the best of the others", ratio, GOALS["ess"]))
+        lines.append(
+            _goal("least ESS per second, over the best of the others", ratio, GOALS["ess"])
+        )
     if kernel.get("gradient") and kernel["package_gradient"]:
         ratio = kernel["package_gradient"] / kernel["gradient"]
         lines.append(_goal("gradient over the kernel's", ratio, GOALS["kernel"], at_most=True))

@@ -287,7 +287,7 @@ def _over_cluster(rows: list[dict]) -> pd.DataFrame:
     table = [
         {
             "workers": row["workers"],
-            "one killed in mid-run": "yes" if row["killed"] else "no",
+            "one worker killed": "yes" if row["killed"] else "no",
             "seconds": f"{row['latents']:.1f}",
             "mean skill": f"{row['mean']:.12f}",
         }
@@ -299,12 +299,12 @@ def _over_cluster(rows: list[dict]) -> pd.DataFrame:
 def _exactness(rows: list[dict[str, float]], name: str) -> list[str]:
     table = [
         {
-            "slope planted": row["wrong"],
+            "Jacobian error": row["wrong"],
             "latents": row["latents"],
             "shift of means, sd (root mean square)": f"{row['shift']:.3f}",
             "z (root mean square; Student t has " + f"{row['expected']:.3f})": f"{row['z']:.3f}",
             "largest z": f"{row['largest']:.1f}",
-            "its probability over all": f"{row['chance']:.2g}",
+            "p of the largest z": f"{row['chance']:.2g}",
             "median ratio of sds": f"{row['ratio']:.3f}",
             "least acceptance": f"{row['acceptance']:.2f}",
             "error of log densities": f"{row['rounding']:.1g}",
@@ -337,7 +337,7 @@ def _beside(run: dict, seed: int) -> list[str]:
                 "sd over that of NUTS, median": f"{np.median(ratio):.2f}",
             }
         )
-    title = f"## {run['models']} models, a subsample of {run['subsample']} against all by NUTS"
+    title = f"## {run['models']} models, a subsample of {run['subsample']} and NUTS on all"
     return [title, "", markdown(pd.DataFrame(rows))]
 
 

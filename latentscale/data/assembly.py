@@ -1,4 +1,4 @@
-"""Assembly: a checked dataset of scores, and its audit, from what was read of a table."""
+"""Assembly: a checked dataset of scores, and its audit, from the columns read from a table."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ def from_wide(
     n_items: pd.DataFrame | None,
     stderr: AnyFrame | None,
 ) -> tuple[xr.Dataset, Audit]:
-    """Check a wide table, and return the variables of its scores with what was found in it.
+    """Check a wide table, and return the variables of its scores and the findings.
 
-    `n_items` has the item counts of scores that do not have those of their benchmark, index
-    model and columns benchmark; NaN, or no row or column, where they have.
+    `n_items` has item counts of single scores, index model and columns benchmark; NaN, or no row or
+    column, where the benchmark's count applies.
     """
     clean, findings = checked_frame(frame, REQUIRED, _WHAT)
     stated = declared(features, clean)
@@ -87,7 +87,7 @@ def from_rows(
     benchmarks: Mapping[str, Benchmark] | None,
     sources: str = MERGED,
 ) -> tuple[xr.Dataset, Audit]:
-    """Check a table of one row a score, and return its variables with what was found in it."""
+    """Check a table with one row per score, and return its variables and the findings."""
     choice(sources, "sources", SOURCES, error=DataError)
     clean, findings = checked_frame(frame, LONG_REQUIRED, _WHAT)
     if sources == APART:
@@ -106,7 +106,7 @@ def from_rows(
 
 
 def _with_instruct(dataset: xr.Dataset, *, stated: bool) -> xr.Dataset:
-    """Mark instruct where no column states it: it is 0 for specs that use it, and not said."""
+    """Mark instruct where no column states it: specs that use it take 0, and tables omit it."""
     if stated:
         return dataset
     return dataset.assign({INSTRUCT: dataset[INSTRUCT].assign_attrs({UNSTATED: 1})})
@@ -118,7 +118,7 @@ def _assemble(
     findings: Sequence[Finding],
     units: Mapping[str, str] | None = None,
 ) -> tuple[xr.Dataset, Audit]:
-    """Raise what is wrong with a table, or join it into one dataset with its audit."""
+    """Raise the problems of a table, or join it into one dataset with its audit."""
     fail(table.problems, _WHAT)
     stated, unknown = resolve(table.scores.columns, given)
     stated |= {name: replace(stated[name], unit=unit) for name, unit in (units or {}).items()}
@@ -170,7 +170,7 @@ def _stated_benchmarks(given: Mapping[str, Benchmark] | None) -> dict[str, Bench
 def dataset_of_models(models: pd.DataFrame, features: Sequence[Feature] = ()) -> xr.Dataset:
     """Return the variables over ``model`` for judged rows; an unstated lineage is the family.
 
-    Size, tokens and instruct are always there, other features where the rows have a column.
+    Size, tokens and instruct are always present, other features where the rows have a column.
     """
     lineage = models["lineage"].where(models["lineage"] != "", models["family"])
     data: dict[str, tuple[str, object]] = {
@@ -184,7 +184,7 @@ def dataset_of_models(models: pd.DataFrame, features: Sequence[Feature] = ()) ->
 
 
 def commonest_lineage(table: pd.DataFrame) -> pd.Series:
-    """Return one lineage a family from rows of family and lineage; the first row breaks ties."""
+    """Return one lineage per family from rows of family and lineage; the first row breaks ties."""
     counts = table.groupby([FAMILY, LINEAGE], sort=False).size().rename("count").reset_index()
     ranked = counts.sort_values("count", ascending=False, kind="stable")
     chosen = ranked.drop_duplicates(FAMILY).set_index(FAMILY)[LINEAGE].sort_index()

@@ -1,6 +1,6 @@
-"""What a row to forecast leaves out, and may be taken from the models that were fitted.
+"""Values that a forecast row leaves out and that can be taken from the fitted models.
 
-An empty `tokens_t` is not among it: that says that the tokens are undisclosed.
+An empty `tokens_t` is not one of them: it means that the tokens are undisclosed.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from latentscale.markup import counted
 _ENDED: Final = re.compile(r"(?<=\)); ")
 """Between two texts of a row, each of which ends with its source in brackets."""
 _SETTLED: Final = (LINEAGE, "family")
-"""A fitted family has one lineage, so that a note need not say that its models were given it."""
+"""A fitted family has one lineage, so a note need not say that its models have it."""
 _RULE: Final = "Write 1 for an instruction-tuned model, 0 for a base model."
 
 
 @dataclass(frozen=True)
 class AssumedValues:
-    """Values taken for what rows leave out.
+    """Values assumed for what rows leave out.
 
     Parameters
     ----------
     values
-        One a row, stated or assumed.
+        One per row, stated or assumed.
     texts
-        What was assumed and from where, such as ``"instruct=1 (family)"``; empty where nothing.
+        What was assumed and from where, such as ``"instruct=1 (family)"``; empty if nothing was.
     problems
         Rows for which nothing can be assumed.
     """
@@ -51,7 +51,7 @@ class AssumedValues:
 
 
 def left_out(frame: pd.DataFrame, name: str) -> npt.NDArray[np.bool_]:
-    """Return which rows of a table have no such column or an empty cell in it."""
+    """Return which rows have an empty cell in a column; all rows if the table does not have it."""
     if name not in frame.columns:
         return np.ones(len(frame), dtype=bool)
     return np.array([bool(is_blank(cell)) for cell in frame[name].array], dtype=bool)
@@ -67,9 +67,9 @@ def assumed_instruct(
 ) -> AssumedValues:
     """Take `instruct` from the fitted models where it is left out.
 
-    A row that is a fitted model takes that model's value; a new setting of a fitted release the
-    release's; a row of a fitted family the one value of the family's models; a row of a new family
-    the one value of all fitted models.
+    A fitted model's row takes that model's value; a new setting of a fitted release, the release's
+    value; a row of a fitted family, the value common to the family's models; a row of a new family,
+    the value common to all fitted models.
 
     Parameters
     ----------
@@ -80,10 +80,10 @@ def assumed_instruct(
     fitted
         Variables instruct and family of the fitted models, dims (model,).
     releases
-        What the fitted release of each row states, by feature; empty where it is of none.
+        What the fitted release of each row states, by feature; empty if the row belongs to none.
     needed
-        Whether the forecast depends on it. If not, a row without any such value is taken as 0,
-        and no text is written.
+        Whether the forecast depends on it. If not, a row without such a value is taken as 0, and
+        no text is written.
     """
     instruct = [float(value) for value in fitted[INSTRUCT].to_numpy()]
     own = dict(zip(map(str, fitted[MODEL].to_numpy()), instruct, strict=True))
@@ -125,12 +125,13 @@ def _spelling_hint(family: str, fitted: Iterable[str]) -> str:
 def assumed_feature(
     models: pd.DataFrame, kind: FeatureKind, fitted: xr.Dataset
 ) -> tuple[pd.Series, list[str]]:
-    """Take a feature from the fitted models where it is left out and they settle it.
+    """Take a feature that a row leaves out from the fitted models, where these determine it.
 
-    As `assumed_instruct`, but what they do not settle stays empty, and so does what a fitted
-    model has not got: it is missing there as it was in the fit. Where missing is a level of the
-    category, that is said, and counts as a value of the models that have it. Where missing values
-    are estimated, a model that was not fitted has its drawn, whatever its family, and that is said.
+    As `assumed_instruct`, except that values which they do not determine stay empty, and so do
+    values missing for a fitted model, as they were in the fit. If missing is a level of the
+    category, it counts as a value of the models that have it, and the text says so. If missing
+    values are estimated, a model that was not fitted gets a drawn value, whatever its family, and
+    the text says so.
 
     Parameters
     ----------
@@ -144,7 +145,7 @@ def assumed_feature(
     Returns
     -------
     tuple
-        Cells, stated or assumed; and a text a row, such as ``"released=2024-07-23 (family)"``.
+        Cells, stated or assumed; and one text per row, such as ``"released=2024-07-23 (family)"``.
     """
     empty = pd.Series([None] * len(models), index=models.index, dtype=object)
     cells = models[kind.name].astype(object) if kind.name in models else empty
@@ -173,7 +174,7 @@ def assumed_feature(
 def _values_of_models(
     kind: FeatureKind, fitted: xr.Dataset, level: str
 ) -> tuple[dict[str, set[object]], dict[str, set[object]]]:
-    """Return the values of each fitted model, and of each family, the level of missing included."""
+    """Return the values of each fitted model and family, including the level of missing values."""
     own: dict[str, set[object]] = defaultdict(set)
     by_family: dict[str, set[object]] = defaultdict(set)
     rows = len(fitted[MODEL])
@@ -190,7 +191,7 @@ def _values_of_models(
 
 
 def _of_missing(kind: FeatureKind, level: str, *, fitted: bool) -> str:
-    """Return what is said of a feature that a row leaves out and nothing settles."""
+    """Return the text for a feature that a row leaves out and that nothing determines."""
     if level:
         return f"{kind.name}={level} (left out)"
     if kind.estimated:
@@ -199,19 +200,19 @@ def _of_missing(kind: FeatureKind, level: str, *, fitted: bool) -> str:
 
 
 def as_text(value: object) -> str:
-    """Return a feature's value as texts about rows have it."""
+    """Return a feature's value as it appears in texts about rows."""
     if isinstance(value, pd.Timestamp):
         return str(value.date())
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def assumed_note(texts: Sequence[str]) -> tuple[str, ...]:
-    """Return one line on what rows left out and was assumed, with counts; none if nothing was.
+    """Return one line, with counts, on values that rows left out and that were assumed, if any.
 
     Parameters
     ----------
     texts
-        What was assumed of each row, as in `AssumedValues`, several joined by "; ".
+        What was assumed for each row, as in `AssumedValues`, several joined by "; ".
     """
     kinds: dict[tuple[str, str], list[str]] = {}
     for one in (one for text in texts for one in _ENDED.split(text) if one):
@@ -231,7 +232,7 @@ def assumed_note(texts: Sequence[str]) -> tuple[str, ...]:
 def assumed_lineages(
     stated: pd.DataFrame, used: pd.DataFrame, known: Mapping[str, str]
 ) -> list[str]:
-    """Return a text for each row that leaves out its lineage: which is used, and from where.
+    """Return a text for each row that leaves out its lineage: the one used, and its origin.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What was found in a table that does not stop the work: the record that `Scores` carries."""
+"""Findings in a table that do not prevent its use: the record that `Scores` carries."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from latentscale.result import was_attribute
 Level = Literal["info", "warning"]
 
 MAX_LINES: Final = 40
-"""Findings that one warning spells out: a table of a million rows can have half a million."""
+"""Findings that one warning lists: a table of a million rows can have half a million."""
 
 EXAMPLES: Final = 3
-"""Findings of one kind, or pairs of names, that are written out; a table can have hundreds."""
+"""Findings of one kind, or pairs of names, that a text lists; a table can have hundreds."""
 
 SCORES_READ: Final = "Scores were read (the whole list is in .audit)"
-"""What a warning of what was found in a table of scores begins with."""
+"""The beginning of a warning about findings in a table of scores."""
 
 OF_WHOLE: Final = "of-whole-table"
-"""Code of the finding that those before it are of a larger table than the one that has them."""
+"""Code of the finding that earlier findings describe a larger table, of which this is a part."""
 
 SET_ASIDE: Final = "set-aside"
-"""Code of findings on a file or a model that was left out, with the reason; `where` names it."""
+"""Code of findings on a file or a model left out, with the reason; `where` names it."""
 
 _LEFT: Final = "; this part of it has "
 """Between the sizes of a table as read and of its part."""
@@ -38,14 +38,14 @@ _COLUMNS: Final = ("level", "code", "where", "message")
 
 @dataclass(frozen=True)
 class Finding:
-    """A finding about a table that does not stop its use.
+    """A finding about a table that does not prevent its use.
 
     Parameters
     ----------
     level
-        ``"warning"`` for what looks wrong, ``"info"`` for what is merely good to know.
+        ``"warning"`` for what looks wrong, ``"info"`` for what is worth knowing.
     code
-        Short fixed name of the kind of finding, for example ``"floor-rescaled"``.
+        Short name of the kind of finding, for example ``"floor-rescaled"``.
     where
         Column, benchmark, family or part of the table that it is about.
     message
@@ -60,7 +60,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Audit:
-    """Everything found in a table, in the order in which it was looked for.
+    """All findings in a table, in the order of the checks.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ class Audit:
 
     @was_attribute
     def table(self, prob: float = DEFAULT_PROB) -> pd.DataFrame:
-        """Return one row a finding: level, code, where, message.
+        """Return one row per finding: level, code, where, message.
 
         Parameters
         ----------
@@ -125,21 +125,21 @@ class Audit:
 def with_whole(
     findings: Sequence[Finding], whole: tuple[int, int], part: tuple[int, int]
 ) -> tuple[Finding, ...]:
-    """Return what a reader found in a table, with a finding that says how much of it is left.
+    """Return a reader's findings, and one that gives the size of the table and of the part kept.
 
     Parameters
     ----------
     findings
-        What is kept for the part; perhaps with such a finding, of an earlier part.
+        Those kept for the part; they may have such a finding from an earlier part.
     whole, part
-        Numbers of models and benchmarks, of the table that is divided and of the part.
+        Numbers of models and benchmarks in the table that is divided and in the part.
     """
     kept = tuple(finding for finding in findings if finding.code != OF_WHOLE)
     earlier = next((finding for finding in findings if finding.code == OF_WHOLE), None)
     if not kept or (earlier is None and whole == part):
         return kept
     read = (
-        f"What is said above is of the table as read, with {_sizes(whole)}"
+        f"The findings above describe the table as read, with {_sizes(whole)}"
         if earlier is None
         else earlier.message.partition(_LEFT)[0]
     )
@@ -151,14 +151,14 @@ def _sizes(numbers: tuple[int, int]) -> str:
 
 
 def folded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Return findings with those of one kind said once: a count, the first, where the others are.
+    """Return findings with each kind merged into one: count, first message, where the others are.
 
-    Kinds with up to `EXAMPLES` findings stay as they are. A kind is a level with a code.
+    Kinds with up to `EXAMPLES` findings are not merged. A kind is a level with a code.
 
     Parameters
     ----------
     findings
-        In any order; a kind takes the place of its first finding.
+        In any order; a merged finding takes the place of the first of its kind.
     """
     kinds: dict[tuple[Level, str], list[Finding]] = {}
     for finding in findings:
@@ -175,19 +175,19 @@ def folded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
 def _as_one(kind: Sequence[Finding]) -> Finding:
     first, others = kind[0], dict.fromkeys(finding.where for finding in kind[1:])
-    message = f"{first.where}: {first.message} Likewise {listed(others)}."
+    message = f"{first.where}: {first.message} The same holds for {listed(others)}."
     return Finding(first.level, first.code, f"{len(kind)} findings", message)
 
 
 def emit(findings: Sequence[Finding], *, about: str, stacklevel: int = 3) -> None:
-    """Issue one DataWarning that sums up the findings of level ``"warning"``, if any.
+    """Issue one DataWarning that summarises the findings of level ``"warning"``, if any.
 
     Parameters
     ----------
     findings
-        What was found.
+        The findings.
     about
-        What was looked at, and where to read the whole list.
+        What was checked, and where to read the whole list.
     stacklevel
         As for `warnings.warn`; 3 points at the caller of the function that calls this one.
     """

@@ -1,7 +1,7 @@
-"""What a table's reader found, kept beside the table that is written of it.
+"""Findings of a table's reader, saved next to the table written from its scores.
 
-A table of scores no longer shows what was guessed, merged and left out when its source was read.
-Findings that reading it again gives anyway are not kept.
+A table of scores does not show what was guessed, merged and left out when its source was read.
+Findings that reading the table again would give are not saved.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from latentscale.markup import counted
 
 AUDIT_ENDING: Final = ".audit.json"
 BESIDE: Final = "described-beside"
-"""Code of findings that files beside a table were read: not of the table."""
+"""Code of findings that files next to a table were read; they are not about the table."""
 EDITED: Final = "audit-of-older-table"
 """Code of the finding that a table is not the one that was written with its audit."""
 _FIELDS: Final = {"level", "code", "where", "message"}
@@ -28,26 +28,26 @@ _FIELDS: Final = {"level", "code", "where", "message"}
 def found_once(audit: Audit, again: Audit) -> tuple[Finding, ...]:
     """Return the findings of an audit that reading the table again does not give.
 
-    That the table was edited since is one of them: what follows it may not hold.
+    They include the finding that the table was edited since, after which others may not hold.
 
     Parameters
     ----------
     audit
-        Of the table as it was read from its source.
+        The audit of the table as it was read from its source.
     again
-        Of the table that is written.
+        The audit of the table that is written.
     """
     found = {(one.code, one.where) for one in again}
     return tuple(one for one in audit if (one.code, one.where) not in found and one.code != BESIDE)
 
 
 def audit_document(findings: Iterable[Finding], content: bytes) -> dict[str, Any]:
-    """Return what is written of findings beside a table with this content."""
+    """Return what the file of findings holds for a table with this content."""
     return {"sha256": sha256(content).hexdigest(), "findings": [asdict(one) for one in findings]}
 
 
 def findings_beside(path: Path, table: Path) -> tuple[Finding, ...]:
-    """Return the findings that lie beside a table, the first of them about the file.
+    """Return the findings saved next to a table, the first of them about the file.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Benchmarks that the package knows: guessing floor, item count, suite, and their basis."""
+"""Benchmarks that the package knows: guessing floor, item count, suite, and their source."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from latentscale.validate import choice, is_number, is_whole, plain_fields, unst
 _UNIT_OF_PERCENT: Final = re.compile(
     r"[%\uff05]|pct\.?|per ?cent|percentages?( points?)?", re.IGNORECASE
 )
-"""Units of percentages, which fractions do not have."""
+"""Units that mean percentages."""
 
 
 def is_percent(unit: str) -> bool:
@@ -31,7 +31,7 @@ def is_percent(unit: str) -> bool:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What is known of a benchmark beside its scores.
+    """What is known about a benchmark besides its scores.
 
     Parameters
     ----------
@@ -55,17 +55,17 @@ class Benchmark:
         The best score that can be reached, where wrong labels keep it from 1 (or from 0 where
         lower is better); in the units of the scores. None for no such limit.
     group
-        Benchmarks of one group are alike; an empty text for none.
+        Benchmarks of one group are alike; an empty string for none.
     unit
         Unit of the scores, for tables and axes, such as ``"Elo"`` or ``"minutes"``.
     attempts
-        k of pass@k: an item counts as solved if one of so many attempts solves it.
+        k of pass@k: an item counts as solved if one of k attempts solves it.
     task
         Name of the task that several benchmarks attempt: "humaneval" for "humaneval pass@10". A
-        spec with the term ``attempts`` takes them for one skill; others keep them apart.
+        spec with the term ``attempts`` treats them as one skill; others keep them apart.
 
     source
-        Who measured, where scores of one task from several sources are kept apart (see
+        Who measured the scores, if scores of one task from several sources are kept apart (see
         `Scores.from_long`).
 
     Raises
@@ -149,13 +149,13 @@ class Benchmark:
         return FractionScale.bounded if known else scale_of(self.scale).bounded
 
     def as_kept(self) -> Benchmark:
-        """Return the benchmark of the scores as `Scores` keeps them: percent become fractions.
+        """Return the benchmark on the scale that `Scores` uses: percentages become fractions.
 
         Returns
         -------
         Benchmark
-            With scale, floor and ceiling as kept, and without a unit that says percent; the
-            benchmark itself where nothing changes.
+            With scale, floor and ceiling as `Scores` has them, and without a unit that means
+            percent; the benchmark itself if nothing changes.
 
         Examples
         --------
@@ -173,7 +173,7 @@ class Benchmark:
         return replace(self, scale=scale.kept_as, floor=floor, ceiling=kept, unit=unit)
 
     def _check_limits(self) -> None:
-        """Check floor and ceiling; where lower is better a floor of 0 becomes the worst score."""
+        """Check floor and ceiling; if lower is better, a floor of 0 becomes the worst score."""
         if self._bounds is None:
             if self.floor != 0 or self.ceiling is not None:
                 raise DataError(
@@ -269,7 +269,7 @@ _ALIASES: Final[Mapping[str, str]] = {
 
 
 def squeezed(name: str) -> str:
-    """Return the letters and figures of a name, in small letters."""
+    """Return the letters and digits of a name, in lower case."""
     return re.sub(r"[\W_]+", "", name.casefold())
 
 
@@ -317,19 +317,19 @@ def known_name(name: str) -> str | None:
 def resolve(
     names: Iterable[str], given: Mapping[str, Benchmark] | None
 ) -> tuple[dict[str, Benchmark], list[Finding]]:
-    """Find floor and item count of every benchmark: the caller's first, then the known ones.
+    """Find floor and item count of every benchmark: as the caller declares them, or as known.
 
     Parameters
     ----------
     names
         Benchmark columns of the table.
     given
-        What the caller says of some of them.
+        The caller's declarations of some of them.
 
     Returns
     -------
     tuple
-        One `Benchmark` a name, and findings on the names that nobody described.
+        One `Benchmark` per name, and findings on names that are neither declared nor known.
 
     Raises
     ------
@@ -360,13 +360,11 @@ def resolve(
 
 
 def _unknown(name: str) -> Finding:
-    taken = "it is taken with floor 0 and no item count"
-    fix = f'say otherwise with benchmarks={{"{name}": Benchmark(floor=..., n_items=...)}}'
+    taken = "it is read with floor 0 and no item count"
+    fix = f'declare it with benchmarks={{"{name}": Benchmark(floor=..., n_items=...)}}'
     meant = known_name(name)
     if meant is None:
-        return Finding(
-            "info", "unknown-benchmark", name, f"not a benchmark known here: {taken}; {fix}."
-        )
+        return Finding("info", "unknown-benchmark", name, f"not a known benchmark: {taken}; {fix}.")
     floor = KNOWN_BENCHMARKS[meant].floor
     return Finding(
         "warning",

@@ -27,9 +27,9 @@ def beyond_findings(dataset: xr.Dataset) -> list[Finding]:
     Returns
     -------
     list
-        ``beyond-ceiling`` and, where lower is better, ``above-floor``: warnings where single
-        scores lie farther beyond than chance takes them (by `margins`), or the median does;
-        else what is good to know.
+        ``beyond-ceiling`` and, where lower is better, ``above-floor``: warnings if single scores,
+        or the median, lie farther beyond than chance explains (by `margins`); otherwise findings of
+        level ``"info"``.
     """
     lower, bounded = lower_is_better(dataset).to_series(), is_bounded(dataset).to_series()
     findings = []
@@ -51,7 +51,7 @@ def _beyond(
 ) -> list[Finding]:
     """Return a finding on scores above (or below) one end of a benchmark's curve."""
     scores = column["score"].to_numpy()
-    # What is left to the end of the scale, which scores beyond fall short of.
+    # The distance from there to the end of the scale; scores beyond have less.
     left, least = (1 - scores, 1 - end) if above else (scores, end)
     if least <= 0:
         return []
@@ -65,16 +65,14 @@ def _beyond(
     seen = f"{len(beyond)} of {known} scores lie {side} the {what} {end:g}"
     code = "beyond-ceiling" if what == "ceiling" else "above-floor"
     if not (len(far) or median_beyond(left, least)):
-        message = (
-            f"{seen}, the farthest at {scores[order[0]]:.3g}: no farther than chance may take them."
-        )
+        message = f"{seen}, the farthest at {scores[order[0]]:.3g}, which chance can explain."
         return [Finding("info", code, name, message)]
     where = listed(column[MODEL].to_numpy()[order].tolist(), limit=6)
     count = (
         f", {len(far)} of them by more than chance" if len(far) else ", and so does their median"
     )
     message = (
-        f"{seen}{count} (the farthest at {scores[order[0]]:.3g}): {where}. No curve of expected "
-        f"scores passes it: declare {remedy}, or correct the scores or their unit."
+        f"{seen}{count} (the farthest at {scores[order[0]]:.3g}): {where}. Curves of expected "
+        f"scores do not pass it: declare {remedy}, or correct the scores or their unit."
     )
     return [Finding("warning", code, name, message)]

@@ -1,4 +1,4 @@
-"""Checks on a whole table that is well formed: what looks odd in it, and what is good to know."""
+"""Checks on a whole, well-formed table: what looks odd in it, and what is worth knowing."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ PLAUSIBLE_RATIO: Final = (0.5, 1e5)
 """Training tokens per parameter; known recipes lie between about 2 and 60,000."""
 _ACTIVE: Final = "active_params_b"
 _RARE: Final = 8
-"""Scores of a benchmark from which its intercept, loading and precision have some data each."""
+"""With this many scores, a benchmark's intercept, loading and precision each have some data."""
 _RARE_SHARE: Final = 0.25
 """In a small table fewer are expected: a quarter of its models is enough."""
 
 _HUNDREDTH: Final = 0.01
-"""A fraction that was divided by 100 once more is at most this."""
+"""A fraction that was divided by 100 again is at most this."""
 _APART: Final = 20
-"""Times the next score: weak models do not fall so far behind all others without any between."""
+"""Ratio to the next score: weak models do not fall so far behind with no models in between."""
 _FEWEST_OTHERS: Final = 3
-"""Scores of a benchmark that show what its others are like."""
+"""With this many scores, a benchmark shows what its typical scores are."""
 
 
 def dataset_findings(dataset: xr.Dataset) -> list[Finding]:
@@ -78,14 +78,14 @@ def dataset_findings(dataset: xr.Dataset) -> list[Finding]:
 def model_findings(
     dataset: xr.Dataset, fitted: Mapping[str, Collection[str]] | None = None
 ) -> list[Finding]:
-    """Run the checks that need no score, so that models to forecast get them too.
+    """Run the checks that do not need scores; models to forecast get them too.
 
     Parameters
     ----------
     dataset
         The variables of models, dims (model,).
     fitted
-        Names that a fit knows already, by variable (model, family, lineage) and category.
+        Names that a fit already knows, by variable (model, family, lineage) and category.
     """
     names = {
         variable: [str(name) for name in dataset[variable].to_numpy()]
@@ -193,11 +193,11 @@ _UNDISCLOSED: Final = (
 )
 
 
-_PARAMETERS: Final = "The feature is declared so that each is a parameter."
+_PARAMETERS: Final = "As the feature is declared, each is a parameter."
 
 
 def _undisclosed(dataset: xr.Dataset) -> list[Finding]:
-    """Find models without a size or token count in a table that gives those of others."""
+    """Find models without a size or token count in a table that gives them for other models."""
     findings = []
     estimated = {one.name for one in features_of(dataset) if one.missing == ESTIMATED}
     for code, column, variable, what, use in _UNDISCLOSED:
@@ -233,10 +233,10 @@ def _constant_benchmarks(dataset: xr.Dataset) -> list[Finding]:
     ):
         known = scores[~np.isnan(scores)]
         if len(known) == 0:
-            text = "no score in these rows: nothing can be learnt about this benchmark."
+            text = "no score in these rows: the fit learns nothing about this benchmark."
             findings.append(Finding("warning", "benchmark-without-score", name, text))
         elif len(known) == 1 and len(scores) > 1:
-            text = "only one model has a score: nothing can be learnt about its scaling."
+            text = "only one model has a score: the fit learns nothing about its scaling."
             findings.append(Finding("warning", "constant-benchmark", name, text))
         elif len(known) > 1 and np.ptp(known) == 0:
             text = (
@@ -248,7 +248,7 @@ def _constant_benchmarks(dataset: xr.Dataset) -> list[Finding]:
 
 
 def _rarely_measured(dataset: xr.Dataset) -> list[Finding]:
-    """Find benchmarks that few models have: they join the fit, but on their priors mostly."""
+    """Find benchmarks with scores of few models: their posteriors rest mostly on their priors."""
     scored = dataset["score"].notnull()
     models = int(scored.any(BENCHMARK).sum())
     findings = []
@@ -280,7 +280,7 @@ def _exact_bounds(dataset: xr.Dataset) -> list[Finding]:
 
 
 def _other_units(dataset: xr.Dataset) -> list[Finding]:
-    """Find scores that would be among the others if they were multiplied by 100."""
+    """Find scores that would lie among the others if multiplied by 100."""
     score, bounded = dataset["score"].to_numpy(), is_bounded(dataset).to_numpy()
     models = dataset[MODEL].to_numpy()
     findings = []
@@ -311,7 +311,7 @@ def fractions_among_percentages(dataset: xr.Dataset, names: Collection[str]) -> 
     Parameters
     ----------
     dataset
-        As for `dataset_findings`: scores as kept, which are percentages divided by 100.
+        As for `dataset_findings`: scores as the table keeps them, percentages divided by 100.
     names
         Benchmarks that are declared as percentages.
     """
@@ -323,7 +323,7 @@ def fractions_among_percentages(dataset: xr.Dataset, names: Collection[str]) -> 
             continue
         message = (
             f"none of {len(known)} scores above 0 is above 1 ({known.min():.3g} to "
-            f"{known.max():.3g}), and they are divided by 100, for the benchmark is declared as "
+            f"{known.max():.3g}); they are divided by 100, as the benchmark is declared as "
             'percentages. If they are fractions, declare scale="fraction" (with floor and ceiling '
             "as fractions)."
         )

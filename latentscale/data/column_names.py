@@ -1,4 +1,4 @@
-"""What names of columns say that measure no skill of their own: ranks, prices, counts, means."""
+"""Names of columns that do not measure a skill of their own: ranks, prices, counts, means."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _NEITHER: Final = re.compile(
     r"|[$€]|^#|排名|价格|速度|上下文|序号",
     re.IGNORECASE,
 )
-"""Columns of numbers that measure no skill: prices, speeds, ranks, counts, settings."""
+"""Columns of numbers that do not measure a skill: prices, speeds, ranks, counts, settings."""
 EARNED: Final = re.compile(r"revenue|profit|balance|net worth|earn(ed|ings)", re.IGNORECASE)
-"""Amounts of money that a model made, which measure skill; a price or a cost does not."""
+"""Amounts of money that a model earned, which measure skill; prices and costs do not."""
 _OF_A_RUN: Final = re.compile(
     r"\b(lr|learning ?rate|weight ?decay|warm-?up( steps)?|batch ?size|dropout|grad(ient)? ?norm"
     r"|data ?mix(ture)?|(usage|market|mix|data) ?share|vocab(ulary)? ?size|contamination|uptime"
@@ -38,14 +38,14 @@ _OF_A_RUN: Final = re.compile(
     r"|^\W*(time|age)\W*(\(\w+\))?\W*$|^\W*(truncated|layers|heads|experts|stars|percentile)\W*$",
     re.IGNORECASE,
 )
-"""Settings, clock and hardware of a training or evaluation run, and what is known of its use."""
+"""Settings, run time and hardware of training or evaluation, and figures on a model's use."""
 _SPREAD: Final = re.compile(
     r"\W*((elo |score |rating )?(Δ|delta|change|diff(erence)?)|(elo|score|rating) gap"
     r"|std\.?( ?dev(iation)?)?|stdev|sd|variance|p-?value|uncertainty|error bars?"
     r"|margin of error|(ci|interval) width)\W*",
     re.IGNORECASE,
 )
-"""Differences and measures of spread, of no benchmark by name."""
+"""Differences and measures of spread that do not name a benchmark."""
 _AGGREGATE: Final = re.compile(
     r"(global |overall |weighted |macro |micro )?(average|avg|mean)( score| accuracy| win rate)?"
     r"|(score|accuracy|win rate) (average|avg|mean)"
@@ -59,23 +59,23 @@ _MEAN: Final = re.compile(r"\W*(average|avg|mean|overall|total)(?![a-z])", re.IG
 
 
 def is_neither(name: str) -> bool:
-    """Return whether a column's name speaks of prices, speeds, ranks, counts or settings."""
+    """Return whether a column's name means prices, speeds, ranks, counts or settings."""
     text = name.replace("_", " ")
     text = re.sub(r"[$€£]", "", text) if EARNED.search(text) else text
     return bool(_NEITHER.search(text) or _OF_A_RUN.search(text) or _SPREAD.fullmatch(text))
 
 
 def is_aggregate(name: str) -> bool:
-    """Return whether a column is named as a mean or index of others."""
+    """Return whether a column's name means a mean or index of other columns."""
     words = re.sub(r"\W+", " ", without_brackets(name).replace("_", " "))
     return bool(_AGGREGATE.fullmatch(words.strip()))
 
 
 def begins_as_mean(name: str) -> bool:
-    """Return whether a column's name begins as that of a mean: "Avg Pass^1", "Mean WER"."""
+    """Return whether a column's name begins like a mean's: "Avg Pass^1", "Mean WER"."""
     return bool(_MEAN.match(name))
 
 
 def without_brackets(name: str) -> str:
-    """Return a column's name without brackets round its unit: "Params (B)" is "Params B"."""
+    """Return a column's name without brackets around its unit: "Params (B)" becomes "Params B"."""
     return re.sub(r"[()\[\]]", " ", name)

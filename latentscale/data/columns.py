@@ -38,7 +38,7 @@ def is_missing(value: object) -> bool:
     Returns
     -------
     bool
-        False for text, also where it is empty.
+        False for text, even if it is empty.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def is_missing(value: object) -> bool:
 
 
 def is_blank(value: object) -> bool:
-    """Return whether a cell is empty, or text without anything to read."""
+    """Return whether a cell is empty or blank text."""
     return is_missing(value) or (isinstance(value, str) and not value.strip())
 
 
@@ -63,12 +63,12 @@ def number_of_cell(value: object) -> float | None:
 
 
 def has_figures(column: pd.Series) -> bool:
-    """Return whether a column has cells that begin as numbers do: 0.5, "72.5%", "$3"."""
+    """Return whether a column has cells that begin like numbers: 0.5, "72.5%", "$3"."""
     return bool(column.dropna().astype(str).str.match(r"\s*[-+~<>$\u2212]?\s*\.?\d").any())
 
 
 def cells_of(column: pd.Series) -> npt.NDArray[np.object_]:
-    """Return a column's cells as they are; a category's are its labels."""
+    """Return a column's cells unchanged; for a pandas category, its labels."""
     values = column.array
     if isinstance(values, pd.Categorical):
         labels = cells_of(pd.Series(values.categories))
@@ -77,7 +77,7 @@ def cells_of(column: pd.Series) -> npt.NDArray[np.object_]:
 
 
 def distinct_cells(column: pd.Series) -> list[Any]:
-    """Return the different cells of a column that are filled; the first of equal ones."""
+    """Return the distinct filled cells of a column; the first of those that are equal."""
     cells = cells_of(column)
     filled = cells[~missing(cells)].tolist()
     try:
@@ -87,17 +87,17 @@ def distinct_cells(column: pd.Series) -> list[Any]:
 
 
 def as_objects(names: Sequence[str], index: pd.Index | None = None) -> pd.Series:
-    """Return names as a column of Python's strings; pandas' own text is slow cell by cell."""
+    """Return names as a column of Python strings; pandas' own text type is slow cell by cell."""
     return pd.Series(names, index=index, dtype=object)
 
 
 def missing(cells: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
-    """Return which cells are empty, as `is_missing` says of one."""
+    """Return which cells are empty, by `is_missing`."""
     return np.asarray(pd.isna(cells), dtype=bool)
 
 
 def of_kind(cells: npt.NDArray[np.object_], *kinds: type) -> npt.NDArray[np.bool_]:
-    """Return which cells are instances of some classes, asking each type that occurs once."""
+    """Return which cells are instances of some classes, checking each type once."""
     types = list(map(type, cells))
     wanted = {kind: issubclass(kind, kinds) for kind in set(types)}
     return np.fromiter(map(wanted.__getitem__, types), dtype=bool, count=len(types))
@@ -137,7 +137,7 @@ def read_numbers(
     Parameters
     ----------
     column
-        Cells, one a row.
+        Cells, one per row.
     labels
         Model name of each row, for the messages.
     name
@@ -197,12 +197,12 @@ def _counts_text(filled: npt.NDArray[np.object_]) -> str:
 def read_names(
     column: pd.Series, labels: Sequence[str], name: str
 ) -> tuple[list[str], list[Problem], list[str]]:
-    """Read a column of names, cutting spaces at the ends and changing nothing else.
+    """Read a column of names, stripping spaces at the ends and changing nothing else.
 
     Returns
     -------
     tuple
-        Names (empty where the cell is empty or bad), problems, and the names that were cut.
+        Names (empty where the cell is empty or bad), problems, and the names that were stripped.
     """
     cells = cells_of(column)
     text = of_kind(cells, str)
@@ -248,7 +248,7 @@ def read_switch(
 def read_score_column(
     column: pd.Series, labels: Sequence[str], name: str, scale: Scale, *, fitted: bool = False
 ) -> tuple[Floats, list[Problem]]:
-    """Read one wide column of scores, judge its values, and return them as they are kept.
+    """Read and check one column of scores of a wide table, and return the values that `Scores` has.
 
     A column without a single number is reported once, as a column that is not a benchmark, unless
     it is one that was `fitted`: then its scale is known, and problems are those of single cells.
@@ -261,7 +261,7 @@ def read_score_column(
                 return np.full(len(column), np.nan), [at_column(name, _counts_text(filled))]
             text = (
                 f"holds text in all {len(filled)} filled rows (first: {shown_cell(filled[0])}), "
-                "but every column beside the model's own is read as a benchmark. Declare it as a "
+                "but every column except the model's own is read as a benchmark. Declare it as a "
                 f'feature, features=["{name}"], drop it, or turn it into numbers.'
             )
             if has_figures(pd.Series(filled)):

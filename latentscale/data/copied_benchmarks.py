@@ -15,21 +15,21 @@ from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import listed
 
 FEWEST_MODELS: Final = 5
-"""Models with both scores from which a share says something: of four, three may agree by chance
-where scores are rounded."""
+"""Models with both scores from which a share is informative: of four, three may agree by chance
+if scores are rounded."""
 MOST_SHARE: Final = 0.5
-"""Of these models; two measurements that are apart agree to the last digit in far fewer."""
+"""Share of these models; separate measurements agree to the last digit for far fewer."""
 _FEWEST_VALUES: Final = 3
-"""Different repeated scores: a column of one or two values repeats another by being coarse."""
+"""Distinct repeated scores: a column of one or two values repeats another because it is coarse."""
 _EQUAL: Final = 1e-9
-"""Relative; a percentage divided by 100 is not always the fraction to the last bit."""
+"""Relative; a percentage divided by 100 does not always equal the fraction to the last bit."""
 
 
 def copied_scores(dataset: xr.Dataset) -> list[Finding]:
     """Find pairs of benchmarks whose scores are the same for most models that have both.
 
-    Scores of exactly 0 or 1 on a bounded scale are left out of both counts: two benchmarks that
-    are saturated agree without being copies.
+    Scores of exactly 0 or 1 on a bounded scale are left out of both counts: saturated benchmarks
+    agree without being copies.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def copied_scores(dataset: xr.Dataset) -> list[Finding]:
     Returns
     -------
     list
-        One finding a pair, in the order of the columns.
+        One finding per pair, in the order of the columns.
     """
     score = dataset["score"].transpose(MODEL, BENCHMARK).to_numpy()
     exact = ((score == 0) | (score == 1)) & is_bounded(dataset).to_numpy()

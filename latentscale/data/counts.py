@@ -10,15 +10,15 @@ _COUNT: Final = re.compile(
     r"(?:\s*[(\[]\s*(?P<percent>\d+(?:\.\d+)?)\s*[%\uff05]\s*[)\]])?",
     re.ASCII,
 )
-"""Without zeros before a number, which a month has: "08/25". Its percentage may stand beside it."""
+"""Numbers without leading zeros, which months have: "08/25"; a percentage may follow."""
 _ROUNDED: Final = 0.51
-"""By how many percentage points "28/30 (93%)" may miss 93.33: by rounding to whole ones."""
+"""Percentage points by which "28/30 (93%)" may differ from 93.33: rounding to whole numbers."""
 
 
 def successes_of(cell: object) -> tuple[int, int] | None:
-    """Return successes and trials of a cell such as "28/30" or "28/30 (93%)", None of others.
+    """Return successes and trials of a cell such as "28/30" or "28/30 (93%)"; None for others.
 
-    None too where there are more successes than trials, or the percentage is another.
+    Also None if there are more successes than trials, or if the percentage does not match.
 
     Examples
     --------

@@ -31,20 +31,20 @@ _FIELDS: Final = ("names", *_NUMBERS, "features")
 
 @dataclass(frozen=True)
 class CovariateTransform:
-    """How features become covariates; fitted once, then used for every later row.
+    """How features become covariates; fitted once, then applied to every later row.
 
     Parameters
     ----------
     names
-        Covariates in order, as a spec names them: ``log_params``, ``released`` and others that
-        features give, and products such as ``log_params:log_tokens``.
+        Covariates in order, as a spec names them: ``log_params``, ``released`` and other features'
+        covariates, and products such as ``log_params:log_tokens``.
     mean, scale
         Centre and standard deviation of each base covariate in use, on the scale of its feature:
-        natural logs of billions, trillions and FLOPs, years of dates; 0 and 1 for flags.
+        natural logs of billions, trillions and FLOPs; years for dates; 0 and 1 for flags.
     lower, upper
         Range of each base covariate among the fitted models, on the same scale.
     features
-        The features in use; of a category, with the levels of the fitted models.
+        The features in use; a category has the levels of the fitted models.
     """
 
     __repr__ = call_text
@@ -63,10 +63,10 @@ class CovariateTransform:
         Parameters
         ----------
         scores
-            Models without any score are passed over, and so are models that leave a feature
-            empty that a covariate needs.
+            Models without any score are skipped, and so are models that leave empty a feature that
+            a covariate needs.
         names
-            Covariates in the order wanted.
+            Covariates in the desired order.
 
         Returns
         -------
@@ -78,7 +78,7 @@ class CovariateTransform:
         SpecError
             If a covariate is unknown or named twice.
         DataError
-            If the table does not have a category, or no model is left to centre on.
+            If the table does not have a category, or no model is left.
         """
         table = scores.dataset
         kinds = features_in_use(table, names)
@@ -121,7 +121,7 @@ class CovariateTransform:
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
-        """Columns of `apply`: those of `names` but pooled categories, coded ones level by level."""
+        """Columns of `apply`: `names` without pooled categories; coded ones have one per level."""
         return _expanded(self.names, self.kinds)
 
     @cached_property
@@ -139,10 +139,11 @@ class CovariateTransform:
         )
 
     def ranging_over(self, table: xr.Dataset) -> CovariateTransform:
-        """Return the transform with the ranges of models that were fitted and left something empty.
+        """Return the transform with ranges that include fitted models with missing features.
 
-        Centres and scales are those of models that give every feature, and so are ranges, until
-        models that leave one empty are fitted as well: those whose tokens are parameters.
+        Centres, scales and ranges come from models that give every feature. Models that leave one
+        empty can be fitted as well, namely those whose tokens are parameters; ranges then include
+        them.
 
         Parameters
         ----------
@@ -170,13 +171,13 @@ class CovariateTransform:
             Variables of the features in use over model: params (billions), tokens (trillions),
             instruct and others.
         at_mean
-            Whether missing values that are parameters are taken at their prior mean, 0.
+            Whether missing values that are parameters are set to their prior mean, 0.
 
         Returns
         -------
         xarray.DataArray
-            Dims (model, covariate), in the order of `columns`. A product is the product of its
-            standardised parts. NaN where a feature is not known.
+            Dims (model, covariate), in the order of `columns`. A product multiplies its
+            standardised factors. NaN where a feature is not known.
         """
         standard = self.standard(table)
         if at_mean:
@@ -196,7 +197,7 @@ class CovariateTransform:
         }
 
     def estimated(self, table: xr.Dataset) -> dict[str, Floats]:
-        """Return the base covariates whose missing values are parameters, as `standard` does."""
+        """Return, as `standard` does, the base covariates whose missing values are parameters."""
         bases = [base for base, kind in self._by_base.items() if kind.estimated]
         values = self.standard(table) if bases else {}
         return {base: values[base] for base in bases}
@@ -209,7 +210,7 @@ class CovariateTransform:
         table
             As for `apply`.
         levels
-            Such as `levels`, or also with ones that were not fitted.
+            For example `levels`; levels that were not fitted are allowed.
 
         Returns
         -------
@@ -225,7 +226,7 @@ class CovariateTransform:
         return xr.DataArray(values, coords=coords, dims=(MODEL, CATEGORY_LEVEL))
 
     def unseen(self, table: xr.Dataset) -> tuple[str, ...]:
-        """Return levels of partially pooled categories that a table has and the fit does not."""
+        """Return levels of partially pooled categories that a table has but the fit does not."""
         levels = [
             f"{kind.name}={level}"
             for kind in self.categories
@@ -234,7 +235,7 @@ class CovariateTransform:
         return tuple(levels)
 
     def missing(self, table: xr.Dataset) -> dict[str, npt.NDArray[np.bool_]]:
-        """Return which models leave a feature empty that is in use (see `missing_features`)."""
+        """Return which models leave a feature in use empty (see `missing_features`)."""
         return _missing(table, self.kinds)
 
     def extrapolates(self, table: xr.Dataset) -> pd.Series:
@@ -249,13 +250,12 @@ class CovariateTransform:
         -------
         pandas.Series
             Text by model, such as ``"log_flops above the fitted range (60.1 > 58.3)"`` or
-            ``"provider=Acme not fitted"``; empty where every covariate lies inside, or is not
-            known.
+            ``"provider=Acme not fitted"``; empty if every covariate is inside or not known.
         """
         texts: list[list[str]] = [[] for _ in range(table.sizes[MODEL])]
         for base, kind in self._by_base.items():
             lower, upper = self.lower[base], self.upper[base]
-            # A row that was fitted lies on the edge exactly; allow for rounding in the logs.
+            # A fitted row can lie exactly on the edge; allow for rounding in the logs.
             slack = 1e-9 * max(1.0, abs(lower), abs(upper))
             values = kind.raw(table, base)
             for side, sign, edge, outside in (
@@ -278,7 +278,7 @@ class CovariateTransform:
         return _bases(self.columns, self.kinds)
 
     def to_dict(self) -> dict[str, object]:
-        """Return plain JSON types that `from_dict` reads back."""
+        """Return plain JSON types, for `from_dict`."""
         numbers = {name: dict(getattr(self, name)) for name in _NUMBERS}
         known = {known.feature for known in known_features().values()}
         own = [feature.to_dict() for feature in self.features if feature not in known]
@@ -312,7 +312,7 @@ class CovariateTransform:
 
 
 def missing_features(table: xr.Dataset, names: Sequence[str]) -> dict[str, npt.NDArray[np.bool_]]:
-    """Return which models of a table leave a feature empty that covariates need, by its column.
+    """Return, by column, which models of a table leave empty a feature that covariates need.
 
     Columns that all models fill are left out.
 
@@ -358,7 +358,7 @@ def check_names(names: Sequence[str]) -> None:
 
 
 def _needed(names: Sequence[str], kinds: Mapping[str, FeatureKind]) -> tuple[FeatureKind, ...]:
-    """Check some covariates, and return the features that they use, in a fixed order."""
+    """Check covariates, and return the features that they use, in a fixed order."""
     check_names(names)
     used = []
     for name in names:
@@ -377,7 +377,7 @@ def _needed(names: Sequence[str], kinds: Mapping[str, FeatureKind]) -> tuple[Fea
 
 
 def single_covariates_of(kind: FeatureKind) -> str:
-    """Say which covariates to name where one number is needed and the feature gives several."""
+    """Return which covariates to name if the feature gives several but one number is needed."""
     if kind.bases():
         return f"name one of those that it gives: {listed(kind.bases(), 20)}"
     return f'of a category declared with coding="reference", name a level: "{kind.covariate}=..."'
@@ -406,7 +406,7 @@ def _unknown(factor: str, name: str, kinds: Mapping[str, FeatureKind]) -> str:
 
 
 def _expanded(names: Iterable[str], kinds: Sequence[FeatureKind]) -> tuple[str, ...]:
-    """Return columns of covariates: a category by its name is its levels', or none if pooled."""
+    """Return the covariates' columns: a category's name gives its levels, or none if pooled."""
     whole = {kind.covariate: kind for kind in kinds if not kind.is_single}
     columns: list[str] = []
     for name in names:

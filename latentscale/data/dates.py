@@ -1,4 +1,4 @@
-"""Dates of a table: what is surely a date, and what is not."""
+"""Dates of a table: which cells are certainly dates."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from latentscale.validate import is_number
 MIDDLES: Final = "dates-by-middle"
 """Code of the finding of `said_of_middles`."""
 _MONTHS: Final = 12
-"""Of a year: a larger number is a day."""
+"""Months in a year: a larger number is a day."""
 _YEARS: Final = range(1950, 2101)
 """Numbers that may be years of models' releases."""
 _MODEL_YEARS: Final = (2015.0, 2035.0)
-"""Numbers that can only be years where a whole column lies among them: ratings spread wider."""
+"""A column entirely within these can only be years: ratings spread wider."""
 _FEW_YEARS: Final = 3
 """Fewer numbers than these may lie among years by chance: one player's rating is 2029."""
 _FIRST_DAY: Final = 19000101
@@ -37,7 +37,7 @@ _PERIODS: Final = ("D", "B", "M", "Q-DEC", "Y-DEC", "A-DEC")
 """Frequencies of pandas' periods that are written as tables write days, months, quarters and years;
 a week or a quarter of a fiscal year is not."""
 _NANOSECOND_YEARS: Final = (1678, 2261)
-"""First and last whole year that a count of nanoseconds since 1970 reaches in 64 bits."""
+"""First and last whole year that 64-bit nanoseconds since 1970 can represent."""
 
 
 def read_dates(
@@ -50,7 +50,7 @@ def read_dates(
     """
     if is_datetime64_any_dtype(column.dtype):
         try:
-            # Before pandas 3, years beyond these overflow in silence.
+            # Before pandas 3, years beyond these overflow silently.
             if column.dt.year.dropna().between(*_NANOSECOND_YEARS).all():
                 moments = pd.to_datetime(column, utc=True).dt.tz_localize(None)
                 return moments.to_numpy(dtype="datetime64[ns]"), []
@@ -80,12 +80,12 @@ def _date_rule(cell: Any) -> str:
 
 
 def _as_dates(cells: Sequence[Any]) -> list[np.datetime64 | None]:
-    """Read cells as dates, each of the few that occur once; None where a cell is not a date.
+    """Read cells as dates, each distinct cell once; None where a cell is not a date.
 
-    NaT for a text without anything to read.
+    NaT for blank text.
     """
     try:
-        # Equal keys of different types, such as 1 and True, are numbers: refused alike.
+        # Equal keys of different types, such as 1 and True, are numbers: both are refused.
         known = {cell: _moment(cell) for cell in dict.fromkeys(cells)}
     except TypeError:  # a list or another cell that cannot be a key
         return [_moment(cell) for cell in cells]
@@ -125,29 +125,29 @@ def middles_of(column: pd.Series) -> dict[str, str]:
 
 
 def said_of_middles(middles: Mapping[str, str]) -> str:
-    """Return the finding of a column with periods alone, from the days that are taken for them."""
+    """Return the finding on a column with periods without a day, from the days used for them."""
     shown = listed([f"{text} as {day}" for text, day in middles.items()], _MIDDLES_SAID)
     return f"years, quarters and months without a day are read as their middle: {shown}."
 
 
 _MIDDLES_SAID: Final = 3
-"""Examples of dates by their middle: the rule is seen from them."""
+"""Number of dates read as a middle that a finding shows: enough to see the rule."""
 
 
 _DAY_AND_MONTH: Final = re.compile(r"(\d{1,2})[-/. ]+(\d{1,2})[-/. ]+\d{4}(?!\d)", re.ASCII)
-"""A date in figures whose year is last."""
+"""A date in digits with the year last."""
 _YEAR_FIRST: Final = re.compile(r"\d{4}([-/.]\d{1,2}[-/.]\d{1,2}([T ].*)?|-\d{2})?", re.ASCII)
 """2024-07-23, with a time or not; 2024-07; 2024."""
 _COMPACT: Final = re.compile(r"\d{8}(T.*)?", re.ASCII)
 """20240723, with a time or not."""
 _WITH_MONTH: Final = re.compile(r"(?=.*[A-Za-z]{3})(?=.*(?<!\d)\d{4}(?!\d)).*", re.ASCII)
-"""A month's name and a year of four figures."""
+"""A month's name and a four-digit year."""
 
 
 def shown_dates(column: pd.Series) -> str | None:
-    """Return the first cell of a column whose filled cells are all dates, None of any other.
+    """Return the first cell of a column whose filled cells are all dates; None for other columns.
 
-    Numbers are dates where all are years of language models, or days such as 20250807.
+    Numbers count as dates if all are years of language models, or days such as 20250807.
 
     Examples
     --------
@@ -171,7 +171,7 @@ def shown_dates(column: pd.Series) -> str | None:
 
 
 def _number(cell: Any) -> float:
-    """Return a number, also one that is written as text; infinity of any other cell."""
+    """Return a number, even if written as text; infinity for any other cell."""
     plain = is_number(cell) or (
         isinstance(cell, str) and re.fullmatch(r"\d+(\.\d+)?", cell.strip())
     )
@@ -188,10 +188,11 @@ def _may_be_date(cell: Any) -> bool:
 
 
 def as_date(cell: Any) -> np.datetime64 | None:
-    """Return a date, of UTC where it has a time zone; None where it is not surely one.
+    """Return a date, in UTC if it has a time zone; None if the cell is not certainly a date.
 
-    A bare number would be read as nanoseconds since 1970, "now" and a time of day as another date
-    with every reading, "24-07-23" as a day of 2023, and "01/02/2024" by a country's habit.
+    pandas would read a bare number as nanoseconds since 1970, "now" and a time of day as a
+    different date each time, "24-07-23" as a day in 2023, and "01/02/2024" by a country's
+    convention.
     """
     if isinstance(cell, Real | Decimal):
         return None
@@ -209,16 +210,15 @@ def as_date(cell: Any) -> np.datetime64 | None:
 
 
 def as_day(cell: Any) -> np.datetime64 | None:
-    """Return a date as `as_date` does; None also of a year, a quarter or a month without a day.
+    """Return a date as `as_date` does; also None for a year, a quarter or a month without a day.
 
-    For dates that are asked about: the first day of such a period would be another than the middle
-    that tables take for it.
+    For dates in questions: a period's first day would differ from the middle that tables use.
     """
     return None if _middle(cell) else as_date(_as_written(cell))
 
 
 def why_not_a_day(cell: Any) -> str:
-    """Return as a sentence why `as_day` reads no date from a cell; empty where nothing is known.
+    """Return a sentence on why `as_day` reads no date from a cell; empty if that is not known.
 
     Examples
     --------
@@ -235,7 +235,7 @@ def why_not_a_day(cell: Any) -> str:
 
 
 def _beyond(cell: Any) -> str:
-    """Return as a sentence which years dates have, where that of a cell is another."""
+    """Return a sentence on the allowed years if a cell's year is outside them."""
     found = re.search(r"(?<!\d)\d{4}", cell, re.ASCII) if isinstance(cell, str) else None
     year = int(found[0]) if found else getattr(cell, "year", None)
     first, last = _NANOSECOND_YEARS
@@ -245,9 +245,9 @@ def _beyond(cell: Any) -> str:
 
 
 def middle_of(text: str) -> str | None:
-    """Return the middle of a year, a quarter or a month that is stated alone; None of other text.
+    """Return the middle of a year, a quarter or a month stated alone; None for other text.
 
-    A quarter or a month is the 15th of its (middle) month: "2026Q1" is 2026-02-15.
+    The middle of a quarter or month is the 15th of its (middle) month: "2026Q1" is 2026-02-15.
     """
     if re.fullmatch(r"\d{4}(\.0)?", text):
         return f"{text[:4]}-07-01"
@@ -268,7 +268,7 @@ _QUARTER: Final = re.compile(
     r"|(?:Q(?P<before>[1-4])|(?P<digit>[1-4])Q)(?:[-/ ]|,\s*)?(?P<end>\d{4})",
     re.IGNORECASE,
 )
-"""Quarters of a year in four figures: "2026Q1", "2026-Q1", "Q1 2026", "1Q2026"."""
+"""Quarters with a four-digit year: "2026Q1", "2026-Q1", "Q1 2026", "1Q2026"."""
 
 
 _SHORT_YEAR: Final = re.compile(r"(\d{1,2}[- ][A-Za-z]{3})[- ](\d{2})", re.ASCII)
@@ -278,9 +278,9 @@ _DAY_NUMBERS: Final = range(36526, 54789)
 
 
 def figures_of_date(cell: Any) -> Any:
-    """Return a cell that may be a date as text where it is a whole number or "29-Oct-25".
+    """Return a cell that may be a date as text if it is a whole number or "29-Oct-25".
 
-    Numbers of eight figures are days such as 20251029, others are returned as they are in text.
+    Eight-digit numbers are days such as 20251029; others are returned as text unchanged.
     """
     if isinstance(cell, str):
         short = _SHORT_YEAR.fullmatch(cell.strip())
@@ -311,10 +311,10 @@ def spreadsheet_days(cells: Sequence[Any]) -> list[str] | None:
 
 
 def day_first(cells: Iterable[Any]) -> bool | None:
-    """Return whether a column's dates in figures begin with the day.
+    """Return whether a column's dates in digits begin with the day.
 
-    A number above 12 can only be a day, so one such cell shows the order of the others. None
-    where no cell shows it, or two contradict each other.
+    A number above 12 can only be a day, so one such cell shows the order in the others. None if no
+    cell shows the order, or if two contradict each other.
     """
     shown = set()
     for cell in cells:
@@ -325,7 +325,7 @@ def day_first(cells: Iterable[Any]) -> bool | None:
 
 
 def in_order(text: str, *, day_first: bool) -> str:
-    """Return a date in figures whose year is last with its year first; other text as it is."""
+    """Return a date in digits with its year moved from last to first; other text unchanged."""
     figures = _DAY_AND_MONTH.match(text)
     if figures is None:
         return text

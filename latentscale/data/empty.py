@@ -1,8 +1,8 @@
 """Texts that stand for an empty cell, in one place for every reader.
 
-`EMPTY_CELLS` are those of the package's own CSV files, in columns that may hold any text: levels
-such as "none" and "-" stay levels. `is_empty` has those of tables by others, in columns of numbers,
-dates and flags. Not for what a text means that says more, such as a licence "proprietary".
+`EMPTY_CELLS` applies to the package's own CSV files, in columns that may hold any text: levels
+such as "none" and "-" stay levels. `is_empty` applies to tables by others, in columns of numbers,
+dates and flags. Not for texts that carry information, such as a licence "proprietary".
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from typing import Final
 from latentscale.data.columns import is_missing
 
 EMPTY_CELLS: Final = ("", "NA", "N/A", "NaN", "nan")
-"""Texts that are read from columns of a CSV file as empty cells, but for columns of names."""
+"""Texts read as empty cells in the columns of a CSV file, except columns of names."""
 _FIGURES: Final = (
     *("na", "n/a", "n.a.", "n.d.", "#n/a", "<na>", "nan", "nat", "none", "null", "?"),
     *("#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!", "#error!"),
 )
-"""What exports, spreadsheets and pandas write where they have no figure; in small letters."""
+"""What exports, spreadsheets and pandas write for a missing number; in lower case."""
 _WORDS: Final = (
     *("tbd", "tba", "pending", "unknown", "undisclosed", "未公布"),
     *("not tested", "not reported", "not available", "not evaluated", "not run"),
 )
-"""What hubs write there."""
+"""What hubs write for one."""
 _DASHES: Final = re.compile(r"[-–—−]*|\.{2,}|…")
-"""Nothing, and rules of dashes and dots: "-", "—", "...". """
+"""Nothing, or a row of dashes or dots: "-", "—", "...". """
 
 
 def is_empty(cell: object) -> bool:
-    """Return whether a cell is empty, or has a text that stands for an empty one.
+    """Return whether a cell is empty or holds a text that stands for an empty cell.
 
     Parameters
     ----------

@@ -103,7 +103,7 @@ def declared_document(path: str | Path) -> Any:
 
 
 def _without_quotes(text: str) -> str:
-    """Return how the first heading of a TOML table is written that needs quotes and has none."""
+    """Return how to write the first heading of a TOML table that needs quotes but has none."""
     for line in text.splitlines():
         heading = _HEADING.fullmatch(line.strip())
         if heading and not _BARE.fullmatch(heading[1]):
@@ -113,10 +113,10 @@ def _without_quotes(text: str) -> str:
 
 _HEADING = re.compile(r"\[([^\[\]\"']+)\]")
 _BARE = re.compile(r"[\w.-]+", re.ASCII)
-"""Headings of TOML tables, and what may stand there without quotes."""
+"""Headings of TOML tables, and what they may hold without quotes."""
 
 
 def stated_features(texts: Sequence[str] | None, path: Path | None) -> list[Feature]:
-    """Return the declarations of a command line's words and of its file."""
+    """Return the declarations given on a command line and in its file."""
     of_file = () if path is None else features_of_file(path)
     return [*of_file, *(feature_of_text(text) for text in texts or ())]

@@ -1,4 +1,4 @@
-"""What rows to forecast leave out of releases of which other settings were fitted."""
+"""Features that forecast rows leave out, filled in from fitted settings of the same release."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from latentscale.dims import FAMILY, MODEL
 from latentscale.errors import listed
 
 _OF_FLOPS = ("params_b", "tokens_t", ACTIVE)
-"""What FLOPs are computed of where a row does not state them."""
+"""The features from which FLOPs are computed where a row does not state them."""
 
 Values = Mapping[str, Hashable]
 """Features that are stated, by name."""
@@ -35,11 +35,11 @@ class FittedReleases:
     Attributes
     ----------
     values
-        What the release states, by feature; empty for rows that are fitted models or of no fitted
-        release.
+        What the release states, by feature; empty for fitted models and for rows that belong to no
+        fitted release.
     others
-        Rows with the name and family of a fitted release that state other features than it: by
-        place, and by feature what the row states and what the release does.
+        Rows with the name and family of a fitted release whose features differ from it: by place
+        and feature, the row's value and the release's value.
     """
 
     values: tuple[Values, ...]
@@ -49,9 +49,9 @@ class FittedReleases:
 def fitted_releases(models: pd.DataFrame, fitted: xr.Dataset) -> FittedReleases:
     """Return the fitted release of each row that is a new setting of one.
 
-    Their names are alike but for the setting that they state (``"o3_low"`` and ``"o3_high"``), and
-    so are their family and all features, apart from settings, that the row states. A row that could
-    be of several is taken to be of none.
+    The names differ only in the setting that they state (``"o3_low"`` and ``"o3_high"``); family
+    and all features that the row states, apart from settings, agree. A row that could belong to
+    several releases is assigned to none.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def fitted_releases(models: pd.DataFrame, fitted: xr.Dataset) -> FittedReleases:
     for key, values in zip(_keys(of_fitted), _stated(kinds, arrays, len(of_fitted)), strict=True):
         if values not in releases[key]:
             releases[key].append(values)
-    # Where a row leaves instruct out it has a value all the same.
+    # instruct has a value even where a row leaves it out.
     in_rows = [kind for kind in kinds if kind.name in models and kind.name != INSTRUCT]
     own = {kind.name: kind.kept(models[kind.name], len(models)) for kind in in_rows}
     known = set(of_fitted[MODEL])
@@ -89,21 +89,21 @@ def fitted_releases(models: pd.DataFrame, fitted: xr.Dataset) -> FittedReleases:
 def with_values_of_releases(
     models: pd.DataFrame, releases: FittedReleases, uses: Collection[str]
 ) -> tuple[pd.DataFrame, list[str], list[Finding]]:
-    """Return rows with the features that they leave out and their fitted releases state.
+    """Return rows with features that they leave out filled in from their fitted releases.
 
     Parameters
     ----------
     models
         The rows: model, family and features.
     releases
-        Of the rows.
+        The fitted releases of the rows.
     uses
         Features that the forecast depends on.
 
     Returns
     -------
     tuple
-        The rows; a text each, such as ``"released=2024-07-23 (release)"``; and findings.
+        The rows; one text per row, such as ``"released=2024-07-23 (release)"``; and findings.
     """
     texts: list[list[str]] = [[] for _ in range(len(models))]
     names = [n for n in (*uses, *(_OF_FLOPS if FLOPS in uses else ())) if n != INSTRUCT]
@@ -126,7 +126,7 @@ def with_values_of_releases(
 
 
 def _of_taken(names: Sequence[str], taken: Mapping[str, set[int]]) -> Iterator[Finding]:
-    """Yield how many rows have features of their release, and which, if there are any."""
+    """Yield a finding on how many rows take features from their release, if any do."""
     if taken:
         rows = sorted(set().union(*taken.values()))
         leave = "1 new setting of a fitted release leaves"
@@ -142,7 +142,7 @@ def _of_taken(names: Sequence[str], taken: Mapping[str, set[int]]) -> Iterator[F
 def _of_others(
     names: Sequence[str], releases: FittedReleases, uses: Collection[str]
 ) -> Iterator[Finding]:
-    """Yield that rows are other releases than the fitted ones of their name."""
+    """Yield findings on rows that have the name of a fitted release but are another release."""
     for row, differences in releases.others.items():
         feature = next((name for name in differences if name in uses), None)
         if feature is None:
@@ -175,7 +175,7 @@ def _stated(
 
 
 def _differences(stated: Values, release: Values) -> dict[str, tuple[Hashable, Hashable]]:
-    """Return the features that both state differently, with both values."""
+    """Return the features that both state with different values, and the values."""
     return {
         name: (value, release[name])
         for name, value in stated.items()

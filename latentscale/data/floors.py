@@ -1,7 +1,7 @@
 """Finding scores that were rescaled so that guessing is zero, among scores that were not.
 
-Leaderboards publish some scores raw and some as (score - floor) / (1 - floor). A table gathered
-from both kinds bends every scaling curve fitted to it, and nothing in the fit shows it.
+Leaderboards publish some scores raw and some as (score - floor) / (1 - floor). A table with both
+kinds bends every scaling curve fitted to it, and nothing in the fit reveals this.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import listed
 
 ASSUMED_ITEMS: Final = 100
-"""Item count taken for a benchmark whose own is unknown: small, so that noise is not flagged."""
+"""Item count assumed for a benchmark where it is unknown: small, so that noise is not flagged."""
 _NOISE_SDS: Final = 4.0
-"""Sampling standard deviations below the floor: by chance 1 guesser in 30,000 falls lower."""
+"""Sampling standard deviations below the floor; 1 guesser in 30,000 falls lower by chance."""
 _MIN_MARGIN: Final = 0.05
 """Five points: wrong answers that are not guesses (refusals, formats) cost a model as much."""
 _MIN_ROWS: Final = 2
-"""One low score can be a slip of its own; two point to the floor."""
+"""One low score can be an isolated slip; two point to the floor."""
 _MIN_MODELS: Final = 10
-"""Of ten guessers on 100 items the median lies five points below a floor of one half in 1 of 400
+"""The median of ten guessers on 100 items is five points below a floor of one half in 1 of 400
 tables."""
 _MIN_SHARE: Final = 0.02
 """In a large table a few broken evaluations are not the fault of the floor: 1 in 50 is."""
@@ -53,25 +53,25 @@ def implausibly_low(floor: float, n_items: float) -> float:
 
 
 def _margin(end: float, n_items: float) -> float:
-    """Return how far beyond an end of the curve chance and slips take a score."""
+    """Return how far beyond an end of the curve chance and slips can take a score."""
     items = ASSUMED_ITEMS if np.isnan(n_items) else n_items
     return max(_NOISE_SDS * sqrt(end * (1 - end) / items), min(_MIN_MARGIN, end / 4))
 
 
 def margins(column: xr.Dataset, end: float) -> np.ndarray:
-    """Return how far beyond an end of the curve chance and slips take the score of each model.
+    """Return how far beyond an end of the curve chance and slips can take each model's score.
 
     Parameters
     ----------
     column
         The variables of one benchmark.
     end
-        Floor, ceiling, or what is left from it to 1: a fraction above 0.
+        Floor, ceiling, or 1 minus it: a fraction above 0.
 
     Returns
     -------
     numpy.ndarray
-        One margin a model: by the items of its own score where it has some.
+        One margin per model, from the item count of its own score if it has one.
     """
     found = np.full(column.sizes[MODEL], _margin(end, float(column["n_items"])))
     if "cell_items" in column:
@@ -93,9 +93,9 @@ def floor_findings(dataset: xr.Dataset) -> list[Finding]:
     Returns
     -------
     list
-        ``floor-rescaled`` where several rows lie there, ``below-floor`` where it is one row or a
-        very small share of them; ``floor-too-high`` where no single score is that low, but most
-        are below the floor by more than noise.
+        ``floor-rescaled`` if several rows are that low, ``below-floor`` if it is one row or a very
+        small share of them; ``floor-too-high`` if no single score is that low, but most are below
+        the floor by more than noise.
     """
     findings = []
     models = dataset[MODEL].to_numpy()
@@ -126,14 +126,14 @@ def floor_findings(dataset: xr.Dataset) -> list[Finding]:
 
 
 def median_beyond(scores: np.ndarray, floor: float) -> bool:
-    """Return whether the median of ten scores or more is below a floor by more than noise."""
+    """Return whether the median of at least ten scores is below a floor by more than noise."""
     known = scores[~np.isnan(scores)]
     margin = min(_MIN_MARGIN, floor / 4)
     return len(known) >= _MIN_MODELS and bool(np.median(known) < floor - margin)
 
 
 def _too_high(name: str, scores: np.ndarray, floor: float) -> list[Finding]:
-    """Return a finding where the median score is below the floor, as no number of items excuses."""
+    """Return a finding that the median score is below the floor, which no item count explains."""
     if not median_beyond(scores, floor):
         return []
     known = scores[~np.isnan(scores)]
@@ -150,7 +150,7 @@ def _rescaled(low: int, known: int) -> str:
     rest = (
         "while others are raw"
         if 2 * low < known
-        else "perhaps the whole column, for most of it lies there"
+        else "perhaps the whole column, as most of it lies there"
     )
     return (
         " Guessing alone reaches the floor, so these look rescaled by "

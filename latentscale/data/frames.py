@@ -1,6 +1,6 @@
-"""Tables of other libraries (polars, pyarrow, dask, duckdb, ...) as pandas ones.
+"""Tables of other libraries (polars, pyarrow, dask, duckdb, ...) as pandas frames.
 
-The only place that knows which tables are taken. What a table holds is checked elsewhere.
+The only place that knows which tables are accepted. Their content is checked elsewhere.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from narwhals.stable.v2.typing import IntoFrame
 
     AnyFrame = pd.DataFrame | IntoFrame
-else:  # before narwhals 2.10 its alias names a type that type checkers alone can look up
+else:  # before narwhals 2.10 its alias names a type that only type checkers can look up
     AnyFrame = pd.DataFrame
-"""A table of pandas, or of another library that narwhals knows."""
+"""A table of pandas, or of another library that narwhals supports."""
 
 
 def as_pandas(frame: Any, what: str) -> pd.DataFrame:
-    """Return a table as a pandas one; a pandas one is returned as it is.
+    """Return a table as a pandas DataFrame; a pandas DataFrame is returned unchanged.
 
     Parameters
     ----------
     frame
-        A pandas DataFrame, any eager or lazy frame that narwhals knows (polars, pyarrow, dask,
+        A pandas DataFrame, any eager or lazy frame that narwhals supports (polars, pyarrow, dask,
         duckdb, modin, cuDF, Ibis, PySpark, ...), or an object that exports itself as an Arrow
         table.
     what
@@ -38,7 +38,7 @@ def as_pandas(frame: Any, what: str) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Numbers as NumPy's, where a null is NaN; everything else as Python's objects, where a
+        Numbers have NumPy types, where a null is NaN; everything else Python objects, where a
         null is None.
 
     Raises
@@ -68,7 +68,7 @@ def as_pandas(frame: Any, what: str) -> pd.DataFrame:
 
 
 def _of_levels(columns: pd.MultiIndex) -> str:
-    """Return what to do with columns of several levels, such as groups above benchmarks.
+    """Return what to do about columns with several levels, such as groups above benchmarks.
 
     pandas calls an empty cell of a heading "Unnamed: 0_level_0".
     """
@@ -84,24 +84,24 @@ def _of_levels(columns: pd.MultiIndex) -> str:
 
 
 def is_frame(given: object) -> bool:
-    """Return whether it is a frame of a library that narwhals knows, or exports itself as Arrow."""
-    if isinstance(given, pd.DataFrame):  # one with repeated names too, which narwhals refuses
+    """Return whether it is a frame that narwhals supports, or exports itself as Arrow."""
+    if isinstance(given, pd.DataFrame):  # also with repeated names, which narwhals refuses
         return True
     known = nw.from_native(given, pass_through=True) is not given
     return known or _exports_arrow(given)
 
 
 def refuse_frame(given: object, what: str, instead: str) -> None:
-    """Refuse a frame where a path is wanted.
+    """Refuse a frame where a path is expected.
 
     Parameters
     ----------
     given
         The argument.
     what
-        Of what a path is wanted.
+        What the path should lead to.
     instead
-        What takes a frame.
+        The function that accepts a frame.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def refuse_frame(given: object, what: str, instead: str) -> None:
 
 
 def _column(column: nw.Series[Any]) -> pd.Series:
-    """Return one column: numbers by NumPy, the rest cell by cell, so that no type is guessed."""
+    """Return one column: numbers through NumPy, others cell by cell, so that no type is guessed."""
     whole = column.dtype.is_integer() or column.dtype == nw.Boolean
     if column.dtype.is_integer() and column.null_count():
         column, whole = column.cast(nw.Float64), False  # NumPy's integers have no null
@@ -127,7 +127,7 @@ def _exports_arrow(given: object) -> bool:
 
 
 def _arrow(frame: Any, what: str) -> Any:
-    """Turn what exports itself as Arrow but is not known to narwhals into a pyarrow table."""
+    """Turn an object that exports itself as Arrow, but is unknown to narwhals, into pyarrow."""
     known = nw.from_native(frame, pass_through=True) is not frame
     if known or not _exports_arrow(frame):
         return frame
@@ -140,7 +140,7 @@ def _arrow(frame: Any, what: str) -> Any:
 
 
 def _refusal(given: object, what: str) -> str:
-    """Say what was given instead of a table, and what to do."""
+    """Return what was given instead of a table, and what to do."""
     text = f"{what}: give a pandas DataFrame, not {type_name(given)}"
     if isinstance(given, dict | list | tuple) or hasattr(given, "__array__"):
         return f"{text}. pandas.DataFrame(...) makes one."

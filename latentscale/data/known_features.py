@@ -1,4 +1,4 @@
-"""Features that the package knows by the name of their column, and those that a table declares."""
+"""Features that the package knows by their column's name, and features that a table declares."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RECORD: Final = "feature_record"
 
 INSTRUCT: Final = "instruct"
 UNSTATED: Final = "unstated"
-"""Attribute of a table's ``instruct`` that no column states: 0 stands for what is not known."""
+"""Attribute of an ``instruct`` that no column of the table states: 0 then means not known."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,14 @@ class Known:
     Attributes
     ----------
     feature
-        What it is.
+        The declaration.
     variable
-        Its variable in a dataset of models; empty for its own name.
+        Its variable in a dataset of models; empty if the same as its name.
     covariate
-        Its covariate; empty for its own name.
+        Its covariate; empty if the same as its name.
     chosen
-        Whether curves, allocations and examples choose its values; they hold all others at what
-        models of the family are like.
+        Whether curves, allocations and examples choose its values; they hold all others at values
+        typical of the family's models.
     """
 
     feature: Feature
@@ -63,9 +63,9 @@ _FREE_KIND: Final = ("effort", "provider", "size_class")
 
 @cache
 def known_features() -> Mapping[str, Known]:
-    """Return the known features by the name of their column.
+    """Return the known features by their column's name.
 
-    Not made when this module is imported: their kinds are then looked up, plug-ins among them.
+    Built on first use, not on import, because it looks up their kinds, including plug-ins.
     """
     log: dict[str, Any] = {"kind": "numeric", "transform": "log"}
     return {
@@ -100,7 +100,7 @@ def can_be_category(covariate: str) -> bool:
 
 
 def kind_of_feature(feature: Feature) -> FeatureKind:
-    """Return the kind of a feature whose declaration says it."""
+    """Return the kind of a feature whose declaration states it."""
     known = known_features().get(feature.name)
     if known is None:
         return FEATURES[str(feature.kind)](feature)
@@ -114,7 +114,7 @@ def kinds_among(features: Iterable[Feature]) -> dict[str, FeatureKind]:
 
 
 def declared(features: object, frame: pd.DataFrame) -> tuple[Feature, ...]:
-    """Return declarations with the kind of each, read off the column where it is not said.
+    """Return declarations with the kind of each, inferred from the column if not stated.
 
     Parameters
     ----------
@@ -126,8 +126,8 @@ def declared(features: object, frame: pd.DataFrame) -> tuple[Feature, ...]:
     Raises
     ------
     SpecError
-        If it is no such list, a feature is declared twice or has no column, or a known one is
-        declared to be of another kind.
+        If it is not such a list, a feature is declared twice or has no column, or a known feature
+        is declared with another kind.
     """
     if features is None:
         return ()
@@ -174,7 +174,7 @@ def _settled(feature: Feature, column: pd.Series) -> Feature:
 
 
 def features_of(table: xr.Dataset) -> tuple[Feature, ...]:
-    """Return the features that a table of models keeps with it, in the order of declaration."""
+    """Return the features declared in a table of models, in the order of declaration."""
     if RECORD not in table:
         return ()
     texts = table[RECORD].to_numpy().tolist()
@@ -182,7 +182,7 @@ def features_of(table: xr.Dataset) -> tuple[Feature, ...]:
 
 
 def with_features(table: xr.Dataset, features: Sequence[Feature]) -> xr.Dataset:
-    """Return a table that keeps features with it; as it is where there are none."""
+    """Return a table with declarations of features added; unchanged if there are none."""
     if not features:
         return table
     texts = [json.dumps(feature.to_dict(), sort_keys=True) for feature in features]
@@ -190,12 +190,12 @@ def with_features(table: xr.Dataset, features: Sequence[Feature]) -> xr.Dataset:
 
 
 def is_stated(table: xr.Dataset, kind: FeatureKind) -> bool:
-    """Return whether a table has a feature, and not only what stands for an unstated one."""
+    """Return whether a table has a feature, as opposed to a stand-in for an unstated one."""
     return kind.variable in table and not table[kind.variable].attrs.get(UNSTATED)
 
 
 def feature_table(table: xr.Dataset) -> pd.DataFrame:
-    """Return one row a feature that some model gives (see `Scores.feature_table`)."""
+    """Return one row per feature that some model gives (see `Scores.feature_table`)."""
     rows = []
     for name, kind in kinds_among(features_of(table)).items():
         given = kind.given(table) if is_stated(table, kind) else np.zeros(0, dtype=bool)

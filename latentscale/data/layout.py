@@ -1,4 +1,4 @@
-"""The columns of a table: which must be there, which may, and what a wrong name was meant to be."""
+"""The columns of a table: required ones, allowed ones, and what a wrong name probably means."""
 
 from __future__ import annotations
 
@@ -64,21 +64,21 @@ def checked_frame(
     Parameters
     ----------
     frame
-        What the caller passed, a pandas DataFrame or one of another library; never changed.
+        What the caller passed, a pandas DataFrame or one of another library; never modified.
     required
-        Columns that must be there.
+        Columns that it must have.
     what
         What the table is, for the message.
 
     Returns
     -------
     tuple
-        A shallow copy with spaces at the ends of column names cut, and findings.
+        A shallow copy with column names stripped of spaces at their ends, and findings.
 
     Raises
     ------
     DataError
-        If it is not a table, is empty, has not every required column, or names columns badly.
+        If it is not a table, is empty, is missing a required column, or has bad column names.
     """
     frame = as_pandas(frame, what)
     unnamed = [name for name in frame.columns if not isinstance(name, str) or not name.strip()]
@@ -97,7 +97,7 @@ def checked_frame(
 
 
 _BENCHMARK_HEADINGS = ("benchmark", "benchmarks", "task", "dataset", "metric", "evaluation")
-"""Of the first column of a table whose columns are models."""
+"""Names of the first column of a table whose columns are models."""
 
 
 def _name_problems(frame: pd.DataFrame, required: Sequence[str]) -> list[Problem]:
@@ -135,14 +135,14 @@ def _missing(name: str, spare: Sequence[str], frame: pd.DataFrame) -> str:
 
 
 def _indexed(frame: pd.DataFrame) -> str:
-    """Return what to do with a table whose index, without a name, seems to be the models."""
+    """Return what to do with a table whose unnamed index seems to hold the models."""
     named = frame.index.name is None and frame.index.map(lambda name: isinstance(name, str)).all()
     call = 'frame.reset_index(names="model")'
     return f" If the models are its index, call {call} first." if named and len(frame) else ""
 
 
 def if_turned(frame: pd.DataFrame) -> str:
-    """Return what to do with a table whose rows seem to be benchmarks, and its columns models."""
+    """Return what to do with a table whose rows seem to be benchmarks and whose columns models."""
     names = [name for name in frame.columns if isinstance(name, str)]
     headings = [name for name in names if name.strip().casefold() in _BENCHMARK_HEADINGS]
     first = headings[0] if headings else next(iter(names), "")
@@ -163,7 +163,7 @@ def if_turned(frame: pd.DataFrame) -> str:
 
 
 def closest(candidates: Iterable[str], name: str, cutoff: float = 0.6) -> str | None:
-    """Return the candidate that was most likely meant as the column `name`, or None."""
+    """Return the candidate that most likely stands for the column `name`, or None."""
     by_fold = {candidate.casefold(): candidate for candidate in candidates}
     for alias in (name, *_ALIASES.get(name, ())):
         if alias in by_fold:
@@ -176,8 +176,8 @@ def own_columns(frame: pd.DataFrame, features: Sequence[Feature]) -> list[str]:
     """Return the columns that describe models: names, declared features and known ones.
 
     A column with the name of a known feature that holds fractions, such as a benchmark called
-    ``reasoning``, is not one unless it is declared, in `METADATA` or in a unit, as active
-    parameters are, of which small models have less than a billion.
+    ``reasoning``, is not one of them unless it is declared, is in `METADATA` or has a unit: small
+    models have less than a billion active parameters.
     """
     named = {*METADATA, *(feature.name for feature in features)}
     known = [
@@ -204,17 +204,17 @@ def _between_bounds(column: pd.Series) -> bool:
 def benchmark_columns(
     frame: pd.DataFrame, own: Collection[str], measured: Collection[str] = ()
 ) -> tuple[list[str], list[Problem], list[Finding]]:
-    """Return the benchmark columns of a wide table: every column that is not the model's own.
+    """Return the benchmark columns of a wide table: every column that does not describe the model.
 
-    Columns that are surely no benchmark are problems; a column of fractions that only looks like
-    a misspelt column of the model's own is a finding. `own` names the columns of the model's own,
-    `measured` those that the caller describes as benchmarks.
+    Columns that cannot be benchmarks are problems; a column of fractions that only looks like a
+    misspelt column of the model is a finding. `own` names the columns that describe the model,
+    `measured` those that the caller declares as benchmarks.
     """
     names = [name for name in frame.columns if name not in own]
     if not names:
         known = listed(KNOWN_BENCHMARKS, limit=20)
         text = (
-            "the table has no benchmark column. Every column beside "
+            "the table has no benchmark column. Every column except "
             f"{listed(own, 20)} is read as a benchmark; known ones are {known}."
         )
         return [], [Problem(text)], []
@@ -230,7 +230,7 @@ def benchmark_columns(
         scored = None if name in measured else _error_of(name, names)
         if scored is not None:
             text = (
-                f'this looks like standard errors of "{scored}", not a benchmark. Pass them apart, '
+                f'this looks like standard errors of "{scored}", not a benchmark. Pass them as '
                 f'stderr=frame[["model", "{name}"]].rename(columns={{"{name}": "{scored}"}}), or '
                 "in a long table with the columns benchmark, score and stderr; or drop the column."
             )
@@ -243,7 +243,7 @@ def benchmark_columns(
         meant = None if name in measured else _misspelt_column(name, frame.columns)
         if meant and (name.casefold() == meant or not _between_bounds(frame[name])):
             text = (
-                f'not a column known here. Did you mean "{meant}"? Rename it and mind its unit, '
+                f'not a known column. Did you mean "{meant}"? Rename it and check its unit, '
                 f'or drop it. If it is a feature of its own, declare it: features=["{name}"].'
             )
             problems.append(at_column(name, text))
@@ -281,7 +281,7 @@ def _misspelt_column(name: str, present: Iterable[str]) -> str | None:
 
 
 def _unlikely(name: str) -> list[Finding]:
-    """Find a column that measures no skill of its own by its name, but is read as a benchmark."""
+    """Find a column that is read as a benchmark but whose name means something else."""
     if is_aggregate(name):
         by_name = "a mean, total or index of others"
     elif is_neither(name):

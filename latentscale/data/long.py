@@ -1,4 +1,4 @@
-"""Reading a long table: one row a score, with the model's own columns repeated on each row."""
+"""Reading a long table: one row per score, with the model's own columns repeated on each row."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def read_long(
     features: Sequence[Feature] = (),
     sources: str = MERGED,
 ) -> Table:
-    """Read and judge a long table, and turn it into one row a model.
+    """Read and check a long table, and turn it into one row per model.
 
     Parameters
     ----------
     frame
         Columns model, family, benchmark and score; features and lineage as in a wide table. Rows
-        of one model may leave its own columns empty as long as one row gives them, and must not
+        of one model may leave the model's columns empty if one row gives them, and must not
         disagree. Optionally stderr, n_items and source of each score.
     scales
         Scales of benchmarks by name; fractions where none is stated.
@@ -104,14 +104,14 @@ def read_long(
 
 
 def _one_row_a_model(read: Table) -> tuple[Table, list[Problem], pd.DataFrame]:
-    """Keep each model's first row, filled from its other rows; name what disagrees.
+    """Keep each model's first row, filled from its other rows; report disagreements.
 
-    And say which row each value is from, by the model's first row and the column.
+    Also return the row of each value, by the model's first row and the column.
     """
     models = read.models
     for name in ("family", "lineage"):
         models = models.assign(**{name: models[name].where(models[name] != "")})
-    # Rows without a model name cannot be merged; each stays, to be reported.
+    # Rows without a model name cannot be merged; each is kept, to be reported.
     unnamed = as_objects([f"\0{row}" for row in models.index], models.index)
     owner, _ = pd.factorize(models["model"].where(models["model"] != "", unnamed))
     conflicts = [
@@ -133,15 +133,15 @@ def _one_row_a_model(read: Table) -> tuple[Table, list[Problem], pd.DataFrame]:
 
 
 def _first_given(column: pd.Series, owner: Codes, begins: Codes) -> Codes:
-    """Return the place of each model's first value that is not empty, else of its first row."""
+    """Return the place of each model's first non-empty value, or else of its first row."""
     places = begins.copy()
     given = np.flatnonzero(column.notna())[::-1]
-    places[owner[given]] = given  # of several rows of a model the last one written is the first
+    places[owner[given]] = given  # in reverse order: a model's first row is written last
     return places
 
 
 def _where_stated(problem: Problem, stated: pd.DataFrame) -> Problem:
-    """Return the problem of a model's value with the row that states it, not the model's first."""
+    """Return the problem of a model's value with the row that states it, not its first row."""
     if problem.column not in stated or problem.row not in stated.index:
         return problem
     row = int(stated.at[problem.row, problem.column])
@@ -162,11 +162,11 @@ def _owners(read: Table, merged: Table) -> set[tuple[int, str]]:
 
 
 def _conflicts(models: pd.DataFrame, owner: Codes, column: str) -> list[Problem]:
-    """Name the models whose rows give several values in one column."""
+    """Return the problems of models whose rows give several values in one column."""
     value, _ = pd.factorize(models[column])
     given = np.flatnonzero(value >= 0)
     first = np.full(len(models), -1)
-    first[owner[given[::-1]]] = value[given[::-1]]  # the last one written is the first row's
+    first[owner[given[::-1]]] = value[given[::-1]]  # the first row's is written last
     disagrees = np.zeros(len(models), dtype=bool)
     disagrees[owner[given[value[given] != first[owner[given]]]]] = True
     torn = models.iloc[given[disagrees[owner[given]]]]
@@ -221,7 +221,7 @@ def _ignored(frame: pd.DataFrame, own: Collection[str]) -> list[Finding]:
 
 
 def _wide(cells: pd.DataFrame, models: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Pivot a column of cells, each there once, to one row a model."""
+    """Pivot a column of cells, each present once, to one row per model."""
     columns, names = pd.factorize(cells["benchmark"])
     row_of = {name: row for row, name in enumerate(models["model"].tolist())}
     values = np.full((len(models), len(names)), np.nan)

@@ -1,4 +1,4 @@
-"""What a long table states of single scores beside their value: error, items, source."""
+"""What a long table states about single scores besides their value: error, items, source."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LARGEST_STDERR: Final = 0.5  # of any fraction: at 1/2 with a single item
 
 
 def read_measured(frame: pd.DataFrame, labels: Sequence[str]) -> tuple[pd.DataFrame, list[Problem]]:
-    """Read the columns stderr, n_items and source of a long table, those that it has."""
+    """Read the columns stderr, n_items and source of a long table, if it has them."""
     columns: dict[str, object] = {}
     problems: list[Problem] = []
     for name in ("stderr", "n_items"):
@@ -50,7 +50,7 @@ def read_measured(frame: pd.DataFrame, labels: Sequence[str]) -> tuple[pd.DataFr
 def read_stderr_frame(
     frame: AnyFrame | None, read: Table, scales: Mapping[str, Scale]
 ) -> tuple[pd.DataFrame | None, list[Problem]]:
-    """Read a wide table of standard errors, one row a model, beside one of scores.
+    """Read a wide table of standard errors, one row per model, that accompanies one of scores.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def read_stderr_frame(
 
 
 def _badly_named(frame: pd.DataFrame) -> list[Problem]:
-    """Return what is wrong with the names of the columns of a table of standard errors."""
+    """Return the problems of the column names of a table of standard errors."""
     names = list(frame.columns)
     odd = [name for name in names if not isinstance(name, str)]
     if odd:
@@ -112,12 +112,12 @@ def _badly_named(frame: pd.DataFrame) -> list[Problem]:
 
 
 def measured_problems(cells: pd.DataFrame, scales: Mapping[str, Scale]) -> list[Problem]:
-    """Return what is wrong with standard errors and item counts.
+    """Return the problems of standard errors and item counts.
 
     Parameters
     ----------
     cells
-        One row a score as the table has it: model, benchmark and what `read_measured` read.
+        One row per score as the table has it: model, benchmark and what `read_measured` read.
     scales
         Scales of the benchmarks by name; fractions where none is stated.
     """
@@ -139,7 +139,7 @@ def measured_problems(cells: pd.DataFrame, scales: Mapping[str, Scale]) -> list[
 
 
 def _too_large(low: float, high: float) -> str:
-    """Return the rule that a standard error of scores between two ends breaks."""
+    """Return the rule that a standard error of bounded scores breaks."""
     if (low, high) != FRACTION.bounded:
         most = _LARGEST_STDERR * (high - low)
         return f"The standard error of a score from {low:g} to {high:g} is at most {most:g}."
@@ -171,10 +171,9 @@ def repeated_cells(cells: pd.DataFrame) -> list[Problem]:
         stated = bool(source and source[0])
         of = f', source "{source[0]}"' if stated else ""
         remedy = (
-            "Keep one a source."
+            "Keep one per source."
             if stated
-            else 'Keep one, or say where each comes from in a column "source": they are then '
-            "merged."
+            else 'Keep one, or state the origin of each in a column "source": they are then merged.'
         )
         text = (
             f'model "{model}", benchmark "{name}"{of} has {len(rows)} rows ({numbered(rows)}). '
@@ -187,22 +186,22 @@ def repeated_cells(cells: pd.DataFrame) -> list[Problem]:
 def merged_sources(
     cells: pd.DataFrame, scales: Mapping[str, Scale], sources: str = MERGED
 ) -> tuple[pd.DataFrame, list[Finding]]:
-    """Merge the scores of one cell from several sources, and say how.
+    """Merge the scores of one cell from several sources, and report how.
 
-    Equal scores are copies of one measurement (`without_copies`). Of the others, where all state a
-    standard error above 0, the mean weighted by inverse variance; else where all state their items,
-    the mean weighted by items; else the plain mean, without an error of its own. The items are
-    those of all measurements together, where all state them. Their errors count as independent.
+    Equal scores are copies of one measurement (`without_copies`). The others are merged into the
+    mean weighted by inverse variance if all state a standard error above 0, else weighted by items
+    if all state these, else into the plain mean, without an error of its own. The item count is the
+    sum over measurements, if all state it. Their errors count as independent.
 
     Parameters
     ----------
     cells
-        One row a score of a source.
+        One row per score of a source.
     scales
         Scales of the benchmarks by name; fractions where none is stated.
     sources
-        ``"apart"`` where shares have a benchmark for each source already, so that the finding
-        does not advise it.
+        ``"apart"`` if shares already have a benchmark for each source, so that the finding does
+        not advise it.
     """
     known = cells[cells["score"].notna()]
     several = known.duplicated(_CELL, keep=False)
@@ -231,16 +230,16 @@ def merged_sources(
     names = known.loc[several, "benchmark"].unique()
     shares = [name for name in names if scales.get(str(name), FRACTION).bounded is not None]
     remedy = (
-        'keep the rows of one, or have a benchmark each: sources="apart".'
+        'keep the rows of one, or make each a benchmark: sources="apart".'
         if shares and sources != APART
-        else "keep the rows of one: shares alone can have a benchmark for each source."
+        else "keep the rows of one: only shares can have a benchmark for each source."
     )
     message += f"If sources such as agents differ in what they measure, {remedy}"
     return kept, [Finding("warning", "merged-sources", "source", message)]
 
 
 def _first_scored(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a cell: an empty one gives way to a score, and of several the first stays."""
+    """Return one row per cell: a score takes precedence over an empty row, then the first row."""
     ordered = cells.iloc[np.argsort(cells["score"].isna().to_numpy(), kind="stable")]
     return ordered.drop_duplicates(_CELL).sort_index(kind="stable")
 

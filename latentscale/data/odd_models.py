@@ -1,6 +1,6 @@
-"""Rows that look like faults of a table: released years from all others, wrong or right on all.
+"""Rows that look like errors: released years apart from all others, or all right or all wrong.
 
-Single scores are compared within their benchmark by other checks.
+Other checks compare single scores within their benchmark.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from latentscale.errors import listed
 from latentscale.markup import counted
 
 _FEWEST_DATES: Final = 5
-"""Models with a date from which most of them show when the table's models were released."""
+"""With this many dated models, most dates show when the table's models were released."""
 _GAP: Final = np.timedelta64(5 * 365, "D")
-"""Five years without any release: longer than between the generations of language models."""
+"""Five years without a release: longer than between generations of language models."""
 _FEWEST_SAME: Final = 4
-"""Scores that two models measured apart do not share: with 500 items each, and models alike to a
-tenth of a point, four agree once in some hundred thousand pairs."""
+"""Separately measured models do not share this many scores: with 500 items each, and models within
+a tenth of a point, four agree in about one of 100,000 pairs."""
 _SHOWN_SAME: Final = 3
-"""Names of one group of copies that the finding has."""
+"""Names of one group of copies that the finding lists."""
 _FEWEST_SCORES: Final = 3
-"""Scores of exactly 0 or 1 that one model rarely has on as many benchmarks, and on no other."""
+"""Number of scores, all of a model's, that are rarely all exactly 0 or all exactly 1."""
 
 
 def odd_model_findings(dataset: xr.Dataset) -> list[Finding]:
-    """Return findings on models with dates or scores that look like a fault of the table.
+    """Return findings on models whose dates or scores look like an error in the table.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def odd_model_findings(dataset: xr.Dataset) -> list[Finding]:
 
 
 def _odd_dates(dataset: xr.Dataset) -> list[Finding]:
-    """Find dates that a gap of years parts from those around the median."""
+    """Find dates that a gap of years separates from those around the median."""
     findings = []
     models = dataset[MODEL].to_numpy()
     for feature in features_of(dataset):
@@ -71,7 +71,7 @@ def _odd_dates(dataset: xr.Dataset) -> list[Finding]:
 
 
 def _identical(dataset: xr.Dataset) -> list[Finding]:
-    """Find models with the scores of another on every benchmark: copies, quantised or renamed."""
+    """Find models with another model's scores on every benchmark: copies, quantised or renamed."""
     groups: dict[bytes, list[str]] = {}
     for name, row in zip(
         dataset[MODEL].to_numpy().tolist(), dataset["score"].to_numpy(), strict=True
@@ -85,7 +85,7 @@ def _identical(dataset: xr.Dataset) -> list[Finding]:
     count = sum(len(names) - 1 for names in copies)
     shown = listed([" = ".join(names[:_SHOWN_SAME]) for names in copies], 3)
     message = (
-        f"{counted(count, 'model')} with exactly the scores of another on all of its benchmarks: "
+        f"{counted(count, 'model')} with exactly another's scores on all of its benchmarks: "
         f"{shown}. If they are copies, a fit counts one measurement several times: keep one of "
         "each."
     )
@@ -104,8 +104,8 @@ def _all_at_a_bound(dataset: xr.Dataset) -> list[Finding]:
             shown = listed([f"{dataset[MODEL].to_numpy()[row]} ({measured[row]})" for row in rows])
             message = (
                 f"{counted(len(rows), 'model')} with scores of exactly {bound} on all of several "
-                f"benchmarks: {shown}. An evaluation that failed, or a row filled in? Leave such "
-                "cells empty; a fit takes them for measured scores."
+                f"benchmarks: {shown}. Did the evaluation fail, or was the row filled in? Leave "
+                "such cells empty; a fit treats them as measured scores."
             )
             findings.append(Finding("warning", "all-at-a-bound", "rows", message))
     return findings

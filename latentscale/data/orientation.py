@@ -1,4 +1,4 @@
-"""Finding benchmarks on which lower seems to be better, though nobody said so."""
+"""Finding benchmarks on which lower seems to be better although they are not declared so."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _NAMES: Final = re.compile(
     r"edit.?distance|levenshtein|error.?rate|(?<![a-z])(wer|cer|ppl|rmse|mae|loss)(?![a-z])"
     r"|perplexity|(?<!non)(?<!non[ _-])hallucination.?rate|latency|toxicity"
 )
-"""Measures of which less is better, by the names that leaderboards give them."""
+"""Measures for which lower is better, by the names that leaderboards give them."""
 _USUALLY: Final = re.compile(
     r"librispeech|ted-?lium|gigaspeech|voxpopuli|common.?voice|(?<![a-z])wikitext"
 )
-"""Tests of speech recognition and language modelling, whose tables mostly give error rates and
+"""Tests of speech recognition and language modelling; their tables mostly give error rates and
 perplexities."""
 _SAID: Final = re.compile(r"[↑⬆▲]|higher.?(is.?)?better|(?<![a-z])acc(uracy)?(?![a-z])")
-"""What a name says that settles it: nothing is suggested by its other words."""
+"""Words that decide the orientation, whatever other words the name has."""
 _MIN_OVERLAP: Final = 8
-"""Models that two benchmarks share before their rank correlation says anything (sd about 0.4)."""
+"""Models that two benchmarks must share for an informative rank correlation (sd about 0.4)."""
 _AGAINST: Final = -0.4
 """Mean rank correlation with the others below this; skills make benchmarks agree."""
 _CHANCE: Final = 3.0
@@ -38,16 +38,16 @@ which two halves of a table oppose each other by more than chance: 1 pair in 700
 
 
 def _spoken(name: str) -> str | None:
-    """Return what a name suggests of scores of which less is better, None for nothing."""
+    """Return why a name suggests that lower is better; None if it does not."""
     if _SAID.search(name):
         return None
     if _NAMES.search(name):
-        return "its name speaks of a distance, an error or a loss"
+        return "its name means a distance, an error or a loss"
     return "tables mostly give error rates or perplexities of it" if _USUALLY.search(name) else None
 
 
 def orientation_findings(dataset: xr.Dataset) -> list[Finding]:
-    """Name benchmarks that seem to fall as models get better, by name or by the other scores.
+    """Find benchmarks that seem to fall as models get better, by name or by the other scores.
 
     Parameters
     ----------
@@ -81,12 +81,12 @@ def orientation_findings(dataset: xr.Dataset) -> list[Finding]:
 
 
 def _finding(name: str, why: str, stated: bool) -> Finding:
-    """Return the finding on one benchmark; `stated` says that lower is taken for better."""
+    """Return the finding on one benchmark; `stated` means that lower is declared better."""
     taken, other = ("lower", "higher") if stated else ("higher", "lower")
     message = (
-        f"{why}, but it is read as one on which {taken} is better. If {other} is better, pass "
-        f'benchmarks={{"{name}": Benchmark(lower_is_better={not stated})}} with its scale; if not, '
-        "check the column."
+        f"{why}, but it is read as a benchmark on which {taken} is better. If {other} is better, "
+        f'pass benchmarks={{"{name}": Benchmark(lower_is_better={not stated})}} with its scale; if '
+        "not, check the column."
     )
     return Finding("warning", f"{other}-is-better", name, message)
 
@@ -94,11 +94,11 @@ def _finding(name: str, why: str, stated: bool) -> Finding:
 def _sides(correlation: npt.NDArray[np.float64]) -> npt.NDArray[np.int8]:
     """Return 1 for the larger of two groups of benchmarks that oppose each other, -1 for the other.
 
-    By the signs of the leading eigenvector of the correlations; 0 for benchmarks that share too
-    few models with any other.
+    Groups follow the signs of the correlations' leading eigenvector; 0 for benchmarks that share
+    too few models with every other.
     """
     weights = np.linalg.eigh(np.nan_to_num(correlation))[1][:, -1]
-    # Zero but for rounding, of a vector of length 1.
+    # Zero up to rounding, for a vector of length 1.
     side = np.where(np.abs(weights) < 1e-9, 0, np.sign(weights)).astype(np.int8)
     side[np.isnan(correlation).all(axis=1)] = 0
     return -side if side.sum() < 0 else side
@@ -107,10 +107,10 @@ def _sides(correlation: npt.NDArray[np.float64]) -> npt.NDArray[np.int8]:
 def _opposed(
     row: npt.NDArray[np.float64], side: npt.NDArray[np.int8], own: int
 ) -> npt.NDArray[np.float64] | None:
-    """Return the rank correlations that speak against a benchmark's orientation, None if none do.
+    """Return the rank correlations that contradict a benchmark's orientation, None if none do.
 
-    With all others; or, of a benchmark of the smaller side, with those of the larger one, which
-    the benchmarks that are wrong as well do not hide.
+    They are with all other benchmarks; or, for a benchmark in the smaller group, with those in the
+    larger group, so that other benchmarks with a wrong orientation do not mask the contradiction.
     """
     known = ~np.isnan(row)
     larger = known & (side == 1) if own == -1 and side.sum() > 0 else known & False
@@ -126,7 +126,7 @@ def _halves(
     side: npt.NDArray[np.int8],
     oriented: pd.DataFrame,
 ) -> list[Finding]:
-    """Find a table of which one half falls where the other rises: nothing says which is wrong."""
+    """Find a table in which one half falls where the other rises; either half may be wrong."""
     if side.sum() != 0 or not side.any():
         return []
     here, there = np.flatnonzero(side == 1), np.flatnonzero(side == -1)
@@ -138,7 +138,7 @@ def _halves(
     first, second = (listed([names[place] for place in half.tolist()]) for half in (here, there))
     message = (
         f"scores on {first} fall where those on {second} rise (mean rank correlation "
-        f"{np.nanmean(across):.2f}), as they are read. Skills make benchmarks agree: if lower is "
+        f"{np.nanmean(across):.2f}). Benchmarks that share skills rise together: if lower is "
         "better on some, pass "
         f'benchmarks={{"{names[there[0]]}": Benchmark(lower_is_better=...)}} with its scale.'
     )

@@ -1,4 +1,4 @@
-"""Rows to forecast: models that are planned, or known without scores."""
+"""Rows to forecast: planned models, or known ones without scores."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ from latentscale.errors import DataError, listed, nearest
 
 NOT_FORECAST = "These rows cannot be forecast"
 _NEVER_ASSUMED = ("instruct", "params_b", "active_params_b", "tokens_t", "flops")
-"""Not among `assumed_feature`'s: instruct has a rule of its own, and an empty size or token count
-says that it is undisclosed."""
+"""Features that `assumed_feature` does not fill: instruct has a rule of its own, and an empty size
+or token count means undisclosed."""
 ASSUMED = "assumed"
-"""What a row left out and was taken from the fit, in words; a variable over model."""
+"""Variable over model: what a row left out and was taken from the fit, in words."""
 
 
 def planned_models(
@@ -54,27 +54,27 @@ def planned_models(
 ) -> xr.Dataset:
     """Check rows to forecast and return them as a dataset.
 
-    A row may leave out `instruct` (no such column, or an empty cell) where the fitted models
-    settle it: a row that is a fitted model has that model's value; one of a fitted family the
-    value that all models of the family share; one of a new family the value that all fitted
-    models share. Where they do not share one, and the forecast depends on it, that is an error.
-    So with other features that the forecast depends on, but for size, tokens and FLOPs; those
-    that the fitted models do not settle stay empty. A new setting of a fitted release (``"o3_low"``
-    beside ``"o3_high"``) has the release's features, size and tokens too, where it leaves them
-    out; one that states others is another release. A row may leave out its lineage: a fitted
-    family keeps the fitted one, and a new family is a lineage of its own unless another row of it
-    states one.
+    A row may leave out `instruct` (no such column, or an empty cell) if the fitted models
+    determine it: a fitted model's row has that model's value; a row of a fitted family, the value
+    that all its models share; a row of a new family, the value that all fitted models share. If
+    they do not share one, and the forecast depends on it, that is an error. The same holds for
+    other features that the forecast depends on, except size, tokens and FLOPs; features that the
+    fitted models do not determine stay empty. A new setting of a fitted release (``"o3_low"``
+    after ``"o3_high"``) takes any features, size and tokens that it leaves out from the release; if
+    it states others, it is another release. A row may leave out its lineage: a fitted family keeps
+    its fitted lineage, and a new family is a lineage of its own unless another of its rows states
+    one.
 
     Parameters
     ----------
     frame
         Columns as in `Scores.from_frame`: model and family; optionally lineage, features, known
-        or declared with the fitted table, and known benchmarks with scores. It is not changed.
+        or declared with the fitted table, and known benchmarks with scores. It is not modified.
     known_benchmarks
-        Benchmarks that a score can be given for.
+        Benchmarks for which scores can be given.
     lineages
-        Lineage of each family that is fitted already. Such a family keeps its lineage: a row
-        need not state it, and one that states another is warned of.
+        Lineage of each fitted family. A fitted family keeps its lineage: rows need not state it,
+        and a row that states another causes a warning.
     fitted
         The fitted models (a dataset as in `Scores`); without them an empty `instruct` is 0.
     uses
@@ -84,22 +84,22 @@ def planned_models(
     -------
     xarray.Dataset
         Over ``model``: params (billions), tokens (trillions, NaN where unknown), instruct,
-        family, lineage, other features that are given or assumed, and assumed (what was left out
-        and taken from the fit, such as ``"instruct=1 (family)"``); ``score`` (model, benchmark)
+        family, lineage, other features that are given or assumed, and assumed (what a row left out
+        and was taken from the fit, such as ``"instruct=1 (family)"``); ``score`` (model, benchmark)
         if the table has a benchmark column.
 
     Raises
     ------
     DataError
         Naming every bad cell, unknown column and repeated model, and every row that leaves out
-        what the fitted models do not settle.
+        what the fitted models do not determine.
 
     Warns
     -----
     DataWarning
-        Once, when sizes, tokens, names or lineages look wrong, or a name differs from a fitted
-        one only in case, accents, spaces, dots, dashes or underscores; of what new settings of
-        fitted releases leave out, or state otherwise.
+        Once, if sizes, tokens, names or lineages look wrong, a name differs from a fitted one only
+        in case, accents, spaces, dots, dashes or underscores, or new settings of fitted releases
+        leave features out or contradict them.
     """
     lineages = {} if lineages is None else lineages
     _refuse_one_row_a_score(frame, known_benchmarks)
@@ -135,13 +135,13 @@ def planned_models(
         dataset = dataset.assign_coords({BENCHMARK: np.array(given, np.str_)})
         dataset["score"] = ((MODEL, BENCHMARK), table.scores.to_numpy(dtype=float))
     # Checked before each family gets its one lineage, so that a disagreement is still seen.
-    # The audit of the fitted table has said what it says of rows that were fitted as they are.
+    # The audit of the fitted table has already reported on rows that were fitted unchanged.
     new_rows = stated_rows[~_as_fitted(stated_rows, fitted)]
     checked = with_features(dataset_of_models(new_rows, features), features)
     stated = model_findings(checked, _fitted_names(fitted, lineages))
-    # What is said there of rows without tokens is about fits; a forecast draws them or refuses.
+    # That finding on rows without tokens is about fits; a forecast draws tokens or refuses.
     odd = [finding for finding in stated if finding.code != "unknown-tokens"]
-    # Where the fit is known, an empty instruct was settled above, and not taken as 0.
+    # If the fit is known, an empty instruct was determined above, and not taken as 0.
     read = [f for f in table.findings if fitted is None or f.code != "instruct-missing"]
     all_findings: list[Finding] = [*findings, *read, *_contradictions(models, lineages), *odd]
     emit(all_findings, about="Rows to forecast were read")
@@ -149,14 +149,14 @@ def planned_models(
 
 
 def _refuse_one_row_a_score(frame: AnyFrame, benchmarks: Collection[str]) -> None:
-    """Refuse a long table, such as a forecast's own, by saying what it is."""
+    """Refuse a long table, such as a forecast's own, with an error that names it."""
     names = [str(name).strip() for name in getattr(frame, "columns", [])]
     if "benchmark" in benchmarks or "benchmark" not in names:
         return
     what = "a forecast's own table" if {"lower", "upper"} <= set(names) else "a table of scores"
     raise DataError(
-        f'{NOT_FORECAST}: they have one row a score (column "benchmark"), as {what} has. Give '
-        "one row a model: the columns model and family, the features that the spec uses, and, to "
+        f'{NOT_FORECAST}: they have one row per score (column "benchmark"), as {what} has. Give '
+        "one row per model: the columns model and family, the features that the spec uses, and, to "
         "condition on scores, a column for each benchmark."
     )
 
@@ -164,7 +164,7 @@ def _refuse_one_row_a_score(frame: AnyFrame, benchmarks: Collection[str]) -> Non
 def _with_assumed(
     models: pd.DataFrame, texts: list[str], fitted: xr.Dataset, uses: Collection[str]
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Take features in use from the fitted models where rows leave them out."""
+    """Fill features in use from the fitted models where rows leave them out."""
     for name, kind in kinds_among(features_of(fitted)).items():
         if name in uses and (kind.estimated or name not in _NEVER_ASSUMED):
             cells, more = assumed_feature(models, kind, fitted)
@@ -178,7 +178,7 @@ def _joined(texts: Sequence[str], more: Sequence[str]) -> list[str]:
 
 
 def _as_fitted(models: pd.DataFrame, fitted: xr.Dataset | None) -> npt.NDArray[np.bool_]:
-    """Return which rows are fitted models, with the family, size and tokens that were fitted."""
+    """Return which rows are fitted models with their fitted family, size and tokens."""
     if fitted is None:
         return np.zeros(len(models), dtype=bool)
     known = pd.DataFrame(
@@ -225,7 +225,7 @@ def _unknown_columns(
 
 
 def _contradictions(models: pd.DataFrame, lineages: Mapping[str, str]) -> list[Finding]:
-    """Find rows of a fitted family that state another lineage than the fitted one."""
+    """Find rows of a fitted family that state a lineage other than the fitted one."""
     findings = []
     columns = (models[name].tolist() for name in (MODEL, FAMILY, LINEAGE))
     for model, family, lineage in zip(*columns, strict=True):
@@ -242,7 +242,7 @@ def _contradictions(models: pd.DataFrame, lineages: Mapping[str, str]) -> list[F
 
 
 def _fill_lineages(models: pd.DataFrame, lineages: Mapping[str, str]) -> pd.DataFrame:
-    """Give a fitted family its lineage, and a row that states none the lineage of its family."""
+    """Assign a fitted family its lineage, and a row without a lineage that of its family."""
     pairs = zip(models[FAMILY].tolist(), models[LINEAGE].tolist(), strict=True)
     kept = [lineages.get(family, lineage) for family, lineage in pairs]
     models = models.assign(lineage=as_objects(kept, models.index))
@@ -255,5 +255,5 @@ def _fill_lineages(models: pd.DataFrame, lineages: Mapping[str, str]) -> pd.Data
 
 
 def _one_lineage_a_family(models: pd.DataFrame) -> pd.DataFrame:
-    """Give every row the commonest lineage of its family, since the family has one latent draw."""
+    """Assign every row its family's commonest lineage, since a family has one latent draw."""
     return models.assign(lineage=models[FAMILY].map(commonest_lineage(models)))

@@ -1,7 +1,7 @@
-"""Scores of rows to forecast that were perhaps meant as percentages, but have no percent sign.
+"""Scores of rows to forecast that may be percentages without a percent sign.
 
-A fit holds fractions, also where the fitted table printed percentages. What single values a scale
-allows is said by the scales.
+A fit holds fractions, even if the fitted table printed percentages. The scales define which single
+values they allow.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from latentscale.dims import BENCHMARK
 from latentscale.errors import listed
 
 _PERCENT: Final = 100.0
-"""Percent in a whole."""
+"""Percent in 1."""
 _FRACTIONS: Final = (
     "Scores of rows to forecast are fractions, also where the fitted table printed percentages."
 )
@@ -34,7 +34,7 @@ def percentages_without_sign(
     Parameters
     ----------
     scores
-        One row a model, one column a fitted benchmark; NaN where empty.
+        One row per model, one column per fitted benchmark; NaN where empty.
     models
         The name of each row's model.
     fitted
@@ -43,9 +43,9 @@ def percentages_without_sign(
     Returns
     -------
     tuple
-        A problem that says how to write percentages where some score of a share is above 1; and a
+        A problem that says how to write percentages if some score of a share is above 1; and a
         warning ``percent-sign`` for each benchmark with scores above all fitted ones that would be
-        nearer to these after division by 100.
+        nearer to them if divided by 100.
     """
     shares = [name for name in scores.columns if bool(is_bounded(fitted).sel({BENCHMARK: name}))]
     percent = scores.gt(1) & scores.le(_PERCENT)
@@ -71,7 +71,7 @@ def percentages_without_sign(
 
 
 def _remedy(score: float) -> str:
-    """Return how a percentage without its sign is written."""
+    """Return how to write a percentage that has no sign."""
     return (
         f"If {score:g} is a percentage, write {score / _PERCENT:g}, or "
         f'"{score:g}%" in a table as hubs print it (latentscale.readers.read_planned).'
@@ -81,7 +81,7 @@ def _remedy(score: float) -> str:
 def _nearer_as_percentage(
     given: npt.NDArray[np.float64], known: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.bool_]:
-    """Return which scores lie above all known ones, by a larger factor than a hundredth is off."""
+    """Return which scores are above all known ones and nearer to them if divided by 100."""
     if not known.size:
         return np.zeros(given.shape, dtype=bool)
     middle = known.min() * known.max()  # the square of the geometric mean of their ends

@@ -1,4 +1,4 @@
-"""Problems found in a table: collected first, raised together, each one named by its place."""
+"""Problems found in a table: collected first, then raised together, each with its place."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ import numpy as np
 from latentscale.errors import DataError, listed
 
 MAX_LINES: Final = 20
-"""Problems that one error message spells out; the rest are counted by column."""
+"""Problems that one error message lists; the rest are counted by column."""
 
 _MAX_ROWS: Final = 20
-"""Rows that one problem lists: a table pasted twice should be plain without a page of numbers."""
+"""Rows that one problem lists: enough to recognise a table that was pasted twice."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What stops a table from being used, in a sentence.
+    """A problem that prevents the use of a table.
 
     Parameters
     ----------
     text
-        The whole sentence for the reader.
+        The full sentence for the reader.
     column
         Column that it is about, or an empty string.
     row
-        Row position starting at 0, or -1 when it is not about one row.
+        Row position starting at 0, or -1 if it is not about one row.
 
     Examples
     --------
@@ -67,7 +67,7 @@ def at_cell(row: int, model: str, column: str, value: object, rule: str) -> Prob
     Returns
     -------
     Problem
-        With the whole sentence as its text.
+        With the full sentence as its text.
 
     Examples
     --------
@@ -79,14 +79,14 @@ def at_cell(row: int, model: str, column: str, value: object, rule: str) -> Prob
 
 
 def numbered(rows: Iterable[object]) -> str:
-    """Join row numbers for a message, cutting a long list."""
+    """Join row numbers for a message, truncating a long list."""
     places = [str(row) for row in rows]
     more = len(places) - _MAX_ROWS
     return ", ".join(places) if more <= 0 else f"{', '.join(places[:_MAX_ROWS])} and {more} more"
 
 
 def at_column(column: str, text: str) -> Problem:
-    """Return a problem of a whole column."""
+    """Return a problem with a whole column."""
     return Problem(f'column "{column}": {text}', column)
 
 
@@ -97,14 +97,14 @@ def at_cells(
     values: Sequence[object],
     rule: str,
 ) -> list[Problem]:
-    """Return one problem a cell, for cells of one column that break the same rule.
+    """Return one problem per cell, for cells of one column that break the same rule.
 
     Parameters
     ----------
     column
         Name of the column.
     rows, labels, values
-        Position, model and content of each cell, all of one length.
+        Position, model and content of each cell, all of the same length.
     rule
         What is allowed and what to do, in sentences.
 
@@ -123,7 +123,7 @@ def at_cells(
 
 
 def refuse_repeated(names: Iterable[Hashable], what: object) -> None:
-    """Refuse a table, which messages call `what`, that names columns more than once.
+    """Refuse a table, called `what` in messages, with repeated column names.
 
     Raises
     ------
@@ -136,12 +136,12 @@ def refuse_repeated(names: Iterable[Hashable], what: object) -> None:
 
 
 def fail(problems: Sequence[Problem], heading: str) -> None:
-    """Raise one DataError with every problem, cut at `MAX_LINES`; do nothing if there is none.
+    """Raise one DataError with all problems, up to `MAX_LINES`; do nothing if there are none.
 
     Raises
     ------
     DataError
-        When `problems` is not empty.
+        If `problems` is not empty.
     """
     if not problems:
         return

@@ -1,7 +1,7 @@
 """How a table records scores: rounded to few decimals, and as exact 0 or 1 within half an item.
 
-What a fit makes of an exact 0 or 1, and what a drawn score becomes when it is recorded, are two
-sides of one rule, so both are here.
+How a fit treats an exact 0 or 1, and how a drawn score is recorded, follow from one rule, so both
+are here.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from latentscale.dims import BENCHMARK, MODEL
 # A thousand items is the size of the smaller common benchmarks; where the number is unknown an
 # exact 0 then counts as 0.0005, below what two or three decimals show.
 _ITEMS_UNKNOWN = 1000
-# Parts of 1 that tables are rounded to: two, three or four decimals.
+# Tables are rounded to two, three or four decimals.
 _DECIMALS = (100.0, 1000.0, 10000.0)
-# By chance 20 scores are not all multiples of 0.0001.
+# 20 scores are not all multiples of 0.0001 by chance.
 _MIN_SCORES = 20
-# Multiples survive division by 100 and the like to this; the finest step is 100,000 times as large.
+# Rounding errors of operations such as division by 100; the finest step is 100,000 times as large.
 _TOLERANCE = 1e-9
-# Single precision keeps seven digits, and fractions are given with six decimals at most.
+# Single precision has seven digits, and fractions are given with at most six decimals.
 _SAME = 1e-6
 # The least and the largest double inside (0, 1) with full precision: log s is -708, log(1 - s) -37.
 _LEAST, _LARGEST = np.finfo(float).tiny, 1 - np.finfo(float).epsneg
@@ -37,11 +37,11 @@ class Recording:
     Attributes
     ----------
     parts
-        Scores are multiples of 1 / parts, dims (benchmark,): 100, 1000 or 10000 for rounded ones,
-        the number of items for exact shares of items; 0 where neither is seen.
+        Scores are multiples of 1 / parts, dims (benchmark,): 100, 1000 or 10000 for rounded scores,
+        the number of items for exact shares of items; 0 if they are neither.
     edge
-        Scores nearer to 0 or 1 than this are recorded as exactly that, dims (benchmark,): half
-        an item; 0 where they are not.
+        Scores nearer to 0 or 1 than this are recorded as exactly 0 or 1, dims (benchmark,): half
+        an item; 0 if they are not.
     """
 
     parts: xr.DataArray
@@ -53,7 +53,7 @@ class Recording:
         Parameters
         ----------
         score
-            Fractions, dims with benchmark; NaN stays.
+            Fractions, with a dim benchmark; NaN stays NaN.
         """
         here = {BENCHMARK: score[BENCHMARK]}
         parts, edge = self.parts.sel(here), self.edge.sel(here)
@@ -65,7 +65,7 @@ class Recording:
 
 
 def recording_of(table: xr.Dataset) -> Recording:
-    """Return how a table records its scores, as the scores themselves show it.
+    """Return how a table records its scores, inferred from the scores.
 
     Parameters
     ----------
@@ -75,10 +75,9 @@ def recording_of(table: xr.Dataset) -> Recording:
 
     Returns
     -------
-    Parts where 20 scores or more are all multiples of 1 / parts, the coarsest that they are
-    multiples of; by chance that does not happen.
-    An edge where the items are known, or some score is exactly 0 or 1, unless a score lies
-    within half an item of them: then it is not a share of items.
+    The coarsest parts such that all scores are multiples of 1 / parts, if there are at least 20
+    scores, which does not happen by chance. An edge if the items are known or some score is exactly
+    0 or 1, unless a score lies within half an item of 0 or 1: it is then not a share of items.
     """
     score, items = table["score"], table["n_items"]
     enough = score.notnull().sum(MODEL) >= _MIN_SCORES
@@ -93,7 +92,7 @@ def recording_of(table: xr.Dataset) -> Recording:
     near = ((score > 0) & (score < half)) | ((score < 1) & (score > 1 - half))
     exact = ((score == 0) | (score == 1)).any(MODEL)
     edge = xr.where((items.notnull() | exact) & ~near.any(MODEL), half, 0.0)
-    # No number is below or above NaN: scores of another scale stay as they are.
+    # Comparisons with NaN are false: scores on another scale do not change.
     edge = edge.where(is_bounded(table))
     parts = parts.where(is_bounded(table), 0.0)
     kept = [name for name in score.coords if name != BENCHMARK]
@@ -101,10 +100,10 @@ def recording_of(table: xr.Dataset) -> Recording:
 
 
 def half_step(table: xr.Dataset, n_items: xr.DataArray) -> xr.DataArray:
-    """Return half of the smallest difference that scores show, with the dims of `n_items`.
+    """Return half the smallest difference between recorded scores, with the dims of `n_items`.
 
-    Half an item, or half of the rounding where that is coarser: on a logit scale a 0 of a table
-    with two decimals is not known to be below 0.005.
+    This is half an item, or half the rounding step if that is larger: in a table with two decimals,
+    a score recorded as 0 is not known to be below 0.005, which matters on a logit scale.
 
     Parameters
     ----------
@@ -120,7 +119,7 @@ def half_step(table: xr.Dataset, n_items: xr.DataArray) -> xr.DataArray:
 
 
 def half_item(n_items: xr.DataArray) -> xr.DataArray:
-    """Return half an item of each benchmark, as a fraction: 1 / (2 n_items).
+    """Return half an item as a fraction of each benchmark: 1 / (2 n_items).
 
     Parameters
     ----------
@@ -133,15 +132,15 @@ def half_item(n_items: xr.DataArray) -> xr.DataArray:
 def inside(score: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Clamp drawn fractions to the open interval that doubles can hold.
 
-    For draws of a continuous score, which are 0 or 1 by underflow alone: with a clamp of half an
-    item (`pull_inside`, for what a table recorded) the parameters that gave such a draw would
-    not explain it, and simulation-based calibration would find a bias.
+    For draws of a continuous score, which are 0 or 1 only through underflow. With the clamp of half
+    an item (`pull_inside`, for recorded scores), such a draw would no longer come from the
+    parameters that generated it, and simulation-based calibration would find a bias.
     """
     return np.clip(score, _LEAST, _LARGEST)
 
 
 def underflow_as_recorded(score: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return fractions with those that `inside` clamped as the exact 0 or 1 a table would show."""
+    """Return fractions in which those that `inside` clamped are exactly 0 or 1, as in a table."""
     return np.where(score <= _LEAST, 0.0, np.where(score >= _LARGEST, 1.0, score))
 
 
@@ -162,7 +161,7 @@ def pull_inside(
 
     Returns
     -------
-    The scores and the cells touched, as (model, benchmark).
+    The scores and the cells changed, as (model, benchmark).
     """
     half = half_item(n_items)
     own = True if bounded is None else bounded
@@ -177,12 +176,12 @@ def pull_inside(
 
 
 def unlike(score: xr.DataArray, other: xr.DataArray, bounded: xr.DataArray) -> xr.DataArray:
-    """Return where two scores of a cell differ by more than rounding; not where one is missing.
+    """Return where two scores of a cell differ by more than rounding; False where one is missing.
 
     Parameters
     ----------
     score, other
-        Dims with benchmark, both the same.
+        The same dims, with benchmark.
     bounded
         Which benchmarks' scores are fractions, dims (benchmark,).
     """

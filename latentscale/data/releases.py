@@ -1,4 +1,4 @@
-"""Releases: which models of a table are one release, run at several settings."""
+"""Releases: which models of a table are one release run at several settings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from latentscale.dims import MODEL
 
 
 def features_of_models(scores: Scores) -> pd.DataFrame:
-    """Return the models of a table with family, lineage and features, one row a model."""
+    """Return the models of a table with family, lineage and features, one row per model."""
     return scores.to_frame().drop(columns=list(scores.benchmarks))
 
 
@@ -33,7 +33,7 @@ def name_without_setting(name: str) -> str:
 def named_release_of_rows(rows: pd.DataFrame) -> np.ndarray:
     """Return the number of each row's release by its name, shape (row,), in order of first rows.
 
-    Rows that are alike but for `SETTINGS` are one release if their names are so too but for the
+    Rows that differ only in `SETTINGS` are one release if their names, too, differ only in the
     setting that they state ("o3_high" and "o3_low").
 
     Parameters
@@ -53,10 +53,10 @@ def named_release_of_rows(rows: pd.DataFrame) -> np.ndarray:
 def release_of_rows(rows: pd.DataFrame) -> np.ndarray:
     """Return the number of each row's release, shape (row,), in the order of first rows.
 
-    For counts of releases: beside those of `named_release_of_rows`, rows with other names that
-    differ in `SETTINGS` are one release, such as a model of one family and date at three efforts;
-    rows that are alike in those as well are several releases. Of tables without dates and sizes
-    such rows can be models that have nothing but their family in common.
+    For counts of releases. In addition to the rule of `named_release_of_rows`, rows with other
+    names are one release if they differ in `SETTINGS` only, such as a model of one family and date
+    at three efforts; rows with equal settings are several releases. In tables without dates and
+    sizes, rows merged by this rule may have only their family in common.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def release_of_rows(rows: pd.DataFrame) -> np.ndarray:
     keys = _alike_and_name(rows)
     by_name = keys.groupby(["alike", "name"], sort=False)
     single = by_name["name"].transform("size").to_numpy() == 1
-    # Of rows whose names say nothing, the first of each setting are one release, and so on.
+    # Where names do not decide, the first row of each setting form one release, and so on.
     turn = np.zeros(len(rows), dtype=np.int64)
     alone = rows[settings].assign(alike=keys["alike"].to_numpy())[single]
     turn[single] = alone.groupby([*alone.columns], dropna=False, sort=False).cumcount()
@@ -93,7 +93,7 @@ def setting_covariates(kinds: Iterable[FeatureKind]) -> set[str]:
 
 
 def _alike_and_name(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return which rows are alike but for name and settings, and their names without settings."""
+    """Return which rows differ only in name and settings, and their names without settings."""
     apart = [name for name in rows.columns if name not in (MODEL, *SETTINGS)]
     alike = np.zeros(len(rows), dtype=np.int64)
     if apart:

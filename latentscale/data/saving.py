@@ -1,8 +1,8 @@
-"""Writing a table of scores so that `latentscale.readers.read_scores` gives all of it back.
+"""Writing a table of scores so that `latentscale.readers.read_scores` restores all of it.
 
-What does not fit into cells is written beside the table: descriptions of benchmarks to
-``NAME.benchmarks.json``, declarations of features to ``NAME.features.json``, and what was found
-in the source of the table to ``NAME.audit.json``.
+What does not fit into cells is written next to the table: descriptions of benchmarks to
+``NAME.benchmarks.json``, declarations of features to ``NAME.features.json``, and findings on the
+table's source to ``NAME.audit.json``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Reading = Callable[[pd.DataFrame, Sequence[Feature], Mapping[str, Benchmark]], A
 
 
 def beside(path: Path, ending: str) -> Path:
-    """Return the file beside a table: ``scores.csv`` has ``scores.benchmarks.json``."""
+    """Return the file next to a table: ``scores.csv`` has ``scores.benchmarks.json``."""
     return path.with_name(path.stem + ending)
 
 
@@ -48,9 +48,9 @@ def save_scores(scores: ScoreTable, path: str | Path, read: Reading) -> tuple[Pa
     Parameters
     ----------
     scores, path
-        The table, and where it goes.
+        The table, and where to write it.
     read
-        Audits a table, given its features and benchmarks, as it is read again.
+        Returns the audit of a table as read again, given its features and benchmarks.
     """
     path = checked_table_path(expanded(path, DataError))
     frame = scores.to_frame() if is_wide(scores) else scores.to_long()
@@ -64,7 +64,7 @@ def save_scores(scores: ScoreTable, path: str | Path, read: Reading) -> tuple[Pa
         BENCHMARKS_ENDING: {name: _plain(benchmark) for name, benchmark in benchmarks.items()},
         FEATURES_ENDING: features,
     }
-    # All are written before one is renamed: a full disk leaves the older table and descriptions.
+    # All are written before any is renamed: a full disk leaves the older table and descriptions.
     with ExitStack() as unfinished:
         table = unfinished.enter_context(replacing(path, DataError))
         write_table(frame, table)
@@ -85,7 +85,7 @@ def save_scores(scores: ScoreTable, path: str | Path, read: Reading) -> tuple[Pa
 
 
 def _refuse_lost(frame: pd.DataFrame, path: Path) -> None:
-    """Refuse levels of categories that are read from a text file as another level, or none."""
+    """Refuse levels of categories that would be read from a text file as another level or none."""
     if path.suffix.lower() in PARQUET_ENDINGS:
         return
     for name in frame.columns.difference(NAME_COLUMNS, sort=False):
@@ -101,7 +101,7 @@ def _refuse_lost(frame: pd.DataFrame, path: Path) -> None:
 
 
 def _is_lost(text: str) -> bool:
-    """Return whether a text is an empty cell to a reader, or a number that is written otherwise."""
+    """Return whether a reader takes a text for an empty cell, or for a number written otherwise."""
     if text in EMPTY_CELLS:
         return True
     try:
@@ -112,14 +112,14 @@ def _is_lost(text: str) -> bool:
 
 
 def is_wide(scores: ScoreTable) -> bool:
-    """Return whether a wide table holds all that scores have of their own."""
+    """Return whether a wide table can hold everything that belongs to single scores."""
     of_cells = any(name in scores.dataset for name in OF_CELLS.values())
     looks_long = {"benchmark", "score"} <= set(scores.benchmarks)
     return not (of_cells or looks_long)
 
 
 def _would_be_taken(name: str, benchmark: Benchmark) -> bool:
-    """Return whether a reader would take this benchmark for what it is without a description."""
+    """Return whether a reader would recognise this benchmark without a description."""
     if name in KNOWN_BENCHMARKS:
         return KNOWN_BENCHMARKS[name] == benchmark
     return known_name(name) is None and benchmark == Benchmark()

@@ -1,7 +1,7 @@
-"""How a table's benchmarks are scaled: their ends, their centres and steps, their sampling error.
+"""How a table's benchmarks are scaled: their ends, centres and steps, and sampling errors.
 
-What single benchmarks are is said by `latentscale.data.benchmarks.Benchmark`; here it is read
-from the dataset of `Scores`, which holds only what differs from plain fractions.
+`latentscale.data.benchmarks.Benchmark` describes single benchmarks. The functions here read the
+dataset of `Scores`, which holds only what differs from plain fractions.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from latentscale.maths import on_draws
 CENTRE: Final = "centre"
 STEP: Final = "step"
 _LARGEST_SAMPLING: Final = 0.5
-"""Sampling error of two items: with a larger one a score says next to nothing of its model."""
+"""Sampling error of two items: a larger one leaves a score with almost no information."""
 
 
 def benchmark_variables(info: Mapping[str, Benchmark], names: list[str]) -> dict[str, Any]:
-    """Return the variables over benchmark that say how scores are scaled.
+    """Return the variables over benchmark that define how scores are scaled.
 
-    Those in which no benchmark differs from a plain fraction are left out, so that tables of
-    fractions are what they were before there were other scales.
+    Variables in which no benchmark differs from a plain fraction are left out, so that tables of
+    fractions are the same as before other scales existed.
     """
     columns = {
         "scale": (np.array([info[n].scale for n in names], np.str_), FractionScale.kind),
@@ -52,7 +52,7 @@ def benchmark_variables(info: Mapping[str, Benchmark], names: list[str]) -> dict
 
 
 def scaling_of(benchmark: xr.Dataset) -> dict[str, Any]:
-    """Return the fields of `Benchmark` that the variables of one benchmark hold."""
+    """Return the fields of `Benchmark` from the variables of one benchmark."""
     fields: dict[str, Any] = {
         name: benchmark[name].item()
         for name in ("scale", "lower_is_better", "group", "unit", "attempts", "task", "source")
@@ -64,7 +64,7 @@ def scaling_of(benchmark: xr.Dataset) -> dict[str, Any]:
 
 
 def scaling_columns(info: Sequence[Benchmark]) -> dict[str, list[Any]]:
-    """Return columns that say how benchmarks differ from plain fractions; none if none does."""
+    """Return columns on how benchmarks differ from plain fractions; none if none does."""
     plain = Benchmark()
     fields = ("scale", "lower_is_better", "ceiling", "unit")
     if all(
@@ -96,7 +96,7 @@ def is_bounded(dataset: xr.Dataset) -> xr.DataArray:
 
 
 def lower_is_better(dataset: xr.Dataset) -> xr.DataArray:
-    """Return for which benchmarks a lower score is better, dims (benchmark,)."""
+    """Return on which benchmarks a lower score is better, dims (benchmark,)."""
     if "lower_is_better" in dataset:
         return dataset["lower_is_better"].astype(bool)
     return _over_benchmarks(dataset, np.zeros(dataset.sizes[BENCHMARK], dtype=bool))
@@ -109,7 +109,7 @@ def best_of(dataset: xr.Dataset) -> xr.DataArray:
 
 
 def units_of(dataset: xr.Dataset) -> dict[str, str]:
-    """Return the unit of each benchmark's scores, by name; an empty text where none is stated."""
+    """Return the unit of each benchmark's scores, by name; an empty string if none is stated."""
     names = [str(name) for name in dataset[BENCHMARK].values]
     if "unit" not in dataset:
         return dict.fromkeys(names, "")
@@ -117,13 +117,12 @@ def units_of(dataset: xr.Dataset) -> dict[str, str]:
 
 
 def with_standards(dataset: xr.Dataset) -> xr.Dataset:
-    """Return a table that knows the centre and step of its unbounded benchmarks.
+    """Return the table with the centre and step of its unbounded benchmarks.
 
-    Centre and step are mean and standard deviation of the measured scores (of their logarithms on
-    the scale ``"positive"``); the step is negative where lower is better, and 1 in size where
-    scores do not vary. They stay once they are known: a table simulated from a fitted one, and
-    scores that are added to it, are seen on the same scale. Fractions have centre 0 and step 1,
-    which nothing uses.
+    Centre and step are the mean and standard deviation of the measured scores (of their logarithms
+    on the scale ``"positive"``); the step is negative where lower is better, and 1 or -1 where
+    scores do not vary. Existing ones are kept: tables simulated from a fitted one, and scores added
+    to it, are on the same scale. Fractions have centre 0 and step 1, which nothing uses.
     """
     bounded = is_bounded(dataset)
     if bool(bounded.all()) or CENTRE in dataset:
@@ -144,12 +143,12 @@ def with_standards(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def without_standards(dataset: xr.Dataset) -> xr.Dataset:
-    """Return a table that forgets centre and step, for a fit of a part of its scores."""
+    """Return a table without centre and step, for a fit to part of its scores."""
     return dataset.drop_vars([CENTRE, STEP], errors="ignore")
 
 
 def on_one_scale(dataset: xr.Dataset) -> xr.DataArray:
-    """Return scores as numbers that compare between benchmarks: higher is better, none bounded.
+    """Return scores that are comparable between benchmarks: higher is better, all unbounded.
 
     Logits of fractions (of 1 - score where lower is better), and standardised scores; dims
     (model, benchmark).
@@ -180,13 +179,13 @@ def standard_scores(dataset: xr.Dataset) -> xr.DataArray:
 
 
 def sampling_of(dataset: xr.Dataset) -> xr.DataArray | None:
-    """Return the sampling error of each score, or None where the table states none.
+    """Return the sampling error of each score, or None if the table states none.
 
-    Of a fraction it is 1 / n for a score over n items; a standard error s counts as
-    s^2 / (m (1 - m)) at the score m, and goes before a count. Of other scores it is the variance
-    on the standardised scale. 0 where nothing is stated. Items of a benchmark count only where
-    some of its scores state an error or a count of their own: elsewhere sampling of items is a
-    part of the precision that is estimated.
+    For a fraction measured on n items it is 1 / n; a standard error s counts as s^2 / (m (1 - m))
+    at the score m, and takes precedence over a count. For other scores it is the variance on the
+    standardised scale. It is 0 where nothing is stated. A benchmark's item count is used only if
+    some of its scores state an error or a count of their own: otherwise the sampling of items is
+    part of the estimated precision.
 
     Parameters
     ----------
@@ -203,11 +202,11 @@ def sampling_of(dataset: xr.Dataset) -> xr.DataArray | None:
     nothing = xr.full_like(score, np.nan)
     error = dataset.get("stderr", nothing).transpose(MODEL, BENCHMARK)
     items = with_items_of_scores(dataset)["cell_items"].transpose(MODEL, BENCHMARK)
-    # A score of 0 with a standard error s is taken for s: it is not known to be below that.
+    # A score of 0 with a standard error s is taken as s: it is not known to be below that.
     known = error.fillna(0.0).clip(0.0, _LARGEST_SAMPLING)
     middle = score.clip(known, 1 - known)
     variance = (middle * (1 - middle)).where(known > 0, 1.0)
-    # Of n items that are all right or all wrong the error is estimated as 0, but is not.
+    # If all n items are right, or all wrong, the error is estimated as 0, but it is not 0.
     exact = (error == 0) & (score > 0) & (score < 1)
     share = xr.where(known > 0, known**2 / variance, xr.where(exact, 0.0, 1 / items))
     sampling = share.clip(max=_LARGEST_SAMPLING)
@@ -219,10 +218,10 @@ def sampling_of(dataset: xr.Dataset) -> xr.DataArray | None:
 
 
 def with_items_of_scores(dataset: xr.Dataset) -> xr.Dataset:
-    """Return a table that states an error or a count, with every count that is its scores' own.
+    """Return a table that states errors or counts, with the item count of every score written out.
 
-    A benchmark's items are those of its scores where some of them state an error or a count. In a
-    part of a table none of them may: made of this table, the part keeps what they are.
+    A benchmark's item count applies to its scores if some of them state an error or a count. In a
+    part of the table none of them may; a part made from this table keeps the counts.
     """
     if "stderr" not in dataset and "cell_items" not in dataset:
         return dataset
@@ -233,10 +232,11 @@ def with_items_of_scores(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def with_errors_of(dataset: xr.Dataset, sampling: xr.DataArray) -> xr.Dataset:
-    """Return a table whose standard errors amount to these sampling errors at its own scores.
+    """Return a table whose standard errors imply these sampling errors at its own scores.
 
-    What a standard error amounts to depends on the score: for scores that take the place of
-    others, those of the others would be wrong. Where no error is stated none is added.
+    The sampling error that a standard error implies depends on the score, so for scores that
+    replace others, the original standard errors would be wrong. If no error is stated, none is
+    added.
 
     Parameters
     ----------
@@ -261,9 +261,9 @@ def with_errors_of(dataset: xr.Dataset, sampling: xr.DataArray) -> xr.Dataset:
 
 
 def usual_sampling(dataset: xr.Dataset) -> xr.DataArray | None:
-    """Return the sampling error that a new score of each benchmark has: the median of the known.
+    """Return the sampling error of a new score of each benchmark: the median of the known ones.
 
-    Dims (benchmark,); 0 for a benchmark whose scores state none, None where no score does.
+    Dims (benchmark,); 0 for a benchmark whose scores state none, None if no score does.
     """
     sampling = sampling_of(dataset)
     if sampling is None:

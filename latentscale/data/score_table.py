@@ -30,7 +30,7 @@ from latentscale.markup import bullets, counted, data_table
 
 _VARIABLES = ("score", FAMILY, LINEAGE, "instruct", "params", "tokens", "floor", "n_items", "suite")
 OF_CELLS: Final = {"stderr": "stderr", "n_items": "cell_items"}
-"""Columns of a long table that scores have of their own, and the variables that keep them."""
+"""Columns of a long table that belong to single scores, and the variables that keep them."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -148,16 +148,16 @@ class ScoreTable:
         return self.dataset["cell_items"].fillna(items) if "cell_items" in self.dataset else items
 
     def benchmark_table(self) -> pd.DataFrame:
-        """Return one row a benchmark: guessing floor, items, number and range of its scores.
+        """Return one row per benchmark: guessing floor, items, number and range of its scores.
 
         Returns
         -------
         pandas.DataFrame
-            Columns benchmark, floor, items (``"unknown"`` where they are; such as ``"30"`` or
-            ``"20 to 100"`` where scores have their own), scores (how many were measured), lowest,
-            median, highest (fractions, or in the benchmark's unit). Where some benchmark is not a
-            plain fraction also scale, better (``"higher"`` or ``"lower"``), ceiling and unit. A
-            benchmark that is not a share of items has neither floor nor items: NaN and ``""``.
+            Columns benchmark, floor, items (``"unknown"`` if not known; ``"30"`` or ``"20 to 100"``
+            if scores have their own), scores (how many were measured), lowest, median, highest
+            (fractions, or in the benchmark's unit). If some benchmark is not a plain fraction, also
+            scale, better (``"higher"`` or ``"lower"``), ceiling and unit. A benchmark that is not a
+            share of items has neither floor nor items: NaN and ``""``.
 
         Examples
         --------
@@ -200,12 +200,12 @@ class ScoreTable:
         return shown
 
     def feature_table(self) -> pd.DataFrame:
-        """Return one row a feature: kind, unit, on how many models it is given, and its range.
+        """Return one row per feature: kind, unit, how many models give it, and its range.
 
         Returns
         -------
         pandas.DataFrame
-            Columns feature, kind, unit, models (how many give it), from, to (texts; of a category
+            Columns feature, kind, unit, models (how many give it), from, to (texts; for a category
             its number of levels).
 
         Examples
@@ -218,7 +218,7 @@ class ScoreTable:
         return feature_table(self.dataset)
 
     def family_lineage(self) -> pd.Series:
-        """Return each family's one lineage: the commonest among its models, else the first row's.
+        """Return one lineage per family: the commonest among its models, else the first row's.
 
         Returns
         -------
@@ -239,13 +239,13 @@ class ScoreTable:
         """Return a wide table with the columns of `from_frame`.
 
         ``Scores.from_frame(frame, features=scores.features, benchmarks=scores.benchmark_info)``
-        reads it back. Standard errors and items of single scores are in `to_long` alone; `save`
-        writes all to files.
+        reads it back. Only `to_long` has standard errors and item counts of single scores; `save`
+        writes everything to files.
 
         Returns
         -------
         pandas.DataFrame
-            One row a model, in the table's order: model, family, lineage, instruct where a column
+            One row per model, in the table's order: model, family, lineage, instruct if a column
             stated it, then features and benchmarks. Scores are fractions, or in their benchmark's
             unit, and NaN where not measured.
 
@@ -274,16 +274,16 @@ class ScoreTable:
         return pd.DataFrame(columns)
 
     def to_long(self) -> pd.DataFrame:
-        """Return a long table with the columns of `from_long`, one row a score.
+        """Return a long table with the columns of `from_long`, one row per score.
 
-        Where scores have them, columns stderr and n_items hold their own standard errors and item
-        counts. ``Scores.from_long(frame, features=scores.features,
+        Columns stderr and n_items hold the standard errors and item counts of single scores, if
+        there are any. ``Scores.from_long(frame, features=scores.features,
         benchmarks=scores.benchmark_info)`` reads it back.
 
         Returns
         -------
         pandas.DataFrame
-            One row a measured score: model, the columns that describe its model, benchmark and
+            One row per measured score: model, the columns that describe the model, benchmark and
             score.
 
         Examples
@@ -311,7 +311,7 @@ class ScoreTable:
                 columns[column] = data[variable].transpose(MODEL, BENCHMARK).to_numpy().ravel()
         table = pd.DataFrame(columns)
         measured = table["score"].notna().to_numpy()
-        # Rows without a score keep the order of benchmarks, and models that have none.
+        # Rows without a score preserve the order of benchmarks, and models without any score.
         unscored = ~measured.reshape(shape).any(axis=1)
         unscored[0] = True
         return table[measured | np.repeat(unscored, len(names))].reset_index(drop=True)

@@ -29,7 +29,7 @@ from latentscale.expect import expect_names
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Scores(ScoreTable):
-    """Models, what is known of them, and their scores on benchmarks.
+    """Models, their features, and their scores on benchmarks.
 
     Build it with `from_frame` or `from_long`, which check every cell.
 
@@ -40,13 +40,12 @@ class Scores(ScoreTable):
         benchmark on another scale; NaN where not measured.
         Over ``model``: ``family``, ``lineage``, ``instruct`` (0 or 1), ``params`` (billions),
         ``tokens`` (trillions, NaN where undisclosed) and other features by their names. Over
-        ``benchmark``: ``floor``, ``n_items`` (NaN where unknown), ``suite``, ``basis``. Where
-        some scores were measured on other items than their benchmark has (a run cut short), also
-        ``cell_items`` (model, benchmark): their own counts, NaN elsewhere; and where standard
-        errors are stated ``stderr`` (model, benchmark). Where some benchmark is not a plain
-        fraction, also ``scale``, ``lower_is_better``, ``ceiling``, ``group`` and ``unit``, as in
-        `Benchmark`, and on the rows of a fit ``centre`` and ``step``, by which unbounded scores
-        were standardised.
+        ``benchmark``: ``floor``, ``n_items`` (NaN where unknown), ``suite``, ``basis``. If some
+        scores have item counts other than their benchmark's (a run cut short), also ``cell_items``
+        (model, benchmark): their own counts, NaN elsewhere. If standard errors are stated, also
+        ``stderr`` (model, benchmark). If some benchmark is not a plain fraction, also ``scale``,
+        ``lower_is_better``, ``ceiling``, ``group`` and ``unit``, as in `Benchmark`, and in a fit's
+        scores ``centre`` and ``step``, with which unbounded scores were standardised.
     audit
         What was found in the table that did not stop it from being used.
 
@@ -66,7 +65,7 @@ class Scores(ScoreTable):
         benchmarks: Mapping[str, Benchmark] | None = None,
         stderr: AnyFrame | None = None,
     ) -> Scores:
-        """Check a wide table, one row a model, and keep it as scores.
+        """Check a wide table, one row per model, and return its scores.
 
         Parameters
         ----------
@@ -76,14 +75,14 @@ class Scores(ScoreTable):
             (trillions), ``flops``, each empty where undisclosed, ``instruct`` (0 or 1, default
             0), ``reasoning``, ``effort``, ``released``, ``provider`` and ``size_class``. Every
             other column that is not declared is a benchmark: fractions in [0, 1] unless
-            `benchmarks` says otherwise, empty where not measured. It is not changed. Of pandas, or
-            of another library that narwhals knows, such as polars and pyarrow.
+            `benchmarks` says otherwise, empty where not measured. A frame of pandas, or of another
+            library that narwhals supports, such as polars and pyarrow. It is not modified.
         features
             Further columns that describe models: their names, or `Feature` records that say how
-            they are read. Specs name them among their covariates.
+            to read them. Specs name them among their covariates.
         benchmarks
-            Scale, floor, item count and more of benchmarks by column name; they win over the
-            known ones.
+            Scale, floor, item count and more of benchmarks, by column name; these take precedence
+            over the known ones.
         stderr
             Standard errors of scores, in their units: a second table with the column ``model``
             and some of the benchmarks' columns, empty where unknown. They enter the noise.
@@ -132,28 +131,28 @@ class Scores(ScoreTable):
         benchmarks: Mapping[str, Benchmark] | None = None,
         sources: str = "merged",
     ) -> Scores:
-        """Check a long table, one row a score, and keep it as scores.
+        """Check a long table, one row per score, and return its scores.
 
         Parameters
         ----------
         frame
             Columns ``model``, ``family``, ``benchmark`` and ``score``; ``lineage`` and features
-            as in `from_frame`, repeated on the rows of a model. Optionally of each score:
+            as in `from_frame`, repeated on the rows of a model. Optionally for each score:
             ``stderr`` (its standard error, in its units) and ``n_items`` (how many items it was
-            measured on), which enter the noise; ``unit``, one a benchmark, as `Benchmark.unit`;
-            and ``source``: scores of one model and
-            benchmark from several sources are merged, weighted by inverse variance where all
-            state stderr, else by items where all state those, else alike. Equal scores are one
-            measurement, which was published more than once; the errors of others count as
-            independent, which understates them where sources ran the same items. It is not
-            changed.
+            measured on), which enter the noise; ``unit``, one per
+            benchmark, as `Benchmark.unit`; and ``source``: scores of one model and
+            benchmark from several sources are merged, weighted by inverse variance if all
+            state stderr, else by items if all state these, else equally. Equal scores count as one
+            measurement, published more than once; the errors of different scores count as
+            independent, which understates them if the sources ran the same items. The frame is not
+            modified.
         features, benchmarks
             As in `from_frame`.
         sources
             ``"merged"``, as above; or ``"apart"``: the scores of each further source of a
-            benchmark are a benchmark of the same task, "gpqa (vendor)", and the term ``sources``
-            of a spec estimates what sources differ by. Scores that repeat the value of another
-            source are left out. Scores that are not fractions are merged.
+            benchmark form a benchmark of the same task, "gpqa (vendor)", and the term ``sources``
+            of a spec estimates how sources differ. Scores that repeat another source's value are
+            left out. Scores that are not fractions are merged.
 
         Returns
         -------
@@ -182,16 +181,16 @@ class Scores(ScoreTable):
         return scores
 
     def save(self, path: str | Path) -> tuple[Path, ...]:
-        """Write a table that `latentscale.readers.read_scores` reads back as it was.
+        """Write a table that `latentscale.readers.read_scores` reads back unchanged.
 
         Parameters
         ----------
         path
             ``.csv`` or no ending, ``.tsv``, ``.tab``, ``.parquet`` or ``.pq``. The table is wide,
-            or long where scores have standard errors or items of their own. What a reader could
-            not know of benchmarks goes to ``NAME.benchmarks.json`` beside it, declarations of
-            features to ``NAME.features.json``, and findings of the audit that the table does not
-            show, such as what was guessed or left out of its source, to ``NAME.audit.json``.
+            or long if scores have standard errors or items of their own. What a reader could not
+            know about benchmarks goes to ``NAME.benchmarks.json`` next to it, declarations of
+            features to ``NAME.features.json``, and audit findings that the table does not show,
+            such as what was guessed or left out of its source, to ``NAME.audit.json``.
 
         Returns
         -------
@@ -216,7 +215,7 @@ class Scores(ScoreTable):
         models: Sequence[str] | None = None,
         benchmarks: Sequence[str] | None = None,
     ) -> Scores:
-        """Return the scores of some models and benchmarks, in the order asked for.
+        """Return the scores of some models and benchmarks, in the requested order.
 
         Parameters
         ----------
@@ -226,8 +225,8 @@ class Scores(ScoreTable):
         Returns
         -------
         Scores
-            With what the reader of the table found, which is said to be of the whole table, and an
-            audit of the part. A benchmark that is left without a score is kept.
+            With an audit of the part, and the reader's findings, marked as findings on the whole
+            table. A benchmark that is left without a score is kept.
 
         Raises
         ------
@@ -251,7 +250,7 @@ class Scores(ScoreTable):
         return tuple(dataset_findings(self.dataset))
 
     def without(self, models: Sequence[str]) -> Scores:
-        """Return the scores of all models but these.
+        """Return the scores of all models except these.
 
         Parameters
         ----------
@@ -261,7 +260,7 @@ class Scores(ScoreTable):
         Returns
         -------
         Scores
-            As `select` gives.
+            As from `select`.
 
         Raises
         ------
@@ -284,8 +283,8 @@ class Scores(ScoreTable):
     def without_errors(self) -> Scores:
         """Return the scores without standard errors and item counts of their own.
 
-        Sampling error is then a part of the precision that a fit estimates; methods that cannot
-        take it by score need such a table.
+        Sampling error is then part of the precision that a fit estimates; methods that cannot use
+        the sampling error of each score need such a table.
 
         Returns
         -------
@@ -303,10 +302,10 @@ class Scores(ScoreTable):
         return Scores(self.dataset.drop_vars(["stderr", "cell_items"], errors="ignore"), self.audit)
 
     def with_estimated(self, features: Sequence[str]) -> Scores:
-        """Return the scores with missing values of some features to be drawn by fits.
+        """Return the scores with missing values of some features marked for fits to estimate.
 
-        As ``Feature(name, missing="estimated")`` when the table is read: models that leave the
-        feature empty are fitted, each with a parameter for it under the prior
+        Equivalent to ``Feature(name, missing="estimated")`` when the table is read: models that
+        leave the feature empty are fitted, each with a parameter for it under the prior
         ``missing_feature``. Look at R-hat: a missing size can have two modes.
 
         Parameters
@@ -318,12 +317,12 @@ class Scores(ScoreTable):
         Returns
         -------
         Scores
-            The same scores, audited anew but for what the reader of the table found.
+            The same scores, audited again; the reader's findings are kept.
 
         Raises
         ------
         DataError
-            If a name is repeated, or not that of a feature of the table which can be drawn.
+            If a name is repeated, or is not a feature of the table that fits can estimate.
 
         Examples
         --------
@@ -345,28 +344,27 @@ class Scores(ScoreTable):
 
 
 def part_of(scores: Scores, dataset: xr.Dataset, more: Sequence[Finding] = ()) -> Scores:
-    """Return a part of scores, or the same ones declared otherwise, with their audit.
+    """Return a part of the scores, or the same scores declared otherwise, with their audit.
 
     Parameters
     ----------
     scores, dataset
-        The whole, and what is left of its dataset.
+        The whole, and the part of its dataset that is kept.
     more
         Findings on what was left out.
 
     Returns
     -------
     Scores
-        Whose audit has what the reader of the table found, as far as it is not about a model or
-        benchmark that was left out, and of how large a table; then `more` and the checks of the
-        part.
+        Its audit has the reader's findings, except on models and benchmarks that were left out, and
+        the size of the table that they describe; then `more` and the checks of the part.
     """
     checked, found = scores._checked, scores.audit.findings
     gone = {*scores.models, *scores.benchmarks}
     gone -= {str(name) for dim in (MODEL, BENCHMARK) for name in dataset[dim].values}
     read = [f for f in found if f not in checked and f.where not in gone]
     whole, part = ((d.sizes[MODEL], d.sizes[BENCHMARK]) for d in (scores.dataset, dataset))
-    # What the reader said in other words, or expects of its source, is not said of the part.
+    # What the reader said in other words, or expects of its source, does not apply to the part.
     said = {(f.code, f.where) for f in found}
     passed = {(f.code, f.where) for f in checked} - said if found else set()
     anew = [f for f in dataset_findings(dataset) if (f.code, f.where) not in passed]
@@ -383,8 +381,8 @@ def scores_from_frame(
 ) -> Scores:
     """Do what `Scores.from_frame` does, without issuing a warning.
 
-    `n_items` has the item counts of scores that do not have those of their benchmark, index
-    model and columns benchmark; NaN, or no row or column, where they have.
+    `n_items` has item counts of single scores, index model and columns benchmark; NaN, or no row or
+    column, where the benchmark's count applies.
     """
     return Scores(*from_wide(frame, features, benchmarks, n_items, stderr))
 
@@ -403,7 +401,7 @@ def scores_from_long(
 def _audit_of(
     frame: pd.DataFrame, features: Sequence[Feature], benchmarks: Mapping[str, Benchmark]
 ) -> Audit:
-    """Return the audit of a table that is written, as it is read again; empty if it cannot be."""
+    """Return the audit that reading a written table gives; empty if the table cannot be read."""
     read = scores_from_long if {"benchmark", "score"} <= set(frame.columns) else scores_from_frame
     try:
         return read(frame, features=features, benchmarks=benchmarks).audit

@@ -1,4 +1,4 @@
-"""Names that differ only in spelling: probably one name, though they are kept apart."""
+"""Names that differ only in spelling: probably the same name, though they are kept apart."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TAKEN_AS: Final = {
     LINEAGE: "taken as a new lineage",
 }
 _A_LEVEL: Final = "taken as a level that was not fitted"
-"""What becomes of such a name in a category."""
+"""How such a name in a category is treated."""
 
 
 def similar_names(
@@ -38,9 +38,9 @@ def similar_names(
     Returns
     -------
     list
-        One finding a variable on names that are not fitted but look like fitted ones, and one on
-        groups of other names that look alike; each counts them and shows the first. A lineage
-        named after its family is not said twice.
+        For each variable, one finding on names that are not fitted but look like fitted ones, and
+        one on groups of other names that look alike; each gives their number and the first few. A
+        lineage named after its family is not reported twice.
     """
     findings: list[Finding] = []
     alike_families: set[str] = set()
@@ -65,7 +65,7 @@ def similar_names(
 
 
 def names_like_empty_cells(names: Mapping[str, Iterable[str]]) -> list[Finding]:
-    """Find names that other programs write into empty cells: these rows would share one name.
+    """Find names that other programs write into empty cells; their rows would share one name.
 
     Parameters
     ----------
@@ -87,20 +87,20 @@ def names_like_empty_cells(names: Mapping[str, Iterable[str]]) -> list[Finding]:
 
 
 def _all_unlike_fitted(variable: str, pairs: Sequence[tuple[str, str]]) -> list[str]:
-    """Return one text on all names that look like a fitted one."""
+    """Return one text about all names that look like a fitted one."""
     if len(pairs) < 2:
         return [_unlike_fitted(variable, *pair) for pair in pairs]
     shown = "; ".join(f'"{name}" from "{other}"' for name, other in pairs[:EXAMPLES])
     more = len(pairs) - EXAMPLES
     shown += f"; and {more} more" if more > 0 else ""
     return [
-        f"{len(pairs)} names differ from those of fitted ones {_HOW} ({shown}), and are "
+        f"{len(pairs)} names differ from fitted names {_HOW} ({shown}), and are "
         f"{_TAKEN_AS.get(variable, _A_LEVEL)}. If they are the same, write the fitted names."
     ]
 
 
 def _all_alike(groups: Sequence[Sequence[str]]) -> list[str]:
-    """Return one text on all groups of names that look alike, none of them fitted."""
+    """Return one text about all groups of similar names, none of them fitted."""
     if not groups:
         return []
     advice = "they are kept apart. If they are the same, spell them the same way."
@@ -113,7 +113,7 @@ def _all_alike(groups: Sequence[Sequence[str]]) -> list[str]:
 
 
 def fitted_spelling(name: str, fitted: Iterable[str]) -> str | None:
-    """Return the fitted name that a name, itself not fitted, differs from only in spelling.
+    """Return the fitted name from which a name that is not fitted differs only in spelling.
 
     Parameters
     ----------
@@ -161,5 +161,5 @@ def _by_spelling(names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def _keys(names: Sequence[str]) -> list[str]:
-    # Sizes and versions differ in a dot alone: opt-1.3b and opt-13b, qwen2.5-7b and qwen2-57b.
+    # Sizes and versions can differ in a dot only: opt-1.3b and opt-13b, qwen2.5-7b and qwen2-57b.
     return spellings(names)

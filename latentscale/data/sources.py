@@ -1,4 +1,4 @@
-"""Scores of one cell from several sources: which are copies, and a benchmark for each source."""
+"""Scores of one cell from several sources: finding copies, and one benchmark for each source."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ MERGED: Final = "merged"
 APART: Final = "apart"
 SOURCES: Final = (MERGED, APART)
 _DIGITS: Final = 9
-"""Significant digits up to which scores are one value: a percentage divided by 100 is not always
-the fraction to the last bit."""
+"""Significant digits to which equal scores agree: a percentage divided by 100 does not always
+equal the fraction to the last bit."""
 _STATED: Final = ("stderr", "n_items")
 
 
 def apart(
     frame: pd.DataFrame, given: Mapping[str, Benchmark] | None
 ) -> tuple[pd.DataFrame, dict[str, Benchmark], list[Finding]]:
-    """Make the scores of further sources of a benchmark a benchmark of their own, of one task.
+    """Turn each further source of a benchmark into a benchmark of its own, of the same task.
 
     Parameters
     ----------
     frame
         A long table with columns benchmark and, where sources are stated, source.
     given
-        Declarations of benchmarks. Those whose scores are not shares are left as they are.
+        Declarations of benchmarks. Benchmarks whose scores are not shares are not changed.
 
     Returns
     -------
     tuple
-        The table, in which the source with most scores (of several the first in the alphabet)
-        keeps the benchmark's name and others are named "gpqa (vendor)"; declarations with task and
-        source; and what was done. A score that repeats the value of another source is left out,
-        except where all scores of its source on the benchmark do.
+        The table, in which the source with most scores (the first in the alphabet if tied) keeps
+        the benchmark's name and others are named "gpqa (vendor)"; declarations with task and
+        source; and findings on what was done. A score that repeats the value of another source is
+        left out, unless all scores of its source on the benchmark do.
 
     Raises
     ------
     DataError
-        If such a name is that of another benchmark of the table.
+        If another benchmark of the table has such a name.
     """
     stated = dict(given or {})
     if "source" not in frame:
@@ -83,7 +83,7 @@ def apart(
             stated[other] = replace(stated[name], source=source)
             made.append(other)
     frame["benchmark"] = frame["benchmark"].where(~usable, new)
-    # Named here, they no longer count as benchmarks that nobody described.
+    # Declared here, they no longer count as undeclared benchmarks.
     bare_names = [name for name in stated if name not in (given or {}) and name not in made]
     _, unknown = resolve(bare_names, None)
     if not made:
@@ -91,7 +91,7 @@ def apart(
     findings = [*unknown, _made(made, kept)]
     several = usable & names.isin(list(kept))
     shown = frame.assign(task=names, source=sources)[several]
-    # By place: labels of rows may repeat, as of two tables that were joined.
+    # By place: row labels may repeat, for example if two tables were joined.
     by_place = frame.reset_index(drop=True)
     places = np.flatnonzero(several)
     left, of_copies = _copies_emptied(by_place, shown.set_axis(places), kept)
@@ -119,24 +119,24 @@ def _made(made: Sequence[str], kept: Mapping[str, str]) -> Finding:
 def _copies_emptied(
     frame: pd.DataFrame, rows: pd.DataFrame, main: Mapping[str, str]
 ) -> tuple[pd.DataFrame, list[Finding]]:
-    """Empty the scores that repeat the value of another source, but those of sources with no other.
+    """Empty scores that repeat another source's value, except for sources that only repeat.
 
-    The score that stays takes the standard error and the items that only a copy states.
+    The score that is kept takes a standard error and an item count that only a copy states.
 
     Parameters
     ----------
     frame
         The whole table, its rows numbered.
     rows
-        Those of benchmarks with several sources: also model, benchmark, source and task.
+        The rows of benchmarks with several sources; also model, benchmark, source and task.
     main
-        By task the source whose scores stay.
+        By task, the source whose scores are kept.
     """
     stated = [name for name in ("score", "stderr", "n_items") if name in rows]
     numbers = {name: pd.to_numeric(rows[name], errors="coerce") for name in stated}
     own = pd.DataFrame({"model": rows["model"].astype(str).str.strip(), "benchmark": rows["task"]})
     cells = own.assign(source=rows["source"], made=rows["benchmark"], **numbers)
-    # Two rows of one source are for the reader of the table to refuse.
+    # The reader of the table refuses two rows of one source.
     twice = cells.duplicated(["model", "made"], keep=False)
     cells = cells[cells["score"].notna() & ~twice]
     further = cells["source"] != cells["benchmark"].map(main)
@@ -166,7 +166,7 @@ def _copies_emptied(
 
 
 def _filled(column: pd.Series, full: pd.Series) -> pd.Series:
-    """Return a column with the numbers that it leaves out; one of text is left to its reader."""
+    """Return a column with its missing numbers filled in; a text column is left to its reader."""
     missing = column.isna() & full.reindex(column.index).notna()
     if not missing.any() or not pd.api.types.is_numeric_dtype(column):
         return column
@@ -176,15 +176,15 @@ def _filled(column: pd.Series, full: pd.Series) -> pd.Series:
 def without_copies(cells: pd.DataFrame) -> pd.DataFrame:
     """Return scores with one row for each value that a model has on a benchmark.
 
-    Scores that several sources state alike are one measurement, published more than once.
-    Rows of one value that state different standard errors, or numbers of items, are measurements
-    of their own. The row that stays takes those that it does not state from its copies.
+    Equal scores from several sources are one measurement, published more than once. Rows with
+    equal scores but different standard errors or item counts are separate measurements. The row
+    that is kept takes errors and counts that it does not state from its copies.
 
     Parameters
     ----------
     cells
-        Columns model, benchmark and score, none of them empty; optionally stderr and n_items. Of
-        copies the first row stays.
+        Columns model, benchmark and score, none of them empty; optionally stderr and n_items. The
+        first row of a set of copies is kept.
     """
     value = cells["score"].map(lambda score: f"{score:.{_DIGITS}g}")
     keys = [cells["model"], cells["benchmark"], value]
@@ -198,7 +198,7 @@ def without_copies(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def copies_text(copies: pd.DataFrame) -> str:
-    """Return the first of some copies in words: model on benchmark, and who repeats the value.
+    """Return the first copy in words: model on benchmark, and which source repeats the value.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""Validation of a table of models: from the caller's columns to clean ones, every bad cell named.
+"""Validation of a table of models: from the caller's columns to clean ones, naming every bad cell.
 
-The same reading serves wide tables of scores, long ones, and models to forecast.
+Wide and long tables of scores and tables of models to forecast are all read in this way.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from latentscale.errors import listed
 MAX_PARAMS_B: Final = 1e5
 """Larger "billions of parameters" can only be a raw count."""
 MAX_TOKENS_T: Final = 100.0
-"""Larger "trillions of tokens" are taken for billions, or for a raw count."""
+"""Larger "trillions of tokens" are taken as billions, or as a raw count."""
 _RAW_TOKENS: Final = 1e6
 """Larger "trillions of tokens" are a raw count: as billions they would be 1,000 trillion."""
 _POSITIVE_SIZE: Final = (
@@ -40,19 +40,19 @@ class Table:
     Parameters
     ----------
     models
-        One row a model, indexed by row position in the caller's table: model, family, lineage
+        One row per model, indexed by row position in the caller's table: model, family, lineage
         (empty where not stated), instruct, params_b, tokens_t, and other features in the table.
     scores
-        The same rows; one column a benchmark, NaN where not measured.
+        The same rows; one column per benchmark, NaN where not measured.
     problems
-        What stops the table from being used.
+        What prevents the use of the table.
     findings
-        What does not.
+        What does not prevent it.
     features
         Declared features, with the kind of each.
     stderr, n_items
-        Standard errors and item counts of single scores, shaped as `scores`; None where the
-        table gives none.
+        Standard errors and item counts of single scores, shaped like `scores`; None if the table
+        gives none.
     """
 
     models: pd.DataFrame
@@ -65,19 +65,19 @@ class Table:
 
 
 def row_labels(frame: pd.DataFrame) -> list[str]:
-    """Return the model name of each row for messages, an empty string where there is none."""
+    """Return the model name of each row for messages, an empty string if there is none."""
     return [cell.strip() if isinstance(cell, str) else "" for cell in cells_of(frame["model"])]
 
 
 def read_models(frame: pd.DataFrame, features: Sequence[Feature] = ()) -> Table:
-    """Read the model's own columns, cell by cell; values are judged later.
+    """Read the model's own columns, cell by cell; values are checked later.
 
     Parameters
     ----------
     frame
-        A table whose required columns are known to be there.
+        A table that has all required columns.
     features
-        Declared features; their columns are read where they are there.
+        Declared features; their columns are read if the table has them.
 
     Returns
     -------
@@ -120,7 +120,7 @@ def read_wide(
     *,
     fitted: bool = False,
 ) -> Table:
-    """Read and judge a wide table: one row a model, one column a benchmark.
+    """Read and check a wide table: one row per model, one column per benchmark.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def read_wide(
     features
         Declared features.
     fitted
-        Whether `benchmarks` are those of a fit, so that none of them can be a feature.
+        Whether `benchmarks` come from a fit, so that none of them can be a feature.
 
     Returns
     -------
@@ -170,10 +170,10 @@ def repeated_models(models: pd.DataFrame) -> list[Problem]:
 
 
 def judge_models(table: Table, passed_over: Collection[tuple[int, str]] = ()) -> Table:
-    """Judge the values of one row a model: names given, sizes and tokens in the right units.
+    """Check the values of one row per model: names given, sizes and tokens in the right units.
 
-    Cells that could not be read have their problem already and are passed over, as are the
-    cells (row, column) in `passed_over`. An empty `instruct` becomes 0 and is reported.
+    Cells that could not be read already have a problem and are skipped, as are the cells
+    (row, column) in `passed_over`. An empty `instruct` becomes 0 and is reported.
     """
     models = table.models
     reported = {(problem.row, problem.column) for problem in table.problems} | set(passed_over)
@@ -227,7 +227,7 @@ def _token_problems(models: pd.DataFrame) -> list[Problem]:
 
 
 def _broken(models: pd.DataFrame, column: str, mask: pd.Series, rule: str) -> list[Problem]:
-    """Return a problem a cell, or one for the column when most of its values break the rule."""
+    """Return one problem per cell, or one for the column if most of its values break the rule."""
     rows = models.index[mask]
     known = int(models[column].notna().sum())
     if len(rows) > 3 and 2 * len(rows) >= known:

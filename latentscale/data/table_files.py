@@ -1,6 +1,6 @@
-"""Writing tables to files, so that the package's own reader gives back the same names.
+"""Writing tables to files, so that the package's own reader restores the same names.
 
-The one place that writes CSV and Parquet for users; reading is `latentscale.data.readers`'.
+The only place that writes CSV and Parquet for users; `latentscale.data.readers` reads them.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from latentscale.files import checked_ending, expanded, replacing
 PARQUET_ENDINGS: Final = (".parquet", ".pq")
 TAB_ENDINGS: Final = (".tsv", ".tab")
 TABLE_ENDINGS: Final = (".csv", *TAB_ENDINGS, *PARQUET_ENDINGS, "")
-"""How a table can be written; CSV where the name has no ending."""
+"""Formats in which a table can be written; CSV if the name has no ending."""
 
 NAME_COLUMNS: Final = ("model", "family", "lineage", "benchmark")
-"""Columns whose texts are all names when a CSV file is read, "NA" and "None" too."""
+"""Columns in which every text of a CSV file is a name, including "NA" and "None"."""
 
 # What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection"), with the
 # full-width forms that some of them read in the same way.
@@ -32,12 +32,12 @@ _QUOTED: Final = re.compile(f"'+[{_STARTS_FORMULA}]")
 
 
 def write_table(frame: pd.DataFrame, path: str | Path) -> Path:
-    """Write a table to a file whose ending says how: CSV, TSV or Parquet.
+    """Write a table to a file in the format of its ending: CSV, TSV or Parquet.
 
-    The file is replaced as a whole or not at all. In CSV and TSV, a name that begins with ``=``,
+    The file is replaced completely or not at all. In CSV and TSV, a name that begins with ``=``,
     ``+``, ``-``, ``@``, a tab or a line break is written with an apostrophe before it, so that a
-    spreadsheet shows it as text instead of computing it; `latentscale.readers.read_csv` takes
-    the apostrophe away again. Numbers are written as they are.
+    spreadsheet shows it as text instead of computing it; `latentscale.readers.read_csv` removes
+    the apostrophe. Numbers are written unchanged.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> Path:
 
 
 def checked_table_path(path: Path) -> Path:
-    """Return the path of a table to write, once its ending is known to be one that can be.
+    """Return the path of a table to write, after checking its ending.
 
     Raises
     ------
@@ -100,12 +100,12 @@ def require_pyarrow(path: Path, doing: str) -> None:
 
 
 def quoted(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with an apostrophe before each text that a spreadsheet would compute."""
+    """Return the table with an apostrophe before each text that a spreadsheet would evaluate."""
     return _with_texts(frame, _quoted)
 
 
 def unquoted(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the table without the apostrophes that `quoted` put there."""
+    """Return the table without the apostrophes that `quoted` added."""
     return _with_texts(frame, _unquoted)
 
 
@@ -123,7 +123,7 @@ def _with_texts(frame: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFra
     for place, (_, column) in enumerate(frame.items()):
         if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
             continue
-        # Names repeat in long tables, so each is looked at once.
+        # Names repeat in long tables, so each is checked once.
         texts = [value for value in column.unique() if isinstance(value, str)]
         new = {text: change(text) for text in texts if change(text) != text}
         if new:

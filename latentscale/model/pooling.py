@@ -63,7 +63,7 @@ class Pooling:
             f"{self.name}_mean": PriorSlot(self.mean, f"mean of the {what}"),
             f"{self.name}_spread": PriorSlot(self.spread, f"standard deviation of the {what}"),
             f"{self.name}_group_spread": PriorSlot(
-                _GROUP_SPREAD, f"standard deviation of groups' means of the {what}"
+                _GROUP_SPREAD, f"standard deviation of the groups' means of the {what}"
             ),
         }
 

@@ -311,7 +311,7 @@ def plot_outliers(check: FitCheck, *, rows: int = 20, ax: OnAxes = None) -> Shee
     panel.set_xlabel(label)
     title(
         figure,
-        f"Scores far from what the others predict{part_shown(len(both), every)}",
+        f"Scores far from their leave-one-out forecasts{part_shown(len(both), every)}",
         f"Outliers: residuals beyond {check.threshold:.1f} predictive standard deviations.",
         check.notes,
     )

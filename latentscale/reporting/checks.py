@@ -29,11 +29,11 @@ def checks(request: Request) -> tuple[Block, ...]:
     facts = {
         "outliers": f"{len(result.outliers)} of {scores} scores, beyond {result.threshold:.1f} "
         "predictive standard deviations",
-        "odd, but unsettled": f"{len(result.unsettled)}",
+        "unsettled": f"{len(result.unsettled)}",
         "leave-one-out ranks": ranks_in_words(result.pit_p_value),
         "replicated tables": f"{len(surprising)} of {len(result.predictive.rows)} statistics of "
         f"the scores lie outside their {request.prob:.0%} interval",
-        "leave-one-out density": f"{result.loo.elpd:.1f} (standard error {result.loo.se:.1f})",
+        "leave-one-out log score": f"{result.loo.elpd:.1f} (standard error {result.loo.se:.1f})",
         "high Pareto k": f"{heavy} of {scores} scores, above {result.loo.k_limit:.2f}",
     }
     return (
@@ -83,7 +83,7 @@ def ranks_in_words(p_value: float) -> str:
 
 
 def outliers(result: FitCheck) -> tuple[Block, ...]:
-    """Return the outliers, and the scores that only look odd."""
+    """Return the outliers and the unsettled scores."""
     if result.outliers.empty and result.unsettled.empty:
         return (Paragraph("No score is far from what the others predict."),)
     shown = ["model", "benchmark", "score", "median", "lower", "upper", "z", "pareto_k"]
@@ -110,10 +110,9 @@ def outliers(result: FitCheck) -> tuple[Block, ...]:
         blocks.append(
             TableBlock(
                 result.unsettled[shown].rename(columns=names),
-                "Scores that look odd, but whose Pareto k is too high for a judgement without a "
-                f"refit ({units})",
+                f"Unsettled scores, whose Pareto k is too high to judge without a refit ({units})",
                 limit=_ROWS,
-                folded="Scores that look odd",
+                folded="Unsettled scores",
             )
         )
     return tuple(blocks)
@@ -201,33 +200,33 @@ def prior_sensitivity(request: Request) -> tuple[Block, ...]:
     table = result.rows.sort_values("prior", ascending=False)
     flagged = len(result.flagged)
     verdict = (
-        f"{flagged} of {len(table)} quantities have a diagnosis."
+        f"{flagged} of {len(table)} quantities are flagged."
         if flagged
-        else "No quantity moves with the priors beyond the limit and the Monte Carlo noise."
+        else "Sensitivity to the priors exceeds the limit and the Monte Carlo noise nowhere."
     )
     names = {
-        "prior_noise": "noise of prior",
-        "likelihood_noise": "noise of likelihood",
-        "prior_shift": "shift with the prior",
-        "likelihood_shift": "shift with the scores",
+        "prior_noise": "noise (prior)",
+        "likelihood_noise": "noise (likelihood)",
+        "prior_shift": "shift (prior)",
+        "likelihood_shift": "shift (likelihood)",
     }
     return (
         Paragraph(
-            "How far the posterior moves when the priors, or the scores, count a little more or "
-            "less. The forecasts are of the models above."
+            "How far the posterior moves when the priors, or the likelihood, are made slightly "
+            "stronger or weaker. Forecasts are for the models above."
         ),
         Paragraph(verdict, strong=True),
         Bullets(result.advice),
         PictureBlock(
             plot_sensitivity(result).to_svg(),
             _sensitivity_in_words(result),
-            f"Sensitivity to priors and scores; it matters where it exceeds {result.limit:g} by "
-            "more than the Monte Carlo noise.",
+            f"Sensitivity to priors and scores; values that exceed {result.limit:g} by more than "
+            "the Monte Carlo noise matter.",
         ),
         TableBlock(
             table.rename(columns=names),
-            "Sensitivity, largest to the priors first. Noise: what Monte Carlo error alone would "
-            "reach. Shift: of the mean, per doubling, in posterior standard deviations",
+            "Sensitivity, largest to the priors first. Noise: the value from Monte Carlo error "
+            "alone. Shift: of the mean, per doubling, in posterior standard deviations",
             limit=_ROWS,
             folded="Table of sensitivities",
         ),

@@ -33,7 +33,7 @@ def latent_skills(request: Request) -> tuple[Block, ...]:
     )
     blocks: list[Block] = [
         Paragraph(
-            "A skill is known by the benchmarks that it moves. For each skill, those it moves most:"
+            "For each skill, the benchmarks with the largest loadings show what it measures:"
         ),
         Bullets(lines),
         PictureBlock(

@@ -96,7 +96,7 @@ def test_tables_of_the_report_by_hand() -> None:
     table = errors(pd.DataFrame(rows))
     assert list(table["mean absolute error"]) == ["1.50", "3.00"]
     assert table["more than raw"][1] == "+1.50 ± 1.50"
-    assert list(table["90% intervals hold"]) == ["50%", "50%"]
+    assert list(table["90% intervals cover"]) == ["50%", "50%"]
     row = {"kind": "models", "share": 0.1, "size": 20, "detected": 0.75, "detected_se": 0.04}
     shown = detection(pd.DataFrame([{**row, "named": 2.5}]))
     assert shown["20 models"][0] == "75 ± 4% (named 2.5)"

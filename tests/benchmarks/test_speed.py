@@ -201,7 +201,7 @@ def test_the_table_has_ratios_and_goals(tmp_path) -> None:
         (tmp_path / f"{number}.json").write_text(json.dumps(common | row))
     write(tmp_path, tmp_path / "SPEED.md")
     text = (tmp_path / "SPEED.md").read_text()
-    assert "least ESS a second, over the best of the others: 2, goal at least 1.5: met" in text
+    assert "least ESS per second, over the best of the others: 2, goal at least 1.5: met" in text
     assert "`python -m benchmarks.speed.run --draws 300 --seed 1 --specs latentscale " in text
     assert "gradient over the kernel's: 1.5, goal at most 2: met" in text
     assert "first draw, cold, seconds: 80, goal at most 60: missed" in text

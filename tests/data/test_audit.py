@@ -116,7 +116,7 @@ def test_findings_of_one_kind_are_printed_once_with_a_count():
     many = [Finding("warning", "rare", f"bench{i}", "few models have it.") for i in range(29)]
     audit = Audit((*many, Finding("info", "other", "here", "fine")))
     first, last = str(audit).splitlines()
-    assert first.startswith("warning [rare] 29 findings: bench0: few models have it. Likewise")
+    assert first.startswith("warning [rare] 29 findings: bench0: few models have it. The same")
     assert '"bench3"' in first and first.endswith("and 20 more.") and "[other]" in last
     assert len(audit.table()) == 30
     with pytest.warns(DataWarning, match="29 findings to check") as caught:

@@ -99,7 +99,7 @@ def test_names_say_what_the_table_does_not(folder):
         ("46.154", "146", r'row 1 \(model "gpt-4o-2024-11-20"\), column "LCB_generation": 146'),
         ("46.154", "n/k", r"'n/k'. Scores are percentages"),
         ("gpt-4o-2024-11-20", "phi-3-small-8k-instruct", "models with several rows"),
-        ("model,", "name,", 'it has a column "model"'),
+        ("model,", "name,", 'These have a column "model"'),
         ("gpt-4o-2024-11-20", "", 'row 1, column "model": empty'),
         (TABLE[TABLE.index("\n") :], "\ngpt-4o,,,,\n", "no score in it"),
         (TABLE[TABLE.index("\n") :], "\ngpt-4o,0.4,0.5,0.1,0.4\n", "percentages from 0 to 100"),

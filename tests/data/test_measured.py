@@ -133,7 +133,7 @@ def test_repeated_cells_without_a_source_are_refused():
     frame = long_of(("m", "b", 0.5), ("m", "b", 0.6))
     with pytest.raises(DataError, match='"source"'):
         read(frame)
-    with pytest.raises(DataError, match=r'"b" has 2 rows \(0, 1\). Keep one, or say where'):
+    with pytest.raises(DataError, match=r'"b" has 2 rows \(0, 1\). Keep one, or state'):
         read(frame.assign(source=""))
     with pytest.raises(DataError, match='source "x" has 2 rows'):
         read(frame.assign(source="x"))

@@ -231,7 +231,7 @@ def test_a_blank_instruct_is_left_out_whatever_stands_for_blank(table, blank):
 def test_a_table_with_one_row_a_score_is_refused_by_what_it_is(rows, columns):
     message = refused(rows.assign(**dict.fromkeys(columns, 0.5)))
     what = "a table of scores" if "score" in columns else "a forecast's own table"
-    assert what in message and "one row a model" in message
+    assert what in message and "one row per model" in message
 
 
 @pytest.mark.parametrize("blank", [None, np.nan])

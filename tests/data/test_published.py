@@ -151,9 +151,9 @@ def test_sources_apart_are_benchmarks_of_one_task() -> None:
     assert scores.benchmark_info["gpqa (vendor)"].task == "gpqa"
     elo = pd.concat([table, table.assign(Benchmark="Arena Elo", Score=[1200, 1210, 1300])])
     (said,) = read_published(elo, sources="apart").audit.filter("merged-sources")
-    assert said.message.endswith("shares alone can have a benchmark for each source.")
+    assert said.message.endswith("only shares can have a benchmark for each source.")
     (said,) = read_published(elo).audit.filter("merged-sources")
-    assert said.message.endswith('or have a benchmark each: sources="apart".')
+    assert said.message.endswith('or make each a benchmark: sources="apart".')
     assert read_published(table).dataset["score"].values.ravel() == pytest.approx([0.85, 0.7])
 
 

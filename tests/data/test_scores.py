@@ -152,8 +152,8 @@ def test_the_audit_of_a_part_says_of_how_large_a_table_it_is(table):
     part = whole.select(models=["bee-8b-chat", "cat-3b", "ant-1b"])
     (said,) = part.audit.filter("of-whole-table")
     assert said.message == (
-        "What is said above is of the table as read, with 6 models and 2 benchmarks; this part of "
-        "it has 3 models and 2 benchmarks."
+        "The findings above describe the table as read, with 6 models and 2 benchmarks; this part "
+        "of it has 3 models and 2 benchmarks."
     )
     assert part.audit.codes.index("of-whole-table") == 1
     again = part.without(["cat-3b"]).select(benchmarks=["mmlu"])

@@ -312,7 +312,7 @@ def test_outliers_are_named_with_advice(fit: Fit) -> None:
     assert f"{first['model']} on {first['benchmark']} {first['score']:.0%}, exp" in picture.alt
     picture, table = outliers(replace(bare, outliers=none, unsettled=row[columns]))
     assert "advice" not in table.frame
-    assert table.folded == "Scores that look odd"
+    assert table.folded == "Unsettled scores"
 
 
 def test_sensitivity_is_that_of_the_analysis(asked: Request, fit: Fit) -> None:

@@ -1,4 +1,4 @@
-"""Figures that travel with the package."""
+"""Tables of figures shipped with the package."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def open_llm_leaderboard(corrected: bool = True, dated: bool = False) -> Scores:
     Parameters
     ----------
     corrected
-        Whether 40 sizes and token counts that are wrong as published are put right; the value and
-        the basis of each are in ``figures/corrections.csv`` beside this module.
+        Whether to correct 40 sizes and token counts that are wrong as published; the value and the
+        basis of each are in ``figures/corrections.csv`` next to this module.
     dated
-        Whether the table has the feature ``released``: the month, taken at its 15th, in which the
-        first base model of a model's lineage was published. Fine-tunes have the date of their
-        lineage. The source of each is in ``figures/released.csv``.
+        Whether the table has the feature ``released``: the 15th of the month in which the first
+        base model of a model's lineage was published. Fine-tunes have the date of their lineage.
+        The source of each date is in ``figures/released.csv``.
 
     Returns
     -------
     Scores
-        194 models x 12 benchmarks. Nothing is warned of on loading; see ``.audit``.
+        194 models x 12 benchmarks. Loading issues no warnings; see ``.audit``.
 
     Raises
     ------

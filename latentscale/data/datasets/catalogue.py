@@ -1,6 +1,6 @@
 """The catalogue of public families: sizes and tokens of models, with their sources.
 
-What is known of models, no scores. `benchmarks/catalogue/make.py` makes the file.
+Features of models, without scores. `benchmarks/catalogue/make.py` makes the file.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ COLUMNS: Final = (
     "source",
 )
 _PACKED: Final = re.compile(r"[-_](?:hf|fp8|bf16|deduped)$")
-"""Ends of names that say how weights are packed, or which copy of the data was used."""
+"""Ends of names that describe how weights are packed, or which copy of the data was used."""
 
 
 def catalogue_key(model: str) -> str:
-    """Return by what a model is looked up: its name after the last slash, however it is spelt.
+    """Return the key of a model: its name after the last slash, in a common spelling.
 
     Examples
     --------
@@ -53,16 +53,16 @@ def catalogue(family: str | None = None) -> pd.DataFrame:
     Parameters
     ----------
     family
-        A family (``"llama-2"``), or else a lineage; its models alone.
+        A family (``"llama-2"``), or else a lineage, to return only its models.
 
     Returns
     -------
     pandas.DataFrame
-        One row a model: model, family, lineage, instruct (1 tuned, 0 base), params_b (billions),
-        tokens_t (trillions of training tokens; of a tuned model its base model's) and source;
-        empty where no source says it. The rows can be forecast:
+        One row per model: model, family, lineage, instruct (1 tuned, 0 base), params_b (billions),
+        tokens_t (trillions of training tokens; for a tuned model its base model's) and source;
+        empty where no source states the value. The rows can be forecast:
         ``ls.predict(fit, ls.datasets.catalogue("llama-2"))``. Sources are described in
-        ``figures/SOURCES.md`` beside this module.
+        ``figures/SOURCES.md`` next to this module.
 
     Raises
     ------
@@ -98,8 +98,8 @@ def families() -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a family: family, lineage, models (their number), params_b (the sizes in billions,
-        a text), tokens_t (smallest and largest, trillions, a text) and source.
+        One row per family: family, lineage, models (their number), params_b (the sizes in billions,
+        as text), tokens_t (smallest and largest, in trillions, as text) and source.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Feature: a column that describes models, and what a kind of feature says of itself.
+"""Feature: a column that describes models, and the base class of kinds of features.
 
-The kinds are in ``latentscale/data/features``, one a file. Whoever reads a table, standardises
-covariates, marks extrapolation or steps along a curve asks the kind, and keeps no list of its own.
+The kinds are in ``latentscale/data/features``, one per file. Code that reads a table, standardises
+covariates, marks extrapolation or steps along a curve asks the kind and keeps no list of kinds.
 """
 
 from __future__ import annotations
@@ -39,30 +39,30 @@ _RESERVED: Final = (
 
 @dataclass(frozen=True)
 class Feature:
-    """A column of a table of models that covariates can be made of.
+    """A column of a table of models from which covariates can be made.
 
     Attributes
     ----------
     name
         The column, and the name of its covariate.
     kind
-        ``"numeric"``, ``"date"`` (in years; a year, quarter or month alone is its middle),
+        ``"numeric"``, ``"date"`` (in years; a year, quarter or month alone means its middle),
         ``"flag"`` (0 or 1, true or false, yes or no), ``"category"``, ``"ordered"``, or a kind that
-        another package registered; by default as the column's cells say.
+        another package registered; inferred from the column's cells by default.
     transform
-        Of a numeric feature: ``"identity"`` (the default), or ``"log"`` for positive numbers.
+        For a numeric feature: ``"identity"`` (the default), or ``"log"`` for positive numbers.
     unit
-        Of a numeric feature: its unit, for messages and the axes of curves.
+        For a numeric feature: its unit, for messages and the axes of curves.
     missing
-        What becomes of models that leave it empty, where a spec uses it: ``"leave-out"``; for
-        numbers and dates ``"estimated"``, a parameter of each such model under the prior
+        How a spec that uses the feature treats models that leave it empty: ``"leave-out"``; for
+        numbers and dates ``"estimated"``, a parameter for each such model under the prior
         ``missing_feature``; for a category ``"level"``, a level of its own.
     levels
-        Of an ordered feature: its levels from the lowest to the highest. Of a category: those
-        that are allowed, by default all that occur; the first is the reference.
+        For an ordered feature: its levels from the lowest to the highest. For a category: the
+        allowed levels, by default all that occur; the first is the reference.
     coding
-        Of a category: ``"pooled"`` (the default) for effects of levels on skills that share a
-        population, or ``"reference"`` for a covariate of each level but the first.
+        For a category: ``"pooled"`` (the default) for partially pooled effects of levels on
+        skills, or ``"reference"`` for one covariate for each level except the first.
 
     Raises
     ------
@@ -104,12 +104,12 @@ class Feature:
             FEATURES[kind].check(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON types of what differs from the defaults; `from_dict` reads them.
+        """Return the settings that differ from the defaults as plain JSON types, for `from_dict`.
 
         Returns
         -------
         dict
-            The name, and settings that are not the defaults.
+            The name, and the settings that differ from their defaults.
 
         Examples
         --------
@@ -159,10 +159,10 @@ class Feature:
 
 @dataclass(frozen=True)
 class FeatureKind(ABC):
-    """A feature of one kind: how it is read, what covariates it gives, what its range is.
+    """A feature of one kind: how it is read, which covariates it gives, and its range.
 
     A kind is a subclass with a class variable `kind`, registered by ``@FEATURES.add``. Values are
-    kept in a table under `variable`, over model: floats, dates or text, by the kind.
+    kept in a table under `variable`, over model: floats, dates or text, depending on the kind.
 
     Attributes
     ----------
@@ -193,13 +193,13 @@ class FeatureKind(ABC):
     """Whether a curve can run along it: its covariate takes any value in a range."""
 
     if_missing: ClassVar[tuple[str, ...]] = (LEAVE_OUT,)
-    """What `missing` can be."""
+    """The values that `missing` allows."""
 
     centred: ClassVar[bool] = True
     """Whether its covariate is centred and scaled."""
 
     place: ClassVar[int] = 100
-    """Where a column's kind is not declared, kinds are asked in this order, then by name."""
+    """Kinds are tried in this order, then by name, where a column's kind is not declared."""
 
     def __post_init__(self) -> None:
         for field in ("variable", "covariate"):
@@ -256,23 +256,23 @@ class FeatureKind(ABC):
         Parameters
         ----------
         column
-            Cells, one a row.
+            Cells, one per row.
         labels
             Model name of each row, for messages.
 
         Returns
         -------
         tuple
-            Values as they are kept, empty (NaN, NaT or None) where the cell is empty or bad; and
-            a problem for each bad cell, naming its row, column and value.
+            Values as the table keeps them, empty (NaN, NaT or None) where the cell is empty or
+            bad; and a problem for each bad cell, naming its row, column and value.
         """
 
     def findings(self, column: pd.Series) -> list[Finding]:
-        """Return what the audit says of how the cells of a column were read."""
+        """Return what the audit reports about how a column's cells were read."""
         return []
 
     def kept(self, values: pd.Series | None, rows: int) -> npt.NDArray[Any]:
-        """Return values as an array of a dataset, all empty where the table has no such column."""
+        """Return values as a dataset's array, all empty if the table does not have the column."""
         if values is None:
             return np.full(rows, np.nan)
         return values.to_numpy(dtype=float)
@@ -288,11 +288,11 @@ class FeatureKind(ABC):
         return np.asarray(table[self.variable].notnull().values, dtype=bool)
 
     def missing(self, table: xr.Dataset) -> dict[str, npt.NDArray[np.bool_]]:
-        """Return which models leave the feature out, by the column that is to be filled."""
+        """Return which models leave the feature out, by the column that needs filling."""
         return {self.name: ~self.given(table)}
 
     def settled(self, table: xr.Dataset) -> FeatureKind:
-        """Return the kind with what it takes from the fitted models, such as levels."""
+        """Return the kind with what the fitted models determine, such as levels."""
         return self
 
     def bases(self) -> tuple[str, ...]:
@@ -305,7 +305,7 @@ class FeatureKind(ABC):
 
     @property
     def is_single(self) -> bool:
-        """Whether the feature's name as a covariate means one number."""
+        """Whether the feature's name, used as a covariate, means one number."""
         return self.bases() == (self.covariate,)
 
     def raw(self, table: xr.Dataset, base: str) -> Floats:
@@ -331,20 +331,20 @@ class FeatureKind(ABC):
         return raw
 
     def typical(self, table: xr.Dataset) -> npt.NDArray[Any]:
-        """Return the value to keep of a model like those of a table, shape (1,)."""
+        """Return the value of a model like those of a table, shape (1,)."""
         return self.stepped(np.array([float(np.nanmean(self.raw(table, self.covariate)))]))
 
     def coming(self, table: xr.Dataset) -> npt.NDArray[Any]:
-        """Return the value to keep of a model that follows those of a table, shape (1,)."""
+        """Return the value of a model that follows those of a table, shape (1,)."""
         return self.typical(table)
 
     def range_of(self, table: xr.Dataset) -> tuple[str, str]:
-        """Return the lowest and the highest value of models that give the feature, as texts."""
+        """Return the lowest and the highest value among models that give the feature, as text."""
         values = self.raw(table, self.covariate)
         return self.cell_text(float(values.min())), self.cell_text(float(values.max()))
 
     def cell_text(self, raw: float) -> str:
-        """Return the value of the column for one of the covariate, as text."""
+        """Return, as text, the column's value for a value of the covariate."""
         return self.shown(raw)
 
     def shown(self, raw: float) -> str:
@@ -359,12 +359,12 @@ FEATURES: Registry[FeatureKind] = Registry(
 
 
 def kind_of_column(column: pd.Series) -> str:
-    """Return the kind of a column that was declared by its name alone.
+    """Return the kind of a column that was declared by name only.
 
     Returns
     -------
-    The first kind that the column is of, in the order of their places; ``"numeric"`` for an empty
-    column.
+    The first kind that fits the column, in the order in which kinds are tried; ``"numeric"`` for an
+    empty column.
     """
     kinds = sorted(FEATURES.items(), key=lambda item: (item[1].place, item[0]))
     return next((name for name, kind in kinds if kind.occurs_in(column)), "numeric")
@@ -397,7 +397,7 @@ def _check_levels(feature: Feature) -> None:
 
 
 def _kind_of_settings(feature: Feature) -> Literal["numeric", "category"] | None:
-    """Return the kind that settings of an undeclared kind imply; None where they imply none."""
+    """Return the kind that the settings imply where none is declared; None if they imply none."""
     if feature.levels and not feature.coding:
         raise SpecError(
             f'Feature "{feature.name}" has levels: say whether they are in order, '

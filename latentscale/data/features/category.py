@@ -24,7 +24,7 @@ from latentscale.data.problems import Problem, at_cell
 from latentscale.errors import SpecError, listed, nearest
 
 MISSING: Final = "(missing)"
-"""The level of models that leave the category empty, where that is a level of its own."""
+"""The level of models that leave the category empty, if empty cells are a level of their own."""
 POOLED: Final = "pooled"
 REFERENCE: Final = "reference"
 CODINGS: Final = (POOLED, REFERENCE)
@@ -39,7 +39,7 @@ _LEVELS_OF: Final = {"size_class": SIZE_LEVELS}
 
 
 def levels_of(table: xr.Dataset, variable: str, *, missing: str) -> npt.NDArray[np.object_]:
-    """Return each model's level, an empty text where it has none.
+    """Return each model's level, an empty string where it has none.
 
     Parameters
     ----------
@@ -111,12 +111,12 @@ class Category(FeatureKind):
 
     @property
     def pooled(self) -> bool:
-        """Whether the levels' effects share a population."""
+        """Whether the levels' effects are partially pooled."""
         return self.feature.coding != REFERENCE
 
     @property
     def missing_level(self) -> str:
-        """The level of models that leave it empty; an empty text where these are left out."""
+        """The level of models that leave it empty; an empty string where these are left out."""
         return MISSING if self.feature.missing == AS_LEVEL else ""
 
     def read(self, column: pd.Series, labels: Sequence[str]) -> tuple[pd.Series, list[Problem]]:
@@ -131,7 +131,7 @@ class Category(FeatureKind):
         return read_levels(column, labels, self.name, self.feature.levels or known, others)
 
     def kept(self, values: pd.Series | None, rows: int) -> npt.NDArray[Any]:
-        """Return levels, empty texts where not given."""
+        """Return levels, empty strings where not given."""
         if values is None:
             return np.full(rows, "", dtype=np.str_)
         return values.astype(object).fillna("").to_numpy(dtype=np.str_)
@@ -141,7 +141,7 @@ class Category(FeatureKind):
         return np.array([str(level) or None for level in kept], dtype=object)
 
     def levels(self, table: xr.Dataset) -> npt.NDArray[np.object_]:
-        """Return each model's level, an empty text where it is not known."""
+        """Return each model's level, an empty string where it is not known."""
         return levels_of(table, self.variable, missing=self.missing_level)
 
     def given(self, table: xr.Dataset) -> npt.NDArray[np.bool_]:
@@ -149,20 +149,20 @@ class Category(FeatureKind):
         return np.asarray(self.levels(table) != "", dtype=bool)
 
     def settled(self, table: xr.Dataset) -> FeatureKind:
-        """Return the category with the levels of the fitted models, stated ones first."""
+        """Return the category with the levels of the fitted models, declared ones first."""
         seen = {str(level) for level in self.levels(table)} - {""}
         stated = [level for level in self.feature.levels if level in seen]
         levels = (*stated, *sorted(seen - set(stated)))
         return replace(self, feature=replace(self.feature, levels=levels))
 
     def bases(self) -> tuple[str, ...]:
-        """Return the covariates of a reference-coded category: one a level but the first."""
+        """Return the covariates of a reference-coded category: one per level except the first."""
         if self.pooled:
             return ()
         return tuple(f"{self.name}={level}" for level in self.feature.levels[1:])
 
     def gives(self, base: str) -> bool:
-        """Return whether a covariate is that of a level."""
+        """Return whether a covariate belongs to a level."""
         name, equals, level = base.partition("=")
         levels = self.feature.levels
         named = bool(equals) and name == self.name and not self.pooled
@@ -170,11 +170,11 @@ class Category(FeatureKind):
 
     @property
     def is_single(self) -> bool:
-        """Whether the name means one number; a category's means its levels."""
+        """Whether the name means one number; a category's name means its levels."""
         return False
 
     def typical(self, table: xr.Dataset) -> npt.NDArray[Any]:
-        """Return the commonest level, the first in order of name among equals."""
+        """Return the commonest level; the first by name if several tie."""
         levels = pd.Series(self.levels(table)).value_counts().sort_index()
         commonest = str(levels.idxmax())
         return np.array(["" if commonest == MISSING else commonest], dtype=np.str_)
@@ -185,7 +185,7 @@ class Category(FeatureKind):
         return f"{len(levels)} levels", f"mostly {levels.index[0]}"
 
     def raw(self, table: xr.Dataset, base: str) -> Floats:
-        """Return 1 for models of a level, 0 for those of others, NaN where it is not known."""
+        """Return 1 for models of a level, 0 for other models, NaN where the level is not known."""
         levels = self.levels(table)
         is_level = (levels == base.partition("=")[2]).astype(float)
         fitted = np.isin(levels.astype(str), self.feature.levels)

@@ -17,8 +17,8 @@ from latentscale.errors import SpecError, listed
 FLOPS: Final = "flops"
 ACTIVE: Final = "active_params_b"
 _DENSE = 0.95
-"""Active over all parameters from which a model counts as dense: embeddings are left out of some
-counts, which makes FLOPs 5% more, far below what a covariate in logarithms shows."""
+"""A model with at least this share of its parameters active counts as dense. Some counts leave
+embeddings out; FLOPs are then 5% too high, far below what a covariate in logarithms shows."""
 
 
 @FEATURES.add
@@ -49,7 +49,7 @@ class Compute(Numeric):
         return ~np.isnan(flops_of(table))
 
     def missing(self, table: xr.Dataset) -> dict[str, npt.NDArray[np.bool_]]:
-        """Return which models have no FLOPs: for want of tokens, or of a size."""
+        """Return which models have no FLOPs, because tokens or size are missing."""
         unknown = np.isnan(flops_of(table))
         columns = (("params_b", "params"), ("tokens_t", "tokens"))
         return {
@@ -75,10 +75,10 @@ def flops_of(table: xr.Dataset) -> Floats:
 
 
 def counted_in_full(table: xr.Dataset) -> list[str]:
-    """Return mixtures of experts whose FLOPs are those of all their parameters.
+    """Return mixtures of experts whose FLOPs are computed from all their parameters.
 
-    Models that state fewer active parameters than parameters, and tokens, but not their FLOPs:
-    `flops_of` gives them 6 x parameters x tokens, and their training took 6 x active x tokens.
+    They state tokens, and fewer active parameters than parameters, but not their FLOPs: `flops_of`
+    gives them 6 x parameters x tokens, though their training took 6 x active x tokens.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def counted_in_full(table: xr.Dataset) -> list[str]:
 
 
 def counted_in_full_text(names: list[str]) -> str:
-    """Return what is said of mixtures of experts whose FLOPs are those of all parameters."""
+    """Return the message on mixtures of experts whose FLOPs count all parameters."""
     these = "these models" if len(names) > 1 else "this model"
     return (
         f"of {listed(names)} it is counted as 6 x params_b x tokens_t, though one token uses "

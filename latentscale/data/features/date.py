@@ -27,7 +27,7 @@ from latentscale.data.problems import Problem
 ORIGIN: Final = np.datetime64("2020-01-01", "ns")
 """Years are counted from here. It only shifts the covariate before it is centred."""
 DAYS_PER_YEAR: Final = 365.25
-"""Of the Julian calendar, leap years included."""
+"""Days in a year of the Julian calendar, leap years included."""
 
 
 @FEATURES.add
@@ -52,11 +52,11 @@ class Date(FeatureKind):
     def read(
         self, column: pd.Series, labels: Sequence[str]
     ) -> tuple[npt.NDArray[np.datetime64], list[Problem]]:
-        """Read dates such as 2024-07-23; a year, a quarter or a month alone is its middle."""
+        """Read dates such as 2024-07-23; a year, a quarter or a month alone means its middle."""
         return read_dates(column, labels, self.name)
 
     def findings(self, column: pd.Series) -> list[Finding]:
-        """Return that periods were read as their middle, where some were."""
+        """Return the finding that periods were read as their middle, if any were."""
         middles = middles_of(column)
         message = said_of_middles(middles)
         return [Finding("info", MIDDLES, self.name, message)] if middles else []
@@ -80,7 +80,7 @@ class Date(FeatureKind):
         return ORIGIN + days.astype("timedelta64[D]")
 
     def coming(self, table: xr.Dataset) -> npt.NDArray[Any]:
-        """Return the latest day: what follows is not of the mean one."""
+        """Return the latest day: a model that follows is later than the mean."""
         return self.stepped(np.array([float(np.nanmax(self.raw(table, self.covariate)))]))
 
     def shown(self, raw: float) -> str:

@@ -47,7 +47,7 @@ class Flag(FeatureKind):
         return read_switch(column, labels, self.name, rule)
 
     def stepped(self, raw: Floats) -> npt.NDArray[Any]:
-        """Return 0 or 1: the commoner of the two for a mean."""
+        """Return 0 or 1, whichever is commoner, for a mean."""
         return (np.asarray(raw) > 0.5).astype(float)
 
     def shown(self, raw: float) -> str:
@@ -56,12 +56,12 @@ class Flag(FeatureKind):
 
 
 def _in_numbers(cell: Any) -> Any:
-    """Return the number of a word; other cells, an empty text included, as they are."""
+    """Return the number that a word stands for; other cells, empty strings included, unchanged."""
     if isinstance(cell, str):
         return np.nan if not cell.strip() else _WORDS.get(cell.strip().casefold(), cell)
     return cell if isinstance(cell, str) or number_of_cell(cell) is not None else _truth(cell)
 
 
 def _truth(cell: Any) -> Any:
-    """Return a truth value as it is, and anything else as text, which is not a flag."""
+    """Return a truth value unchanged, and anything else as text, which is not a flag."""
     return cell if isinstance(cell, bool | np.bool_) else str(cell)

@@ -1,7 +1,7 @@
 """Reading scores from files: tables, lm-evaluation-harness, leaderboards, hubs, checkpoints.
 
-Result files and leaderboards know scores but not families and training tokens; their readers take
-these from a table of metadata, or guess families from names and say so.
+Result files and leaderboards have scores but not families and training tokens; their readers take
+these from a table of metadata, or guess families from names and report it.
 """
 
 from __future__ import annotations

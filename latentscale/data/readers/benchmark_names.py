@@ -48,7 +48,7 @@ _GROUPS: Final[Sequence[tuple[str, str]]] = (
     (r"gpqa|hle|critpt|supergpqa", "science"),
     (r"mmlu|drop|bigbench", "knowledge"),
 )
-"""Groups of benchmarks by parts of their ids, the first that fits."""
+"""Groups of benchmarks by parts of their ids; the first match applies."""
 _FIXED_GROUPS: Final[Mapping[str, str]] = {
     "mathvista": "vision",
     "mathvision": "vision",
@@ -59,14 +59,14 @@ _FIXED_GROUPS: Final[Mapping[str, str]] = {
     "hle_tools": "search",
     "chinese_simpleqa": "factuality",
 }
-"""Benchmarks whose ids hold parts of another group's."""
+"""Benchmarks whose ids contain parts of another group's."""
 
 
 def same_benchmark(name: str) -> str | None:
     """Return the known benchmark that a name spells differently, or None.
 
-    Case, spaces and punctuation are looked past. A misspelling is not: the audit of the scores
-    names what it is near to.
+    Case, spaces and punctuation are ignored. Misspellings are not matched: the audit of the scores
+    names the nearest known benchmark.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def same_benchmark(name: str) -> str | None:
     Returns
     -------
     str or None
-        The name known here.
+        The known name.
 
     Raises
     ------
@@ -99,22 +99,22 @@ def same_benchmark(name: str) -> str | None:
 def match_benchmarks(
     frame: AnyFrame, *, keep: Collection[str] = ()
 ) -> tuple[pd.DataFrame, list[Finding]]:
-    """Rename the benchmarks of a wide or long table to the names known here.
+    """Rename the benchmarks of a wide or long table to their known names.
 
-    A name is kept where it is known as it is, where it means no known benchmark, or where two
-    names of the table mean the same one.
+    A name is kept if it is already a known name, if it does not mean a known benchmark, or if two
+    names of the table mean the same benchmark.
 
     Parameters
     ----------
     frame
-        As for `Scores.from_frame` or `Scores.from_long`. It is not changed.
+        As for `Scores.from_frame` or `Scores.from_long`. It is not modified.
     keep
-        Names to leave as they are.
+        Names to leave unchanged.
 
     Returns
     -------
     tuple
-        The table with its new names, and one finding a changed name.
+        The table with its new names, and one finding per changed name.
 
     Raises
     ------
@@ -141,7 +141,7 @@ def match_benchmarks(
 
 
 def _matched(names: Iterable[str], keep: Collection[str]) -> dict[str, str]:
-    """Return new names by old, of names that alone mean a known benchmark."""
+    """Return new names by old, for names that are the only ones to mean a known benchmark."""
     meaning: dict[str, list[str]] = defaultdict(list)
     for name in names:
         known = None if name.strip() in METADATA or name in keep else same_benchmark(name)
@@ -162,7 +162,7 @@ def _renamed(known_name: Mapping[str, str]) -> list[Finding]:
 
 
 def plain_name(name: str) -> str:
-    """Return a benchmark's name as an id: small letters and digits with underscores.
+    """Return a benchmark's name as an id: lower-case letters and digits with underscores.
 
     Examples
     --------
@@ -175,7 +175,7 @@ def plain_name(name: str) -> str:
 
 
 def group_of(name: str) -> str:
-    """Return the group of a benchmark by its id, an empty text for none."""
+    """Return the group of a benchmark by its id, an empty string for none."""
     return _FIXED_GROUPS.get(name) or next(
         (group for pattern, group in _GROUPS if re.search(pattern, name)), ""
     )

@@ -1,4 +1,4 @@
-"""What is known of benchmarks, from a TOML or JSON file: for tables that are read from files."""
+"""Descriptions of benchmarks from a TOML or JSON file, for tables that are read from files."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _KEYS = tuple(field.name for field in fields(Benchmark))
 
 
 def read_benchmarks(path: str | Path) -> dict[str, Benchmark]:
-    """Read descriptions of benchmarks from a TOML file, one table a benchmark, or from JSON.
+    """Read descriptions of benchmarks from TOML, with one table per benchmark, or from JSON.
 
     Parameters
     ----------
     path
-        Such as::
+        For example::
 
             [arena]
             scale = "real"
@@ -33,7 +33,7 @@ def read_benchmarks(path: str | Path) -> dict[str, Benchmark]:
     -------
     dict
         `Benchmark` by name, as `Scores.from_frame` takes them. A file whose name ends in
-        ``.json`` holds an object of objects with the same keys.
+        ``.json`` must hold an object of objects with the same keys.
 
     Raises
     ------

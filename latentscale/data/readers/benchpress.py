@@ -41,9 +41,9 @@ _UNBOUNDED: Final[Mapping[str, tuple[str, str]]] = {
 }
 """Scale and unit of the benchmarks that are not percentages."""
 _LOWER: Final = ("factscore", "longfact_concepts", "longfact_objects")
-"""Rates of hallucination, in percent; for some models the table holds the share of right claims."""
+"""Hallucination rates, in percent; for some models the table has the share of correct claims."""
 _HIGHEST_RATE: Final = 50.0
-"""A larger one is a share of right claims: rates in the table reach 39, and shares begin at 71."""
+"""Larger values are shares of correct claims: rates in the table reach 39, shares begin at 71."""
 _DISTANCES: Final = ("omnidocbench",)
 """Normalised edit distances, from 0 to 1."""
 _MIXED: Final = ("omnidocbench_1.5",)
@@ -58,30 +58,30 @@ def read_benchpress(
     Parameters
     ----------
     path
-        A folder with ``scores.csv`` (columns model_id, benchmark_id, score; one row a score) and
-        ``models.csv`` (model_id, and as features provider, reasoning, open_weights, release_date
-        and effort). ``folds.csv`` is read by `benchpress_folds`. Each may be Parquet instead
+        A folder with ``scores.csv`` (columns model_id, benchmark_id, score; one row per score) and
+        ``models.csv`` (model_id, and the features provider, reasoning, open_weights, release_date
+        and effort). `benchpress_folds` reads ``folds.csv``. Each may be Parquet instead
         (``scores.parquet``).
     benchmarks
-        Declarations that win over the known ones, by benchmark.
+        Declarations that take precedence over the known ones, by benchmark.
 
     Returns
     -------
     Scores
-        Models and benchmarks are named by their ids. Percentages of the table become fractions
-        (79.6 is 0.796); Elo and ratings (real) and dollars (positive) keep their units, and so do
-        edit distances, which are fractions already. Hallucination rates and edit distances are
-        lower for better models. Where the table holds the share of right claims in place of a rate
-        of hallucination, it is read as 100 less the score, which the audit says. A benchmark that
-        is not known is a percentage if its scores lie in 0 to 100, else real. Features: released,
-        provider, reasoning, open_weights, effort, and size_class from names. The family is the
-        series in the name, the lineage its provider.
+        Models and benchmarks are named by their ids. Percentages become fractions (79.6 is 0.796);
+        Elo and ratings (real) and dollars (positive) keep their units, and so do edit distances,
+        which are fractions already. Hallucination rates and edit distances are lower for better
+        models. If the table has the share of correct claims instead of a hallucination rate, the
+        score is read as 100 minus it, which the audit reports. An unknown benchmark is a percentage
+        if its scores are between 0 and 100, else real. Features: released, provider, reasoning,
+        open_weights, effort, and size_class from names. The family is the series in the name, the
+        lineage its provider.
 
     Raises
     ------
     DataError
-        If a file or column is missing, a score is of a model that ``models.csv`` does not have,
-        or is not a number; and as `Scores.from_long`.
+        If a file or column is missing, a score belongs to a model that ``models.csv`` does not
+        have, or is not a number; and as `Scores.from_long`.
 
     Warns
     -----
@@ -169,7 +169,7 @@ def benchpress_measurements(path: str | Path) -> Measurements:
 
 
 def _refuse_repeated(ids: pd.DataFrame, path: str | Path) -> None:
-    """Refuse several scores of a model on a benchmark: which of them counts is not known."""
+    """Refuse several scores of a model on a benchmark: it is not known which one counts."""
     several = ids[ids.duplicated(keep=False)]
     if len(several):
         groups = several.groupby(["model_id", "benchmark_id"], sort=False).groups
@@ -191,7 +191,7 @@ def benchpress_folds(path: str | Path) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a hidden score: seed, fold, model, benchmark.
+        One row per hidden score: seed, fold, model, benchmark.
 
     Raises
     ------
@@ -212,7 +212,7 @@ def benchpress_folds(path: str | Path) -> pd.DataFrame:
 
 
 def _ids(column: pd.Series, path: str | Path, name: str) -> pd.Series:
-    """Return ids as text without spaces at their ends; an empty one is refused."""
+    """Return ids as text without spaces at their ends; refuse empty ones."""
     ids = ["" if is_missing(cell) else str(cell).strip() for cell in column]
     if "" in ids:
         raise DataError(f"{path}: row {ids.index('')}, column {name}: empty. Every row needs one.")
@@ -281,7 +281,7 @@ def _models(path: str | Path) -> tuple[pd.DataFrame, list[Finding]]:
 
 
 def _date(cell: object) -> str:
-    """Return a date as text; a year or a month alone is in its middle."""
+    """Return a date as text; a year or a month alone becomes its middle."""
     text = f"{cell:g}" if isinstance(cell, float) else str(cell).strip()
     if re.fullmatch(r"\d{4}", text):
         return f"{text}-07-01"
@@ -289,15 +289,15 @@ def _date(cell: object) -> str:
 
 
 def _as_rates(cells: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
-    """Return the scores with shares of right claims as rates of wrong ones, and which they were."""
+    """Return scores with shares of correct claims turned into rates of wrong ones, and which."""
     larger = (cells["score"] > _HIGHEST_RATE) & (cells["score"] <= 100.0)
     share = cells["benchmark"].isin(_LOWER) & larger
     findings = []
     for name, some in cells[share].groupby("benchmark", sort=False):
         message = (
             f"mixes directions: {len(some)} scores above {_HIGHEST_RATE:g} "
-            f"({listed(list(some['model']))}) are taken for shares of right claims and read as 100 "
-            "less the score, a rate of hallucination as the others. If one of them is a rate, "
+            f"({listed(list(some['model']))}) are taken as shares of correct claims and read as "
+            "100 minus the score, a hallucination rate like the others. If one of them is a rate, "
             "leave the benchmark out."
         )
         findings.append(Finding("warning", "mixed-directions", str(name), message))

@@ -12,7 +12,7 @@ from latentscale.data.problems import refuse_repeated
 
 
 def without_categoricals(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose categorical columns hold their values; others are as they were."""
+    """Return a table whose categorical columns hold their values; others are unchanged."""
     kinds = {
         name: object for name, kind in frame.dtypes.items() if isinstance(kind, pd.CategoricalDtype)
     }
@@ -20,7 +20,7 @@ def without_categoricals(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_text_names(frame: pd.DataFrame, what: str) -> pd.DataFrame:
-    """Return a table whose columns are named by text without spaces at its ends, each once.
+    """Return a table with text column names, stripped of spaces at their ends.
 
     Raises
     ------

@@ -22,14 +22,14 @@ from latentscale.data.table_files import NAME_COLUMNS, TAB_ENDINGS, unquoted
 from latentscale.errors import DataError, listed
 from latentscale.files import expanded
 
-# Before pandas 3 a number's last digit is another one unless this is asked for.
+# Before pandas 3 a number's last digit can be wrong without this setting.
 _EXACT: Final[dict[str, Any]] = (
     {} if int(pd.__version__.partition(".")[0]) > 2 else {"float_precision": "round_trip"}
 )
 _DIGITS: Final = r"\s*[-+]?[0-9]+\s*"
 
 _DATES: Final = "released"
-"""Column whose cells stay text, so that a year alone is one, and not a number."""
+"""Column whose cells stay text, so that a year alone is a date and not a number."""
 _FIRST: Final = 256
 """Bytes at the beginning that tell kinds of files apart, spaces before them included."""
 _OTHER_KINDS: Final = (
@@ -42,39 +42,38 @@ _OTHER_KINDS: Final = (
         "a web page or XML. Save the table in it as CSV",
     ),
 )
-"""What is taken for a table by mistake, by its first bytes in lower case."""
+"""Files that are mistaken for tables, by their first bytes in lower case."""
 _MARKS: Final = {";": "semicolons", "\t": "tabs", "|": "bars", ",": "commas"}
-"""What columns may be split by, in words."""
+"""Column separators, in words."""
 _JSON: Final = re.compile(rb'\[\s*[\[{]|\{\s*"')
 _ADDRESS: Final = re.compile(r"[a-z][a-z0-9+]+:/+", re.IGNORECASE)
-"""Of the web; a path with two slashes is kept with one."""
+"""Beginning of web addresses; a path with two slashes is stored with one."""
 
 
 def read_csv(path: str | Path) -> pd.DataFrame:
     """Read a CSV file (or TSV, by its ending) into a table, changing no name.
 
-    Unlike a bare `pandas.read_csv`, a name such as ``None`` or ``NA`` stays a name, and a repeated
-    column or a row with too many cells is refused. In every column that holds no names, an empty
-    cell, ``NA``, ``N/A`` and ``NaN`` mean: not given. An apostrophe before ``=``, ``+``, ``-`` or
-    ``@`` at the beginning of a text, which keeps spreadsheets from computing it and is written
-    so by the command line, is taken away. Columns may be split by semicolons, then also with
-    decimal commas; and a file that holds a list of records in JSON, or one a line, is read as such.
+    Unlike with a bare `pandas.read_csv`, a name such as ``None`` or ``NA`` stays a name, and
+    repeated columns and rows with too many cells are refused. In columns other than names, an empty
+    cell, ``NA``, ``N/A`` and ``NaN`` mean not given. An apostrophe before ``=``, ``+``, ``-`` or
+    ``@`` at the beginning of a text is removed; the command line writes it to keep spreadsheets
+    from evaluating the text. Columns may be separated by semicolons, then also with decimal commas.
+    A file with a list of JSON records, or one record per line, is read as a table.
 
     Parameters
     ----------
     path
-        A UTF-8 file whose first line names the columns; ``~`` is expanded. A pipe is read once,
-        to its end.
+        A UTF-8 file whose first line names the columns; ``~`` is expanded. A pipe is read once.
 
     Returns
     -------
     pandas.DataFrame
-        As in the file; what `Scores.from_frame` and forecasts take.
+        The table in the file, as `Scores.from_frame` and forecasts take it.
 
     Raises
     ------
     DataError
-        If there is no such file, or it is not a well-formed table.
+        If the file does not exist, or is not a well-formed table.
 
     Examples
     --------
@@ -132,7 +131,7 @@ def csv_of(data: bytes, path: Path) -> pd.DataFrame:
     text = {name: str for name in header if name.strip() in (*NAME_COLUMNS, _DATES)}
     try:
         with warnings.catch_warnings():
-            # Rows with too many cells would otherwise be cut, with no more than a warning.
+            # Rows with too many cells would otherwise be truncated with only a warning.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             frame = pd.read_csv(
                 BytesIO(data),
@@ -161,7 +160,7 @@ def _with_numbers(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _refuse_other_kinds(first: bytes, path: Path) -> None:
-    """Refuse a file that is not a table in text, as its first bytes in lower case show."""
+    """Refuse a file whose first bytes, in lower case, show that it is not a text table."""
     for pattern, kind in _OTHER_KINDS:
         if pattern.match(first):
             raise DataError(f"{path}: this is {kind}.")
@@ -170,9 +169,9 @@ def _refuse_other_kinds(first: bytes, path: Path) -> None:
 def _refuse_header(
     header: list[str], path: Path, separator: str, longer: Mapping[str, int]
 ) -> None:
-    """Refuse a first line that does not name each column once, or is split by something else.
+    """Refuse a first line that does not name each column once, or that has other separators.
 
-    `longer` has the number of columns that other marks within the first name would give.
+    `longer` has the number of columns that other separators within the first name would give.
     """
     split = [name for name, count in longer.items() if count > len(header)]
     if split:
@@ -202,7 +201,7 @@ def _refuse_title(header: list[str], data: bytes, path: Path, separator: str) ->
 
 
 def _mixed(frame: pd.DataFrame) -> list[str]:
-    """Return columns that came as text and hold neither names nor dates."""
+    """Return text columns that hold neither names nor dates."""
     kept = (*NAME_COLUMNS, _DATES)
     return [name for name in frame if name.strip() not in kept and not _is_typed(frame[name])]
 
@@ -214,7 +213,7 @@ def _is_typed(column: pd.Series) -> bool:
 def _numbers_among(column: pd.Series) -> pd.Series:
     """Return a column of text with the cells that are numbers turned into numbers.
 
-    One slip makes text of a whole column, and its row could not be named.
+    A single slip turns a whole column into text, and its row could not be named.
     """
     try:
         numbers = pd.to_numeric(column, errors="coerce")

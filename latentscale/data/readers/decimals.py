@@ -1,6 +1,6 @@
-"""Decimal commas of tables whose columns are split by semicolons, as spreadsheets of Europe write.
+"""Decimal commas in tables with semicolons as separators, as European spreadsheets write them.
 
-Not for tables split by commas or tabs, in which a comma within a number mostly counts thousands.
+Not for tables separated by commas or tabs, where a comma within a number mostly marks thousands.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from latentscale.data.table_files import NAME_COLUMNS
 from latentscale.errors import DataError
 
 _CELL: Final = re.compile(r"[-+−~≈<>±\s%$€£*†()\[\]\d.,/–]*\d[-+−~≈<>±\s%$€£*†()\[\]\d.,/–]*")
-"""A cell that holds numbers and signs only."""
+"""A cell that holds only digits and signs."""
 _DECIMAL: Final = re.compile(r"(?<![\d,])(?:0,\d+|\d+,(?:\d{1,2}|\d{4,}))(?![\d,])")
 """A number whose comma can only be a decimal one: thousands have three digits and no 0 before."""
 _GROUPED: Final = re.compile(r"(?<=\d)\.(?=\d{3}(?:\D|$))(?=[\d.]*,\d)")
@@ -28,20 +28,20 @@ _COMMA: Final = re.compile(r"(?<=\d),(?=\d)")
 
 
 def with_decimal_points(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Return a table split by semicolons with dots in place of decimal commas.
+    """Return a semicolon-separated table with decimal dots instead of commas.
 
     Parameters
     ----------
     frame
-        The table as read, cells with a comma as text; `NAME_COLUMNS` stay as they are.
+        The table as read, cells with a comma as text; `NAME_COLUMNS` do not change.
     path
         The file, for messages.
 
     Raises
     ------
     DataError
-        If some numbers have a decimal comma and others a decimal dot, or nothing says whether
-        commas are decimal ones or count thousands.
+        If some numbers have a decimal comma and others a decimal dot, or if commas may be either
+        decimal commas or thousands separators.
     """
     texts = {
         name: [cell if isinstance(cell, str) and _CELL.fullmatch(cell) else "" for cell in column]
@@ -53,7 +53,7 @@ def with_decimal_points(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
         return frame
     if next(_where(texts, _DECIMAL), None) is None:
         if next(_where(texts, _SURELY_POINT), None) or _float_among(frame, below_1=True):
-            return frame  # decimals have a dot, so commas count thousands
+            return frame  # decimals have a dot, so commas mark thousands
         raise DataError(
             f"{path}: {comma}: a decimal comma, or one between thousands? No number of the table "
             "says which. Write decimals with a dot, and thousands without a comma."
@@ -85,9 +85,9 @@ def _where(texts: dict[str, list[str]], pattern: re.Pattern[str]) -> Iterator[st
 
 
 def _float_among(frame: pd.DataFrame, *, below_1: bool = False) -> str | None:
-    """Return the place of a number with a decimal dot in a column of numbers, None without one.
+    """Return the place of a number with a decimal dot in a column of numbers, None if none has.
 
-    With `below_1` only of numbers below 1, whose dot is surely a decimal one.
+    With `below_1` only numbers below 1 count, whose dot must be a decimal one.
     """
     for name, column in frame.items():
         if column.dtype.kind == "f":

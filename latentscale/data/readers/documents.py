@@ -1,4 +1,4 @@
-"""One JSON file, read so that a damaged or crafted one gives a DataError that names it."""
+"""Reading one JSON file; a damaged or crafted file raises a DataError that names it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from latentscale.errors import DataError
 from latentscale.validate import without_repeats
 
 _MAX_BYTES: Final = 2**28
-"""256 MiB; a file of results takes up to a few MB, and one of every prompt is not a JSON file."""
+"""256 MiB; result files have at most a few MB, and logs of all prompts are not JSON files."""
 _MAX_DIGITS: Final = 300
-"""An integer of more digits is beyond float64, whose largest value has 309."""
+"""An integer with more digits exceeds float64, whose largest value has 309."""
 _BAD_NAME: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 """Control characters, and halves of a surrogate pair, which no file can hold as UTF-8."""
 
@@ -33,8 +33,8 @@ def read_document(path: Path) -> Any:
         return json.loads(content, parse_int=_integer, object_pairs_hook=without_repeats)
     except RecursionError:
         raise DataError(
-            f"{path}: nested too deeply for a file of results. It is damaged or none: take it out "
-            "of the folder."
+            f"{path}: nested too deeply for a file of results, so damaged or something else. Take "
+            "it out of the folder."
         ) from None
     except (ValueError, MemoryError) as error:
         raise DataError(
@@ -44,7 +44,7 @@ def read_document(path: Path) -> Any:
 
 
 def checked_name(name: str, path: Path, what: str) -> str:
-    """Return a name as it is.
+    """Return a name unchanged.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def checked_name(name: str, path: Path, what: str) -> str:
 
 def _content(path: Path) -> bytes:
     try:
-        # A pipe or a device would be waited for, or would never end.
+        # A pipe or a device could block, or never end.
         if path.exists() and not path.is_file():
             raise DataError(f"{path}: not a regular file. Give the file itself, or a copy of it.")
         size = path.stat().st_size

@@ -22,12 +22,12 @@ from latentscale.errors import listed
 EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 """Efforts, in order."""
 UNSTATED: Final = "unstated"
-"""Level of a name or text that states no effort: the default of the model, or none at all."""
+"""Level of a name or text that does not state an effort: the model's default, or no reasoning."""
 LARGEST_BUDGET_K: Final = (3.0, 14.0)
-"""Largest thinking budgets, thousands of tokens, that count as low and as medium effort.
+"""Largest thinking budgets, in thousands of tokens, that count as low and as medium effort.
 
-Google's interface for OpenAI's clients takes low, medium and high for 1,024, 8,192 and 24,576
-tokens; these are the geometric means between them.
+Google's OpenAI-compatible interface maps low, medium and high to 1,024, 8,192 and 24,576 tokens;
+these are the geometric means between them.
 """
 
 _BUDGET: Final = re.compile(r"(\d+(?:\.\d+)?)\s*k\b|\b(\d{1,3},\d{3}|\d{4,6})\b", re.IGNORECASE)
@@ -45,9 +45,9 @@ _OFF: Final = (
     "disabled",
 )
 SETTINGS: Final = ("reasoning", "effort")
-"""Features that say how a model was run: rows that differ in these alone are one release."""
+"""Features that describe how a model was run: rows that differ only in these are one release."""
 _SILENT: Final = ("none", "minimal")
-"""Efforts at which a model answers without reasoning first."""
+"""Efforts at which a model does not reason before it answers."""
 _REASONING_WORDS: Final = frozenset(("thinking", "reasoning", "reasoner", "think", "thinker"))
 _REASONING_SERIES: Final = re.compile(
     r"openai-o(-.*)?|deepseek-(r|speciale)(-.*)?|qwq.*|qvq.*|gpt-oss.*|magistral.*|minimax-m.*"
@@ -70,13 +70,13 @@ _REASONING_SINCE: Final = {
 }
 """Version from which a series reasons by default."""
 _WITHOUT: Final = re.compile(r"chat|chatgpt|instruct|non|no")
-"""Words of models that do not reason though their series does (gpt-5-chat, "GPT-5 (ChatGPT)")."""
+"""Words of models that do not reason although their series does (gpt-5-chat, "GPT-5 (ChatGPT)")."""
 
 
 def effort_of(text: str) -> str:
     """Return the effort that a text states: a level of `EFFORTS`, or ``"unstated"``.
 
-    A level is taken as it is, a budget by `LARGEST_BUDGET_K`.
+    Levels are returned unchanged, budgets are classified by `LARGEST_BUDGET_K`.
 
     Examples
     --------
@@ -96,7 +96,7 @@ def effort_of(text: str) -> str:
 
 
 def reasons_by(text: str) -> float | None:
-    """Return 1 or 0 where a text states whether a model reasons, by a mode or an effort; else None.
+    """Return 1 or 0 if a text states, by a mode or an effort, whether a model reasons; else None.
 
     Examples
     --------
@@ -148,11 +148,11 @@ def effort(names: Iterable[str]) -> NameReading:
 def reasoning(names: Iterable[str]) -> NameReading:
     """Read from each model's name whether it reasons before it answers.
 
-    It does where the name says so ("thinking", "reasoning", an effort, a thinking budget), or
-    the series does (OpenAI's o1 to o4 and GPT-5, DeepSeek-R1, QwQ, gpt-oss, Magistral); it does
-    not where the effort is "none" or "minimal". Others are taken not to: a model that can do
-    both, named without a setting, is usually listed without. Where a series reasons but the same
-    name is listed with "reasoning" or "thinking" as well, the one without is taken not to.
+    It does if the name says so ("thinking", "reasoning", an effort, a thinking budget), or if its
+    series does (OpenAI's o1 to o4 and GPT-5, DeepSeek-R1, QwQ, gpt-oss, Magistral); it does not if
+    the effort is "none" or "minimal". Other models count as not reasoning: a model that can do
+    both, named without a setting, is usually listed without reasoning. If a series reasons but the
+    same name is also listed with "reasoning" or "thinking", the plain name counts as not reasoning.
 
     Parameters
     ----------
@@ -195,7 +195,7 @@ def reasoning(names: Iterable[str]) -> NameReading:
 
 
 def _contrasted(read: dict[str, str]) -> list[str]:
-    """Return names that reason by their series alone, listed also with a word for reasoning."""
+    """Return names that reason only by their series and are also listed with a word for it."""
     said = {_without_reasoning(name) for name, why in read.items() if why in _REASONING_WORDS}
     return [
         name
@@ -206,13 +206,13 @@ def _contrasted(read: dict[str, str]) -> list[str]:
 
 
 def _without_reasoning(name: str) -> str:
-    """Return a name in lower case without the words that say that a model reasons."""
+    """Return a name in lower case without the words for reasoning."""
     words = re.findall(r"[^\W_]+(?:\.\d+)*", name.casefold())
     return " ".join(word for word in words if word not in _REASONING_WORDS)
 
 
 def _reasons(name: ModelName) -> str:
-    """Return the part of a name from which it reasons, empty if none says so."""
+    """Return the part of a name that shows that it reasons, empty if there is none."""
     level = effort_of(name.setting)
     if level in _SILENT:
         return ""

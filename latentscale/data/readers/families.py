@@ -1,7 +1,7 @@
 """Families and lineages of open models, guessed from their base models, names and architectures.
 
-A family is one pretraining (series, version and size, "llama3.1-8b"), whose fine-tunes and merges
-share it; a lineage is its series with the version ("llama3.1").
+A family is one pretrained model (series, version and size, "llama3.1-8b") with its fine-tunes and
+merges; a lineage is its series with the version ("llama3.1").
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from latentscale.errors import listed
 _ANYWHERE: Final = """tinyllama smollm codellama openllama llama qwen recurrentgemma codegemma gemma
 mixtral mistral pythia falcon bloom stablelm internlm deepseek starcoder granite bielik olmoe olmo
 danube nemotron codestral"""
-"""Series whose name means nothing else, wherever it occurs in a model's name."""
+"""Series whose name has no other meaning, wherever it occurs in a model's name."""
 _AS_WORDS: Final = """phi yi opt mpt gptneox gptneo gptj gpt2 t5 glm chatglm solar aya dbrx rwkv
 mamba jamba nemo xgen cerebras dolly command l"""
-"""Series whose name occurs inside other words, too, so that it has to be a word of its own."""
+"""Series whose name also occurs inside other words, so it must be a separate word."""
 _ALIASES: Final[Mapping[str, str]] = {
     "nemo": "mistral-nemo",
     "chatglm": "glm",
@@ -43,16 +43,17 @@ _VERSION: Final = re.compile(r"[-_ ]?v?(\d{1,2}(?:[._]\d(?![\d.]*[bm]))?)(?![\d.
 _QUANTISED: Final = re.compile(r"[-_](?:bnb[-_])?(?:4|8)bit$|[-_](?:gptq|awq|gguf)$")
 _MERGE: Final = re.compile(r"\s*\(merge\)$", re.IGNORECASE)
 _REMOVED: Final = "removed"
-"""What the leaderboard writes for the base of a model whose page is gone."""
+"""What the leaderboard writes as the base model if a model's page no longer exists."""
 _SAME_SIZE: Final = 1.33
 """Ratio up to which two counts of parameters are one size: Gemma-2-2B has 2.61 billion, and a
-merge of Gemma-2-9B counts its embeddings twice. Sizes of one series are at least 1.4 apart."""
+merge of Gemma-2-9B counts its embeddings twice. Sizes of one series differ by a factor of at least
+1.4."""
 _SAME_COUNT: Final = 1.01
-"""Ratio up to which two counts of parameters are those of one pretraining."""
+"""Ratio up to which two counts of parameters belong to the same pretrained model."""
 _MOSTLY: Final = 0.8
-"""Share of the named models of an architecture and count from which an unnamed one is alike."""
+"""Share of the named models with an architecture and size above which an unnamed one joins them."""
 _FEW: Final = 5
-"""Named models that are needed for that share: four of five can be a maker's own series."""
+"""Named models needed for that share: four of five can be one maker's own series."""
 _TRUNK: Final = re.compile(r"For(?:CausalLM|ConditionalGeneration|.*)$|LMHeadModel$|ModelM?$")
 
 
@@ -73,18 +74,18 @@ def base_families(
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Guess the family and lineage of open models.
 
-    Of each model the base model is looked up in the table, its base model in turn, and so on; the
-    name at the end of that chain says the series and version, and if it does not, the names on
-    the way back to the model's own. The size is the number of parameters, rounded to a size that
-    names of the series state, else that of the name. Where no name says a series, the
-    architecture and the size are the family. Models without either are families of their own.
+    Each model's base model is looked up in the table, then the base model of that one, and so on.
+    The name at the end of the chain gives the series and version; if it does not, the earlier names
+    do, back to the model's own. The size is the number of parameters, rounded to a size that names
+    of the series state, else the size in the name. If no name gives a series, architecture and
+    size define the family. Models without either are families of their own.
 
     Parameters
     ----------
     models
         Names, as ``"meta-llama/Llama-3.1-8B"``.
     base_models
-        The model that each was made of, its own name for none; None if unknown of all.
+        The model that each was made from, its own name for none; None if unknown for all.
     params_b
         Billions of parameters, NaN where unknown.
     architectures
@@ -125,7 +126,7 @@ def base_families(
 
 
 def _chain(name: str, parent: Mapping[str, object]) -> list[str]:
-    """Return the models that a model was made of, the first pretrained first, itself last."""
+    """Return the models that a model was made from, from the pretrained one to itself."""
     chain = [name]
     while True:
         base = _MERGE.sub("", str(parent.get(chain[-1], ""))).strip()
@@ -135,7 +136,7 @@ def _chain(name: str, parent: Mapping[str, object]) -> list[str]:
 
 
 def _pretraining(chain: Iterable[str]) -> tuple[_Base | None, str]:
-    """Return the pretraining that the first name of a chain that names one names, and the basis."""
+    """Return the pretrained model from the first name of a chain that states one, and the basis."""
     names = list(chain)
     for place, name in enumerate(names):
         base = _base_of(name)
@@ -163,7 +164,7 @@ def _base_of(name: str) -> _Base | None:
 def _nominal_sizes(
     pretrainings: Sequence[tuple[_Base | None, str]], sizes: Sequence[float]
 ) -> dict[str, list[float]]:
-    """Return by series the sizes that names state and parameters confirm, the commonest first."""
+    """Return, by series, the sizes that names state and parameters confirm, commonest first."""
     counts: dict[str, Counter[float]] = defaultdict(Counter)
     for (base, _), size in zip(pretrainings, sizes, strict=True):
         if base is not None and isfinite(base.size_b) and _sizes_agree(base.size_b, size):
@@ -190,7 +191,7 @@ def _family(base: _Base, size: float, nominal: Mapping[str, Sequence[float]]) ->
 def _by_architecture(
     model: str, trunk: str, size: float, alike: Sequence[tuple[str, str]]
 ) -> tuple[str, str, str, str]:
-    """Return the row of a model that no name places.
+    """Return the row of a model whose family no name gives.
 
     `alike` has family and lineage of the named models of its architecture and size.
     """

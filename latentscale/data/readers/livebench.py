@@ -1,4 +1,4 @@
-"""LiveBench's public tables: a CSV file a release, with a column a task."""
+"""LiveBench's public tables: one CSV file per release, with one column per task."""
 
 from __future__ import annotations
 
@@ -66,31 +66,31 @@ def read_livebench(
     Parameters
     ----------
     path
-        A file ``table_2025_05_30.csv`` of LiveBench's website (or Parquet, by its ending), or a
-        folder with such files, of which the latest is taken, or a frame of such a table (pandas,
-        polars, arrow, ...). It has a column ``model``, the others are tasks; scores are
-        percentages, empty where not measured. Beside a file ``categories_2025_05_30.json``, an
-        object of tasks by category, if it is there; else the categories of the known tasks.
+        A file ``table_2025_05_30.csv`` of LiveBench's website (or Parquet, by its ending); a folder
+        with such files, of which the latest is taken; or a frame of such a table (pandas, polars,
+        arrow, ...). It has a column ``model``, and the others are tasks; scores are percentages,
+        empty where not measured. Categories come from a file ``categories_2025_05_30.json`` next to
+        it, an object of tasks by category, or else from the known tasks.
     release
         The day of the release to take from a folder, as ``"2025-05-30"``. With a frame, which has
-        no file name, the release that its scores are said to be of.
+        no file name, the release of its scores.
     level
-        ``"task"`` for a benchmark a task, in a group a category; ``"category"`` for the mean of a
-        category's tasks that a model has, as the website averages.
+        ``"task"`` for one benchmark per task, grouped by category; ``"category"`` for the mean of
+        a category's tasks that a model has, as on the website.
     benchmarks
-        Declarations that win, by benchmark.
+        Declarations that take precedence, by benchmark.
 
     Returns
     -------
     Scores
-        Fractions (91.0 is read as 0.91). The table says nothing of models but their names: family,
-        provider, which is also the lineage, reasoning, effort, size_class and, where a name states
-        a day, released are read from these, and the audit counts them.
+        Fractions (91.0 is read as 0.91). The table describes models only by their names. These give
+        family, provider, which is also the lineage, reasoning, effort, size_class and, if a name
+        states a day, released; the audit counts them.
 
     Raises
     ------
     DataError
-        If the file or release does not exist, the table has no column of models or none of tasks,
+        If the file or release does not exist, the table does not have columns of models and tasks,
         a cell is not a number from 0 to 100, or all are 1 or less; and as `Scores.from_long`.
 
     Warns
@@ -100,10 +100,10 @@ def read_livebench(
 
     Notes
     -----
-    The format was looked up in the tables of 2024-06-24, 2024-11-25, 2025-05-30 and 2026-06-25 and
-    the categories of 2024-07-26 and 2025-11-25; other releases are assumed to have it. Tables of
-    costs (``cost_2026_01_08.csv``) have the same columns and are refused by their name. Scores of
-    different releases are of different questions, so one release is read at a time.
+    The format is that of the tables of 2024-06-24, 2024-11-25, 2025-05-30 and 2026-06-25 and the
+    categories of 2024-07-26 and 2025-11-25; other releases are assumed to have it. Tables of costs
+    (``cost_2026_01_08.csv``) have the same columns and are refused by name. Releases differ in
+    their questions, so one release is read at a time.
 
     Examples
     --------
@@ -156,8 +156,8 @@ def livebench_measurements(
     table = with_text_names(table, what)
     if "model" not in table or len(table.columns) < 2:
         raise DataError(
-            f'{what}: no table of LiveBench: it has a column "model" and one a task; this has '
-            f"{listed(table.columns)}."
+            f'{what}: not a LiveBench table. These have a column "model" and one per task; this '
+            f"has {listed(table.columns)}."
         )
     table = _named(table, what)
     repeated = table["model"][table["model"].duplicated()]
@@ -212,7 +212,7 @@ def is_livebench(file: Path) -> bool:
 
 
 def _file(path: object, release: str | None) -> Path:
-    """Return the table to read: the file itself, or the latest of a folder or that asked for."""
+    """Return the table to read: the file itself, or a folder's latest or requested release."""
     where = expanded(path, DataError)
     if not where.exists():
         raise DataError(f"{path}: there is no such file or folder. Check the path.")
@@ -246,7 +246,7 @@ def _file(path: object, release: str | None) -> Path:
 def _named(table: pd.DataFrame, what: str) -> pd.DataFrame:
     """Return the table with names as text without spaces at their ends, without a row index.
 
-    Rows are numbered anew: scores and names are joined by their row.
+    Rows are renumbered, because scores and names are joined by row.
     """
     table = table.reset_index(drop=True)
     names = ["" if is_missing(cell) else str(cell).strip() for cell in table["model"]]
@@ -259,7 +259,7 @@ def _named(table: pd.DataFrame, what: str) -> pd.DataFrame:
 
 
 def _refuse_fractions(wide: pd.DataFrame, what: str) -> None:
-    """Refuse a table without scores, or whose scores are all 1 or less: these are fractions."""
+    """Refuse a table without scores, or whose scores are all at most 1, which are fractions."""
     highest = np.nanmax(wide.to_numpy(dtype=float), initial=-np.inf)
     if not np.isfinite(highest):
         raise DataError(f"{what}: no score in it.")

@@ -1,4 +1,4 @@
-"""Which row of a table describes which model, where names are written as paths."""
+"""Matching rows of a table to models whose names are written as paths."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ _GENERIC: Final = re.compile(
     r"|checkpoints?|ckpts?|final|last|latest|best|main|model|models|hf|huggingface|outputs?"
     r"|merged|weights|export|snapshot|[0-9a-f]{40}"
 )
-"""Folder names that say nothing of the model in them, as in "/ckpt/zeta/final"."""
+"""Folder names that do not identify the model in them, as in "/ckpt/zeta/final"."""
 
 
 def _path(name: object) -> tuple[str, ...]:
-    """Return the parts of a name or path, whatever the case and slashes at its end."""
+    """Return the parts of a name or path, ignoring case and slashes at its end."""
     steps = re.split(r"[\\/]+", str(name).strip().casefold())
     return tuple(step for step in steps if step)
 
 
 def _alike(model: object, known: object) -> bool:
-    """Return whether two names that end alike may be one model."""
+    """Return whether two names with the same ending may be the same model."""
     first, second = _path(model), _path(known)
     if not _GENERIC.fullmatch(first[-1]):
         return True
-    # One of them, as it is written, is the end of the other: "omega/final" of "/ckpt/omega/final".
+    # One of them is literally the end of the other: "omega/final" of "/ckpt/omega/final".
     size = min(len(first), len(second))
     return first[-size:] == second[-size:]
 
@@ -46,9 +46,9 @@ def matching_rows(
     Returns
     -------
     tuple
-        Places in `known` by model, and names in `known` by model where only the last parts of
-        two paths are the same. A last part that two models or two rows have matches nothing, nor
-        does one that says nothing of a model ("final") where the folders above it differ.
+        Places in `known` by model, and names in `known` by model if only the last parts of two
+        paths agree. A last part matches nothing if two models or two rows have it, or if it does
+        not identify a model ("final") and the folders above it differ.
     """
     exact = {name: row for row, name in enumerate(known)}
     row_of = {name: exact[name] for name in models if name in exact}

@@ -1,6 +1,6 @@
-"""What a reader of published tables gives: scores, what is known of models, and declarations.
+"""What a reader of published tables returns: scores, features of models, and declarations.
 
-The readers of single sources make it; it becomes `Scores` in one place, here.
+The readers of single sources make it; only this module turns it into `Scores`.
 """
 
 from __future__ import annotations
@@ -36,26 +36,26 @@ _UNSTATED: Final = Finding(
 
 @dataclass(frozen=True, eq=False)
 class Measurements:
-    """Scores as a source publishes them, with what it says of models and benchmarks.
+    """Scores as a source publishes them, with its information on models and benchmarks.
 
     Parameters
     ----------
     cells
-        One row a score: model, benchmark, score (in the benchmark's units), stderr and n_items
+        One row per score: model, benchmark, score (in the benchmark's units), stderr and n_items
         (NaN where not given) and source. A model and benchmark occur once for each source.
     models
-        One row a model: model, family, lineage, and a column a feature.
+        One row per model: model, family, lineage, and a column for each feature.
     benchmarks
         Scale, floor, group and the like, by benchmark.
     features
         Declarations of the columns of `models` that are features.
     audit
-        What was decided while reading, with counts.
+        Decisions made while reading, with counts.
     expected
-        Codes of findings that are as they must be for this source, and are not repeated: early
-        checkpoints have seen few tokens.
+        Codes of findings that are normal for this source, and are not repeated: early checkpoints
+        have seen few tokens.
     sources
-        As for `Scores.from_long`: what becomes of scores of one cell from several sources.
+        As for `Scores.from_long`: how scores of one cell from several sources are treated.
     said
         Codes and places of findings that `audit` makes in other words, which are not repeated.
 
@@ -82,7 +82,7 @@ class Measurements:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row a score with its model's columns: what `Scores.from_long` takes.
+        """One row per score with its model's columns, as `Scores.from_long` takes it.
 
         Examples
         --------
@@ -97,7 +97,7 @@ class Measurements:
         Parameters
         ----------
         benchmarks
-            Declarations that win over those of the source, by benchmark.
+            Declarations that take precedence over the source's, by benchmark.
 
         Returns
         -------
@@ -107,7 +107,7 @@ class Measurements:
         Raises
         ------
         DataError
-            As `Scores.from_long`, and if `benchmarks` names one that is not there.
+            As `Scores.from_long`, and if `benchmarks` names one that the source does not have.
 
         Warns
         -----
@@ -158,20 +158,20 @@ def _name_of(feature: str | Feature) -> str:
 
 
 def same_names(names: Sequence[str], *, hosts: bool = True) -> tuple[dict[str, str], list[Finding]]:
-    """Return one spelling of each model: without the host before a slash, the commonest one.
+    """Return one spelling of each model: the commonest one, without the host before a slash.
 
     Parameters
     ----------
     names
-        Names as the source's rows write them, with repetitions.
+        Names as in the source's rows, with repetitions.
     hosts
-        Whether what stands before a slash is a host, not a part of the name; of a hub's
-        names it is their owner.
+        Whether the part before a slash is a host, not a part of the name; in a hub's names it is
+        their owner.
 
     Returns
     -------
     tuple
-        The spelling by name, and a finding on names that were taken for one model.
+        The spelling by name, and a finding on names that were treated as one model.
     """
     counts = pd.Series(list(names), dtype=object).value_counts(sort=False)
     groups: dict[str, dict[str, int]] = {}
@@ -194,14 +194,14 @@ def same_names(names: Sequence[str], *, hosts: bool = True) -> tuple[dict[str, s
     in_what = "case, dots, dashes or a host before a slash" if hosts else "case, dots or dashes"
     models = counted(len(joined), "model is", "models are")
     message = (
-        f"{models} written in several ways, which differ in {in_what}, and were taken for one "
-        f"each: {listed(pairs, 3)}."
+        f"{models} written in several ways, which differ in {in_what}, and were merged: "
+        f"{listed(pairs, 3)}."
     )
     return chosen, [Finding("info", "names-joined", "model", message)]
 
 
 def commonest(column: pd.Series, by: pd.Series) -> pd.Series:
-    """Return the commonest value that is not empty of each group; the first breaks ties."""
+    """Return the commonest non-empty value of each group; the first breaks ties."""
     table = pd.DataFrame({"key": by.to_numpy(), "value": column.to_numpy()}).dropna()
     sizes = table.groupby(["key", "value"], sort=False).size().reset_index(name="count")
     sizes = sizes.sort_values("count", ascending=False, kind="stable")
@@ -209,11 +209,11 @@ def commonest(column: pd.Series, by: pd.Series) -> pd.Series:
 
 
 def with_names(models: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
-    """Add what the names of models say: family, lineage, reasoning, effort and size class.
+    """Add features from the names of models: family, lineage, reasoning, effort and size class.
 
-    The family is the series ("claude-opus", "qwen"), the lineage its provider: the commonest of
-    the column ``provider``, else the only maker of the series. Columns that are there already
-    are kept, and completed where they are empty.
+    The family is the series ("claude-opus", "qwen"), the lineage its provider: the commonest in
+    the column ``provider``, else the only maker of the series. Existing columns are kept, and
+    completed where they are empty.
 
     Returns
     -------
@@ -270,7 +270,7 @@ def _families(models: pd.DataFrame) -> Finding:
 def name_features() -> tuple[str | Feature, ...]:
     """Return declarations of provider and of the features that `with_names` gives.
 
-    A function, since a declaration looks up the kinds of features, plug-ins among them.
+    A function, because a declaration looks up the kinds of features, including plug-ins.
     """
     return (
         "reasoning",
@@ -290,11 +290,11 @@ def one_score_a_cell(
     cells
         Columns `CELLS`.
     rule
-        ``"mean"`` of the rows (settings, prompts, agents), whose standard error follows from
-        theirs as independent ones and is missing if one of theirs is; or ``"best"``, the row with
-        the best score.
+        ``"mean"`` of the rows (settings, prompts, agents), with a standard error that treats
+        theirs as independent and is missing if one of theirs is; or ``"best"``, the row with the
+        best score.
     by_source
-        Whether rows of different sources stay apart.
+        Whether rows of different sources are kept apart.
     falling
         Benchmarks on which lower is better.
 

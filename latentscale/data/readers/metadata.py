@@ -1,4 +1,4 @@
-"""Joining scores of models with what the caller knows of the models."""
+"""Joining scores of models with the caller's metadata."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from latentscale.validate import truth
 
 _WHAT: Final = "This table of metadata cannot be used"
 _DISAGREE: Final = 1.25
-"""Ratio of two sizes of one model from which they are taken to contradict each other."""
+"""Ratio above which two sizes of one model contradict each other."""
 
 
 def scores_with_metadata(
@@ -45,25 +45,25 @@ def scores_with_metadata(
     Parameters
     ----------
     wide
-        Column ``model``, one column a benchmark, and what the source itself says of the models.
+        Column ``model``, one column per benchmark, and the source's own information on the models.
     metadata
-        As for `join_metadata`; None where the source says everything.
+        As for `join_metadata`; None if the source has everything.
     findings
-        What was found while reading the source; they come first in the audit.
+        Findings from reading the source; they come first in the audit.
     drop_unmatched
         As for `join_metadata`.
     set_aside
-        Leave out every row that cannot be used, with a finding a model, instead of refusing.
+        Leave out every row that cannot be used, with one finding per model, instead of refusing.
     benchmarks
-        As for `Scores.from_frame`; benchmarks that the source does not hold are passed over.
+        As for `Scores.from_frame`; benchmarks that the source does not have are ignored.
     n_items
-        Item counts of single scores, index model and columns benchmark, NaN where a score has
-        those of its benchmark; None where all have.
+        Item counts of single scores, index model and columns benchmark, NaN where the benchmark's
+        count applies; None if it applies to all.
     stderr
-        Standard errors, column ``model`` and one a benchmark, as for `Scores.from_frame`; those of
-        models and benchmarks that are left out are passed over.
+        Standard errors, column ``model`` and one per benchmark, as for `Scores.from_frame`; those
+        of models and benchmarks that are left out are ignored.
     features
-        Declarations of columns that the source has beside those of metadata and scores.
+        Declarations of columns that the source has in addition to metadata and scores.
     """
     set_aside = truth(set_aside, "set_aside", error=DataError)
     drop_unmatched = truth(drop_unmatched, "drop_unmatched", error=DataError)
@@ -89,23 +89,23 @@ def usable_rows(
     benchmarks: Mapping[str, Benchmark],
     features: Sequence[Feature] = (),
 ) -> tuple[pd.DataFrame, list[Finding]]:
-    """Leave out the rows that a table of scores would be refused for.
+    """Leave out the rows for which a table of scores would be refused.
 
     Parameters
     ----------
     wide
-        The source's rows; those that `joined` does not have are without metadata.
+        The source's rows; rows that are not in `joined` have no metadata.
     joined
         The rows with their metadata.
     benchmarks
-        Descriptions of benchmarks, whose scales say which scores are allowed.
+        Descriptions of benchmarks, whose scales define which scores are allowed.
     features
-        Declarations of columns that hold no scores.
+        Declarations of columns that do not hold scores.
 
     Returns
     -------
     tuple
-        The other rows, and one finding ``set-aside`` a model, with its reasons.
+        The other rows, and one finding ``set-aside`` per model, with its reasons.
 
     Raises
     ------
@@ -141,23 +141,23 @@ def usable_rows(
 def join_metadata(
     wide: AnyFrame, metadata: AnyFrame | None, *, drop_unmatched: bool = False
 ) -> tuple[pd.DataFrame, list[Finding]]:
-    """Add family, size, tokens and the like to a table of scores.
+    """Add family, size, tokens and other features to a table of scores.
 
-    A model is looked up by its name, and failing that by the part after the last slash, whatever
-    the case, if only one row on each side has it; a slash at the end is passed over. Folder names
-    such as ``final`` or ``checkpoint-1000`` say nothing of the model, so two paths that share no
-    more than one are kept apart. Where both say something of a model, the
-    metadata's value is taken; sizes that differ by more than a quarter are reported.
+    A model is looked up by its name, or else by the part after the last slash, ignoring case, if
+    only one row on each side has it; a slash at the end is ignored. Folder names such as ``final``
+    or ``checkpoint-1000`` do not identify a model, so two paths that share only such a name are
+    kept apart. If source and metadata both give a value, the metadata's value is used; sizes that
+    differ by more than a quarter are reported.
 
     Parameters
     ----------
     wide
-        Column ``model``, benchmark columns, and possibly columns of metadata. Not changed.
+        Column ``model``, benchmark columns, and possibly columns of metadata. Not modified.
     metadata
         Columns ``model``, ``family``, ``params_b`` (billions) and ``tokens_t`` (trillions, empty
         if undisclosed), optionally ``lineage`` and the other features that the package knows, such
-        as ``instruct``, ``released``, ``reasoning`` and ``provider``; those that `wide` gives may
-        be left out. Other columns are not used, which a finding says. Not changed.
+        as ``instruct``, ``released``, ``reasoning`` and ``provider``; columns that `wide` has may
+        be left out. Other columns are not used, which a finding reports. Not modified.
     drop_unmatched
         Leave out models that are not in the metadata; they are counted in a finding.
 
@@ -280,7 +280,7 @@ def _joined(
 
 
 def _further(wide: pd.DataFrame, metadata: pd.DataFrame) -> list[str]:
-    """Return known features that the metadata give, but for names that the source has scores of."""
+    """Return known features that the metadata give, except names of benchmarks of the source."""
     known = [name for name in known_features() if name not in METADATA]
     return [name for name in known if name in metadata and name not in wide]
 

@@ -1,7 +1,7 @@
 """Total and active parameters that a model's name states.
 
-Only what a name writes out is read. Whether a model without a mark of active parameters is dense
-is not: "gpt-oss-120b" is a mixture of experts too.
+Only explicit sizes are read. A model whose name does not state active parameters need not be dense:
+"gpt-oss-120b" is a mixture of experts too.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ _PARAMS: Final = r"(?:[-_ ]*param(?:eter)?s?)?(?![a-z\d])"
 SIZE: Final = re.compile(
     r"(?:(?P<experts>\d+)x)?(?P<number>\d+(?:\.\d+)?)(?P<unit>[bm])(?:(?<=\db)(?P<tenths>\d))?"
 )
-"""A size in billions or millions; the digit after "1b1" (bloom) and "1b5" (rwkv) is of tenths."""
+"""A size in billions or millions; the last digit of "1b1" (bloom) and "1b5" (rwkv) is tenths."""
 _ACTIVE: Final = re.compile(rf"a(?P<number>{_NUMBER})(?P<unit>[bm])")
 """Active parameters: "a22b", "a800m"."""
 _EXPERTS: Final = re.compile(r"\d+e")
-"""In "17b-128e" the size is that of the active parameters, and the total is not stated."""
+"""In "17b-128e" the size counts active parameters, and the total is not stated."""
 _EFFECTIVE: Final = re.compile(rf"e{_NUMBER}b")
-"""Parameters beside embeddings ("e4b"): neither all of them nor those of one token."""
+"""Parameters without embeddings ("e4b"): neither all parameters nor those used by one token."""
 _TRILLION: Final = re.compile(rf"(?P<number>{_NUMBER})t")
-"""A size where none is stated in billions ("Ling-1T"), else training tokens ("OLMo-7B-1T")."""
+"""A size if none is stated in billions ("Ling-1T"), else training tokens ("OLMo-7B-1T")."""
 _OF_TOKENS: Final = re.compile(r"\dt[-_ ]*tok")
 
 _WORDED: Final = re.compile(
@@ -49,8 +49,8 @@ _DECIMAL_OR_NOT: Final = re.compile(r"(?<![a-z\d.])\d+_\d+[bm](?![a-z\d])")
 """1.8 of "internlm2-1_8b", but version 3 and 8 billion of "LLAMA-3_8B_Unaligned"."""
 _SEPARATES: Final = re.compile(r"[a-z]_|_[a-z]")
 _LARGEST_WINDOW_B: Final = 0.01
-"""Windows of 1 to 10 million tokens are sold ("gemini-1.5-pro-2M"): so small a number alone may be
-one of them."""
+"""Context windows have 1 to 10 million tokens ("gemini-1.5-pro-2M"): a number as small as that may
+be one of them."""
 _MOST_PER_ACTIVE: Final = 40
 """All by active parameters: 31 of "1T-A32B" is among the most; "openmoe-8b-890B" counts tokens."""
 
@@ -62,9 +62,9 @@ class NamedSizes:
     Parameters
     ----------
     total_b
-        All parameters. Of "8x7b" experts times size, which exceeds them, as experts share some.
+        All parameters. For "8x7b", experts times size, an overcount because experts share some.
     active_b
-        Those that one token uses.
+        The parameters that one token uses.
     """
 
     total_b: float
@@ -92,13 +92,13 @@ def with_plain_sizes(text: str) -> str:
 
 
 def sizes_in(text: str) -> NamedSizes:
-    """Return the sizes that a cell states which says how many parameters are active.
+    """Return the sizes in a cell that states how many parameters are active.
 
     Parameters
     ----------
     text
-        Such as "30B-A3B" or "671B (37B active)". One that says nothing of active parameters gives
-        NaN for both.
+        For example "30B-A3B" or "671B (37B active)". Without a count of active parameters, both
+        are NaN.
 
     Examples
     --------
@@ -114,16 +114,16 @@ def sizes_in(text: str) -> NamedSizes:
 def sizes_of(words: Sequence[str], text: str) -> NamedSizes:
     """Return the sizes that a name states.
 
-    Of two sizes without a mark the second may count training tokens ("mpt-1b-redpajama-200b"),
-    and the name then states none. A name whose active parameters exceed all parameters states
-    neither, and one with two different counts of active parameters states no such count.
+    If a name has two unmarked sizes, the second may count training tokens
+    ("mpt-1b-redpajama-200b"); neither is then used. Neither is used if active parameters exceed
+    total parameters, and the active count is not used if there are two different ones.
 
     Parameters
     ----------
     words
         Words of `with_plain_sizes`.
     text
-        The name in lower case, as it was.
+        The original name in lower case.
     """
     unsure = _SEPARATES.search(text) is not None and _DECIMAL_OR_NOT.search(text) is not None
     sizes = [] if unsure else [_billions(match) for match in map(SIZE.fullmatch, words) if match]
@@ -143,9 +143,9 @@ def sizes_of(words: Sequence[str], text: str) -> NamedSizes:
 
 
 def _are_parameters(sizes: Sequence[float], text: str) -> bool:
-    """Return whether sizes without a mark, in the order of a name, count parameters beyond doubt.
+    """Return whether unmarked sizes, in a name's order, certainly count parameters.
 
-    Of a mixture of experts the active ones may come before all of them: "OLMoE-1B-7B".
+    For a mixture of experts, active parameters may come before the total: "OLMoE-1B-7B".
     """
     if not sizes:
         return True
@@ -157,7 +157,7 @@ def _are_parameters(sizes: Sequence[float], text: str) -> bool:
 
 
 def is_size(word: str, words: Sequence[str]) -> bool:
-    """Return whether a word of a name is about its size, and so not of its series.
+    """Return whether a word of a name describes the size rather than the series.
 
     Parameters
     ----------

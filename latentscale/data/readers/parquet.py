@@ -1,4 +1,4 @@
-"""Parquet files, and tables that are Parquet or text as their ending or first bytes say."""
+"""Parquet files, and tables that are Parquet or text according to their ending or first bytes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def read_parquet(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     DataError
-        If there is no such file, it is not a Parquet file, or pyarrow is not installed.
+        If the file does not exist, is not a Parquet file, or pyarrow is not installed.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def read_parquet(path: str | Path) -> pd.DataFrame:
 
 
 def table_of_name(folder: Path, stem: str) -> Path | None:
-    """Return the table of a name in a folder, ``STEM.csv`` before ``STEM.parquet``, if any."""
+    """Return the table with a name in a folder, ``STEM.csv`` before ``STEM.parquet``, if any."""
     for ending in (".csv", *PARQUET_ENDINGS):
         if (folder / f"{stem}{ending}").is_file():
             return folder / f"{stem}{ending}"
@@ -54,7 +54,7 @@ def table_of_name(folder: Path, stem: str) -> Path | None:
 
 
 def tables_below(folder: Path, pattern: str = "*") -> list[Path]:
-    """Return CSV and Parquet files of a folder and those below, in alphabetical order."""
+    """Return CSV and Parquet files in a folder and its subfolders, in alphabetical order."""
     files = [
         file
         for ending in (".csv", *PARQUET_ENDINGS)
@@ -64,7 +64,7 @@ def tables_below(folder: Path, pattern: str = "*") -> list[Path]:
 
 
 def is_hidden(file: Path) -> bool:
-    """Return whether a file's name begins with a dot, as of the copies that macOS writes."""
+    """Return whether a file's name begins with a dot, like the copies that macOS writes."""
     return file.name.startswith(".")
 
 

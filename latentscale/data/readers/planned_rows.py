@@ -1,6 +1,6 @@
 """Models to forecast from a table with headings and cells as hubs print them.
 
-Tables of scores to fit are read and audited by `read_published`.
+`read_published` reads and audits tables of scores to fit.
 """
 
 from __future__ import annotations
@@ -42,35 +42,36 @@ _BEYOND: Final = (
 
 
 def read_planned(source: str | Path | AnyFrame) -> pd.DataFrame:
-    """Read models to forecast, from a table with columns as `predict` takes them or as hubs do.
+    """Read models to forecast from a table with the columns of `predict` or of a hub.
 
     Parameters
     ----------
     source
-        A CSV, TSV or Parquet file, or a frame. A table that names models and states no families
-        is read as `read_published` does: columns such as Organization, Release date and Reasoning
-        by their names; families, and what the table does not state, from the names of models.
-        Other tables are returned as they are.
+        A CSV, TSV or Parquet file, or a frame. A table that names models but does not state
+        families is read as by `read_published`: columns such as Organization, Release date and
+        Reasoning by their names; families, and what the table does not state, from the names of
+        models. Other tables are returned unchanged.
 
     Returns
     -------
     DataFrame
-        One row a model with columns as `latentscale.predict` takes them. Scores that are given
-        lose their signs: "93%" is 0.93, "1,450" is 1450 and "12 hr 5 min" is 725 minutes. A
-        percentage needs its sign, for this table alone does not say what the fitted one printed:
-        without it 0.9 is a fraction, 90%. Columns of prices, speeds and the like are left out.
+        One row per model with columns as `latentscale.predict` takes them. Given scores become
+        plain numbers: "93%" is 0.93, "1,450" is 1450 and "12 hr 5 min" is 725 minutes. A
+        percentage needs its sign, because this table alone does not show what the fitted one
+        printed: without it, 0.9 is a fraction, 90%. Columns of prices, speeds and the like are left
+        out.
 
     Raises
     ------
     DataError
-        If a row does not name its model, two rows have the same model, or a percentage does not
-        lie between 0% and 100%.
+        If a row does not name its model, two rows have the same model, or a percentage is not
+        between 0% and 100%.
 
     Warns
     -----
     DataWarning
-        Once, about cells that are not understood and count as empty, and rows named as means or
-        baselines ("Average", "Human"), which are left out.
+        Once, about cells that are not understood and count as empty, and about rows named as means
+        or baselines ("Average", "Human"), which are left out.
 
     Examples
     --------
@@ -110,7 +111,7 @@ def read_planned(source: str | Path | AnyFrame) -> pd.DataFrame:
 
 
 def _with_names(table: pd.DataFrame, column: str, what: str) -> pd.DataFrame:
-    """Return a table without rows that are empty, and refuse it where others name no model."""
+    """Return a table without empty rows; refuse it if another row does not name a model."""
     empty = table.map(is_empty).to_numpy(dtype=bool)
     unnamed = np.flatnonzero(empty[:, table.columns.get_loc(column)] & ~empty.all(axis=1)).tolist()
     rule = "Every row to forecast names its model: write the name, or drop the row."
@@ -121,9 +122,9 @@ def _with_names(table: pd.DataFrame, column: str, what: str) -> pd.DataFrame:
 
 
 def _numbers(column: pd.Series, models: Sequence[str]) -> tuple[pd.Series, list[Problem]]:
-    """Return the numbers that cells print, or the column as it is where one is not a number.
+    """Return the numbers that cells print, or the column unchanged if one is not a number.
 
-    And a problem for each percentage that is not one of a share.
+    Also return a problem for each percentage that is not a share.
     """
     name = str(column.name)
     cells = score_cells(column)

@@ -19,9 +19,9 @@ INSPECT: Final = (
     "a log of Inspect, not a table of scores. Make a table of all logs with "
     "inspect_ai.analysis.evals_df(folder), and pass it or save it as CSV"
 )
-"""What messages say of Inspect's logs, in JSON or as .eval files."""
+"""Text of messages about Inspect's logs, in JSON or as .eval files."""
 _LINES: Final = re.compile(r"\}\s*\n\s*\{")
-"""Between two records, each of which is a JSON text of its own."""
+"""Between two records, each of which is a separate JSON text."""
 _SHAPE: Final = (
     'A table in JSON is a list of records, such as [{"model": "a-1b", "mmlu": 0.5}, ...], or one '
     "record a line"
@@ -29,7 +29,7 @@ _SHAPE: Final = (
 
 
 def records_of(data: bytes, path: Path) -> pd.DataFrame:
-    """Return the table of a JSON file: a row a record, a column a key.
+    """Return the table of a JSON file: one row per record, one column per key.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def records_of(data: bytes, path: Path) -> pd.DataFrame:
 
 
 def is_table(data: bytes) -> bool:
-    """Return whether a JSON file holds records, as `records_of` reads them."""
+    """Return whether a JSON file holds records that `records_of` can read."""
     try:
         return bool(_records(_parsed(data, Path())))
     except DataError:

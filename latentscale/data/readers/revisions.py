@@ -25,7 +25,7 @@ _MEBI: Final = 2.0**20
 
 
 def checked_tokens(tokens_per_step: object) -> None:
-    """Refuse tokens per step that are neither a positive number nor such numbers by run.
+    """Refuse tokens per step that are neither a positive number nor positive numbers by run.
 
     Raises
     ------
@@ -64,19 +64,19 @@ def checkpoint_metadata(
 ) -> pd.DataFrame:
     """Add rows of checkpoints to a table of metadata that has their runs.
 
-    A checkpoint ("pythia-1b@step3000") that has no row gets that of its run, by the full name or,
-    where one run and one row have it alone, by the part after the last slash, with the tokens
-    that it has seen.
+    A checkpoint ("pythia-1b@step3000") without a row gets its run's row, found by the full name or,
+    if it is unambiguous, by the part after the last slash, with the tokens that the checkpoint has
+    seen.
 
     Parameters
     ----------
     models
-        Names of the models that were evaluated.
+        Names of the evaluated models.
     metadata
         Column ``model`` and others.
     tokens_per_step
-        Tokens of one training step, one number or by run; a revision that states tokens needs
-        none.
+        Tokens of one training step, one number or by run; not needed for revisions that state
+        tokens.
     """
     named = [str(name) for name in metadata["model"]]
     models = list(models)
@@ -95,13 +95,13 @@ def checkpoint_metadata(
 
 
 def tokens_of_step(run: str, tokens_per_step: TokensPerStep | None) -> float:
-    """Return the tokens of one training step of a run, NaN where nothing says them.
+    """Return the tokens of one training step of a run, NaN if not known.
 
     Parameters
     ----------
     run
-        The run; its name may state its batch ("pythia-1b-0.5MtokBS"), which wins over one number
-        for all runs.
+        The run; its name may state its batch ("pythia-1b-0.5MtokBS"), which takes precedence over
+        one number for all runs.
     tokens_per_step
         One number, or by run.
     """
@@ -117,7 +117,7 @@ def tokens_of_step(run: str, tokens_per_step: TokensPerStep | None) -> float:
 def models_from_names(
     models: Sequence[str], tokens_per_step: TokensPerStep | None, *, basis: bool = False
 ) -> tuple[pd.DataFrame, list[Finding]]:
-    """Return what the names of open models say: family, lineage, size, tokens of checkpoints.
+    """Return family, lineage, size and checkpoints' tokens from the names of open models.
 
     Parameters
     ----------
@@ -126,13 +126,13 @@ def models_from_names(
     tokens_per_step
         As for `tokens_of_step`.
     basis
-        Whether to keep the column family_basis, what the family was read from.
+        Whether to keep the column family_basis, which states what the family was read from.
 
     Returns
     -------
     tuple
-        Columns model, family, lineage, params_b and, where a checkpoint says them, tokens_t; and
-        a finding that counts what was read.
+        Columns model, family, lineage, params_b and, if a checkpoint states them, tokens_t; and a
+        finding with counts of what was read.
     """
     stated = [checkpoint_of(model) for model in models]
     runs = [run for run, _, _ in stated]
@@ -156,7 +156,7 @@ def models_from_names(
 
 
 def _of_checkpoints(table: pd.DataFrame, runs: Sequence[str]) -> list[Finding]:
-    """Say which models are checkpoints of one run, and of which the tokens are not known."""
+    """Return a finding on checkpoints of one run, and on those whose tokens are not known."""
     named = table.loc[table["model"] != pd.Series(runs), ["model", "family", "tokens_t"]]
     if named.empty:
         return []
@@ -171,7 +171,7 @@ def _of_checkpoints(table: pd.DataFrame, runs: Sequence[str]) -> list[Finding]:
         message = (
             f"what {counted(len(silent), 'checkpoint')} had been trained on is not known: "
             f"{listed(silent, 4)}. Give tokens_per_step= (gather --tokens-per-step on the command "
-            "line), else checkpoints of one run are taken for models that are alike."
+            "line), or else checkpoints of one run count as models with equal covariates."
         )
         findings.append(Finding("warning", "checkpoints-without-tokens", "tokens_t", message))
     return findings

@@ -33,7 +33,7 @@ def read_scores(
     benchmarks: Mapping[str, Benchmark] | None = None,
     match_names: bool = True,
 ) -> Scores:
-    """Read scores from a table, or from a published source that is known by its files.
+    """Read scores from a table, or from a published source that is recognised by its files.
 
     A table is long if it has the columns ``benchmark`` and ``score``.
 
@@ -45,20 +45,20 @@ def read_scores(
         or zip of Epoch's hub (`read_epoch`), a folder of BenchPress (`read_benchpress`),
         LiveBench's tables (`read_livebench`), or a folder of lm-evaluation-harness's result
         files (`read_harness`). A table that names models, but has no column ``family``, is read as
-        hubs publish such tables (`read_published`). A frame of a table (pandas, polars, arrow,
-        ...) is taken in place of its file; Epoch's hub and BenchPress are several tables, so they
-        are read from files.
+        a hub's table (`read_published`). A frame of a table (pandas, polars, arrow, ...) may be
+        given instead of its file; Epoch's hub and BenchPress consist of several tables and are read
+        from files.
     features
-        As for `Scores.from_frame`; a hub's reader knows its own. By default those of the file
-        ``NAME.features.json`` that `Scores.save` writes beside a table, if it is there.
+        As for `Scores.from_frame`; a hub's reader knows its own. By default the features in the
+        file ``NAME.features.json`` that `Scores.save` writes next to a table, if it exists.
     benchmarks
-        As for `Scores.from_frame`. A benchmark described here keeps its name. By default those of
-        ``NAME.benchmarks.json``, likewise. That files beside the table were read is said in the
-        audit, which begins with the findings of ``NAME.audit.json``, if that is there.
+        As for `Scores.from_frame`. A benchmark described here keeps its name. By default the
+        benchmarks in ``NAME.benchmarks.json``, if it exists. The audit reports that files next to
+        the table were read, and begins with the findings in ``NAME.audit.json``, if it exists.
     match_names
-        Whether a benchmark whose name only spells a known one differently (``"ARC-Challenge"``,
-        ``"MMLU-PRO"``) takes the known name, and so its floor and item count. Each is reported
-        in the audit.
+        Whether a benchmark whose name is another spelling of a known one (``"ARC-Challenge"``,
+        ``"MMLU-PRO"``) takes the known name, and so its floor and item count. The audit reports
+        each.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def read_scores(
 
 
 def _naming(file: Path | None, message: str) -> str:
-    """Return a message that says which file a table is from, where it was read from one."""
+    """Return a message with the file that a table was read from, if any."""
     if file is None or str(file) in message:
         return message
     if message.startswith(_FRAME):
@@ -115,7 +115,7 @@ def _scores_of_table(
     benchmarks: Mapping[str, Benchmark] | None,
     match_names: bool,
 ) -> Scores:
-    """Read scores from a table in memory, and from what lies beside its file."""
+    """Read scores from a table in memory, and from the files next to its own."""
     frame = frame.rename(columns=_without_spaces)
     read_source = reader_of_table(frame)
     if read_source is not None:
@@ -156,7 +156,7 @@ _SCORED: Final = {"benchmark", "score"}
 
 
 def _without_spaces(name: object) -> object:
-    """Return the name of a column of a long table as it is known, others as they are."""
+    """Return the known name of a long table's column; other names unchanged."""
     short = name.strip() if isinstance(name, str) else name
     return short if short in _SCORED else name
 
@@ -166,7 +166,7 @@ def _described(
     features: Sequence[str | Feature] | None,
     benchmarks: Mapping[str, Benchmark] | None,
 ) -> tuple[Sequence[str | Feature] | None, Mapping[str, Benchmark] | None, list[Finding]]:
-    """Return what is stated of features and benchmarks, else what files beside the table say."""
+    """Return stated features and benchmarks, or else those in files next to the table."""
     findings = []
 
     def stated(ending: str) -> Path | None:
@@ -185,7 +185,7 @@ def _described(
 
 
 def _of_the_source(file: Path | None, found: Sequence[Finding]) -> list[Finding]:
-    """Return what lies beside a table of its source, but what is found in the table itself."""
+    """Return findings in the file next to a table, except those on the table itself."""
     path = None if file is None else beside(file, AUDIT_ENDING)
     if file is None or path is None or not path.is_file():
         return []

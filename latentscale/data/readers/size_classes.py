@@ -1,6 +1,6 @@
 """Size classes of models from their names: mini, flash, opus, 8b and the like as ordered classes.
 
-Closed models have no published size, but their names say which size of their series they are.
+Closed models have no published size, but their names show their size within their series.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ SIZE_WORDS: Final[Mapping[str, str]] = {
 }
 """Class of a word of a name, in every series.
 
-Only order within a series is claimed: haiku < sonnet < opus, nano < mini, flash < pro, lite <
+Only the order within a series is meant: haiku < sonnet < opus, nano < mini, flash < pro, lite <
 pro, scout < maverick, ministral < small < large.
 """
 SERIES_WORDS: Final[Mapping[tuple[str, str], str]] = {
@@ -60,13 +60,13 @@ SERIES_WORDS: Final[Mapping[tuple[str, str], str]] = {
     ("qwq", "plus"): "medium",
     ("r", "plus"): "medium",  # Command R+ has 104 billion
 }
-"""Class of a word that is a size in a series alone, by the word before it or the first word."""
+"""Class of a word that is a size in one series only, by the word before it or the first word."""
 
 LARGEST_B: Final = (4.5, 16.0, 40.0, 120.0)
-"""Largest size of each class but the last, billions of parameters.
+"""Largest size of each class except the last, in billions of parameters.
 
-Between the sizes that are published: 1 to 4 nano, 7 to 14 mini, 20 to 34 small, 65 to 110
-medium, from 123 on large.
+Limits lie between published sizes: 1 to 4 nano, 7 to 14 mini, 20 to 34 small, 65 to 110 medium,
+123 and more large.
 """
 _PARTS: Final = 6
 """Parts of names that a finding lists for one value."""
@@ -74,19 +74,19 @@ _PARTS: Final = 6
 
 @dataclass(frozen=True)
 class NameReading:
-    """What was read from models' names.
+    """A feature read from models' names.
 
     Parameters
     ----------
     values
-        One value a name, in the order and with the index of the names, so that it can be
+        One value per name, in the order and with the index of the names, so that it can be
         assigned to a column of their table.
     basis
-        The part of each name that it was read from, empty where there is none.
+        The part of each name from which it was read, empty if there is none.
     levels
-        The values that can occur, in order where they have one.
+        The possible values, in order if they are ordered.
     audit
-        What was read from which part of the names, with counts.
+        Which values were read from which parts of the names, with counts.
 
     Examples
     --------
@@ -105,8 +105,8 @@ def size_class(names: Iterable[str]) -> NameReading:
     """Read the size class of each model from its name.
 
     The number of billions in a name decides (`LARGEST_B`); without one, the first word of
-    `SERIES_WORDS` or `SIZE_WORDS` does. The setting a model was run at ("_medium", "-high",
-    "-max-effort") is passed over. A name with neither is ``"unknown"``, a level of its own.
+    `SERIES_WORDS` or `SIZE_WORDS` does. The setting at which a model was run ("_medium", "-high",
+    "-max-effort") is ignored. A name with neither is ``"unknown"``, a level of its own.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def names_column(names: Iterable[str], what: str) -> pd.Series:
     Raises
     ------
     DataError
-        If they are one text, or one of them is not text; `what` names the function.
+        If they are a single string, or one of them is not text; `what` names the function.
     """
     if isinstance(names, str):
         raise DataError(f'{what} takes several names, such as ["{names}"], not one text.')
@@ -164,7 +164,7 @@ def names_column(names: Iterable[str], what: str) -> pd.Series:
 def name_findings(
     names: pd.Series, values: pd.Series, basis: pd.Series, what: str
 ) -> tuple[Finding, ...]:
-    """Return one finding on what was read from which part of names, and on names without any."""
+    """Return one finding on values read from parts of names, and on names without any."""
     table = pd.DataFrame({"name": names, "value": values, "basis": basis}).drop_duplicates("name")
     read = table[table["basis"] != ""]
     counts = []
@@ -181,7 +181,7 @@ def name_findings(
 
 
 def counted(words: pd.Series) -> str:
-    """Return the commonest parts of names with their counts, and how many others there are."""
+    """Return the commonest parts of names with their counts, and the number of others."""
     counts = words.value_counts()
     shown = ", ".join(f'"{word}" {count}' for word, count in counts.head(_PARTS).items())
     more = len(counts) - _PARTS
@@ -189,7 +189,7 @@ def counted(words: pd.Series) -> str:
 
 
 def _class_of(name: ModelName) -> tuple[str, str]:
-    """Return the class of a name and what says so."""
+    """Return the class of a name and the part that gives it."""
     if not np.isnan(name.size_b):
         place = int(np.searchsorted(LARGEST_B, name.size_b))
         return SIZE_CLASSES[place], f"{_range(place)} billion"

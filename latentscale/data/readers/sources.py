@@ -1,4 +1,4 @@
-"""Which published source a path is of, so that one call and one command read any of them."""
+"""Recognising a published source from its path, so that one call and one command read all."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _KNOWN: Final = (
 
 
 def reader_of_path(path: str | Path) -> Read | None:
-    """Return what reads a folder, a zip, or a table with a name of its own; None for a table.
+    """Return the reader of a folder, a zip, or a table with a known name; None for other tables.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def reader_of_path(path: str | Path) -> Read | None:
     Raises
     ------
     DataError
-        If it is a folder that no reader knows.
+        If no reader knows the folder.
     """
     where = expanded(path, DataError)
     if where.is_dir():
@@ -57,7 +57,7 @@ def reader_of_path(path: str | Path) -> Read | None:
 
 
 def _refuse_other_archives(path: Path) -> None:
-    """Refuse archives that are no zip of tables: a spreadsheet, or a log of Inspect."""
+    """Refuse archives that are not zips of tables: a spreadsheet, or a log of Inspect."""
     with zipfile.ZipFile(path) as archive:
         names = set(archive.namelist())
     kinds = {
@@ -71,7 +71,7 @@ def _refuse_other_archives(path: Path) -> None:
 
 
 def is_harness(path: str | Path) -> bool:
-    """Return whether a path holds results of lm-evaluation-harness: JSON, but no table in JSON."""
+    """Return whether a path holds results of lm-evaluation-harness: JSON that is not a table."""
     where = expanded(path, DataError)
     if where.is_dir():
         return _of_folder(where) is _harness
@@ -79,7 +79,7 @@ def is_harness(path: str | Path) -> bool:
 
 
 def reader_of_table(frame: pd.DataFrame) -> Callable[..., Scores] | None:
-    """Return what reads a table of a leaderboard by its columns; None for a table of scores."""
+    """Return the reader of a leaderboard's table, by its columns; None for a table of scores."""
     if any(name in frame for name in RAW_COLUMNS):
         return read_leaderboard
     return read_checkpoints if is_checkpoints(frame) else None

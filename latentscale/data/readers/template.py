@@ -1,4 +1,4 @@
-"""A table of metadata to complete by hand: what a source and the package know of its models."""
+"""A table of metadata to complete by hand, filled with what is known about the models."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ TEMPLATE: Final = (
     "catalogue_family",
     "filled_from",
 )
-"""Columns of a template. Those that `Scores.from_frame` does not know are there to be read."""
+"""Columns of a template. Columns unknown to `Scores.from_frame` are for the user's information."""
 
 CONFIDENCE: Final[Mapping[str, str]] = {
     "base model": "high",  # the model's card names what it was made of
-    "name": "medium",  # names of fine-tunes can name a series that they were not made of
+    "name": "medium",  # names of fine-tunes can name a series from which they were not made
     "architecture": "low",  # makers share architectures
-    "none": "none",  # a family of its own, since nothing says which
+    "none": "none",  # a family of its own, since its family is not known
 }
-"""How far a guessed family is to be trusted, by what it was read from."""
+"""Confidence in a guessed family, by what it was read from."""
 
 _FROM_CATALOGUE: Final = ("params_b", "tokens_t", "instruct")
 
@@ -50,14 +50,13 @@ _FROM_CATALOGUE: Final = ("params_b", "tokens_t", "instruct")
 def metadata_template(
     source: str | Path | pd.DataFrame, *, flagged: FlaggedReading = "auto"
 ) -> pd.DataFrame:
-    """Return a table of metadata with what the source and the package know of the models.
+    """Return a table of metadata with what the source and the package know about the models.
 
-    Complete it by hand, and give it as ``metadata=``. Families are guessed alike for all models,
-    from the chain of base models where the source has it, else from names, else from the
-    architecture, so that the fine-tunes of one pretraining are one family. Dates are
-    the source's, sizes and tokens too, else those of the catalogue
-    (`latentscale.datasets.catalogue`). A model that the catalogue does not have takes the tokens
-    of its base model, if that is there.
+    Complete it by hand, and pass it as ``metadata=``. Families of all models are guessed by one
+    rule, from the chain of base models if the source has it, else from names, else from the
+    architecture, so that all fine-tunes of a pretrained model are one family. Dates come from the
+    source, sizes and tokens too, or else from the catalogue (`latentscale.datasets.catalogue`). A
+    model that is not in the catalogue takes the tokens of its base model, if that is.
 
     Parameters
     ----------
@@ -69,11 +68,11 @@ def metadata_template(
     Returns
     -------
     pandas.DataFrame
-        One row a model: model, family, family_confidence (high, medium, low or none), family_basis
-        (what the family was read from), lineage, params_b (billions), tokens_t (trillions),
-        instruct, released, base_model, catalogue_family (what the catalogue calls the family,
-        which may serve better where sizes of one series are to be one family) and filled_from
-        (which columns are not the source's own, and whence). Empty where nothing says it.
+        One row per model: model, family, family_confidence (high, medium, low or none),
+        family_basis (what the family was read from), lineage, params_b (billions), tokens_t
+        (trillions), instruct, released, base_model, catalogue_family (the catalogue's name of the
+        family, which may be better if sizes of one series should form one family) and filled_from
+        (which columns are not from the source, and their origin). Empty where not known.
 
     Raises
     ------
@@ -122,7 +121,7 @@ def template_and_findings(
 def _known(
     source: str | Path | pd.DataFrame, flagged: FlaggedReading
 ) -> tuple[pd.DataFrame, list[Finding]]:
-    """Return what the source says of its models, and what was found in it."""
+    """Return the source's information on its models, and findings on the source."""
     if isinstance(source, str | Path) and is_results(expanded(source, DataError)):
         scores, findings = table_and_findings(source)
         models = list(dict.fromkeys(scores["model"]))
@@ -158,7 +157,7 @@ def _filled(row: dict[str, object], bases: Mapping[str, object]) -> dict[str, ob
 
 
 def _known_base(model: str, bases: Mapping[str, object]) -> pd.Series | None:
-    """Return the catalogue's row of the nearest model in the chain that a model was made of."""
+    """Return the catalogue's row for the nearest model in the chain of base models."""
     seen = {model}
     name = bases.get(model)
     while isinstance(name, str) and name.strip() and name not in seen:

@@ -1,4 +1,4 @@
-"""How a model was tuned, by the words and signs of a column Type as leaderboards have it."""
+"""How a model was tuned, by the words and signs of a leaderboard's column Type."""
 
 from __future__ import annotations
 
@@ -33,19 +33,18 @@ TUNING: Final[Mapping[str, str]] = {
     "fine-tuned": "fine-tuned",
     "🔶": "fine-tuned",
 }
-"""Words and signs of the column Type, and the level of ``tuning`` that each means; the first that
-fits."""
+"""Words and signs of the column Type, and the level of ``tuning`` that each means; the first match
+applies."""
 _ALONE: Final[Mapping[str, float]] = {
     **dict.fromkeys(("base", "base model", "foundation", "pretraining"), 0.0),
     **dict.fromkeys(("instruct", "instruction", "instruction tuned", "it", "sft", "rlhf"), 1.0),
 }
-"""Whole cells of such columns that say whether a model is instruction-tuned."""
+"""Complete cells of such columns that state whether a model is instruction-tuned."""
 _HEADING: Final = re.compile(
     r"t|(model[ _-]?)?(type|kind)|tuning|training[ _-]?type", re.IGNORECASE
 )
 _MOST: Final = 0.5
-"""Share of a column's cells that must be understood, so that a column Type of other kinds is none
-of tuning."""
+"""Share of a column's cells that must be understood; a column Type about other things has fewer."""
 
 
 def tuning_of(kind: object) -> str | None:
@@ -55,14 +54,14 @@ def tuning_of(kind: object) -> str | None:
 
 
 def instruct_of(kind: object) -> float:
-    """Return 1 of an instruction-tuned model, 0 of a base one, NaN where a cell says neither."""
+    """Return 1 for an instruction-tuned model, 0 for a base one, NaN if a cell states neither."""
     text = "" if is_missing(kind) else str(kind).strip().casefold().replace("-", " ")
     levels = {"chat": 1.0, "pretrained": 0.0, "continued": 0.0}
     return _ALONE.get(text, levels.get(tuning_of(kind) or "", np.nan))
 
 
 def with_types(table: pd.DataFrame, roles: Roles, own: Collection[str] = ()) -> Roles:
-    """Return roles in which a column of types says whether models are tuned, if no other does.
+    """Return roles in which a column of types states whether models are tuned, if no other does.
 
     Parameters
     ----------
@@ -80,7 +79,7 @@ def with_types(table: pd.DataFrame, roles: Roles, own: Collection[str] = ()) -> 
 
 
 def _column_of_types(table: pd.DataFrame, names: list[str]) -> str | None:
-    """Return the column among `names` that says how models were tuned, None where none does."""
+    """Return the column among `names` that states how models were tuned, None if none does."""
     for name in sorted((n for n in names if _HEADING.fullmatch(n.strip())), key=len, reverse=True):
         filled = [cell for cell in table[name].tolist() if not is_empty(cell)]
         known = sum(not np.isnan(instruct_of(cell)) for cell in filled)

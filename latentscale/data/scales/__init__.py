@@ -1,4 +1,4 @@
-"""Scales of scores, one kind a file: allowed values, and the way to the linear predictor's scale.
+"""Scales of scores, one per file: allowed values, and the map to the linear predictor's scale.
 
 Not for links, floors and ceilings, which scores on a bounded scale share (`latentscale.model`).
 """

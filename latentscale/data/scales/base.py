@@ -1,4 +1,4 @@
-"""Scale: what numbers a benchmark's scores are, and how they reach the model."""
+"""Scale: which numbers a benchmark's scores can be, and how they enter the model."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Floats = npt.NDArray[np.float64]
 
 
 class Scale(ABC):
-    """What numbers a benchmark's scores are; a kind is a subclass, registered by `SCALES`.
+    """Which numbers a benchmark's scores can be; a kind is a subclass, registered by `SCALES`.
 
     A bounded scale has floor and ceiling, and the spec's link and likelihood. Any other is
-    standardised: a score y is seen as (forward(y) - centre) / step, on the scale of the linear
+    standardised: a score y becomes (forward(y) - centre) / step, on the scale of the linear
     predictor, where centre and step are the mean and the standard deviation of forward(y) over
     the fitted scores, and step is negative where lower is better.
 
@@ -34,19 +34,19 @@ class Scale(ABC):
 
     kind: ClassVar[str]
     bounded: ClassVar[tuple[float, float] | None] = None
-    """Ends of the scale as they are written in a table; None where it has none."""
+    """Ends of the scale as written in a table; None if it has none."""
 
     kept_as: ClassVar[str]
-    """The scale on which `Scores` keeps what was read."""
+    """The scale on which `Scores` keeps scores."""
 
     unit: ClassVar[str] = ""
     """Unit of scores, unless a benchmark states one."""
 
     logarithmic: ClassVar[bool] = False
-    """Whether `backward` is an exponential: noise with heavy tails then leaves no usable mean."""
+    """Whether `backward` is an exponential: with heavy-tailed noise, the mean is then unusable."""
 
     def read(self, values: Floats) -> Floats:
-        """Return values of a table as `Scores` keeps them.
+        """Return a table's values on the scale of `Scores`.
 
         Parameters
         ----------
@@ -83,7 +83,7 @@ class Scale(ABC):
         Returns
         -------
         list of Problem
-            Empty where all values are allowed.
+            Empty if all values are allowed.
 
         Examples
         --------
@@ -180,11 +180,11 @@ SCALES: Final[Registry[Scale]] = Registry("scale", "latentscale.data.scales", _k
 
 
 def scale_of(name: str) -> Scale:
-    """Return the scale of a name.
+    """Return the scale with a name.
 
     Raises
     ------
     SpecError
-        If there is none of that name.
+        If no scale has that name.
     """
     return SCALES[name]()

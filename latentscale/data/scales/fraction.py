@@ -15,10 +15,10 @@ _PERCENT_TOP: Final = 100.0
 _OTHER_UNIT: Final = re.compile(
     r"elo|rating|arena|minute|second|hour|dollar|usd|cost|price|revenue|profit|balance|latency"
 )
-"""Words in a column's name that speak of another unit than percent."""
+"""Words in a column's name that mean a unit other than percent."""
 _SLIPS: Final = 0.1
-"""Largest share of scores above 100 that are taken for slips among percentages, where there are
-several: a tenth of a column is seldom mistyped, but minutes and points lie on both sides of 100."""
+"""Largest share of scores above 100 that count as slips among percentages, if there are several:
+a tenth of a column is seldom mistyped, but minutes and points lie on both sides of 100."""
 
 
 @SCALES.add
@@ -32,7 +32,7 @@ class FractionScale(Scale):
     def problems(
         self, values: Floats, rows: Sequence[int], labels: Sequence[str], name: str
     ) -> list[Problem]:
-        """Return the problems of scores that are not fractions; percentages are named as such."""
+        """Return the problems of scores that are not fractions; percentages are recognised."""
         known = int(np.count_nonzero(~np.isnan(values)))
         above = values > 1
         count = int(np.count_nonzero(above))
@@ -64,12 +64,12 @@ FRACTION: Final = FractionScale()
 
 
 def _signed(values: Floats, known: int, name: str) -> str:
-    """Return what to do with numbers on both sides of what a fraction can be: an index."""
+    """Return what to do with numbers both below 0 and above 1, such as an index."""
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     return (
         f"{int((values < 0).sum())} of {known} scores lie below 0 and {int((values > 1).sum())} "
         f"above 1 ({low:g} to {high:g}), so these are neither fractions from 0 to 1 nor "
-        f"percentages. If it is an index or a rating, pass {_call(name, 'real')}; if it is no "
+        f"percentages. If it is an index or a rating, pass {_call(name, 'real')}; if it is not a "
         f'benchmark, declare it as a feature, features=["{name}"], or drop it.'
     )
 
@@ -85,13 +85,13 @@ def _conversion(name: str, percent: bool) -> str:
     return (
         "these are not fractions from 0 to 1. If they have a unit of their own, pass "
         f"{_call(name, 'real')} (a rating such as Elo) or "
-        f"{_call(name, 'positive')} (minutes, dollars); otherwise rescale the column. If it is no "
-        f'benchmark, declare it as a feature, features=["{name}"], or drop it.'
+        f"{_call(name, 'positive')} (minutes, dollars); otherwise rescale the column. If it is not "
+        f'a benchmark, declare it as a feature, features=["{name}"], or drop it.'
     )
 
 
 def _call(name: str, scale: str) -> str:
-    """Return the argument that says a column's scale; a long table names it in brackets."""
+    """Return the argument that sets a column's scale; messages on long tables bracket the name."""
     inside = re.fullmatch(r"score \[(.*)\]", name)
     return f'benchmarks={{"{inside[1] if inside else name}": Benchmark(scale="{scale}")}}'
 
@@ -99,7 +99,7 @@ def _call(name: str, scale: str) -> str:
 def _mixed(values: Floats) -> bool:
     """Return whether a column holds several fractions and several percentages.
 
-    One of either is taken for a slip, which is named with its row.
+    A single one of either is taken as a slip and reported with its row.
     """
     inside = (values > 0) & (values < 1)
     above = (values > 1) & (values <= _PERCENT_TOP)
@@ -113,7 +113,7 @@ def _are_percentages(values: Floats, known: int) -> bool:
 
 
 def _middle(values: Floats) -> float:
-    """Return a score in the middle, one of these; of an even number the lower of two."""
+    """Return the middle one of these scores; the lower of two for an even number."""
     return float(np.quantile(values, 0.5, method="lower"))
 
 

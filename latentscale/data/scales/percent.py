@@ -1,4 +1,4 @@
-"""Percentages from 0 to 100, which are kept as fractions."""
+"""Percentages from 0 to 100, kept as fractions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from latentscale.data.scales.base import SCALES, Floats, Scale
 
 @SCALES.add
 class PercentScale(Scale):
-    """Scores are percentages from 0 to 100; they are divided by 100 as they are read."""
+    """Scores are percentages from 0 to 100; they are divided by 100 when read."""
 
     kind: ClassVar[str] = "percent"
     bounded: ClassVar[tuple[float, float] | None] = (0.0, 100.0)

@@ -1,4 +1,4 @@
-"""Scores above 0 that compare by ratios, such as minutes and dollars."""
+"""Scores above 0 that are compared by ratios, such as minutes and dollars."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from latentscale.maths import Named, maths_of
 
 @SCALES.add
 class PositiveScale(Scale):
-    """Scores are above 0, and their logarithms linear in the linear predictor."""
+    """Scores are above 0; their logarithms are linear in the linear predictor."""
 
     kind: ClassVar[str] = "positive"
     kept_as: ClassVar[str] = "positive"
@@ -26,7 +26,7 @@ class PositiveScale(Scale):
         """Return a problem for each value that is not above 0."""
         index = np.flatnonzero(values <= 0).tolist()
         rule = (
-            'Scores of a benchmark with scale "positive" are above 0, for their logarithm is '
+            'Scores of a benchmark with scale "positive" are above 0, because their logarithm is '
             'modelled; correct it, leave the cell empty, or take scale "real".'
         )
         chosen = values[index].tolist()

@@ -62,7 +62,7 @@ class HeavyTailedBetaLikelihood(Likelihood):
         _WEIGHT: PriorSlot(
             Prior("Beta", alpha=2, beta=8),
             "share of scores with three times the standard deviation, and share of these with "
-            "nine times, each divided by largest_weight",
+            "nine times it, each divided by largest_weight",
         ),
     }
 

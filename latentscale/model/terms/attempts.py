@@ -50,8 +50,8 @@ class Attempts(Term):
         # At a mean of 1/2 rates are uniform at 2, nearly all or nothing at 0.1, and alike at 10.
         "item_spread": PriorSlot(
             Prior("LogNormal", mu=0, sigma=1),
-            "s_j, concentration of items' success rates around their mean: small for items that "
-            "are always or never solved",
+            "s_j, concentration of items' success rates around their mean: small if items are "
+            "always or never solved",
         )
     }
 

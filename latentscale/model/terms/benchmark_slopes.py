@@ -34,7 +34,7 @@ class BenchmarkSlopes(Term):
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "benchmark_slope": PriorSlot(
             Prior("Normal", mu=0, sigma=0.3),
-            "delta_j, benchmark's own slope beyond its skills",
+            "delta_j, the benchmark's own slope in addition to those of its skills",
             reading="shift",
         )
     }

@@ -51,7 +51,7 @@ class CategoryEffects(Term):
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "category_scale": PriorSlot(
             Prior("HalfNormal", sigma=0.5),
-            "spread of a category's levels, by category and skill",
+            "standard deviation of a category's levels, by category and skill",
             reading="shift",
         )
     }

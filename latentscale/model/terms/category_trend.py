@@ -93,7 +93,7 @@ class CategoryTrend(Term):
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         f"{_SLOPE}_scale": PriorSlot(
             Prior("HalfNormal", sigma=0.3),
-            "spread of a category's levels in their slopes, by skill",
+            "standard deviation of the slopes of a category's levels, by skill",
             reading="shift",
         ),
         f"{_CHANGE}_scale": PriorSlot(

@@ -37,7 +37,7 @@ class FamilyBenchmark(Term):
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "family_benchmark_scale": PriorSlot(
             Prior("HalfNormal", sigma=0.5),
-            "spread of family x benchmark effects u_fj, by benchmark",
+            "standard deviation of family x benchmark effects u_fj, by benchmark",
             reading="shift",
         )
     }

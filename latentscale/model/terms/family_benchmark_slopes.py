@@ -45,7 +45,7 @@ class FamilyBenchmarkSlopes(Term):
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "family_benchmark_slope_scale": PriorSlot(
             Prior("HalfNormal", sigma=0.3),
-            "spread of the families' own slopes on each benchmark, for all covariates or for each",
+            "standard deviation of families' slopes on each benchmark, shared or by covariate",
             reading="shift",
         )
     }

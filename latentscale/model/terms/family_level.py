@@ -70,16 +70,16 @@ class FamilyLevel(Term):
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "family_scale": PriorSlot(
             Prior("HalfNormal", sigma=1),
-            "spread of families, by skill, in units of the anchor's link",
+            "standard deviation of families, by skill, in units of the anchor's link",
             reading="shift",
         ),
         "lineage_share": PriorSlot(
             Prior("Beta", alpha=2, beta=2),
-            "share of the families' variance that is between lineages",
+            "share of the families' variance between lineages",
         ),
         "fixed_family": PriorSlot(
             Prior("Normal", mu=0, sigma=5),
-            "family level when families are not pooled",
+            "family level if families are not pooled",
             reading="shift",
         ),
     }

@@ -40,7 +40,7 @@ class FamilySlopes(Term):
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "family_slope_scale": PriorSlot(
             Prior("HalfNormal", sigma=0.3),
-            "spread of the families' own slopes, by skill",
+            "standard deviation of families' slopes, by skill",
             reading="shift",
         )
     }

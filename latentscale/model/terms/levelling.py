@@ -54,7 +54,7 @@ class LevellingOff(Term):
         # At 0.5 a covariate two standard deviations above the mean adds 1.26, not 2.
         "levelling": PriorSlot(
             Prior("HalfNormal", sigma=0.5),
-            "lambda, how soon skills level off, per standard deviation of a covariate",
+            "lambda, rate at which skills level off, per standard deviation of a covariate",
         )
     }
 

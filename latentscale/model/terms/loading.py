@@ -58,12 +58,12 @@ class Loadings(Term):
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "loading": PriorSlot(
             Prior("HalfNormal", sigma=1),
-            "lambda_jk, benchmark j on skill k, away from the anchors",
+            "lambda_jk, loading of benchmark j on skill k, for benchmarks that are not anchors",
             reading="shift",
         ),
         "anchor_loading": PriorSlot(
             Prior("HalfNormal", sigma=1),
-            "lambda_kk, an anchor benchmark on its own skill",
+            "lambda_kk, loading of an anchor benchmark on its own skill",
             reading="shift",
         ),
         **_POSITIVE.slots,

@@ -35,8 +35,8 @@ class MissingFeatures(Term):
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         _SLOT: PriorSlot(
             Prior("Normal", mu=0, sigma=1),
-            "missing values of features, in standard deviations around the mean of the models "
-            "that give them",
+            "missing values of features, in standard deviations from the mean of the models that "
+            "give them",
         )
     }
 

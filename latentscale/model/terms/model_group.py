@@ -46,7 +46,7 @@ class ModelGroup(Term):
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "model_group_scale": PriorSlot(
             Prior("HalfNormal", sigma=0.3),
-            "spread of model x group effects v_ig, by group",
+            "standard deviation of model x group effects v_ig, by group",
             reading="shift",
         )
     }

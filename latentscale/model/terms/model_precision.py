@@ -35,7 +35,7 @@ class ModelPrecision(Term):
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         # A standard deviation of 0.5 makes one model's noise 1.6 times another's, two apart.
         "model_precision_scale": PriorSlot(
-            Prior("HalfNormal", sigma=0.5), "spread of models' effects on log phi"
+            Prior("HalfNormal", sigma=0.5), "standard deviation of models' effects on log phi"
         )
     }
 

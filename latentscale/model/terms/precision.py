@@ -45,7 +45,7 @@ class Precision(Term):
             reading="noise",
         ),
         "precision_slope": PriorSlot(
-            Prior("Normal", mu=0, sigma=0.5), "change of log phi with a covariate"
+            Prior("Normal", mu=0, sigma=0.5), "slope of log phi on a covariate"
         ),
         **PRECISION_POOLING.slots,
     }

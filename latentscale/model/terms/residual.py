@@ -55,12 +55,12 @@ class Residual(Term):
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         "residual_scale": PriorSlot(
             Prior("HalfNormal", sigma=0.3),
-            "spread of models around their family's curve, by skill",
+            "standard deviation of models around their family's curve, by skill",
             reading="shift",
         ),
         "release_share": PriorSlot(
             Prior("Beta", alpha=2, beta=2),
-            "share of the residuals' variance that settings of one release have in common",
+            "share of the residuals' variance common to settings of one release",
         ),
     }
 

@@ -42,7 +42,9 @@ class Sources(Term):
     slots: ClassVar[Mapping[str, PriorSlot]] = {
         # 0.3 on the logit scale is 7 points in the middle: what a prompt or a harness changes.
         "source_scale": PriorSlot(
-            Prior("HalfNormal", sigma=0.3), "spread of sources' offsets o_s", reading="shift"
+            Prior("HalfNormal", sigma=0.3),
+            "standard deviation of sources' offsets o_s",
+            reading="shift",
         )
     }
 

@@ -41,15 +41,15 @@ _TOKENS: Final = {
     "tokens_b": 1e9,
     "tokens_t": 1e12,
 }
-"""Columns of tokens seen, with what one of their numbers counts: tokens, billions, trillions."""
+"""Columns of tokens seen, with their unit: tokens, billions, trillions."""
 _COUNTED: Final = {spelling(name): tokens for name, tokens in _TOKENS.items()}
-"""The same by spelling: "Tokens (B)" is tokens_b."""
+"""The same by spelling: "Tokens (B)" means tokens_b."""
 _TRAINED_ON: Final = ("tokens_seen", "train_tokens", "tokens_b", "tokens_t")
-"""Those that cannot be the tokens that an evaluation used."""
+"""Columns that cannot mean the tokens used by an evaluation."""
 SAME: Final = 0.05
-"""Relative difference up to which two counts may be one, rounded to two digits or logged later."""
+"""Counts with a smaller relative difference may be one, rounded to two digits or logged later."""
 _FEWEST: Final = 1e6
-"""Tokens that any run has seen at its end; fewer are counted in another unit."""
+"""Tokens that every run has seen at its end; smaller counts are in another unit."""
 _PARAMS: Final = (
     *("params_b", "params", "parameters", "n_params", "size", "model_size"),
     "params_m",
@@ -60,11 +60,11 @@ _SETTINGS: Final = re.compile(
     r"|(model_)?size|.*hours|optimi[sz]er|unnamed: \d+)",
     re.IGNORECASE,
 )
-"""Columns of numbers that are settings of a run, or its clock."""
+"""Columns of numbers that are settings of a run, or times."""
 _RATE: Final = re.compile(r"(.*[/_ ])?(lr|learning.?rate)([ _]?group ?\d)?", re.IGNORECASE)
 """Columns of learning rates: "lr", "learning_rate", "optim/learning_rate_group0"."""
 _FALLEN: Final = 0.5
-"""Share of its highest value below which a learning rate has fallen; half of a cosine's way."""
+"""A learning rate below this share of its maximum has fallen: half of a cosine schedule."""
 
 
 def column_of(table: pd.DataFrame, names: tuple[str, ...]) -> str | None:
@@ -79,9 +79,9 @@ def run_column(table: pd.DataFrame) -> str | None:
 
 
 def is_checkpoints(table: pd.DataFrame) -> bool:
-    """Return whether a table has several rows of a run, each at a step of its training.
+    """Return whether a table has several rows per run, each at a step of its training.
 
-    Or, where no column has steps, after different numbers of training tokens.
+    Without a column of steps, rows may be after different numbers of training tokens.
     """
     run, step = run_column(table), column_of(table, STEP)
     if run is None or not table.columns.is_unique or not table[run].duplicated().any():
@@ -96,15 +96,15 @@ def is_checkpoints(table: pd.DataFrame) -> bool:
 
 
 def long_columns(table: pd.DataFrame, figures: str, what: str) -> dict[str, str] | None:
-    """Return the columns of a table with one row a score by their name in `LONG`; else None.
+    """Return, by name in `LONG`, the columns of a table with one row per score; else None.
 
-    A table of Model, Step, Benchmark and Score, say, has one row a score where a column of
-    benchmarks differs between the rows of a run, or where scores are its only figures.
+    A table of Model, Step, Benchmark and Score, say, has one row per score if a column of
+    benchmarks differs between the rows of a run, or if scores are its only figures.
 
     Raises
     ------
     DataError
-        If a column names several benchmarks of one checkpoint, but none is of their scores.
+        If a column names several benchmarks of one checkpoint, but no column has their scores.
     """
     if set(LONG) <= set(table.columns):
         return {name: name for name in (*LONG, "stderr") if name in table}
@@ -127,7 +127,7 @@ def long_columns(table: pd.DataFrame, figures: str, what: str) -> dict[str, str]
 
 
 def tokens_seen(table: pd.DataFrame, what: str) -> np.ndarray:
-    """Return the tokens that each row's checkpoint has seen, NaN where no column says them."""
+    """Return the tokens that each row's checkpoint has seen, NaN if no column states them."""
     name = _tokens_column(table)
     if name is None:
         return np.full(len(table), np.nan)
@@ -142,7 +142,7 @@ def tokens_seen(table: pd.DataFrame, what: str) -> np.ndarray:
 
 
 def sizes(table: pd.DataFrame) -> np.ndarray:
-    """Return billions of parameters by row, NaN where no column or cell states them."""
+    """Return billions of parameters by row, NaN if no column or cell states them."""
     name = column_of(table, _PARAMS)
     if name is None:
         return np.full(len(table), np.nan)
@@ -150,7 +150,7 @@ def sizes(table: pd.DataFrame) -> np.ndarray:
 
 
 def figure_columns(table: pd.DataFrame, figures: str, what: str) -> list[str]:
-    """Return the columns of scores: those that begin as asked for, else all other numbers.
+    """Return the columns of scores: those with the requested beginning, else all other numbers.
 
     Raises
     ------
@@ -166,8 +166,8 @@ def figure_columns(table: pd.DataFrame, figures: str, what: str) -> list[str]:
 def error_columns(table: pd.DataFrame, columns: Sequence[str]) -> dict[str, str]:
     """Return the column of standard errors of each column of scores that has one.
 
-    Such as ``arc_acc_stderr`` of ``arc_acc``, or ``arc_stderr``; and not where one column of errors
-    could be that of several.
+    For example ``arc_acc_stderr`` or ``arc_stderr`` for ``arc_acc``; not if one column of errors
+    could belong to several.
     """
     rests = {n: spelling(without_error_words(n)) for n in table.columns if is_error(n)}
     found: dict[str, str] = {}
@@ -181,7 +181,7 @@ def error_columns(table: pd.DataFrame, columns: Sequence[str]) -> dict[str, str]
 
 
 def unused_columns(table: pd.DataFrame, figures: str) -> list[Finding]:
-    """Return a finding on columns of a table of several runs that are not used."""
+    """Return a finding on unused columns of a table of several runs."""
     columns = _figures(table, figures)
     errors = error_columns(table, columns).values()
     own = {*_own(table), column_of(table, _PARAMS), *columns, *errors}
@@ -193,7 +193,7 @@ def unused_columns(table: pd.DataFrame, figures: str) -> list[Finding]:
 
 
 def _falling_rates(table: pd.DataFrame, names: Sequence[str]) -> list[Finding]:
-    """Say that scores of runs whose learning rate falls need to know how far a run is."""
+    """Return the finding that scores under a falling learning rate depend on a run's progress."""
     run = run_column(table)
     name = next((n for n in names if _RATE.fullmatch(n)), None)
     if run is None or name is None:
@@ -231,7 +231,7 @@ def _figures(table: pd.DataFrame, figures: str) -> list[str]:
 
 
 def _is_setting(name: str) -> bool:
-    """Return whether a column is a setting of a run or its clock; "training_loss" is a score."""
+    """Return whether a column is a setting of a run or a time; "training_loss" is a score."""
     return bool(_SETTINGS.fullmatch(name)) or (is_neither(name) and not is_lower(name))
 
 

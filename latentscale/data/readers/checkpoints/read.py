@@ -1,4 +1,4 @@
-"""Tables of training checkpoints: long ones, and exports of one CSV file a run."""
+"""Tables of training checkpoints: long tables, and exports with one CSV file per run."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ _BATCH: Final = "batch_size_in_tokens"
 _DOWNSTREAM: Final = "eval/downstream/"
 """Accuracies in exports of OLMo's training runs."""
 _SHOTS: Final = re.compile(r"none|nan|(zero|one|five|few|\d+)[-_ ]?shots?|", re.IGNORECASE)
-"""Settings that say how many examples were given, and not how the run was trained."""
+"""Settings that give the number of examples in the prompt, not how the run was trained."""
 _LOSSES: Final = re.compile(
     r"(crossentropyloss|(^|[_/ .-])(loss|bpb|ppl)|perplexity)$", re.IGNORECASE
 )
 _PERCENT: Final = 100.0
-"""Highest percentage: scores above 1 and up to this are read as such."""
+"""Highest percentage: scores above 1 and up to this are read as percentages."""
 _LOGARITHM: Final = re.compile(r"_log$", re.IGNORECASE)
 
 
@@ -78,40 +78,39 @@ def read_checkpoints(
     source
         A long table (a frame, or a CSV or Parquet file) with the columns run (or model), step,
         task (or benchmark) and value (or score), optionally metric, stderr, num_fewshot, setting,
-        params, and tokens (or tokens_b, tokens_t). Or wide tables, a CSV file a run
-        named by it, or a folder or a list of such files: a column ``_step`` (or ``step``) or
-        ``throughput/total_tokens``, and a column a figure. Or one wide table of several runs, with
-        columns run (or model), step, tokens (or tokens_b, tokens_t) and params, where every other
-        column of numbers that is not named as a setting is a figure; one named as the standard
-        error of a figure (``arc_stderr``) is that.
+        params, and tokens (or tokens_b, tokens_t). Or wide tables: a CSV file named after its run,
+        or a folder or list of such files, with a column ``_step`` (or ``step``) or
+        ``throughput/total_tokens``, and one column per figure. Or one wide table of several runs,
+        with columns run (or model), step, tokens (or tokens_b, tokens_t) and params. Every other
+        column of numbers that is not named as a setting is then a figure, or its standard error if
+        it is named so (``arc_stderr``).
     tokens_per_step
-        Tokens of one training step, one number or by run. Wide tables may say it themselves, by
-        tokens seen or by ``batch_size_in_tokens``; names such as ``"pythia-1b-0.5MtokBS"`` do.
+        Tokens of one training step, one number or by run. Wide tables may state it, by tokens seen
+        or by ``batch_size_in_tokens``, and so may names such as ``"pythia-1b-0.5MtokBS"``.
     params_b
-        Billions of parameters by run, where the run's name does not state them.
+        Billions of parameters by run, if the run's name does not state them.
     lineage
-        Lineage of all runs; by default the series that a run's name names ("pythia"), else the
-        run itself.
+        Lineage of all runs; by default the series in a run's name ("pythia"), else the run itself.
     figures
-        Of wide tables, how the columns of scores begin; their benchmarks are named by the rest.
-        Where no column of a table with runs begins so, all its figures are read.
+        For wide tables, how the columns of scores begin; the rest names their benchmarks. If no
+        column of a table with runs begins in this way, all its figures are read.
     benchmarks
-        Declarations that win, by benchmark.
+        Declarations that take precedence, by benchmark.
 
     Returns
     -------
     Scores
-        One row a checkpoint, ``"pythia-1b@step3000"``, with params_b and tokens_t (trillions
-        seen so far). The family is the run and the lineage its series, so that the checkpoints of
-        a run share its effect. Checkpoints before the first step are left out. A run that is named
-        with the step of its row ("pythia-1b-step3000") is the run before it.
+        One row per checkpoint, ``"pythia-1b@step3000"``, with params_b and tokens_t (trillions seen
+        so far). The family is the run and the lineage its series, so that the checkpoints of a run
+        share its effect. Checkpoints before the first step are left out. If a run's name includes
+        the step of its row ("pythia-1b-step3000"), the run is the part before it.
 
-        Of a long table, a task is scored by the metric of `HARNESS_TASKS`, else by ``acc_norm``
-        where most rows have it, else ``acc`` and the like; the subjects of MMLU are one benchmark
-        where all are there. A task that was run with several numbers of examples is a benchmark
-        each ("arc 5-shot"). A setting that is not a number of examples makes a run of its own
+        In a long table, a task is scored by the metric of `HARNESS_TASKS`, else by ``acc_norm`` if
+        most rows have it, else ``acc`` and the like; the subjects of MMLU are one benchmark if all
+        are present. A task that was run with several numbers of examples is one benchmark for each
+        ("arc 5-shot"). A setting that is not a number of examples defines a separate run
         ("pythia-1b (intervention)"). Scores that occur several times are averaged. Figures named
-        ``"humaneval_pass@4"`` are of four attempts at an item, and those of several numbers of
+        ``"humaneval_pass@4"`` have four attempts per item; figures with different numbers of
         attempts are one task, for specs with the term ``attempts``.
 
     Raises
@@ -233,7 +232,7 @@ def _tables(source: object) -> dict[str, pd.DataFrame]:
 
 
 def _refuse_alike(files: Sequence[Path]) -> None:
-    """Refuse files of one name, of which the last alone would be read."""
+    """Refuse files with the same name, of which only the last would be read."""
     for file in files:
         alike = [str(other) for other in files if other.stem == file.stem]
         if len(alike) > 1:
@@ -244,7 +243,7 @@ def _refuse_alike(files: Sequence[Path]) -> None:
 
 
 def _of_long(table: pd.DataFrame, columns: Mapping[str, str], what: str) -> pd.DataFrame:
-    """Return one row a figure: run, step, tokens, benchmark, score, stderr."""
+    """Return one row per figure: run, step, tokens, benchmark, score, stderr."""
     unknown = np.full(len(table), np.nan)
     numbers = {"step": unknown, "stderr": unknown}
     for name in ("value", "step", "stderr"):
@@ -312,7 +311,7 @@ def _by_benchmark(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _mean(rows: pd.DataFrame, count: int) -> pd.DataFrame:
-    """Return the mean over subtasks, alike in weight, where all of them are there."""
+    """Return the mean over subtasks, with equal weights, if all of them are present."""
     if count == 1:
         return rows
     rows = rows.assign(seen=rows["tokens"].where(rows["step"].isna()))
@@ -330,7 +329,7 @@ def _mean(rows: pd.DataFrame, count: int) -> pd.DataFrame:
 
 
 def _of_wide(table: pd.DataFrame, name: str, figures: str) -> pd.DataFrame:
-    """Return one row a figure of a table of one run, or of several with a column of runs."""
+    """Return one row per figure of a table of one run, or of several with a column of runs."""
     run, step = run_column(table), column_of(table, STEP)
     seen = tokens_seen(table, name)
     if (run is None and not any(c.startswith(figures) for c in table.columns)) or (
@@ -420,7 +419,7 @@ def _measurements(
 
 
 def _lineages(runs: Sequence[str]) -> dict[str, str]:
-    """Return the series that each run's name names, else the run itself."""
+    """Return the series in each run's name, else the run itself."""
     table, _ = base_families(list(runs))
     return dict(zip(table["model"], table["lineage"], strict=True))
 

@@ -27,7 +27,7 @@ _SHOWN: Final = 6
 
 
 def step_of_name(name: str) -> tuple[str, float]:
-    """Return the run and the step that a checkpoint's name states; the name and NaN where none.
+    """Return the run and the step that a checkpoint's name states; the name and NaN if none.
 
     Examples
     --------
@@ -44,20 +44,20 @@ def step_of_name(name: str) -> tuple[str, float]:
 
 
 def without_steps(cells: pd.DataFrame, kept: Collection[str]) -> tuple[pd.DataFrame, list[Finding]]:
-    """Name runs without the step that their names state, where it is the step of their rows.
+    """Remove the step from runs' names if it is the step of their rows.
 
     Parameters
     ----------
     cells
         Columns run and step, NaN where not stated.
     kept
-        Names that the caller uses for runs, which stay as they are.
+        Names that the caller uses for runs, which do not change.
 
     Returns
     -------
     tuple
         The rows, and findings: ``steps-in-names`` on names that were shortened, and on names that
-        differ in a step alone and were not.
+        differ only in a step and were not.
     """
     read = {name: step_of_name(name) for name in cells["run"].unique()}
     own = {name: pair for name, pair in read.items() if not np.isnan(pair[1])}
@@ -89,9 +89,9 @@ def _shortened(short: Mapping[str, str]) -> list[Finding]:
 
 
 def _differing_in_steps(left: Mapping[str, str]) -> list[Finding]:
-    """Say which names of single checkpoints differ in a step alone, though it is not their row's.
+    """Return a finding on checkpoints' names that differ only in a step that is not their row's.
 
-    The name of a run of several steps may well end with that of the checkpoint that it began at.
+    The name of a run with several steps may end with the checkpoint from which it started.
     """
     times = Counter(left.values())
     alike = [name for name, run in left.items() if times[run] > 1]
@@ -113,7 +113,7 @@ def refuse_mixed_runs(cells: pd.DataFrame, sized: Collection[str]) -> None:
     Parameters
     ----------
     cells
-        Columns run, step, tokens and, where it is known, size_b; NaN where not stated.
+        Columns run, step, tokens and, if known, size_b; NaN where not stated.
     sized
         Runs whose size the caller states.
 

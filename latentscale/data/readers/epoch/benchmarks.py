@@ -1,6 +1,6 @@
-"""What is known of the files of Epoch AI's benchmarking hub: columns, scales, floors, groups.
+"""The known files of Epoch AI's benchmarking hub: columns, scales, floors, groups.
 
-For the reader of the hub (`epoch`) alone; a file that is not here is read by a rule stated there.
+Only for the hub's reader (`epoch`), which reads other files by a general rule.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ class HubFile:
     score
         Column of its main score; empty for the first column of numbers after the model's.
     benchmark
-        Floor, group, scale and the like; a bounded score of another range than 0 to 1 is divided
+        Floor, group, scale and the like; a bounded score with a range other than 0 to 1 is divided
         by `most` first.
     stderr
-        Column of standard errors, empty for the one that the rule finds; None where its values
-        cannot be standard errors of the score.
+        Column of standard errors, empty for the one that the rule finds; None if its values cannot
+        be standard errors of the score.
     most
-        Largest score possible, where it is neither 1 nor 100.
+        Largest possible score, if it is neither 1 nor 100.
     interval
-        Columns of the lower and upper end of a 95% interval, where these are given instead.
+        Columns of the lower and upper end of a 95% interval, if these are given instead.
     half_width
-        Column of text such as "+12/-9", where a 95% interval is given so.
+        Column of text such as "+12/-9", if a 95% interval is given in this form.
     """
 
     benchmark: Benchmark

@@ -15,14 +15,14 @@ from latentscale.data.readers.epoch.benchmarks import SUITE, HubFile
 MODEL_COLUMN: Final = "Model version"
 DATE_COLUMN: Final = "Release date"
 _SCORES: Final = ("mean_score", "score", "accuracy", "em", "average")
-"""Names of main scores in files whose columns are in another order."""
+"""Names of main scores in files whose columns are in a different order."""
 _STDERR: Final = re.compile(r"std_?err|stderr|\bse\b|standard error", re.IGNORECASE)
 _BESIDE: Final = re.compile(
     r"\bshots?$|^(n|num|number|count)\b|^n_|\b(samples|runs|votes|seed|epochs?|rank|year|tokens|id)$"
     r"|\b(cost|price|latency|seconds|usd|ci|low|high)\b|_(low|high|count|cost)$|\(\$\)",
     re.IGNORECASE,
 )
-"""Names of columns of numbers that stand beside scores: settings, counts, costs, interval ends."""
+"""Names of other columns of numbers: settings, counts, costs, interval ends."""
 _PERCENT: Final = re.compile(r"^\s*(-?[\d.]+)\s*%\s*$")
 _HALF_WIDTH: Final = re.compile(r"\+\s*([\d.]+)\s*/\s*-\s*([\d.]+)")
 _NORMAL_95: Final = 1.96
@@ -36,8 +36,8 @@ _FEWEST_ITEMS: Final = 10
 def main_column(rows: pd.DataFrame) -> str | None:
     """Return the column of the main score: of numbers, between the model and its date.
 
-    Of several one that is named as main scores are, else the first; never one whose name says
-    that it holds standard errors, settings, counts or costs.
+    Of several, the one with a main score's name, else the first; never one whose name means
+    standard errors, settings, counts or costs.
     """
     names = list(rows.columns)
     end = names.index(DATE_COLUMN) if DATE_COLUMN in names else len(names)
@@ -56,7 +56,7 @@ def main_column(rows: pd.DataFrame) -> str | None:
 
 
 def numbers(column: pd.Series) -> tuple[np.ndarray, np.ndarray, list[int]]:
-    """Return numbers, NaN where empty, which were written with "%", and rows unread."""
+    """Return numbers (NaN where empty), which of them have "%", and rows that cannot be read."""
     matches = [_PERCENT.match(cell) if isinstance(cell, str) else None for cell in column]
     cells = [m[1] if m else cell for m, cell in zip(matches, column, strict=True)]
     values, unread = to_numbers(pd.Series(cells, dtype=object))
@@ -69,7 +69,7 @@ def numbers(column: pd.Series) -> tuple[np.ndarray, np.ndarray, list[int]]:
 def in_known_units(
     values: np.ndarray, percent: np.ndarray, known: HubFile
 ) -> tuple[np.ndarray, float, list[int]]:
-    """Return scores of a known file in its benchmark's units, whatever this export holds.
+    """Return scores of a known file in its benchmark's units, whatever the export's units.
 
     Each cell written with "%" is a percentage. The other cells are percentages if most of those
     above 0 exceed 1, and fractions if none does.
@@ -77,8 +77,8 @@ def in_known_units(
     Returns
     -------
     tuple
-        Scores, NaN where left out; the factor by which cells without "%" were multiplied, beside
-        what is known of the file; and the places of cells beyond 1 among fractions, left out.
+        Scores, NaN where left out; the additional factor by which cells without "%" were
+        multiplied; and the places of cells above 1 among fractions, which are left out.
     """
     whole = known.benchmark.scale
     if whole not in ("fraction", "percent"):
@@ -106,7 +106,7 @@ def in_known_units(
 
 
 def guessed_benchmark(values: np.ndarray, percent: bool) -> Benchmark:
-    """Return the declaration of a file that is not known, by the range of its scores."""
+    """Return the declaration of an unknown file, by the range of its scores."""
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     if low < 0 or high > 100:
         return Benchmark(scale="real", suite=SUITE)
@@ -147,7 +147,7 @@ def standard_errors(
 
 
 def _items(scores: np.ndarray, errors: np.ndarray) -> float:
-    """Return how many items standard errors of fractions stand for: the median over the scores."""
+    """Return the item count that standard errors of fractions imply: the median over scores."""
     known = (errors > 0) & (scores > 0) & (scores < 1)
     items = scores[known] * (1 - scores[known]) / errors[known] ** 2
     return float(np.median(items)) if known.any() else np.inf

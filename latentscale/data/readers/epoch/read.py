@@ -1,4 +1,4 @@
-"""Epoch AI's benchmarking hub: a folder or zip with one CSV file a benchmark."""
+"""Epoch AI's benchmarking hub: a folder or zip with one CSV file per benchmark."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ _PROVIDERS: Final[Mapping[str, str]] = {
     "Microsoft Research": "Microsoft",
     "Salesforce Research": "Salesforce",
 }
-"""One name of a provider whose parts the hub names."""
+"""One name for a provider whose divisions the hub names."""
 
 
 def read_epoch(
@@ -73,24 +73,24 @@ def read_epoch(
     Parameters
     ----------
     path
-        The hub's data: its zip, or the folder that the zip holds. The format is that of April
-        2026, with 49 benchmarks and the file of the hub's index, which is not a benchmark
-        (`epoch_index` reads it).
+        The hub's data: its zip, or the folder in the zip. The format is that of April 2026, with 49
+        benchmarks and the file of the hub's index, which is not a benchmark (`epoch_index` reads
+        it).
     repeats
-        What becomes of several rows of one model on one benchmark (other numbers of shots, other
-        agents, other sources): ``"mean"`` or ``"best"``.
+        How to combine several rows of one model on one benchmark (different numbers of shots,
+        agents or sources): ``"mean"`` or ``"best"``.
     benchmarks
-        Declarations that win over the known ones, by benchmark.
+        Declarations that take precedence over the known ones, by benchmark.
 
     Returns
     -------
     Scores
-        Benchmarks are named as their files, without ``_external``. The main score of a file is
-        the one known of it, else the first column of numbers between the model and its release
-        date, as in all of the hub's files. Scores are fractions; percentages are declared as
-        such; minutes are positive and Elo ratings real. Of a file that is not known, numbers up to
-        1 are fractions, up to 100 percentages, and above that real. Standard errors are those
-        of the file, where it has them or a 95% interval.
+        Benchmarks are named after their files, without ``_external``. The main score of a known
+        file is in a known column; otherwise it is the first column of numbers between the model and
+        its release date, as in all of the hub's files. Scores are fractions; percentages are
+        declared as such; minutes are positive and Elo ratings real. In an unknown file, numbers up
+        to 1 are fractions, up to 100 percentages, and above that real. Standard errors come from
+        the file, if it has them or a 95% interval.
 
         A model is a version with its setting ("o3-2025-04-16_high"); rows without one are left
         out. Features: released, provider, flops (training compute, FLOP), and from names
@@ -164,7 +164,7 @@ def epoch_measurements(path: str | Path, *, repeats: str = "mean") -> Measuremen
 
 
 def _measured(path: str | Path, repeats: str, falling: Collection[str] = ()) -> Measurements:
-    """Do what `epoch_measurements` does; of benchmarks in `falling` the lowest row is the best."""
+    """Do what `epoch_measurements` does; for benchmarks in `falling` the lowest row is the best."""
     tables = _tables(path)
     findings: list[Finding] = []
     info: dict[str, Benchmark] = {}
@@ -212,7 +212,7 @@ def _measured(path: str | Path, repeats: str, falling: Collection[str] = ()) -> 
 def _name(stem: str, taken: Collection[str]) -> str:
     """Return the benchmark of a file: its name without "_external".
 
-    Two files that are not known may have scores on different scales, so the second keeps its name.
+    Two unknown files may have scores on different scales, so the second keeps its full name.
     """
     short = stem.removesuffix("_external")
     return stem if short in taken and short not in HUB_FILES else short
@@ -229,8 +229,8 @@ def epoch_index(path: str | Path) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a model that has an index: model, index (Claude 3.5 Sonnet is at 130 and GPT-5 at
-        150; the mean of several rows of a model), released.
+        One row per model that has an index: model, index (Claude 3.5 Sonnet is at 130 and GPT-5 at
+        150; the mean if a model has several rows), released.
 
     Raises
     ------
@@ -306,7 +306,7 @@ def _unzipped(where: Path) -> dict[str, tuple[Path, bytes]]:
 
 
 def _refuse_copies(path: str | Path, files: Sequence[str]) -> None:
-    """Refuse a folder with two exports of the hub: which of them counts is not for us to say."""
+    """Refuse a folder with two exports of the hub: it is not known which one counts."""
     by_stem: dict[str, list[str]] = {}
     for file in files:
         by_stem.setdefault(Path(file).stem, []).append(file)
@@ -321,7 +321,7 @@ def _refuse_copies(path: str | Path, files: Sequence[str]) -> None:
 def _benchmark(
     rows: pd.DataFrame, name: str
 ) -> tuple[pd.DataFrame, Benchmark, list[Finding]] | str:
-    """Return the scores of one file, its declaration and findings, or why it has none."""
+    """Return the scores of one file, its declaration and findings, or why it has no scores."""
     known = HUB_FILES.get(name)
     column = known.score if known is not None and known.score in rows else main_column(rows)
     if column is None:
@@ -361,7 +361,7 @@ def _benchmark(
 def _models(
     about: Sequence[pd.DataFrame], spelt: Mapping[str, str], wanted: set[str]
 ) -> tuple[pd.DataFrame, list[Finding]]:
-    """Return one row a model with what most of its rows say, and findings."""
+    """Return one row per model with its commonest values, and findings."""
     columns = [MODEL_COLUMN, *_ABOUT]
     rows = pd.concat(
         [rows_of_file.reindex(columns=columns) for rows_of_file in about], ignore_index=True
@@ -393,13 +393,13 @@ def _models(
 
 
 def _day(cell: object) -> object:
-    """Return a date as the file writes it: of a column of dates a year alone comes as a number."""
+    """Return a date as the file writes it: in a column of dates, a year alone comes as a number."""
     number = number_of_cell(cell)
     return cell if number is None or np.isnan(number) else f"{number:g}"
 
 
 def _provider(cell: object) -> str | None:
-    """Return the first organisation of a cell, by one name."""
+    """Return the first organisation in a cell, under a single name."""
     if not isinstance(cell, str) or not cell.strip():
         return None
     first = cell.split(",")[0].strip()
@@ -419,7 +419,7 @@ def _unread(rows: pd.DataFrame, name: str, column: str, unread: Sequence[int]) -
 def _other_units(
     rows: pd.DataFrame, name: str, column: str, factor: float, odd: Sequence[int]
 ) -> list[Finding]:
-    """Say that a file's scores are in other units than were expected of it."""
+    """Return the finding that a file's scores are not in the expected units."""
     findings = []
     if factor != 1:
         message = (

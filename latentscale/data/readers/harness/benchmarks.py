@@ -1,4 +1,4 @@
-"""What result files of lm-evaluation-harness say of benchmarks, and what is taken for granted."""
+"""Benchmarks in result files of lm-evaluation-harness: what the files state and what is assumed."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from latentscale.errors import listed
 def described_by_files(rows: Sequence[Candidate]) -> dict[str, Benchmark]:
     """Return floors and item counts of the benchmarks that only the files describe.
 
-    Item counts are those of a whole run, floors what guessing among a task's choices reaches, where
-    its name says how many there are. Benchmarks of one task with several numbers of attempts are a
-    group, and attempt that task.
+    Item counts are for a complete run. Floors are what guessing among a task's choices reaches, if
+    its name gives their number. Benchmarks of one task with several numbers of attempts form a
+    group with that task.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def described_by_files(rows: Sequence[Candidate]) -> dict[str, Benchmark]:
 
 
 def _floor(name: str, rows: Sequence[Candidate]) -> float:
-    """Return what guessing reaches on a benchmark, 0 where answers are written or not known to."""
+    """Return what guessing reaches on a benchmark, 0 if answers are, or may be, written."""
     if not all(row.metric.startswith("acc") for row in rows):  # others are of written answers
         return 0.0
     return floor_for(name, min(row.score for row in rows))
@@ -58,16 +58,16 @@ def _floor(name: str, rows: Sequence[Candidate]) -> float:
 def assumed(
     rows: Sequence[Candidate], others: Mapping[str, HarnessTask], described: Collection[str]
 ) -> list[Finding]:
-    """Say what was taken for granted of benchmarks that nobody described.
+    """Return findings on what was assumed about undeclared benchmarks.
 
     Parameters
     ----------
     rows
         The score of each model and benchmark that counts.
     others
-        Tasks that the package does not know, by their benchmark.
+        Tasks that the package does not know, by benchmark.
     described
-        Benchmarks that the caller describes.
+        Benchmarks that the caller declares.
     """
     own = [row for row in rows if row.benchmark not in described]
     floors = {name: benchmark.floor for name, benchmark in described_by_files(own).items()}

@@ -16,7 +16,7 @@ from latentscale.errors import listed
 
 @dataclass(frozen=True)
 class Candidate:
-    """A score that one run, or several runs of subtasks together, give a model on a benchmark.
+    """A model's score on a benchmark from one run, or from several runs of subtasks together.
 
     Parameters
     ----------
@@ -27,19 +27,19 @@ class Candidate:
     task, metric
         Where it comes from in the file.
     stderr
-        Standard error of the score that the files give, NaN where they do not.
+        Standard error of the score from the files, NaN if they do not give it.
     n_shot
         Examples in the prompt, NaN where unknown or mixed.
     version
-        Version of the task, of each of its subtasks where they differ; empty where unknown.
+        Version of the task, or of each subtask if they differ; empty if unknown.
     done, there
-        Items scored and items that there are; NaN where unknown.
+        Items scored and items in total; NaN where unknown.
     cut
         Whether the run was limited to some of the items.
     date
         When it was run, seconds since 1970; 0 where unknown.
     files
-        The files that it is made of.
+        The files from which it comes.
     """
 
     model: str
@@ -64,22 +64,22 @@ class Candidate:
 
     @property
     def order(self) -> tuple[bool, bool, float, tuple[str, ...]]:
-        """What makes one candidate count before another: the greatest does."""
+        """The rank of a candidate: the greatest takes precedence."""
         return self.known, not self.cut, self.date, self.files
 
 
 @dataclass
 class Pool:
-    """All candidates, and what could not be made one.
+    """All candidates, and figures that could not become one.
 
     Parameters
     ----------
     candidates
         In the order of the runs.
     partial
-        By model and benchmark, what subtasks are there and which are missing.
+        By model and benchmark, which subtasks are present and which are missing.
     unfit
-        By model and benchmark, the figures of a task that has none of those wanted.
+        By model and benchmark, the figures of a task that has none of the desired ones.
     """
 
     candidates: list[Candidate] = field(default_factory=list)
@@ -88,9 +88,9 @@ class Pool:
 
 
 def pool(runs: Sequence[Run], tasks: Mapping[str, HarnessTask]) -> Pool:
-    """Return what runs give for benchmarks.
+    """Return the candidates that runs give for benchmarks.
 
-    Runs of one model under the same settings complete each other: where none of them has a
+    Runs of one model under the same settings complete each other: if none of them has a
     benchmark, its subtasks are taken from all of them.
     """
     scores = Pool()
@@ -157,7 +157,7 @@ def _joined(
 
 
 def _latest(runs: Sequence[Run], subtask: str, task: HarnessTask) -> Run | None:
-    """Return the run that counts for a subtask: with a figure, whole, the latest."""
+    """Return the run that counts for a subtask: the latest complete one with a figure."""
 
     def order(run: Run) -> tuple[bool, bool, float, str]:
         read = _figure(run, subtask, task)
@@ -180,7 +180,7 @@ def _mean(
             return None
         read.append(figure)
     at = list(zip(runs, subtasks, strict=True))
-    # Whole subtasks weigh by the items that there are, also where a run was cut short.
+    # Complete subtasks are weighted by their total items, even if a run was cut short.
     weights = [_count(run, subtask, "")[1] for run, subtask in at]
     weights = [1.0] * len(subtasks) if np.isnan(weights).any() else weights
     value = float(np.average([value for value, _ in read], weights=weights))
@@ -195,7 +195,7 @@ def _mean(
 
 
 def _figure(run: Run, name: str, task: HarnessTask) -> tuple[float, str] | None:
-    """Return the figure of a task that is wanted and the name of its metric, None if absent."""
+    """Return the desired figure of a task and the name of its metric, None if absent."""
     figures = run.figures[name]
     wanted = [metric if "," in metric else f"{metric},none" for metric in task.metrics]
     if task.average:
@@ -210,9 +210,9 @@ def _figure(run: Run, name: str, task: HarnessTask) -> tuple[float, str] | None:
 
 
 def _error(run: Run, name: str, task: HarnessTask) -> float:
-    """Return the standard error of the figure that is wanted, NaN if the file has none.
+    """Return the standard error of the desired figure, NaN if the file has none.
 
-    The mean of several metrics of the same items has none: how these vary together is not given.
+    The mean of several metrics of the same items has none: their covariance is not given.
     """
     figure = _figure(run, name, task)
     if figure is None or task.average:
@@ -260,7 +260,7 @@ def _candidate(
 
 
 def _version(run: Run, group: str, task: str) -> str:
-    """Return the version of a task, of the group that it is scored in where that has one."""
+    """Return the version of a task, or of the group in which it is scored if that has one."""
     return run.versions.get(group) or run.versions.get(task, "")
 
 
@@ -277,7 +277,7 @@ def _counted_parts(run: Run, name: str, task: HarnessTask) -> tuple[str, ...]:
 def _count(run: Run, task: str, benchmark: str) -> tuple[float, float, bool]:
     """Return how many items of a task were scored, how many there are, and whether it was cut.
 
-    Where the file counts no items, they follow from the limit and, for a benchmark that is one
+    If the file does not count items, they follow from the limit and, for a benchmark that is one
     task, from its known number of items.
     """
     if task in run.items:

@@ -1,8 +1,8 @@
-"""Which of several scores of one model on one benchmark counts, and what to say of the others.
+"""Which of several scores of one model on one benchmark counts, and findings on the others.
 
-Of one model, runs that were not quantised count before quantised ones; then the settings (chat
-template, system instruction) under which most benchmarks were run; then the latest. Under the
-same settings a whole run counts before one cut short by ``--limit``, and the latest of these.
+Runs of a model that were not quantised take precedence over quantised ones, then the settings (chat
+template, system instruction) under which most benchmarks were run, then the latest run. Under the
+same settings a complete run takes precedence over one cut short by ``--limit``, then the latest.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _Cell = tuple[str, str]
 
 
 def chosen(pool: Pool) -> tuple[list[Candidate], list[Finding]]:
-    """Return one candidate a model and benchmark, and findings on what was passed over."""
+    """Return one candidate per model and benchmark, and findings on those not used."""
     by_model: dict[str, list[Candidate]] = defaultdict(list)
     for candidate in pool.candidates:
         by_model[candidate.model].append(candidate)
@@ -73,19 +73,19 @@ def _superseded(passed: Sequence[tuple[Candidate, Candidate]]) -> list[Finding]:
     sentences = []
     if older:
         sentences.append(
-            f"{len(older)} scores of earlier runs were passed over for later ones: "
+            f"{len(older)} scores of earlier runs were left out in favour of later ones: "
             f"{_cells_in_words(older)}."
         )
     if limited:
         sentences.append(
-            f"{len(limited)} scores of runs with --limit were passed over for whole runs: "
+            f"{len(limited)} scores of runs with --limit were left out in favour of whole runs: "
             f"{_cells_in_words(limited)}."
         )
     return [Finding("info", "superseded-run", "rows", " ".join(sentences))] if sentences else []
 
 
 def _other_shots(passed: Sequence[tuple[Candidate, Candidate]]) -> list[Finding]:
-    """Find scores that were passed over for scores with another number of examples."""
+    """Find scores not used because others have another number of examples."""
     others = [
         f"{best.model} on {best.benchmark}: {best.n_shot:g} examples, not {other.n_shot:g}"
         for best, other in passed
@@ -106,7 +106,7 @@ def _other_shots(passed: Sequence[tuple[Candidate, Candidate]]) -> list[Finding]
 
 
 def _undated(passed: Sequence[tuple[Candidate, Candidate]]) -> list[Finding]:
-    """Find scores that were passed over though nothing says that they are the older ones."""
+    """Find scores not used although it is not known that they are older."""
     unclear = [
         (best, other)
         for best, other in passed

@@ -15,7 +15,7 @@ _COUNTS: Final = ("sample_len", "sample_count", "samples", "n_samples", "num_sam
 _BOOKKEEPING: Final = frozenset(
     (*_COUNTS, "alias", "name", "num_fewshot", "n_shot", "version", "hash", "seed", "limit")
 )
-"""What versions of the harness write beside the figures of a task."""
+"""What versions of the harness write next to the figures of a task."""
 _FRACTIONS: Final = tuple(
     re.compile(pattern)
     for pattern in (
@@ -36,8 +36,8 @@ _FRACTIONS: Final = tuple(
 )
 """Metrics that are fractions of items or of credit, the preferred one first.
 
-Length-normalised accuracy comes first, as the Open LLM Leaderboard takes it wherever a task has
-it. Perplexities, bits per byte, BLEU, ROUGE, correlations and times are not here.
+Length-normalised accuracy comes first, because the Open LLM Leaderboard uses it wherever a task has
+it. Perplexities, bits per byte, BLEU, ROUGE, correlations and times are not included.
 """
 _ATTEMPTS: Final = re.compile(r"pass(?:@|_at_)(\d+)(?:,|$)")
 _NAMED: Final = re.compile(r"(?P<task>.*\w)[\W_]*?[ _/.-]pass(?:@|_at_)(?P<k>[1-9]\d*)")
@@ -68,7 +68,7 @@ def figures_of(entry: Mapping[str, Any], *, filtered: bool) -> dict[str, float]:
         number = _figure(value)
         name = f"{metric},{kind or 'none'}"
         if number is None and isinstance(value, str | bool) and rank_of(name) is not None:
-            number = nan  # a score that was written wrongly is named, not passed over
+            number = nan  # a malformed score is reported, not ignored
         if number is not None:
             figures[name] = number
     return figures
@@ -77,8 +77,8 @@ def figures_of(entry: Mapping[str, Any], *, filtered: bool) -> dict[str, float]:
 def errors_of(entry: Mapping[str, Any]) -> dict[str, float]:
     """Return the standard errors of one task's figures by ``metric,filter``, where given.
 
-    Files write ``acc_stderr,none`` (version 0.4) or ``acc_stderr`` (0.3) beside a figure, and
-    "N/A" where there is none.
+    Files write ``acc_stderr,none`` (version 0.4) or ``acc_stderr`` (0.3) next to a figure, and
+    "N/A" if there is none.
     """
     errors = {}
     for key, value in entry.items():
@@ -105,7 +105,7 @@ def attempts_of(key: str) -> int | None:
 def with_attempts(benchmarks: Mapping[str, Benchmark]) -> dict[str, Benchmark]:
     """Return declarations in which benchmarks named "humaneval_pass@4" have that many attempts.
 
-    Those of one name and several numbers of attempts are of one task.
+    Benchmarks with one name and several numbers of attempts share a task.
 
     Examples
     --------

@@ -45,53 +45,52 @@ _COLUMNS: Final = (
 )
 
 _PACKED: Final = re.compile(r"\.json\.(gz|bz2|xz|zst|zip)$", re.IGNORECASE)
-"""How a result file is named that was compressed."""
+"""Endings of compressed result files."""
 
 
 def harness_table(
     folder: str | Path, *, tasks: Mapping[str, HarnessTask] | None = None
 ) -> pd.DataFrame:
-    """Read the result files of lm-evaluation-harness below a folder.
+    """Read the result files of lm-evaluation-harness in a folder and its subfolders.
 
     Parameters
     ----------
     folder
         Folder that holds result files at any depth (``results*.json``, or other ``.json`` files
-        of the same layout), or one such file. Files of
-        lm-evaluation-harness 0.3 (metrics named ``acc``) and 0.4 (``acc,none``), and of the
-        archive of the Open LLM Leaderboard v1 (tasks named ``harness|arc:challenge|25``).
+        with the same layout), or one such file. Files may come from lm-evaluation-harness 0.3
+        (metrics named ``acc``) and 0.4 (``acc,none``), and from the archive of the Open LLM
+        Leaderboard v1 (tasks named ``harness|arc:challenge|25``).
     tasks
-        Which figures are benchmarks beside those of `HARNESS_TASKS`, or instead of them; by
-        benchmark. Any other task whose metrics hold an accuracy or another fraction is a
-        benchmark by its own name, scored by ``acc_norm`` where most runs have it, else by ``acc``,
-        ``exact_match`` and the like. A task with ``pass@k`` of several k is a benchmark a k:
-        ``"humaneval"`` for the first attempt and ``"humaneval pass@10"`` for ten.
+        Which figures are benchmarks, by benchmark, in addition to `HARNESS_TASKS` or instead of
+        them. Any other task whose metrics include an accuracy or another fraction is a benchmark
+        with its own name, scored by ``acc_norm`` if most runs have it, else by ``acc``,
+        ``exact_match`` and the like. A task with ``pass@k`` for several k is one benchmark for each
+        k: ``"humaneval"`` for the first attempt and ``"humaneval pass@10"`` for ten.
 
     Returns
     -------
     pandas.DataFrame
-        One row a model and benchmark: model, benchmark, score
-        (fraction), task, metric, stderr (of the score, NaN where the file has none, as for the
-        mean of two metrics), n_shot, n_items (NaN where the file does not say), file (several
-        are split by ``"; "``) and settings (such as ``"chat template"``). A
-        model's checkpoint that was named as a revision is a model of its own, ``model@revision``.
-        Of several runs of a model, those not quantised count before quantised ones, then those
-        under the settings (chat template, system instruction, sampled answers by ``gen_kwargs``)
-        of most of its benchmarks; under the same settings whole runs count before those cut short
-        by ``--limit``, then the latest.
+        One row per model and benchmark: model, benchmark, score (fraction), task, metric, stderr
+        (of the score, NaN if the file has none, as for the mean of two metrics), n_shot, n_items
+        (NaN if the file does not state it), file (several are separated by ``"; "``) and settings
+        (such as ``"chat template"``). A checkpoint that was named as a revision is a separate
+        model, ``model@revision``. If a model has several runs, runs that were not quantised take
+        precedence over quantised ones, then runs under the settings (chat template, system
+        instruction, sampled answers by ``gen_kwargs``) of most of its benchmarks; under the same
+        settings, complete runs take precedence over those cut by ``--limit``, then the latest.
 
     Raises
     ------
     DataError
-        If there is no result file that can be read, or one has none of the metrics wanted for a
-        task; the file is named.
+        If there is no readable result file, or one has none of the desired metrics of a task;
+        the file is named.
 
     Warns
     -----
     DataWarning
-        Once, about files of a folder that are malformed or name no model and were set aside, and
-        about what was assumed of tasks unknown to the package, and about runs cut short,
-        under different settings, with different numbers of examples, undated or incomplete.
+        Once, about files in a folder that are malformed or do not name a model and were set aside,
+        about assumptions on tasks unknown to the package, and about runs that were cut short, are
+        undated or incomplete, or differ in settings or numbers of examples.
 
     Examples
     --------
@@ -134,32 +133,31 @@ def read_harness(
     folder, tasks
         As for `harness_table`.
     metadata
-        What the files do not say: columns ``model``, ``family``, ``params_b`` (billions),
+        What the files do not state: columns ``model``, ``family``, ``params_b`` (billions),
         ``tokens_t`` (trillions, empty if undisclosed), optionally ``lineage``, ``instruct``,
         ``released``. Models are named as in the files, or by the part after the last slash. A
-        checkpoint (``model@step3000``) may have a row of its own; else it has that of its model,
-        and the tokens that it has seen. Without metadata families, lineages and sizes are read
-        from names, which the audit counts; the checkpoints of a model are a family of their own.
+        checkpoint (``model@step3000``) may have its own row; otherwise it has its model's row, with
+        the tokens that it has seen. Without metadata, families, lineages and sizes are read from
+        names, which the audit counts; the checkpoints of a model are a family of their own.
     tokens_per_step
-        Tokens of one training step, one number or by model, for checkpoints without a row;
-        revisions such as ``step1000-tokens4B`` need none.
+        Tokens of one training step, one number or by model, for checkpoints without a row; not
+        needed for revisions such as ``step1000-tokens4B``.
     drop_unmatched
         Leave out models that are not in the metadata instead of refusing.
     set_aside
-        Leave out every row that cannot be used (no metadata, an empty family, a size that is no
+        Leave out every row that cannot be used (no metadata, an empty family, a size that is not a
         number, a score outside its range) instead of refusing; the audit has one finding
-        ``set-aside`` a model, with the reason.
+        ``set-aside`` per model, with the reason.
     benchmarks
         As for `Scores.from_frame`.
 
     Returns
     -------
     Scores
-        Its audit also says what was found in the files. A benchmark unknown to the package has
-        the item count of the files and the floor of its task's choices, where its name says how
-        many there are, else 0; `benchmarks` says otherwise. Scores of runs cut short by
-        ``--limit`` keep their own item counts, and all scores the standard errors that the files
-        give.
+        The audit includes findings on the files. A benchmark unknown to the package has the item
+        count of the files, and the floor that follows from its task's number of choices if the name
+        gives it, else 0; `benchmarks` overrides this. Scores of runs cut short by ``--limit`` keep
+        their own item counts, and all scores keep the standard errors in the files.
 
     Raises
     ------
@@ -211,7 +209,7 @@ def read_harness(
 def _with_checkpoints(
     models: Sequence[str], metadata: pd.DataFrame, tokens_per_step: TokensPerStep | None
 ) -> pd.DataFrame:
-    """Return metadata with rows of checkpoints; as it is where it has no column of models."""
+    """Return metadata with rows of checkpoints; unchanged if it has no column of models."""
     frame = as_pandas(metadata, "This table of metadata")
     if "model" not in frame:
         return metadata
@@ -219,7 +217,7 @@ def _with_checkpoints(
 
 
 def _own_errors(table: pd.DataFrame) -> pd.DataFrame | None:
-    """Return the standard errors of scores, one row a model; None where the files have none."""
+    """Return the standard errors of scores, one row per model; None if the files have none."""
     known = table[table["stderr"].notna()]
     if known.empty:
         return None
@@ -298,7 +296,7 @@ def _table(rows: list[Candidate]) -> pd.DataFrame:
 def _runs(folder: Path) -> tuple[list[Run], list[Finding]]:
     """Read every result file below a folder, whatever its name; earlier runs first.
 
-    One that cannot be read does not stop the others.
+    A file that cannot be read does not prevent reading the others.
     """
     if not folder.is_dir():
         if not folder.exists():
@@ -361,7 +359,7 @@ def _reason(error: DataError, path: Path) -> str:
 def _other_metrics(
     unfit: Mapping[tuple[str, str], str], others: Mapping[str, HarnessTask]
 ) -> list[Finding]:
-    """Say which models have a task without the metric that the others have."""
+    """Return a finding on models that have a task without the metric that others have."""
     cells = [
         f"{model} on {benchmark} ({others[benchmark].metrics[0].removesuffix(',none')})"
         for model, benchmark in unfit
@@ -410,7 +408,7 @@ def _own_items(
 ) -> pd.DataFrame:
     """Return the item counts of scores that differ from their benchmark's, by model.
 
-    Where the caller said how many items a benchmark has, only runs that were cut have their own.
+    If the caller states a benchmark's item count, only runs that were cut have their own.
     """
     items: dict[str, dict[str, float]] = {}
     for row in rows:

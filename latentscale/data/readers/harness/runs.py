@@ -15,25 +15,25 @@ from latentscale.data.readers.harness.metrics import errors_of, figures_of
 from latentscale.data.readers.harness.settings import finite_number, settings_of
 from latentscale.errors import DataError
 
-# An adapter is named together with the model that it adapts, and then it is what was evaluated.
+# If an adapter is named together with the model that it adapts, the adapter was evaluated.
 _ADAPTERS: Final = ("peft", "delta", "lora_local_path")
 _BASES: Final = ("pretrained", "model", "path", "engine")
 _ARCHIVE: Final = re.compile(r"^harness\|(?P<task>[^|]+)\|(?P<shots>\d+)$")
 _COMMIT: Final = re.compile(r"^[0-9a-f]{40}$")
 _STAMP: Final = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2})[-:](\d{2})[-:](\d{2}(?:\.\d+)?)")
 _LATEST: Final = 1e11
-"""Seconds of the year 5138: what is above are milliseconds."""
+"""The year 5138 in seconds: larger numbers are milliseconds."""
 _INDENT: Final = re.compile(r"^( *)- ")
-"""How the harness prints a task of a group: one space and a dash, one space more a level."""
+"""How the harness prints a task of a group: one space and a dash, with one more space per level."""
 _FILTERED: Final = ("configs", "group_subtasks", "n-samples", "n-shot", "higher_is_better")
 """Parts of a file of version 0.4, which names the filter of every metric."""
 _NO_VERSION: Final = ("", "n/a", "none", "yaml")
-"""Versions that say nothing; "Yaml" was every task's in the first files of version 0.4."""
+"""Versions without information; in the first files of version 0.4 all tasks have "Yaml"."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one result file says.
+    """The content of one result file.
 
     Parameters
     ----------
@@ -42,26 +42,27 @@ class Run:
     model
         Name of the model that was evaluated.
     date
-        When it was run, seconds since 1970; 0 if the file does not say.
+        When it was run, seconds since 1970; 0 if the file does not state it.
     settings
-        What else changes scores: quantisation, a chat template, a system instruction; sorted.
+        Other settings that affect scores: quantisation, a chat template, a system instruction;
+        sorted.
     figures
         By task, the figures by ``metric,filter``, NaN where they are not finite.
     errors
-        By task, the standard errors of those figures that have one.
+        By task, the standard errors of the figures that have one.
     lower
-        Pairs of task and metric of which the file says that lower is better.
+        Pairs of task and metric for which the file states that lower is better.
     items
-        By task, the number of items that were scored and that there are.
+        By task, the number of scored items and of all items.
     shots
         By task, the number of examples in the prompt.
     versions
         By task, the version of its prompts and items, as text.
     groups
-        By task that is a group, the tasks in it; empty if the file does not list them.
+        For tasks that are groups, the tasks in them; empty if the file does not list them.
     limit
-        Items of each task that the run was limited to, or their share if below 1; None if it
-        was not.
+        Items of each task to which the run was limited, or their share if below 1; None if it was
+        not limited.
     """
 
     path: Path
@@ -78,7 +79,7 @@ class Run:
     limit: float | None
 
     def leaves(self, task: str) -> tuple[str, ...]:
-        """Return the tasks below a group, whatever the levels between; a task is its own."""
+        """Return the tasks below a group, at any level; for a task, the task itself."""
         leaves: dict[str, None] = {}
         seen: set[str] = set()
         ahead = [task]
@@ -117,7 +118,7 @@ def holds_results(document: object) -> bool:
 
 
 def run_of(document: Mapping[str, Any], path: Path) -> Run:
-    """Return what the document of a result file says.
+    """Return the content of a result file's document.
 
     Raises
     ------
@@ -230,7 +231,7 @@ def _shots(
 
 
 def _versions(document: Mapping[str, Any]) -> dict[str, str]:
-    """Return the versions of tasks: 1 and "1.0" are one; "N/A", which groups have, is none."""
+    """Return the versions of tasks: 1 and "1.0" are the same; "N/A", which groups have, is none."""
     versions = {}
     for name, value in _mapping(document, "versions").items():
         archived = _ARCHIVE.match(str(name))
@@ -254,7 +255,7 @@ def _model(document: Mapping[str, Any], arguments: Mapping[str, Any], path: Path
     named = (document.get("model_name"), general.get("model_name"))
     adapters = tuple(arguments.get(key) for key in _ADAPTERS)
     bases = tuple(arguments.get(key) for key in _BASES)
-    # Some versions give an adapted model the name of the one that it adapts.
+    # Some versions name an adapter after the model that it adapts.
     adapted = any(adapters) and any(name and name in bases for name in named)
     candidates = (*adapters, *named) if adapted else (*named, *adapters, *bases)
     for name in candidates:
@@ -268,7 +269,7 @@ def _model(document: Mapping[str, Any], arguments: Mapping[str, Any], path: Path
 
 
 def _checkpoint(arguments: Mapping[str, Any]) -> str:
-    """Return what names a checkpoint beside its model: "@step3000"; commits only pin the model."""
+    """Return the suffix that names a checkpoint, "@step3000"; commits only pin the model."""
     revision = str(arguments.get("revision") or "main").strip()
     folder = str(arguments.get("subfolder") or "").strip().strip("/\\")
     pinned = revision in ("", "main", "None") or _COMMIT.match(revision)

@@ -1,4 +1,4 @@
-"""What a run was made under that changes scores: quantisation, chat template, sampling."""
+"""Settings of a run that affect scores: quantisation, chat template, sampling."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any, Final
 from latentscale.data.columns import number_of_cell
 
 QUANTISED: Final = "quantised"
-"""How a setting begins that says of a run that the model was quantised."""
+"""Beginning of a setting that marks a quantised model."""
 PLAIN: Final = "no chat template"
-"""Name of the settings that hold nothing."""
+"""Name of empty settings."""
 
 _MARK: Final = 8
-"""Hexadecimal digits of a hash, 32 bits: two instructions of one folder will not share them."""
+"""Hexadecimal digits of a hash, 32 bits: enough to tell the instructions in a folder apart."""
 _SWITCHES: Final = {"load_in_4bit": "4-bit", "load_in_8bit": "8-bit"}
 _METHODS: Final = ("autogptq", "gptqmodel", "quantization", "quantization_config", "gguf_file")
 _LOW_DTYPE: Final = re.compile(r"(4|8)-?bit|u?int(4|8)|fp(4|8)|float8|nf4|gptq|awq", re.IGNORECASE)
 _THINKING: Final = "enable_thinking"
-"""By which a chat template lets a model reason before it answers, or not."""
+"""Arguments by which a chat template switches reasoning on or off."""
 _IN_TEXT: Final = re.compile(rf"{_THINKING}\W+(\w+)")
 _OFF: Final = ("", "false", "none", "null", "0", "auto")
 
@@ -66,7 +66,7 @@ def is_quantised(settings: Sequence[str]) -> bool:
 
 
 def _quantisation(document: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
-    """Return how a model was quantised, an empty text if it was not."""
+    """Return how a model was quantised, an empty string if it was not."""
     for key, kind in _SWITCHES.items():
         if _is_on(arguments.get(key)):
             return kind
@@ -88,7 +88,7 @@ def _quantisation(document: Mapping[str, Any], arguments: Mapping[str, Any]) -> 
 
 
 def _thinking(arguments: Mapping[str, Any]) -> bool | None:
-    """Return whether a run asked a model to think, or not to; None where it left that open."""
+    """Return whether a run switched a model's thinking on or off; None if it did neither."""
     inner = arguments.get("chat_template_args") or arguments.get("chat_template_kwargs")
     for place in (arguments, inner):
         if isinstance(place, Mapping) and place.get(_THINKING) is not None:
@@ -99,10 +99,10 @@ def _thinking(arguments: Mapping[str, Any]) -> bool | None:
 
 
 def _sampling(document: Mapping[str, Any]) -> str:
-    """Return how a run was asked to sample its answers, an empty text if it was not.
+    """Return how a run sampled its answers, an empty string if it did not.
 
-    By ``gen_kwargs`` of the whole run, which count before those of its tasks. Answers are sampled
-    at a temperature above 0 unless ``do_sample`` is off, and where ``do_sample`` is on.
+    The run's ``gen_kwargs`` take precedence over those of its tasks. Answers are sampled at a
+    temperature above 0 unless ``do_sample`` is off, and whenever ``do_sample`` is on.
     """
     config = document.get("config")
     given = config.get("gen_kwargs") if isinstance(config, Mapping) else None
@@ -121,7 +121,7 @@ def _sampling(document: Mapping[str, Any]) -> str:
 
 
 def finite_number(value: object) -> float | None:
-    """Return a finite number, also from a text that holds one; else None."""
+    """Return a finite number, also from text; else None."""
     try:
         number = float(value) if isinstance(value, str) else number_of_cell(value)
     except (ValueError, OverflowError):
@@ -130,7 +130,7 @@ def finite_number(value: object) -> float | None:
 
 
 def _mark(document: Mapping[str, Any]) -> str:
-    """Return what tells one system instruction from another: the beginning of its hash."""
+    """Return what distinguishes system instructions: the beginning of the hash."""
     text = str(document["system_instruction"]).encode("utf-8", "surrogatepass")
     return sha256(text).hexdigest()[:_MARK]
 

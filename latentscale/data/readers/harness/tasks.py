@@ -1,4 +1,4 @@
-"""Where a benchmark's score is in the output of lm-evaluation-harness."""
+"""Where to find a benchmark's score in the output of lm-evaluation-harness."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class HarnessTask:
         the harness writes after a comma, ``"exact_match,strict-match"``. Without a filter, the
         unfiltered figure is meant.
     average
-        Whether the score is the mean of all `metrics`, and not the first that is there.
+        Whether the score is the mean of all `metrics` instead of the first one present.
     parts
-        Subtasks whose mean is the score where no task of `tasks` has a figure; tried in order.
-        All of one tuple must be there. Items weigh alike where the file counts them (which is
-        what the harness does), else subtasks do (which is what the Open LLM Leaderboard v1 did).
+        Subtasks whose mean is the score if no task of `tasks` has a figure; tried in order. All of
+        one tuple must be present. Items have equal weight if the file counts them (as in the
+        harness), else subtasks have (as in the Open LLM Leaderboard v1).
 
     Raises
     ------
@@ -118,10 +118,10 @@ HARNESS_TASKS: Final[Mapping[str, HarnessTask]] = {
     ),
     "mmlu_pro": HarnessTask(("leaderboard_mmlu_pro",), ("acc",)),
 }
-"""The figures that the Open LLM Leaderboard (v1 and v2) took for the benchmarks known here.
+"""The figures that the Open LLM Leaderboard (v1 and v2) used for the known benchmarks.
 
 ARC and HellaSwag are scored by length-normalised accuracy, TruthfulQA by MC2, GSM8K by the strict
-match, IFEval by the mean of the prompt and instruction levels (both strict). Tasks of other
-protocols under like names (``bbh_cot_fewshot``, ``mmlu_pro``, ``gpqa_main_zeroshot``) are not
-taken for these.
+match, IFEval by the mean of the prompt and instruction levels (both strict). Tasks with similar
+names but other protocols (``bbh_cot_fewshot``, ``mmlu_pro``, ``gpqa_main_zeroshot``) are not used
+for them.
 """

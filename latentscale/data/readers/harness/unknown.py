@@ -15,9 +15,9 @@ from latentscale.data.readers.harness.tasks import HarnessTask
 from latentscale.errors import listed
 
 ATTEMPTS: Final = " pass@"
-"""What the name of a benchmark of several attempts has between its task and their number."""
+"""In a benchmark with several attempts, the part of its name between task and their number."""
 _ALIKE: Final = 3
-"""Letters that the tasks of a group begin with alike, from which it is one benchmark (mmlu_...)."""
+"""A group whose tasks share this many first letters is one benchmark (mmlu_...)."""
 
 
 def unknown_tasks(
@@ -30,14 +30,14 @@ def unknown_tasks(
     runs
         The result files.
     known
-        Benchmarks to read in any case; their tasks and subtasks are passed over.
+        Benchmarks to read in any case; their tasks and subtasks are skipped.
 
     Returns
     -------
     tuple
-        One entry a task that has an accuracy or another fraction, with the metric that most runs
-        have (the preferred one of several), one more for each further k of a task with
-        ``pass@k``, and a finding on the tasks that have none.
+        One entry per task that has an accuracy or another fraction, with the metric that most runs
+        have (the preferred one if tied), one more for each further k of a task with ``pass@k``,
+        and a finding on the tasks that have none.
     """
     used = {name for task in known.values() for name in (*task.tasks, *sum(task.parts, ()))}
     leaves_of: dict[str, tuple[str, ...]] = {}
@@ -64,7 +64,7 @@ def unknown_tasks(
 
 
 def _expanded(run: Run, name: str, used: Collection[str], seen: set[str]) -> list[str]:
-    """Return the tasks that are a benchmark each: a task, or a group of tasks of one kind."""
+    """Return the tasks that are benchmarks: single tasks, and groups of tasks of one kind."""
     if name in used or name in seen:
         return []
     seen.add(name)
@@ -96,7 +96,7 @@ def _metric(runs: Sequence[Run], task: str) -> str | None:
 
 
 def _other_attempts(runs: Sequence[Run], task: str, metric: str) -> dict[int, str]:
-    """Return the ``pass@k`` metrics of a task by k, but for that of its main metric."""
+    """Return the ``pass@k`` metrics of a task by k, except its main metric."""
     first = attempts_of(metric)
     keys = {key: None for run in runs for key in run.figures.get(task, {})}
     metric_of: dict[int, str] = {}

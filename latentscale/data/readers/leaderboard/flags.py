@@ -1,4 +1,4 @@
-"""The leaderboard's column ``Flagged``, which some exports hold inverted: True for not flagged."""
+"""The leaderboard's column ``Flagged``; in some exports it is inverted: True for not flagged."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ FlaggedReading = Literal["auto", "as-named", "inverted", "keep"]
 
 _TRUE: Final = ("true", "t", "yes", "1", "1.0")
 UNREAD: Final = "unread"
-"""What `truth_of` returns of a cell that is neither a truth value nor empty."""
+"""What `truth_of` returns for a cell that is neither a truth value nor empty."""
 _FALSE: Final = ("false", "f", "no", "0", "0.0")
 _RARE: Final = 0.1
-"""The leaderboard flagged a few models in a hundred; no export comes near one in ten."""
+"""The leaderboard flagged a few percent of models; in every export it is far below one in ten."""
 _MANY: Final = 20
-"""From this many rows on, the share of True alone decides; fewer may be anybody's selection."""
+"""With at least this many rows, the share of True decides; fewer rows may be a selection."""
 _REMEDY: Final = (
     'say what True means with flagged="as-named" (flagged) or flagged="inverted" (not flagged), '
     'or keep all rows with flagged="keep" (--flagged on the command line)'
@@ -50,8 +50,8 @@ def without_flagged(
     Raises
     ------
     DataError
-        If `reading` is unknown, a cell is not a truth value, the table speaks for both readings,
-        or no row would be left.
+        If `reading` is unknown, a cell is not a truth value, the table supports both readings, or
+        no row would be left.
     """
     if reading not in get_args(FlaggedReading):
         raise DataError(
@@ -100,7 +100,7 @@ def _findings(
 
 
 def _decided(frame: pd.DataFrame, known: pd.Series, what: str) -> tuple[str, str]:
-    """Return the reading that the table speaks for, and why."""
+    """Return the reading that the table supports, and why."""
     if known.empty or (not known.any() and "Not_Merged" not in frame and "MoE" not in frame):
         return "as-named", "it is True nowhere"
     share = float(known.mean())
@@ -142,7 +142,7 @@ def _truths(frame: pd.DataFrame, name: str, what: str) -> pd.Series:
 
 
 def truth_of(cell: object) -> bool | str | None:
-    """Return a cell's truth value, None where it is empty, `UNREAD` for anything else."""
+    """Return a cell's truth value, None if it is empty, `UNREAD` for anything else."""
     if is_empty(cell):
         return None
     number = number_of_cell(cell)

@@ -28,12 +28,12 @@ def download_leaderboard(
 ) -> pd.DataFrame:
     """Fetch the contents table of the Open LLM Leaderboard v2 from the Hugging Face hub.
 
-    The hub's client keeps a copy, which serves later calls, also without a network.
+    The hub's client keeps a copy for later calls, even without a network.
 
     Parameters
     ----------
     revision
-        Branch, tag or commit of the dataset; name a commit for figures that stay the same.
+        Branch, tag or commit of the dataset; name a commit for reproducible figures.
     folder
         Folder for the copy; the hub client's own by default.
     endpoint
@@ -44,12 +44,12 @@ def download_leaderboard(
     Returns
     -------
     pandas.DataFrame
-        The table as it is there; `leaderboard_table` and `read_leaderboard` take it.
+        The table as on the hub; `leaderboard_table` and `read_leaderboard` accept it.
 
     Raises
     ------
     DataError
-        If huggingface_hub is not installed, or the hub cannot be reached and no copy is there.
+        If huggingface_hub is not installed, or the hub cannot be reached and there is no copy.
 
     Examples
     --------
@@ -71,7 +71,7 @@ def download_leaderboard(
             cache_dir=folder,
             endpoint=endpoint,
             etag_timeout=timeout,
-            # The client would try six times, half a minute in all, before it said so itself.
+            # The client itself would try six times, half a minute in total, before it reports this.
             local_files_only=not _reachable(endpoint, timeout),
         )
     except Exception as error:  # the client raises its own, its transport's and the system's

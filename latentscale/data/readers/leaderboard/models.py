@@ -1,4 +1,4 @@
-"""What is guessed of the Open LLM Leaderboard's models where no metadata says it."""
+"""Features of the Open LLM Leaderboard's models that are guessed where metadata are missing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from latentscale.data.audit import Finding
 from latentscale.data.readers.families import base_families
 
 _TUNED: Final = re.compile(r"(?:^|[-_.])(?:instruct|chat|it|dpo|rlhf|orpo|simpo)(?:$|[-_.\d])")
-"""Words at the end of a part of a name by which a model is instruction-tuned."""
+"""Words at the end of a part of a name that mark an instruction-tuned model."""
 
 
 def with_guessed_families(table: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
@@ -34,7 +34,7 @@ def with_guessed_families(table: pd.DataFrame) -> tuple[pd.DataFrame, list[Findi
 
 
 def completed(table: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
-    """Fill instruct, where the type does not say it, by names and chat templates."""
+    """Fill instruct, where the type does not state it, from names and chat templates."""
     findings = []
     stated = table["instruct"] if "instruct" in table else pd.Series(np.nan, table.index)
     by_name = [bool(_TUNED.search(name.rsplit("/", 1)[-1].casefold())) for name in table["model"]]

@@ -39,13 +39,13 @@ RAW_COLUMNS: Final[Mapping[str, str]] = {
     "MUSR Raw": "musr",
     "MMLU-PRO Raw": "mmlu_pro",
 }
-"""Columns of raw scores, fractions, and the benchmarks that they are."""
+"""Columns of raw scores, as fractions, and their benchmarks."""
 
 _SIZE: Final = ("#Params (B)", "Params (B)")
 _TEXT: Final = {"Base Model": "base_model", "Type": "type", "Architecture": "architecture"}
 _TEMPLATE: Final = "Chat Template"
 _UNUSED: Final = ("precision", "family_basis")
-"""Columns of `leaderboard_table` that are none of the model's own in `Scores`."""
+"""Columns of `leaderboard_table` that `Scores` does not use to describe models."""
 _RANK: Final = {
     **dict.fromkeys(("bfloat16", "float16", "bf16", "fp16", "half"), 0),
     **dict.fromkeys(("float32", "fp32", "float"), 1),
@@ -59,7 +59,7 @@ _LINK: Final = re.compile(r"<[^>]*>")
 _MARKDOWN: Final = re.compile(r"^\[([^\]]+)\]\([^)]*\).*$", re.DOTALL)
 """A link as Markdown writes it: [org/name](https://...)."""
 _AMBIGUOUS_DATE: Final = re.compile(r"\s*\d{1,2}[/.]\d{1,2}[/.]\d{2,4}\b")
-"""07/12/2024 is July 12 or December 7: it is not guessed."""
+"""07/12/2024 is July 12 or December 7; the reader does not guess."""
 
 
 def leaderboard_table(
@@ -71,39 +71,38 @@ def leaderboard_table(
     ----------
     source
         The table ``open-llm-leaderboard/contents``: a Parquet or CSV file, or a frame (pandas,
-        polars, arrow, ...; it is not changed). `download_leaderboard` fetches it.
+        polars, arrow, ...; it is not modified). `download_leaderboard` fetches it.
     flagged
-        How the column ``Flagged`` is read. Exports of 2024 hold it inverted: True means not
-        flagged. ``"auto"`` decides by the table: the leaderboard flagged few models, so where
-        most rows are True, or a column ``Not_Merged`` shows that the columns are filters, it is
-        inverted. ``"as-named"`` and ``"inverted"`` say which it is; ``"keep"`` keeps all rows.
+        How to read the column ``Flagged``. In exports of 2024 it is inverted: True means not
+        flagged. ``"auto"`` decides from the table: the leaderboard flagged few models, so if most
+        rows are True, or a column ``Not_Merged`` shows that the columns are filters, it is
+        inverted. ``"as-named"`` and ``"inverted"`` set the reading; ``"keep"`` keeps all rows.
 
     Returns
     -------
     pandas.DataFrame
-        One row a model: model (``fullname``), family, lineage and family_basis (guessed from
-        the chain of base models, else from names, else from the architecture with the size;
-        family_basis says which), params_b (billions, NaN where the table has none),
-        instruct (0 where the type says pretrained, 1 where it says chat, else NaN), released (the
-        day of upload), base_model, type, tuning (pretrained, continued, fine-tuned, chat, merge or
-        multimodal, by the type), architecture, precision, chat_template (1 where it was run with
-        one, else 0), and one column of raw scores (fractions) a benchmark. Models that the
-        leaderboard flagged are left out; of a model with several rows one with scores, of 16-bit
-        precision, is kept (bfloat16 and float16 alike), the latest submitted if there are more,
-        and the lowest in the table if the dates are the same.
+        One row per model: model (``fullname``), family, lineage and family_basis (guessed from the
+        chain of base models, else from names, else from the architecture with the size;
+        family_basis states which), params_b (billions, NaN if the table has none), instruct (0 if
+        the type says pretrained, 1 if it says chat, else NaN), released (the day of upload),
+        base_model, type, tuning (pretrained, continued, fine-tuned, chat, merge or multimodal, by
+        the type), architecture, precision, chat_template (1 if the model was run with one, else 0),
+        and one column of raw scores (fractions) per benchmark. Models that the leaderboard flagged
+        are left out. If a model has several rows, one with scores and 16-bit precision (bfloat16 or
+        float16) is kept: the latest submitted, or the lowest in the table if the dates are equal.
 
     Raises
     ------
     DataError
         If the table has no model names or no raw scores, or the meaning of ``Flagged`` cannot be
-        decided. The normalised scores (IFEval, BBH, ...) are never taken: they are rescaled, in
-        some benchmarks subtask by subtask.
+        decided. The normalised scores (IFEval, BBH, ...) are never used: they are rescaled, in some
+        benchmarks separately for each subtask.
 
     Warns
     -----
     DataWarning
-        If models were left out as flagged (with the reading of the column), only a quantised
-        row of a model is there, or sizes or dates cannot be read.
+        If models were left out as flagged (with the reading of the column), a model has only
+        quantised rows, or sizes or dates cannot be read.
 
     Examples
     --------
@@ -150,13 +149,13 @@ def read_leaderboard(
     source
         As for `leaderboard_table`.
     metadata
-        Columns ``model``, ``family`` and ``tokens_t`` (trillions, empty if undisclosed), which
-        the leaderboard does not know; ``params_b``, ``instruct``, ``released`` and ``lineage``
-        where they are to replace or complete the leaderboard's. Models are named as there
-        (``fullname``), or by the part after the last slash. Without it families and lineages
-        are guessed as in `leaderboard_table`, tokens are not known, and a model whose type
-        does not say so is instruction-tuned if its name says so (instruct, chat, it) or it was
-        run with a chat template. The audit counts what was guessed.
+        Columns ``model``, ``family`` and ``tokens_t`` (trillions, empty if undisclosed), which the
+        leaderboard does not have; also ``params_b``, ``instruct``, ``released`` and ``lineage`` to
+        replace or complete the leaderboard's. Models are named as there (``fullname``), or by the
+        part after the last slash. Without metadata, families and lineages are guessed as in
+        `leaderboard_table`, tokens are not known, and a model whose type does not decide it is
+        instruction-tuned if its name says so (instruct, chat, it) or if it was run with a chat
+        template. The audit counts guesses.
     flagged
         As for `leaderboard_table`.
     drop_unmatched
@@ -169,7 +168,7 @@ def read_leaderboard(
     Returns
     -------
     Scores
-        Its audit also says what was found in the leaderboard's table.
+        The audit includes findings on the leaderboard's table.
 
     Raises
     ------
@@ -215,9 +214,9 @@ def read_leaderboard(
 
 
 def _features() -> tuple[Feature, ...]:
-    """Return declarations of what the leaderboard says of a model and of how it was run.
+    """Return declarations of the leaderboard's features of models and runs.
 
-    A function, since a declaration looks up the kinds of features, plug-ins among them.
+    A function, because a declaration looks up the kinds of features, including plug-ins.
     """
     levels = ("pretrained", *dict.fromkeys(v for v in TUNING.values() if v != "pretrained"))
     return (
@@ -288,7 +287,7 @@ def _columns(frame: pd.DataFrame, raw: list[str]) -> tuple[pd.DataFrame, list[Fi
 def _unread(
     models: list[str], name: str, column: pd.Series, rows: list[int], what: str, wanted: str
 ) -> list[Finding]:
-    """Return one finding on the cells of a column that hold something else than is wanted."""
+    """Return one finding on the cells of a column that cannot be read."""
     if not rows:
         return []
     cells = listed([f"{models[row]}: {column.iloc[row]}" for row in rows])
@@ -376,7 +375,7 @@ def _one_row_a_model(frame: pd.DataFrame, raw: list[str]) -> tuple[pd.DataFrame,
 def _scores_of_other_rows(
     frame: pd.DataFrame, scored: pd.DataFrame, kept: list[int]
 ) -> list[Finding]:
-    """Find scores that only a row has that was passed over: one run's scores stay together."""
+    """Find scores that only a row not used has: the scores of one run stay together."""
     somewhere = scored.groupby(frame["model"]).any()
     cells = [
         f"{frame['model'][row]} on {RAW_COLUMNS[name]}"
@@ -393,7 +392,7 @@ def _scores_of_other_rows(
 
 
 def _tied(ranked: pd.DataFrame) -> list[str]:
-    """Return the models whose best rows no date sets apart."""
+    """Return the models whose best rows dates do not distinguish."""
     best = ranked["rank"] == ranked.groupby("model")["rank"].transform("max")
     last = ranked[best].groupby("model")["when"].transform("max")
     tops = ranked[best][ranked[best]["when"] == last]

@@ -1,6 +1,6 @@
 """Standard errors of a published table: columns of errors and intervals, half widths in cells.
 
-Numbers of items have columns of their own (`items`).
+Item counts are read from separate columns (`items`).
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ from latentscale.data.readers.published.columns import (
 from latentscale.errors import listed
 
 _MOST_ITEMS: Final = 1e6
-"""Items of a benchmark: the largest test sets have some ten thousand."""
+"""Items of a benchmark: the largest test sets have about ten thousand."""
 _MEASURED: Final = 0.9
-"""Share of a column's errors beside which its benchmark has a score: all, but for a slip or two."""
+"""Share of a column's errors whose row has a score of the benchmark: all, except a slip or two."""
 
 
 def tiny_errors(
     columns: Mapping[str, ScoreCells], stderr: Mapping[str, Floats], info: Mapping[str, Benchmark]
 ) -> list[Finding]:
-    """Find errors of percentages that no test set is large enough for: fractions, perhaps."""
+    """Find errors of percentages too small for any test set, which may be fractions."""
     tiny = []
     for name, about in info.items():
         score = columns[name].values
@@ -87,9 +87,9 @@ def standard_errors(
     info: Mapping[str, Benchmark],
     errors: Mapping[str, tuple[str, ...]],
 ) -> tuple[dict[str, Floats], dict[str, Bools], dict[str, str]]:
-    """Return standard errors by benchmark, which are of intervals, and why columns give none.
+    """Return standard errors by benchmark, which come from intervals, and why columns give none.
 
-    Errors are in the units of the scores; those of intervals are half widths over 1.96.
+    Errors are in the units of the scores; intervals give half widths over 1.96.
     """
     positive = {name: about.scale == "positive" for name, about in info.items()}
     stderr = {
@@ -143,9 +143,9 @@ def _measured_where(
 ) -> tuple[list[str], str | None]:
     """Return benchmarks, and the left one if it is the likely owner of a column of errors.
 
-    A column that names no benchmark belongs to the one to its left; but where columns have been
-    moved, that has no scores in many rows that have errors, and the one comes first that has
-    and whose empty cells are the most alike.
+    A column that does not name a benchmark belongs to the benchmark to its left. If columns have
+    been moved, that benchmark has no scores in many rows with errors; the benchmark with scores
+    there, and with the most similar empty cells, then comes first.
     """
     known = {name: ~np.isnan(columns[name].values) for name in info}
     share = {name: float(known[name][filled].mean()) if filled.any() else 1.0 for name in info}
@@ -157,7 +157,7 @@ def _measured_where(
 
 
 def _half_printed(column: pd.Series, cells: ScoreCells, positive: bool | np.ndarray) -> Floats:
-    """Return half widths that are printed beside scores, NaN where there is none."""
+    """Return half widths printed next to scores, NaN if there is none."""
     printed = column.where([not is_bare(cell) for cell in column.tolist()])
     half = half_of_ends(*ends_of(printed, cells.values), cells.values, positive)
     return np.where(np.isnan(half), cells.half, half)
@@ -170,7 +170,7 @@ def half_of_rows(
     bounds: Sequence[tuple[str, str, str]],
     positive: np.ndarray,
 ) -> Floats:
-    """Return half widths that are printed beside scores, else those of columns of ends."""
+    """Return half widths printed next to scores, or else from columns of interval ends."""
     printed = _half_printed(table[column], read, positive)
     if not bounds:
         return printed

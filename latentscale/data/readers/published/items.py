@@ -26,27 +26,27 @@ _COUNT: Final = re.compile(
     r"|sample[ _]size)\W*$",
     re.IGNORECASE,
 )
-"""What the name of a column of counts begins or ends with, beside the name of a benchmark."""
+"""Beginning or end of the name of a column of counts, next to the name of a benchmark."""
 
 
 _ITEM: Final = re.compile(
     r"(sample|item|question|problem|doc|document|instance|example)[ _-]?(id|idx|index|number|hash)",
     re.IGNORECASE,
 )
-"""Columns that say which item of a benchmark a row is of."""
+"""Columns that identify the benchmark's item to which a row belongs."""
 
 
 class ItemRows(NamedTuple):
-    """Rows that hold the score of one item each.
+    """Rows that each hold the score of one item.
 
     Attributes
     ----------
     column
         The column that names the items.
     rows
-        Which rows are of one item of several.
+        Which rows belong to one item of several.
     findings
-        What was decided.
+        Findings on what was decided.
     """
 
     column: str
@@ -57,16 +57,16 @@ class ItemRows(NamedTuple):
 def rows_of_items(
     table: pd.DataFrame, models: pd.Series, benchmarks: pd.Series, names: Sequence[str]
 ) -> ItemRows | None:
-    """Return which rows of a table with one row a score are of single items; None if none are.
+    """Return which rows of a table with one row per score hold single items; None if none do.
 
-    Items that a model answered several times say nothing: their rows are not independent.
+    Items that a model answered several times do not count: their rows are not independent.
 
     Parameters
     ----------
     table
         The table.
     models, benchmarks
-        Of each row.
+        The model and benchmark of each row.
     names
         Columns without a role.
     """
@@ -86,9 +86,9 @@ def rows_of_items(
 
 
 def item_columns(columns: Mapping[str, ScoreCells], declared: Collection[str]) -> dict[str, str]:
-    """Return the benchmark whose items each column of counts has.
+    """Return the benchmark whose items each column counts.
 
-    A column is one of counts if its name is that of another column and a word for items, and its
+    A column counts items if its name combines another column's name with a word for items, and its
     cells are whole numbers above 0.
 
     Parameters
@@ -114,7 +114,7 @@ def item_columns(columns: Mapping[str, ScoreCells], declared: Collection[str]) -
 
 
 def items_of(columns: Mapping[str, ScoreCells], owners: Mapping[str, str], name: str) -> Floats:
-    """Return the items of a benchmark's cells, NaN where neither cells nor a column count them."""
+    """Return item counts of a benchmark's cells, NaN if neither cells nor a column give them."""
     nothing = np.full(len(columns[name].values), np.nan)
     beside = next((columns[c].values for c, owner in owners.items() if owner == name), nothing)
     own = columns[name].items
@@ -122,7 +122,7 @@ def items_of(columns: Mapping[str, ScoreCells], owners: Mapping[str, str], name:
 
 
 def items_read(owners: Mapping[str, str]) -> list[Finding]:
-    """Say which columns were read as numbers of items."""
+    """Return a finding on columns read as item counts."""
     if not owners:
         return []
     pairs = listed([f"{column} of {owner}" for column, owner in owners.items()], 6)

@@ -1,7 +1,7 @@
-"""Columns of percentages: cells without a percent sign, and cells that no percentage can be.
+"""Columns of percentages: cells without a percent sign, and cells that cannot be percentages.
 
-Columns without any sign are one scale, by their numbers (`scores`); where many cells lie outside
-0 to 100 the scale is unknown, and the whole column is left out there.
+Columns without any sign have one scale, inferred from their numbers (`scores`). If many cells are
+outside 0 to 100 the scale is unknown, and the whole column is left out there.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from latentscale.errors import listed
 from latentscale.markup import counted
 
 _SIGNED: Final = 10
-"""Cells of which one may be wrong, where cells have percent signs: none of those is above 100."""
+"""Number of cells of which one may be wrong, if cells have percent signs; none exceeds 100 then."""
 _NEAR: Final = 20.0
-"""Percentage points within which two rows of one model lie, by different prompts or agents: a cell
-that is so near as a fraction, and below 1 as a percentage, is a fraction."""
+"""Percentage points by which rows of one model differ, through prompts or agents. A cell below 1
+that is this near if it is a fraction counts as a fraction."""
 _BARE: Final = 50
-"""The same without signs: of fewer numbers, one beyond 100 may be the largest of an amount."""
+"""The same without signs: among fewer numbers, one above 100 may be the largest of an amount."""
 
 
 def without_impossible(
@@ -45,7 +45,7 @@ def without_impossible(
     models
         The model of each cell, by benchmark.
     declared
-        Benchmarks that the caller declares, which stay as they are.
+        Benchmarks that the caller declares, which do not change.
     """
     kept = dict(columns)
     findings = []
@@ -71,9 +71,9 @@ def without_impossible(
 
 
 def _outside(name: str, cells: ScoreCells) -> Bools:
-    """Return cells below 0 or above 100 in a column of percentages, none in one of other units.
+    """Return cells below 0 or above 100 in a column of percentages, none in other units.
 
-    Percentages of which some are above 1: a column of fractions has no cell between.
+    Some percentages are above 1, unlike fractions.
     """
     values = cells.values
     known = values[~np.isnan(values)]
@@ -96,9 +96,9 @@ def _in_other_units(name: str, cells: ScoreCells) -> bool:
 
 
 def named_outside(values: Floats, models: pd.Series) -> str:
-    """Return which few cells keep a column from being one of percentages, empty if there are many.
+    """Return the few cells that prevent reading a column as percentages, empty if there are many.
 
-    Of a column that is left out, so that its reader finds the cell to correct.
+    For a column that is left out, so that the user finds the cell to correct.
     """
     known = int((~np.isnan(values)).sum())
     shown = _shown(models, values, (values < 0) | (values > 100))
@@ -151,14 +151,14 @@ def with_signs(
 
 
 def _near_their_model(values: Floats, models: pd.Series) -> Bools:
-    """Return which cells lie, as fractions, near the percentages in other rows of their model."""
+    """Return which cells, as fractions, are near the percentages in other rows of their model."""
     percentages = pd.Series(np.where((values > 1) & (values <= 100), values, np.nan))
     others = percentages.groupby(models.to_numpy()).transform("mean").to_numpy()
     return np.asarray(np.abs(100 * values - others) < _NEAR)
 
 
 def _of_their_model(name: str, models: pd.Series, values: Floats, taken: Bools) -> list[Finding]:
-    """Name the cells that other rows of their models show to be fractions."""
+    """Return a finding on cells that other rows of their models show to be fractions."""
     if not taken.any():
         return []
     shown = _shown(models, values, taken)
@@ -174,7 +174,7 @@ def _of_their_model(name: str, models: pd.Series, values: Floats, taken: Bools) 
 def _findings(
     name: str, models: pd.Series, values: Floats, taken: Bools, unsure: Bools
 ) -> list[Finding]:
-    """Name the cells that were taken for fractions, and those that were left out."""
+    """Return findings on cells read as fractions, and on cells left out."""
     findings = []
     if taken.any():
         shown = _shown(models, values, taken)

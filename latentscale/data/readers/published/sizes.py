@@ -16,20 +16,20 @@ from latentscale.errors import listed
 from latentscale.markup import counted
 
 _MOST: Final = 0.5
-"""Share of the names that must state a size: with fewer most models would have none, and their size
-class, which every name has, says more."""
+"""Share of the names that must state a size: with fewer, most models would not have one, and the
+size class, which every name has, is more informative."""
 _EXPERTS: Final = re.compile(r"\d+x\d+(\.\d+)?b")
 
 
 def with_totals(column: pd.Series, amounts: Sequence[float]) -> list[float]:
-    """Return all parameters, in billions, of cells that name the active ones too, in any order.
+    """Return total parameters, in billions, of cells that also state active ones, in any order.
 
     Parameters
     ----------
     column
         Cells of sizes.
     amounts
-        What each cell says first, in billions.
+        The first number of each cell, in billions.
     """
     totals = []
     for cell, amount in zip(column.tolist(), amounts, strict=True):
@@ -39,7 +39,7 @@ def with_totals(column: pd.Series, amounts: Sequence[float]) -> list[float]:
 
 
 def active_of_cells(column: pd.Series) -> tuple[list[float | None] | None, list[Finding]]:
-    """Return active parameters that cells of sizes state, in billions, and what is said of them.
+    """Return active parameters that cells of sizes state, in billions, and a finding on them.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def active_of_cells(column: pd.Series) -> tuple[list[float | None] | None, list[
     Returns
     -------
     tuple
-        One value a row, None where there is none; None if no cell states any. And a finding.
+        One value per row, None where there is none; None if no cell states any. And a finding.
     """
     mixed = [_mixture(cell) for cell in column.tolist()]
     active = [None if one is None or np.isnan(one[1]) else one[1] for one in mixed]
@@ -65,16 +65,16 @@ def active_of_cells(column: pd.Series) -> tuple[list[float | None] | None, list[
 
 
 def with_sizes_of_names(models: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
-    """Add sizes that models' names state, where the table does not state them.
+    """Add sizes from models' names if the table does not state them.
 
-    All parameters are added where the table has no column of them and most names do; active ones
-    where it has no column of them and a name marks some as active ("30B-A3B"), so that training
-    compute by all parameters is warned of.
+    Total parameters are added if the table has no column of them but most names state them. Active
+    parameters are added if the table has no column of them but a name states some ("30B-A3B"), so
+    that a warning can be issued about training compute based on total parameters.
 
     Parameters
     ----------
     models
-        One row a model; columns ``params_b`` and ``active_params_b`` stay as they are.
+        One row per model; existing columns ``params_b`` and ``active_params_b`` do not change.
     """
     if models.empty:
         return models, []
@@ -135,7 +135,7 @@ def _with_active(
 
 
 def _mixture(cell: object) -> tuple[float, float] | None:
-    """Return all and active parameters of a cell that marks active ones; None of others."""
+    """Return total and active parameters of a cell that marks active ones; None for others."""
     read = sizes_in(cell) if isinstance(cell, str) else None
     if read is None or (np.isnan(read.total_b) and np.isnan(read.active_b)):
         return None
