@@ -25,6 +25,7 @@ from latentscale.data.dates import (
     spreadsheet_days,
 )
 from latentscale.data.empty import is_empty
+from latentscale.data.readers.published.latex import without_latex
 from latentscale.markup import counted
 
 Floats = npt.NDArray[np.float64]
@@ -78,12 +79,12 @@ _UNITS: Final = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 _UNITS_BY_WORD: Final = {"million": 1e6, "billion": 1e9, "trillion": 1e12}
 """What letters and words after a number multiply it by."""
 _DURATION: Final = re.compile(
-    rf"(?=.)(?:(?P<hours>{_PLAIN})\s*(?:h|hrs?|hours?)\b[\s,]*)?"
-    rf"(?:(?P<minutes>{_PLAIN})\s*(?:mins?|minutes?|(?(hours)m|(?!)))\b[\s,]*)?"
+    rf"(?=.)(?:(?P<hours>{_PLAIN})\s*(?:h|hrs?|hours?)(?![a-z])[\s,]*)?"
+    rf"(?:(?P<minutes>{_PLAIN})\s*(?:mins?|minutes?|(?(hours)m|(?!)))(?![a-z])[\s,]*)?"
     rf"(?:(?P<seconds>{_PLAIN})\s*(?:secs?|seconds?)\b)?",
     re.IGNORECASE,
 )
-"""Durations: "2 hr 17 min", "4h", "35 minutes", "12 sec"."""
+"""Durations: "2 hr 17 min", "1h30m", "35 minutes", "12 sec"."""
 _FIGURE: Final = re.compile(
     rf"[$€£]?\s*(?P<number>{_NUMBER})\s*(?P<unit>[kmbt]?|millions?|billions?|trillions?)"
     rf"\s*{_SIGN}?",
@@ -171,8 +172,8 @@ def _duration(cell: object) -> float | None:
 
 
 def plain_name(cell: object) -> str:
-    """Return a model's name without HTML tags, a link's address, medals and marks of footnotes."""
-    text = re.sub(r"<[^<>]+>", "", str(cell))
+    """Return a model's name without HTML, LaTeX, a link's address, medals and footnote marks."""
+    text = without_latex(re.sub(r"<[^<>]+>", "", str(cell)))
     text = re.sub(r"\[([^\[\]]+)\]\([^()]*\)", r"\1", text)
     kept = [letter for letter in text if unicodedata.category(letter) not in _SYMBOLS]
     return _FOOTNOTE.sub("", re.sub(r"\s+", " ", "".join(kept)).strip())

@@ -20,7 +20,8 @@ _MONTHS: Final = range(1, 13)
 _SHORT_YEARS: Final = range(20, 40)
 """Years without their century; "8/25" may be August 2025."""
 _OUT_OF: Final = re.compile(
-    r"(?:(?<!\w)/ ?|(?<![a-z])out of |(?<![a-z])max(?:imum)?\.? ?)(\d{1,5})(?![\d./])",
+    r"(?:(?<!\w)/ ?|(?<![a-z])out of |(?<![a-z])max(?:imum)?\.? ?)(\d{1,5})(?![\d./])"
+    r"|[(\[](\d{1,5}) (?:max(?:imum)?\.?|points|pts\.?)[)\]]",
     re.IGNORECASE,
 )
 _JUDGED: Final = 10
@@ -109,7 +110,7 @@ def out_of(name: str, cells: ScoreCells) -> ScoreCells | None:
     """
     match = _OUT_OF.search(name.replace(",", ""))
     known = cells.values[~np.isnan(cells.values)]
-    most = int(match[1]) if match else 0
+    most = int(match[1] or match[2]) if match else 0
     if most <= _JUDGED or not known.size or cells.percent.any() or cells.money.any():
         return None
     if known.min() < 0 or not 1 < known.max() <= most or cells.minutes.any():

@@ -1,4 +1,4 @@
-"""Markup in the cells of a published table: HTML tags and entities, bold type, repeated headings.
+"""Markup in a published table: HTML tags and entities, LaTeX, bold type, repeated headings.
 
 Names of models are cleaned by `cells.plain_name`, which also removes medals.
 """
@@ -6,6 +6,8 @@ Names of models are cleaned by `cells.plain_name`, which also removes medals.
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Collection
 from html import unescape
 from typing import Final
 
@@ -13,6 +15,7 @@ import pandas as pd
 
 from latentscale.data.audit import Finding
 from latentscale.data.readers.published.columns import Roles
+from latentscale.data.readers.published.latex import without_latex
 from latentscale.errors import listed
 from latentscale.markup import counted
 
@@ -22,7 +25,29 @@ _TAG: Final = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
 """A tag begins with a letter: "<5" and "a < b" are not tags."""
 _BOLD: Final = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1", re.DOTALL)
 """Bold type of Markdown around a whole cell; "85.3**" has the marks of a footnote."""
-_LATEX: Final = re.compile(r"\\(?:textbf|textit|underline|emph|mathbf|uline)\{([^{}]*)\}")
+_UNSEEN: Final = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
+"""Characters of no width, which web pages put between digits and around them."""
+
+
+def plain_headings(
+    table: pd.DataFrame, kept: Collection[str]
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Return a table whose headings are plain text, and a finding on those that were not.
+
+    Parameters
+    ----------
+    table
+        The table, its columns named by text.
+    kept
+        Columns that the caller declares, whose names stay.
+    """
+    plain = {n: _plain(n, "") for n in table.columns if n not in kept}
+    counts = Counter(plain.get(n, n) for n in table.columns)
+    new = {n: text for n, text in plain.items() if text != n and text and counts[text] == 1}
+    if not new:
+        return table, []
+    message = f"headings are read without markup: {listed(new.values())}."
+    return table.rename(columns=new), [Finding("info", "headings-cleaned", "columns", message)]
 
 
 def without_markup(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, list[Finding]]:
@@ -48,7 +73,8 @@ def without_markup(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, lis
             cells = [plain[cell] if isinstance(cell, str) else cell for cell in column]
             changed[str(name)] = pd.Series(cells, index=table.index, dtype=object)
     if changed:
-        message = f"HTML and bold type were removed from the cells of {listed(changed)}."
+        message = "HTML, LaTeX, bold type and characters of no width were removed from the cells "
+        message += f"of {listed(changed)}."
         findings.append(Finding("info", "markup-removed", "columns", message))
     heading = pd.Series([True] * len(table), index=table.index)
     for name, column in table.items():
@@ -61,10 +87,10 @@ def without_markup(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, lis
 
 
 def _plain(cell: str, raised: str) -> str:
-    """Return a cell without markup, as it was where it has none."""
-    text = _RAISED.sub(raised, cell)
+    """Return a cell or heading without markup, as it was where it has none."""
+    text = _RAISED.sub(raised, _UNSEEN.sub("", cell))
     text = _TAG.sub("", _BREAK.sub(" ", text))
     text = unescape(text) if "&" in text else text
     bold = _BOLD.fullmatch(text.strip())
-    text = _LATEX.sub(r"\1", bold[2] if bold else text)
+    text = without_latex(bold[2] if bold else text, raised)
     return cell if text == cell else text.strip()

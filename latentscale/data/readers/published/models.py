@@ -278,7 +278,8 @@ def _cleaned(written: Sequence[str], names: pd.Series) -> list[Finding]:
     ]
     if not changed:
         return []
-    message = f"{len(changed)} names are read without links, tags or symbols: {listed(changed, 3)}."
+    names_are = counted(len(changed), "name is", "names are")
+    message = f"{names_are} read without links, tags or symbols: {listed(changed, 3)}."
     return [Finding("info", "names-cleaned", "model", message)]
 
 

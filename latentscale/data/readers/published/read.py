@@ -34,7 +34,7 @@ from latentscale.data.readers.parquet import read_table
 from latentscale.data.readers.published.cells import score_cells
 from latentscale.data.readers.published.columns import Roles, roles_of
 from latentscale.data.readers.published.findings import TINY
-from latentscale.data.readers.published.markup import without_markup
+from latentscale.data.readers.published.markup import plain_headings, without_markup
 from latentscale.data.readers.published.models import (
     described,
     published_features,
@@ -42,6 +42,7 @@ from latentscale.data.readers.published.models import (
     with_figures,
 )
 from latentscale.data.readers.published.repeats import (
+    finer_benchmarks,
     mixed_settings,
     names_benchmarks,
     refuse_several_metrics,
@@ -192,7 +193,7 @@ def published_measurements(
         what, table = str(path), read_table(expanded(path, DataError))
     declared = dict(benchmarks or {})
     own = [feature if isinstance(feature, str) else feature.name for feature in features or ()]
-    table = with_text_names(table, what)
+    table, headings = plain_headings(with_text_names(table, what), [*declared, *own])
     roles = roles_of(table, kept=[*declared, *own])
     if "model" not in roles.columns:
         raise DataError(
@@ -209,6 +210,7 @@ def published_measurements(
         free = [name for name in roles.others if name not in own]
         refuse_unnamed_scores(table[[roles.columns["model"]]], table, free, what)
     roles = with_types(table, _shape(table, roles), own)
+    roles = finer_benchmarks(table, roles) if roles.long else roles
     table, bare = _of_benchmarks(table, roles)
     refuse_several_metrics(table, roles, own, what)
     table, figures = with_figures(table, features or (), what)
@@ -234,7 +236,17 @@ def published_measurements(
         features=(*published_features(own), *(features or ())),
         audit=Audit(
             (
-                *(*unnamed, *bare, *figures, *described_here, *found, *mixed, *merged, *without),
+                *(
+                    *headings,
+                    *unnamed,
+                    *bare,
+                    *figures,
+                    *described_here,
+                    *found,
+                    *mixed,
+                    *merged,
+                    *without,
+                ),
                 *(*_errors(cells, info, halved), *of_sizes, *from_names, *turned),
                 *torn_releases(models),
             )
@@ -252,7 +264,8 @@ def is_published(frame: pd.DataFrame) -> bool:
     names = [name for name in frame.columns if isinstance(name, str)]
     if {"model", "family"} <= {name.strip() for name in names}:
         return False
-    roles = roles_of(frame[names] if len(names) == len(frame.columns) else frame.iloc[:, :0])
+    read = frame[names] if len(names) == len(frame.columns) else frame.iloc[:, :0]
+    roles = roles_of(plain_headings(read, ())[0])
     free = [name for name in roles.others if closest([name], "family", cutoff=0.8)]
     return "model" in roles.columns and not free and frame.columns.is_unique
 

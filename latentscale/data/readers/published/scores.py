@@ -52,7 +52,7 @@ from latentscale.data.readers.published.items import (
     items_read,
     rows_of_items,
 )
-from latentscale.data.readers.published.means import means_among
+from latentscale.data.readers.published.means import falling_as_means, means_among
 from latentscale.data.readers.published.percentages import (
     named_outside,
     with_signs,
@@ -113,9 +113,8 @@ def wide_cells(
     counts = item_columns({n: c for n, c in columns.items() if n not in errors}, declared)
     info, left_out = _benchmarks(columns, {*errors, *counts}, declared, named)
     values = {name: columns[name].values for name in info}
-    combined, kept = means_among(values, declared)
+    info, combined, kept = _without_means(info, values, declared)
     left_out |= combined | dated
-    info = {name: benchmark for name, benchmark in info.items() if name not in combined}
     if not info:
         raise DataError(
             f"{what}: no column is a benchmark. {reasons_in_words(left_out)} Declare one with "
@@ -187,9 +186,8 @@ def long_cells(
             info[name] = benchmark
     if not info:
         raise DataError(f"{what}: no benchmark has a score. {reasons_in_words(left_out)}")
-    combined, kept = means_among({name: by_model[name] for name in info}, declared)
+    info, combined, kept = _without_means(info, {n: by_model[n] for n in info}, declared)
     left_out |= combined
-    info = {name: benchmark for name, benchmark in info.items() if name not in combined}
     positive = names.isin([name for name, about in info.items() if about.scale == "positive"])
     half = half_of_rows(table, columns["score"], read, bounds, positive.to_numpy())
     of_intervals = np.isnan(error) & ~np.isnan(half)
@@ -307,6 +305,16 @@ def _benchmarks(
         else:
             info[name] = benchmark
     return info, left_out
+
+
+def _without_means(
+    info: Mapping[str, Benchmark], values: Mapping[str, Floats], declared: Mapping[str, Benchmark]
+) -> tuple[dict[str, Benchmark], dict[str, str], list[Finding]]:
+    """Return benchmarks that are not means of others, why the others are not used, and findings."""
+    combined, kept = means_among(values, declared)
+    rest = {name: benchmark for name, benchmark in info.items() if name not in combined}
+    rest, falling = falling_as_means(rest, combined, declared)
+    return rest, combined, [*kept, *falling]
 
 
 def _numbers_rows(values: Floats) -> bool:
