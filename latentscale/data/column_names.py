@@ -21,7 +21,7 @@ _NEITHER: Final = re.compile(
     r"|n|counts?|samples|tiers?|line)\W*$"
     r"|\bnum\b|^\W*(total )?(number|count) of\b"
     r"|\b(ttft|response time|first (answer )?(chunk|token))\b|\s\((s|ms)\)\W*$"  # latencies
-    r"|[$€]|^#|排名|价格|速度|上下文|序号",
+    r"|[$€]|^#|\s#\W*$|排名|价格|速度|上下文|序号",
     re.IGNORECASE,
 )
 """Columns of numbers that measure no skill: prices, speeds, ranks, counts, settings."""
@@ -47,6 +47,7 @@ _SPREAD: Final = re.compile(
     r"\W*((elo |score |rating )?(Δ|delta|change|diff(erence)?)|(elo|score|rating) gap"
     r"|std\.?( ?dev(iation)?)?|stdev|sd|variance|p-?value|uncertainty|error bars?"
     r"|margin of error|(ci|interval) width)\W*"
+    r"|.*Δ.*|\W*(relative |absolute )?(improvement|gain|change|delta)( (vs|over|from|to)\b.*)?\W*"
     r"|.+[\s(\[-](std\.?( ?dev(iation)?\.?)?|stdev|sd|standard deviation|variance|max delta)\W*",
     re.IGNORECASE,
 )

@@ -143,7 +143,12 @@ def test_rates_of_what_is_unwanted_fall(name: str) -> None:
 
 def test_what_may_be_unwanted_is_warned_of() -> None:
     assert _spoken("sycophancy") and _spoken("refusal rate (benign)")
-    rising = "jailbreak resistance", "non-hallucination rate", "toxicity detection", "harmbench"
+    rising = (
+        "jailbreak resistance",
+        "non-hallucination rate",
+        "hallucination detection",
+        "harmbench",
+    )
     assert not any(map(_spoken, rising))
     assert not any(map(is_lower, ["Non-deception rate", "Success rate", "Jailbreak resistance"]))
 
@@ -260,6 +265,84 @@ def test_cards_with_columns_about_benchmarks_are_refused_with_a_remedy_that_work
     about = card.rename(columns={"dataset": "Benchmark (Metric)", "version": "# Shots"})
     with pytest.raises(DataError, match=r"drop\(columns=\['# Shots', 'metric', 'mode'\]\)"):
         read_scores(about)
+
+
+def test_successes_beside_trials_are_shares_with_items() -> None:
+    scores = read_published(of_four(Correct=[28, 27, 26, 4], Total=[30] * 4))
+    assert scores.benchmarks == ("GPQA", "Correct")
+    right = scores.dataset["score"].sel(benchmark="Correct").values
+    assert right.tolist() == pytest.approx([28 / 30, 0.9, 26 / 30, 4 / 30])
+    assert scores.item_counts.sel(benchmark="Correct").values.tolist() == [30.0] * 4
+    assert "28/30 is 93.33%" in said(scores, "counts-read")
+    shares = read_published(of_four(Solved=[28.5, 27, 26, 4], Total=[30] * 4))
+    assert shares.dataset["score"].sel(benchmark="Solved").values[0] == 0.285
+    of = read_published(of_four(**{"Solved (of 500)": [380, 340, 404, 170]}))
+    assert of.dataset["score"].sel(benchmark="Solved (of 500)").values[0] == 0.76
+
+
+@pytest.mark.parametrize("name", ["HLE_sem", "HLE (SEM)", "HLE std. err."])
+def test_standard_errors_by_other_names(name: str) -> None:
+    scores = read_published(of_four(HLE=[24.8, 20.2, 11, 21.6], **{name: [0.8, 0.8, 0.4, 0.7]}))
+    assert scores.benchmarks == ("GPQA", "HLE")
+    assert scores.dataset["stderr"].sel(benchmark="HLE").values[0] == pytest.approx(0.008)
+
+
+def test_half_widths_may_say_95_after_ci() -> None:
+    scores = read_published(of_four(HLE=[24.8, 20.2, 11, 21.6], HLE_ci95=[1.8, 1.9, 2.1, 1.8]))
+    read = scores.dataset["stderr"].sel(benchmark="HLE").values[0]
+    assert read == pytest.approx(0.018 / 1.96)
+
+
+@pytest.mark.parametrize("name", ["HLE #", "HLE Δ", "Δ vs prev", "Improvement (%)", "Delta"])
+def test_ranks_and_differences_by_signs_are_no_benchmarks(name: str) -> None:
+    assert read_published(of_four(**{name: [2.5, 3, 1, 4]})).benchmarks == ("GPQA",)
+
+
+def test_headings_with_links_and_lines_are_plain() -> None:
+    table = of_four(
+        **{"[HLE](https://x.y)": [24.8, 20, 11, 21], "MMLU\n(5-shot)": [92.0, 91, 88, 90]}
+    )
+    assert read_published(table).benchmarks == ("GPQA", "HLE", "MMLU (5-shot)")
+
+
+def test_a_heading_that_pandas_numbered_is_named() -> None:
+    scores = read_published(of_four(**{"GPQA.1": [60.0, 61, 62, 63], "HLE": [24.8, 20, 11, 21]}))
+    assert '"GPQA.1"' in said(scores, "headings-twice")
+    assert not said(
+        read_published(of_four(**{"v2.1": [1.5, 20, 11, 21], "v2": [9, 8, 7, 60.0]})),
+        "headings-twice",
+    )
+
+
+def test_names_with_entities_and_typeset_hyphens_are_plain() -> None:
+    table = of_four().assign(
+        Model=["GPT&#8209;5", "o3", "Claude&nbsp;Opus\u00a04.1", "Gemini 2.5 Pro"]
+    )
+    scores = read_published(table)
+    assert scores.models[0] == "GPT-5" and "Claude Opus 4.1" in scores.models
+    assert scores.dataset["provider"].values[0] == "OpenAI"
+
+
+def test_rows_of_one_model_by_several_hosts_are_named() -> None:
+    names = ["openai/gpt-oss-120b", "groq/gpt-oss-120b", "o3", "gpt-oss-120b (high)"]
+    scores = read_published(of_four().assign(Model=names))
+    assert len(scores.models) == 4
+    (found,) = scores.audit.filter("named-alike")
+    assert '"openai/gpt-oss-120b and groq/gpt-oss-120b"' in found.message
+    assert not read_published(of_four()).audit.filter("named-alike")
+
+
+def test_checkpoints_in_names_are_named_with_the_reader() -> None:
+    names = [f"OLMo-2-7B step{n}000-tokens{4 * n}B" for n in (1, 2, 3)]
+    scores = read_published(of_four().assign(Model=[*names, "step-3"]))
+    assert set(scores.dataset["family"].values[:3]) == {"olmo"}
+    assert "read_checkpoints" in said(scores, "checkpoints-in-names")
+    assert "3 names" in said(scores, "checkpoints-in-names")
+
+
+def test_a_row_of_units_is_left_out_with_what_it_holds() -> None:
+    table = of_four().assign(GPQA=["(%)", 85.7, 83.3, 80.0], Model=["", "GPT-5", "o3", "GLM-5"])
+    assert '"(%)"' in said(read_published(table), "unnamed-rows")
 
 
 def test_models_in_a_level_of_the_index_are_named_as_such() -> None:

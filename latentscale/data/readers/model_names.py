@@ -58,9 +58,9 @@ _NUMBER: Final = re.compile(r"v?((?:0(?=\.)|[1-9]\d?)(?:\.\d+)*)")
 """A part of a version; months and days of dates ("05") and years are none."""
 _DIGITS: Final = re.compile(r"v?\d+(?:\.\d+)*")
 _CONTEXT: Final = re.compile(
-    r"\d+[km]|\d+k\w*|res\d+|(?:mx|nv)?(?:fp|bf|int)\d+|w\d+a\d+|[2-8]bit|exl\d"
+    r"\d+[km]|\d+k\w*|res\d+|(?:step|tokens|ckpt|checkpoint|iter|epoch)\d+[kmbt]?|(?:mx|nv)?(?:fp|bf|int)\d+|w\d+a\d+|[2-8]bit|exl\d"
 )
-"""Context lengths, image sizes and number formats."""
+"""Context lengths, image sizes, number formats and checkpoints."""
 _GGUF: Final = re.compile(r"(?<=[-_ :.(])i?q\d(?:_[a-z0-9]{1,3})*(?![a-z0-9])")
 """Quantisations as llama.cpp names them: "Q8_0", "Q4_K_M", "IQ2_XXS"."""
 _JOINED: Final = re.compile(r"(?P<letters>[a-z]+)(?P<number>\d{1,2}(?:\.\d+)*)(?P<rest>[a-z]*)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from html import unescape
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -173,13 +174,16 @@ def _duration(cell: object) -> float | None:
 
 def plain_name(cell: object) -> str:
     """Return a model's name without HTML, LaTeX, a link's address, medals and footnote marks."""
-    text = without_latex(re.sub(r"<[^<>]+>", "", str(cell)))
+    text = without_latex(unescape(re.sub(r"<[^<>]+>", "", str(cell))))
     text = re.sub(r"\[([^\[\]]+)\]\([^()]*\)", r"\1", text)
+    text = _HYPHENS.sub("-", text)
     kept = [letter for letter in text if unicodedata.category(letter) not in _SYMBOLS]
     return _FOOTNOTE.sub("", re.sub(r"\s+", " ", "".join(kept)).strip())
 
 
 _FOOTNOTE: Final = re.compile(r"(?<=[\w)\]])[\s*†‡§¹²³⁴-⁹]+$")
+_HYPHENS: Final = re.compile("[\u2010-\u2013\u2212\ufe63\uff0d]")
+"""Hyphens of typesetting, such as the one that breaks no line."""
 _SYMBOLS: Final = ("So", "Mn", "Cf")
 """Unicode's other symbols, marks and marks of no width: medals and emoji."""
 

@@ -110,12 +110,14 @@ _IN_POINTS: Final = re.compile(
 )
 """Benchmarks on which a judge gives up to five, seven or ten points."""
 _STDERR: Final = re.compile(
-    r"(?<![a-z])(std\.?[ _-]?err(or)?|standard[ _-]error|stderr|se)(?![a-z])", re.IGNORECASE
+    r"(?<![a-z])(std\.?[ _-]?err(or)?\.?|standard[ _-]error|stderr|sem?)(?![a-z])", re.IGNORECASE
 )
 _POWER: Final = re.compile(r"(?:1|10|(?<![\w.]))(?:e|\^)\+?(\d{2})(?!\d)", re.IGNORECASE)
 """A power of ten in a heading: "FLOPs (1E21)", "FLOPs (10^21)"."""
 _METRIC: Final = re.compile(r"metrics?([ ._-]?(name|id|type))?|measure|指标", re.IGNORECASE)
-_INTERVAL: Final = re.compile(r"95 ?%|(?<![a-z])ci(?![a-z])|interval|±|\+/-", re.IGNORECASE)
+_INTERVAL: Final = re.compile(
+    r"95 ?%|(?<![a-z])ci ?95(?!\d)|(?<![a-z])(95 ?)?ci(?![a-z])|interval|±|\+/-", re.IGNORECASE
+)
 _UNITS: Final = r"mins?|minutes?|h|hrs?|hours?|s|secs?|seconds?|usd|[$€£%]|pp|points?"
 _UNIT: Final = re.compile(_UNITS)
 _UNIT_BESIDE: Final = re.compile(rf"[(\[]({_UNITS})[)\]]", re.IGNORECASE)

@@ -20,10 +20,19 @@ _MONTHS: Final = range(1, 13)
 _SHORT_YEARS: Final = range(20, 40)
 """Years without their century; "8/25" may be August 2025."""
 _OUT_OF: Final = re.compile(
-    r"(?:(?<!\w)/ ?|(?<![a-z])out of |(?<![a-z])max(?:imum)?\.? ?)(\d{1,5})(?![\d./])"
+    r"(?:(?<!\w)/ ?|(?<![a-z])out of |[(\[]of |(?<![a-z])max(?:imum)?\.? ?)(\d{1,5})(?![\d./])"
     r"|[(\[](\d{1,5}) (?:max(?:imum)?\.?|points|pts\.?)[)\]]",
     re.IGNORECASE,
 )
+_RIGHT: Final = re.compile(
+    r"\W*(n|num|number|#)?[\W_]*(correct|solved|passed|resolved|successes)\W*", re.IGNORECASE
+)
+_TRIALS: Final = re.compile(
+    r"\W*(total|attempted|trials|((n|num|number of|total|#)[\W_]*)?(tasks|tests|problems|questions"
+    r"|instances|items))\W*",
+    re.IGNORECASE,
+)
+"""Columns of successes and of trials."""
 _JUDGED: Final = 10
 """Points up to this are a judge's, with a scale of their own (`is_in_points`)."""
 
@@ -42,6 +51,41 @@ def all_counts(cells: ScoreCells) -> bool:
     """Return whether all numbers of a column are counts, or percentages with their sign."""
     known = ~np.isnan(cells.values)
     return bool(cells.counts) and bool(cells.percent[known].all())
+
+
+def with_pairs(
+    columns: Mapping[str, ScoreCells], declared: Collection[str]
+) -> dict[str, ScoreCells]:
+    """Return columns in which successes beside a column of trials are counts of items.
+
+    Such as "Solved" beside "Total", both of whole numbers; the trials are left out.
+
+    Parameters
+    ----------
+    columns
+        Scores by column.
+    declared
+        Benchmarks that the caller declares, which stay as they are.
+    """
+    free = {name: cells for name, cells in columns.items() if name not in declared}
+    rights = [name for name in free if _RIGHT.fullmatch(name)]
+    trials = [name for name in free if _TRIALS.fullmatch(name)]
+    if len(rights) != 1 or len(trials) != 1:
+        return dict(columns)
+    right, of = columns[rights[0]], columns[trials[0]]
+    known = ~np.isnan(right.values)
+    pairs = np.column_stack([right.values, of.values])[known]
+    whole = pairs.size and (pairs == np.floor(pairs)).all()
+    if right.unread or right.percent.any() or not whole:
+        return dict(columns)
+    if (pairs[:, 0] < 0).any() or (pairs[:, 1] < 1).any() or (pairs[:, 0] > pairs[:, 1]).any():
+        return dict(columns)
+    rows = np.flatnonzero(known).tolist()
+    counts = {row: (int(r), int(n)) for row, (r, n) in zip(rows, pairs, strict=True)}
+    values = np.full(len(right.values), np.nan)
+    read = right._replace(values=values, unread=list(counts), counts=counts)
+    rest = {name: cells for name, cells in columns.items() if name != trials[0]}
+    return {**rest, rights[0]: read}
 
 
 def with_counts(

@@ -25,6 +25,9 @@ _TAG: Final = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
 """A tag begins with a letter: "<5" and "a < b" are not tags."""
 _BOLD: Final = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1", re.DOTALL)
 """Bold type of Markdown around a whole cell; "85.3**" has the marks of a footnote."""
+_AGAIN: Final = re.compile(r"(.*[^\d.])\.[1-9]\d?")
+"""What pandas makes of a heading that occurs again: "GPQA.1"."""
+_LINK: Final = re.compile(r"\[([^\[\]]+)\]\([^()]*\)")
 _UNSEEN: Final = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 """Characters of no width, which web pages put between digits and around them."""
 
@@ -41,13 +44,27 @@ def plain_headings(
     kept
         Columns that the caller declares, whose names stay.
     """
-    plain = {n: _plain(n, "") for n in table.columns if n not in kept}
+    plain = {n: _heading(n) for n in table.columns if n not in kept}
     counts = Counter(plain.get(n, n) for n in table.columns)
     new = {n: text for n, text in plain.items() if text != n and text and counts[text] == 1}
-    if not new:
-        return table, []
-    message = f"headings are read without markup: {listed(new.values())}."
-    return table.rename(columns=new), [Finding("info", "headings-cleaned", "columns", message)]
+    again = [n for n in plain if (found := _AGAIN.fullmatch(n)) and found[1] in table.columns]
+    findings = []
+    if new:
+        message = f"headings are read without markup: {listed(new.values())}."
+        findings.append(Finding("info", "headings-cleaned", "columns", message))
+    if again:
+        message = (
+            f"pandas names a further column of one heading so: {listed(again)}. Give each column "
+        )
+        message += "a heading of its own, such as with its number of shots, or keep one."
+        findings.append(Finding("warning", "headings-twice", "columns", message))
+    return table.rename(columns=new), findings
+
+
+def _heading(name: str) -> str:
+    """Return a heading on one line, without markup and the address of a link."""
+    text = _LINK.sub(r"\1", _plain(name, ""))
+    return " ".join(text.split()) if "\n" in text else text
 
 
 def without_markup(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, list[Finding]]:

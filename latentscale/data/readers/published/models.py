@@ -16,7 +16,7 @@ from latentscale.data.features.category import SIZE_CLASSES
 from latentscale.data.known_features import known_features
 from latentscale.data.readers.efforts import SETTINGS, UNSTATED, effort_of, reasons_by
 from latentscale.data.readers.measurements import commonest, name_features, same_names
-from latentscale.data.readers.model_names import parse_name
+from latentscale.data.readers.model_names import parse_name, without_owner
 from latentscale.data.readers.published.cells import (
     amounts,
     dates,
@@ -29,7 +29,7 @@ from latentscale.data.readers.published.sizes import active_of_cells, with_total
 from latentscale.data.readers.tuning import instruct_of, tuning_of
 from latentscale.data.table import MAX_TOKENS_T
 from latentscale.dims import MODEL
-from latentscale.errors import DataError, listed
+from latentscale.errors import DataError, listed, spelling
 from latentscale.markup import counted, shortened
 
 _PROPRIETARY = "proprietary", "proprietary license", "commercial", "api"
@@ -40,6 +40,8 @@ _AMOUNTS = {"params_b": 1e9, "active_params_b": 1e9, "tokens_t": 1e12, "flops": 
 """Units in which amounts are kept: billions of parameters, trillions of tokens, FLOP."""
 _ANY_DATE = re.compile(r"\W*((upload|publication) )?date\W*", re.IGNORECASE)
 """Headings of dates that may be those of rows and not of models."""
+_CHECKPOINT = re.compile(r"(?<![a-z])(?:step|ckpt|checkpoint|iter)[-_ ]?\d{2,}", re.IGNORECASE)
+"""Training checkpoints in names: "OLMo-2-7B step1000-tokens5B"; not the model step-3."""
 _WRITTEN = 40
 """Letters of a name as it was written, such as the beginning of a link's tag."""
 _UNREAD = 30
@@ -289,6 +291,38 @@ def _recognised(roles: Roles) -> Finding:
     message = f"read as a published table with {shape}"
     message += f"; columns: {listed(pairs, 20)}." if pairs else "."
     return Finding("info", "columns-recognised", "columns", message)
+
+
+def named_alike(models: pd.DataFrame) -> list[Finding]:
+    """Name models that only differ in a host or an owner before their name.
+
+    A fit takes them for several models; training checkpoints are named too.
+
+    Parameters
+    ----------
+    models
+        One row a model.
+    """
+    findings = []
+    keys = [spelling(without_owner(name), keep_numbers_apart=True) for name in models["model"]]
+    groups = models["model"].groupby(keys, sort=False).agg(list)
+    copies = [group for group in groups if len(group) > 1]
+    if copies:
+        shown = listed([" and ".join(group) for group in copies], 3)
+        message = (
+            f"{counted(len(copies), 'model has', 'models have')} several rows whose names differ "
+            f"only in a host, an owner or their spelling: {shown}. They are kept apart: keep one "
+            "row of each, or write one name in all, of which the mean is taken."
+        )
+        findings.append(Finding("warning", "named-alike", "model", message))
+    steps = models.loc[models["model"].str.contains(_CHECKPOINT), "model"].tolist()
+    if len(steps) > 1:
+        message = (
+            f"{len(steps)} names are of training checkpoints: {listed(steps, 3)}. Give columns "
+            '"run" and "step" or "tokens", and read the table with read_checkpoints.'
+        )
+        findings.append(Finding("warning", "checkpoints-in-names", "model", message))
+    return findings
 
 
 def torn_releases(models: pd.DataFrame) -> list[Finding]:

@@ -31,7 +31,12 @@ from latentscale.data.readers.published.columns import (
     is_rating,
     unit_of_amount,
 )
-from latentscale.data.readers.published.counts import why_not_shares, with_counts, with_points
+from latentscale.data.readers.published.counts import (
+    why_not_shares,
+    with_counts,
+    with_pairs,
+    with_points,
+)
 from latentscale.data.readers.published.errors import (
     error_columns,
     half_of_rows,
@@ -106,7 +111,7 @@ def wide_cells(
         table, [name for name in roles.others if name not in {*own, *declared}]
     )
     free = [name for name in roles.others if name not in {*own, *dated}]
-    columns = {name: score_cells(table[name]) for name in free}
+    columns = with_pairs({name: score_cells(table[name]) for name in free}, declared)
     models = dict.fromkeys(columns, named)
     columns, impossible = _plausible(columns, models, declared)
     errors = error_columns(columns, declared)
