@@ -59,8 +59,11 @@ _SETTING: Final = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 """How a task was run, at the end of a heading: it does not belong to the name of the task."""
-_PATH: Final = re.compile(r"^(?:[a-z_]\w*\.)+(?=[a-z_])", re.IGNORECASE)
-"""What pandas.json_normalize puts before a key: "evaluations.gpqa"."""
+_PATH: Final = re.compile(
+    r"^(?:[a-z_]\w*\.)+(?=[a-z_])|^(?:score|acc|accuracy|value|eval)[\s_]+(?=\w)", re.IGNORECASE
+)
+"""What pandas.json_normalize puts before a key, or tables before a task: "evaluations.gpqa",
+"score_gpqa"."""
 _LIGHTEVAL: Final = re.compile(r"[\w-]+\|([^|]+)\|\d+(?:\|\d)?")
 """A suite, a task and its shots, as lighteval joins them: "leaderboard|mmlu:astronomy|5"."""
 _LANGUAGE: Final = re.compile(r"[\s_-]+[a-z]{2}([-_][a-z]{2})?$", re.IGNORECASE)

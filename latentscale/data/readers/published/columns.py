@@ -114,6 +114,7 @@ _STDERR: Final = re.compile(
 )
 _POWER: Final = re.compile(r"(?:1|10|(?<![\w.]))(?:e|\^)\+?(\d{2})(?!\d)", re.IGNORECASE)
 """A power of ten in a heading: "FLOPs (1E21)", "FLOPs (10^21)"."""
+_SCORE_OF: Final = re.compile(r"^\s*(score|acc|accuracy|value|eval)\s+(?=\w)", re.IGNORECASE)
 _METRIC: Final = re.compile(r"metrics?([ ._-]?(name|id|type))?|measure|指标", re.IGNORECASE)
 _INTERVAL: Final = re.compile(
     r"95 ?%|(?<![a-z])ci ?95(?!\d)|(?<![a-z])(95 ?)?ci(?![a-z])|interval|±|\+/-", re.IGNORECASE
@@ -293,10 +294,16 @@ def scored_by(name: str, benchmarks: Sequence[str], left: str | None) -> str | N
     """
     short = spelling(name)
     if short:
-        spelt = {spelling(without_brackets(b)): b for b in benchmarks}
+        spelt = {spelling(bare_benchmark(b)): b for b in benchmarks}
+        spelt |= {spelling(without_brackets(b)): b for b in benchmarks}
         starts = (b for key, b in spelt.items() if key.startswith(short))
         return spelt.get(short) or next(starts, None)
     return left or (benchmarks[0] if benchmarks else None)
+
+
+def bare_benchmark(name: str) -> str:
+    """Return a benchmark's name without a word for its scores before it: "score_gpqa" is "gpqa"."""
+    return _SCORE_OF.sub("", without_brackets(name.replace("_", " ")))
 
 
 def names_nothing(rest: str) -> bool:

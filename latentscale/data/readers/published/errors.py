@@ -5,7 +5,7 @@ Numbers of items have columns of their own (`items`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import numpy as np
@@ -27,6 +27,7 @@ from latentscale.data.readers.published.cells import (
     score_cells,
 )
 from latentscale.data.readers.published.columns import (
+    Roles,
     bounds_among,
     is_error,
     is_interval,
@@ -116,13 +117,9 @@ def standard_errors(
         if kind == "error":
             read = columns[name].values
         elif kind == "interval":
-            widths = half_widths(table[name])
-            read = columns[name].values if widths is None else widths
-            read = np.where(columns[owner].minutes, np.nan, read)  # "±5" of minutes or of hours?
-            scores = columns[owner].values
-            ends = ends_of(table[name], np.where(columns[owner].minutes, np.nan, scores))
-            spread = half_of_ends(*ends, scores, positive[owner])
-            read = np.where(np.isnan(spread), read, spread) / NORMAL_95
+            of = columns[owner]
+            read = _half_of_intervals(table[name], of.values, of.minutes, positive[owner])
+            read = read / NORMAL_95
         else:
             low, high = (columns[n].values for n in about[1:])
             read = half_of_ends(low, high, columns[owner].values, positive[owner]) / NORMAL_95
@@ -163,16 +160,63 @@ def _half_printed(column: pd.Series, cells: ScoreCells, positive: bool | np.ndar
     return np.where(np.isnan(half), cells.half, half)
 
 
-def half_of_rows(
+def errors_of_rows(
     table: pd.DataFrame,
-    column: str,
+    roles: Roles,
     read: ScoreCells,
-    bounds: Sequence[tuple[str, str, str]],
+    own: Collection[str],
     positive: np.ndarray,
+) -> tuple[Floats, Bools, set[str]]:
+    """Return the standard errors of a table with one row a score.
+
+    Those of a column of errors, else of half widths printed beside scores, else of a column of
+    intervals or of two columns of ends.
+
+    Parameters
+    ----------
+    table, roles
+        The table, and what its columns hold.
+    read
+        The scores, one a row.
+    own
+        Columns that the caller declares as features.
+    positive
+        Which rows are of benchmarks of the scale ``"positive"``.
+
+    Returns
+    -------
+    tuple
+        Standard errors, which of them are of intervals, and the columns that were used.
+    """
+    free = [name for name in roles.others if name not in own]
+    stated = roles.columns.get("stderr")
+    column = stated or next((name for name in free if is_error(name)), None)
+    error = np.full(len(table), np.nan) if column is None else score_cells(table[column]).values
+    half = _half_printed(table[roles.columns["score"]], read, positive)
+    used = {column} if column is not None else set()
+    bounds = bounds_among(free)[:1]
+    for _, low, high in bounds:
+        lower, upper = (score_cells(table[name]).values for name in (low, high))
+        ends = half_of_ends(lower, upper, read.values, positive)
+        half = np.where(np.isnan(half), ends, half)
+        used |= {low, high}
+    for name in (n for n in free if is_interval(n) and n not in used):
+        widths = _half_of_intervals(table[name], read.values, read.minutes, positive)
+        if not np.isnan(widths).all():
+            half = np.where(np.isnan(half), widths, half)
+            used.add(name)
+    of_intervals = np.isnan(error) & ~np.isnan(half)
+    error = np.where(of_intervals, half / NORMAL_95, error)
+    return np.where(error > 0, error, np.nan), of_intervals, used
+
+
+def _half_of_intervals(
+    column: pd.Series, scores: Floats, minutes: Bools, positive: bool | np.ndarray
 ) -> Floats:
-    """Return half widths that are printed beside scores, else those of columns of ends."""
-    printed = _half_printed(table[column], read, positive)
-    if not bounds:
-        return printed
-    lower, upper = (score_cells(table[name]).values for name in bounds[0][1:])
-    return np.where(np.isnan(printed), half_of_ends(lower, upper, read.values, positive), printed)
+    """Return half widths of a column of intervals, such as "±7", "+7/-8" or "[38, 42]"."""
+    widths = half_widths(column)
+    read = score_cells(column).values if widths is None else widths
+    timed = minutes if minutes.size else np.zeros(len(scores), dtype=bool)
+    read = np.where(timed, np.nan, read)  # "±5" of minutes or of hours?
+    spread = half_of_ends(*ends_of(column, np.where(timed, np.nan, scores)), scores, positive)
+    return np.where(np.isnan(spread), read, spread)

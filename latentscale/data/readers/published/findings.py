@@ -19,13 +19,17 @@ from latentscale.data.readers.published.cells import ScoreCells
 from latentscale.data.readers.published.columns import is_rating
 from latentscale.data.scales.base import scale_of
 from latentscale.errors import listed
-from latentscale.markup import counted
+from latentscale.markup import counted, shortened
 
 _NO_RELEASE: Final = re.compile(
     r"cut-?off|updat|submi|verif|check|eval|test|measur|modif|retire|deprecat|(?<![a-z])(ran|run)",
     re.IGNORECASE,
 )
 """What names of columns say whose dates are not those of models' releases."""
+_FIGURES: Final = re.compile(r"\W{0,2}\d+(\.\d+)?(?![\w.])")
+"""The beginning of a cell that may be meant as a score: "85.7 (2.5)", ">85"."""
+_CELL: Final = 30
+"""Letters of a cell in a message."""
 TINY: Final = "scores-tiny"
 """Code of findings on scores below 1 among percentages."""
 _TINY_SAID: Final = 12
@@ -50,6 +54,23 @@ def reasons_of_dates(table: pd.DataFrame, names: Collection[str]) -> dict[str, s
         for name, shown in first.items()
         if shown is not None
     }
+
+
+def with_examples(
+    reasons: Mapping[str, str], table: pd.DataFrame, columns: Mapping[str, ScoreCells]
+) -> dict[str, str]:
+    """Return why columns are not used, with a cell of those of text that has figures in it."""
+    shown = dict(reasons)
+    for name, why in reasons.items():
+        if why not in ("text, not numbers", "mostly text"):
+            continue
+        cells = [str(table[name].iloc[row]) for row in columns[name].unread]
+        cell = next((cell for cell in cells if _FIGURES.match(cell.strip())), None)
+        if cell is not None:
+            shown[name] = (
+                f'{why}, such as "{shortened(cell, _CELL)}": write one number in each cell'
+            )
+    return shown
 
 
 def left_out_columns(reasons: Mapping[str, str]) -> list[Finding]:

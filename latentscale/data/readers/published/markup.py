@@ -28,6 +28,11 @@ _BOLD: Final = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1", re.DOTALL)
 _AGAIN: Final = re.compile(r"(.*[^\d.])\.[1-9]\d?")
 """What pandas makes of a heading that occurs again: "GPQA.1"."""
 _LINK: Final = re.compile(r"\[([^\[\]]+)\]\([^()]*\)")
+_MEDAL: Final = re.compile("[\u2600-\u27bf\u2b50\U0001f300-\U0001faff\ufe0f]")
+"""Medals, stars and ticks beside a number."""
+_POINT: Final = re.compile(r"(?<=\d)[\uff0e\u066b](?=\d)")
+"""The full-width decimal point, and the Arabic one."""
+_PER_CENT: Final = re.compile(r"(?<=\d)\s*(?:per ?cent|pct\.?)$", re.IGNORECASE)
 _UNSEEN: Final = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 """Characters of no width, which web pages put between digits and around them."""
 
@@ -83,15 +88,16 @@ def without_markup(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, lis
     for name, column in table.items():
         if name == roles.columns.get("model") or column.dtype.kind in "fiubM":
             continue
-        scored = name in roles.others or name == roles.columns.get("score")
+        named = [roles.columns.get(role) for role in ("score", "benchmark")]
+        scored = name in roles.others or name in named
         raised = "" if scored else r"^\1"
         plain = {c: _plain(c, raised) for c in column if isinstance(c, str)}
         if any(new != old for old, new in plain.items()):
             cells = [plain[cell] if isinstance(cell, str) else cell for cell in column]
             changed[str(name)] = pd.Series(cells, index=table.index, dtype=object)
     if changed:
-        message = "HTML, LaTeX, bold type and characters of no width were removed from the cells "
-        message += f"of {listed(changed)}."
+        message = "HTML, LaTeX, bold type, medals and characters of no width were removed from the "
+        message += f"cells of {listed(changed)}."
         findings.append(Finding("info", "markup-removed", "columns", message))
     heading = pd.Series([True] * len(table), index=table.index)
     for name, column in table.items():
@@ -110,4 +116,6 @@ def _plain(cell: str, raised: str) -> str:
     text = unescape(text) if "&" in text else text
     bold = _BOLD.fullmatch(text.strip())
     text = without_latex(bold[2] if bold else text, raised)
+    if any(letter.isdigit() for letter in text):
+        text = _POINT.sub(".", _PER_CENT.sub("%", _MEDAL.sub("", text)))
     return cell if text == cell else text.strip()

@@ -33,7 +33,13 @@ from latentscale.data.readers.measurements import (
 )
 from latentscale.data.readers.parquet import read_table
 from latentscale.data.readers.published.cells import score_cells
-from latentscale.data.readers.published.columns import Roles, roles_of
+from latentscale.data.readers.published.columns import (
+    Roles,
+    bounds_among,
+    is_error,
+    is_interval,
+    roles_of,
+)
 from latentscale.data.readers.published.findings import TINY
 from latentscale.data.readers.published.markup import plain_headings, without_markup
 from latentscale.data.readers.published.models import (
@@ -404,7 +410,12 @@ def _shape(table: pd.DataFrame, roles: Roles) -> Roles:
 
 def _scores_alone(table: pd.DataFrame, roles: Roles) -> bool:
     """Return whether a table of scores, with their benchmarks, has no other column of figures."""
-    figures = (name for name in roles.others if not is_neither(name))
+    bounds = {name for _, *ends in bounds_among(roles.others) for name in ends}
+    figures = (
+        name
+        for name in roles.others
+        if not (is_neither(name) or is_error(name) or is_interval(name) or name in bounds)
+    )
     return names_benchmarks(roles.columns["benchmark"]) and all(
         np.isnan(score_cells(table[name]).values).all() for name in figures
     )

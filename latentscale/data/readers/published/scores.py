@@ -17,14 +17,12 @@ from latentscale.data.empty import is_empty
 from latentscale.data.readers.benchmark_names import group_of, plain_name
 from latentscale.data.readers.guessing import floor_for
 from latentscale.data.readers.published.cells import (
-    NORMAL_95,
     Floats,
     ScoreCells,
     score_cells,
 )
 from latentscale.data.readers.published.columns import (
     Roles,
-    bounds_among,
     is_in_points,
     is_lower,
     is_metric,
@@ -39,7 +37,7 @@ from latentscale.data.readers.published.counts import (
 )
 from latentscale.data.readers.published.errors import (
     error_columns,
-    half_of_rows,
+    errors_of_rows,
     standard_errors,
     tiny_errors,
 )
@@ -50,6 +48,7 @@ from latentscale.data.readers.published.findings import (
     reasons_of_dates,
     scales_assumed,
     unread_cells,
+    with_examples,
 )
 from latentscale.data.readers.published.items import (
     item_columns,
@@ -64,6 +63,11 @@ from latentscale.data.readers.published.percentages import (
     without_impossible,
 )
 from latentscale.data.readers.published.repeats import with_metrics
+from latentscale.data.readers.published.stated import (
+    as_stated_shares,
+    is_stated,
+    with_stated_directions,
+)
 from latentscale.errors import DataError
 
 _RATINGS: Final = (500.0, 5000.0)
@@ -117,6 +121,7 @@ def wide_cells(
     errors = error_columns(columns, declared)
     counts = item_columns({n: c for n, c in columns.items() if n not in errors}, declared)
     info, left_out = _benchmarks(columns, {*errors, *counts}, declared, named)
+    left_out = with_examples(left_out, table, columns)
     values = {name: columns[name].values for name in info}
     info, combined, kept = _without_means(info, values, declared)
     left_out |= combined | dated
@@ -166,9 +171,8 @@ def long_cells(
     columns = roles.columns
     names = table[columns["benchmark"]].map(lambda cell: str(cell).strip())
     read = score_cells(_of_truth(table[columns["score"]]))
-    error = _column(table, columns.get("stderr"))
+    read, of_most = as_stated_shares(read, table[list(roles.others)], names, declared)
     items, of_items, items_said = _items(table, roles, named, names)
-    bounds = bounds_among([name for name in roles.others if name not in own])
     info: dict[str, Benchmark] = {}
     left_out: dict[str, str] = {}
     metrics = [name for name in roles.others if name not in own and is_metric(name)]
@@ -193,11 +197,9 @@ def long_cells(
         raise DataError(f"{what}: no benchmark has a score. {reasons_in_words(left_out)}")
     info, combined, kept = _without_means(info, {n: by_model[n] for n in info}, declared)
     left_out |= combined
+    info = with_stated_directions(info, table[list(roles.others)], names, declared)
     positive = names.isin([name for name, about in info.items() if about.scale == "positive"])
-    half = half_of_rows(table, columns["score"], read, bounds, positive.to_numpy())
-    of_intervals = np.isnan(error) & ~np.isnan(half)
-    error = np.where(of_intervals, half / NORMAL_95, error)
-    error = np.where(error > 0, error, np.nan)
+    error, of_intervals, used = errors_of_rows(table, roles, read, own, positive.to_numpy())
     cells = pd.DataFrame(
         {
             "model": named,
@@ -209,10 +211,9 @@ def long_cells(
             "source": _sources(table, roles),
         }
     )
-    used = {name for _, low, high in bounds[:1] for name in (low, high)}
     found = [
         *left_out_columns(left_out | _ignored(table, roles, {*used, *of_items, *own, *metrics})),
-        *mixed,
+        *(*of_most, *mixed),
         *kept,
         *scales_assumed(info, declared),
         *(*items_said, *impossible),
@@ -245,7 +246,7 @@ def _of_truth(column: pd.Series) -> pd.Series:
 
 def _ignored(table: pd.DataFrame, roles: Roles, used: Collection[str]) -> dict[str, str]:
     """Return why columns of a table with one row a score are not used."""
-    free = [name for name in roles.others if name not in used]
+    free = [name for name in roles.others if name not in used and not is_stated(name)]
     dated = reasons_of_dates(table, free)
     return dict.fromkeys(free, "not a column of a table of scores") | dated
 
