@@ -20,6 +20,7 @@ _NEITHER: Final = re.compile(
     r"|level 0|unnamed: \d+|rows?|row (number|index)|positions?|places?|ranking|order|nr|no"
     r"|n|counts?|samples|tiers?|line)\W*$"
     r"|\bnum\b|^\W*(total )?(number|count) of\b"
+    r"|\bper (dollar|usd)\b"
     r"|\b(ttft|response time|first (answer )?(chunk|token))\b|\s\((s|ms)\)\W*$"  # latencies
     r"|[$€]|^#|\s#\W*$|排名|价格|速度|上下文|序号",
     re.IGNORECASE,
@@ -32,7 +33,8 @@ EARNED: Final = re.compile(
 _OF_A_RUN: Final = re.compile(
     r"\b(lr|learning ?rate|weight ?decay|warm-?up( steps)?|batch ?size|dropout|grad(ient)? ?norm"
     r"|data ?mix(ture)?|(usage|market|mix|data) ?share|vocab(ulary)? ?size|contamination|uptime"
-    r"|energy|emissions|v?ram|(tool|api|instance|model|llm) calls?|days since)\b"
+    r"|energy|emissions|v?ram|(tool|api|instance|model|llm) calls?(?! (acc|score|succ))"
+    r"|days since)\b"
     r"|\((gb|gib|k?wh|kg|words|tokens|characters)\)"
     r"|\b(avg|average|mean|median|total|summary|answer|response|output) length\b"
     r"|\b(avg|average|mean|median|total)\b\W*(time|minutes?|steps?|turns?|attempts?)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -118,3 +119,52 @@ def test_hosts_are_not_makers_of_models() -> None:
     read = dict(zip(scores.dataset["model"].values, scores.dataset["provider"].values, strict=True))
     assert [read[name] for name in names] == ["Meta", "OpenAI", "OpenAI", "Cerebras"]
     assert '"Groq", "Together AI"' in said(scores, "hosts-left-out")
+
+
+def test_durations_with_their_interval_in_one_cell() -> None:
+    name = "50% time horizon (95% CI)"
+    cells = ["2 hr 17 min (1 hr 5 min – 4 hr 25 min)", "94 min [52 min, 2h46m]", "4h49m", ""]
+    scores = read_published(of_four(**{name: cells}))
+    read = scores.dataset["score"].sel(benchmark=name).values
+    assert read[:3].tolist() == [137, 94, 289]
+    half = 137 * np.log(265 / 65) / 2
+    errors = scores.dataset["stderr"].sel(benchmark=name).values
+    assert errors[0] == pytest.approx(half / 1.96) and np.isnan(errors[2])
+
+
+def test_half_widths_below_a_heading_of_standard_errors_are_standard_errors() -> None:
+    scores = read_published(
+        of_four(**{"HLE (± SE)": ["24.8 ± 0.8", "20.2 ± 0.8", "11 ± 0.6", "21"]})
+    )
+    assert scores.dataset["stderr"].sel(benchmark="HLE (± SE)").values[0] == pytest.approx(0.008)
+    assert "half a 95% interval" not in said(scores, "errors-read")
+
+
+def test_a_table_of_errors_alone_is_refused_with_the_reason() -> None:
+    table = of_four().rename(columns={"GPQA": "GPQA stderr"})
+    with pytest.raises(DataError, match="by its name errors or ends of intervals"):
+        read_published(table)
+
+
+def test_successes_and_trials_of_several_benchmarks() -> None:
+    counts = {
+        "AIME correct": [28, 27, 26, 4],
+        "AIME total": 30,
+        "GPQA_correct": [170, 165, 172, 106],
+    }
+    table = pd.DataFrame({"Model": FOUR} | counts | {"GPQA_total": 198})
+    scores = read_published(table)
+    assert scores.benchmarks == ("AIME correct", "GPQA_correct")
+    read = scores.dataset["score"].sel(benchmark="GPQA_correct").values
+    assert read[0] == pytest.approx(170 / 198)
+    assert scores.item_counts.sel(benchmark="GPQA_correct").values[0] == 198
+    about = scores.benchmark_table().set_index("benchmark")
+    assert about.loc["GPQA_correct", "floor"] == 0.25
+
+
+@pytest.mark.parametrize(
+    "name", ["Tool Calls Accuracy", "Error Recovery", "MMLU-Pro - COT correct"]
+)
+def test_benchmarks_with_words_of_runs_stay_and_rise(name: str) -> None:
+    about = read_published(of_four(**{name: [50.0, 40, 30, 20]})).benchmark_table()
+    assert name in about["benchmark"].tolist() and "better" not in about

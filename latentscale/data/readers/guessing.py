@@ -51,7 +51,7 @@ _SETTING: Final = re.compile(
     r"""( \s*[(\[][^()\[\]]*[)\]]  # an explanation in brackets
         | (?<=[\w%)\]])[\s_,;:-]+
           ( (\d+|zero|one|five|few)[-_\s]?shots? | cot | chain[-_\s]of[-_\s]thought
-          | em | raw | exact[-_\s]match | acc(uracy)?([-_\s]norm)? | avg | average | mean
+          | em | raw | correct | exact[-_\s]match | acc(uracy)?([-_\s]norm)? | avg | average | mean
           | pass@1 | (maj|majority|cons|avg)@\d+ | (no|without|w/o)[-_\s]tools? )
         | \s*%
         | [¹²³⁴⁵⁶⁷⁸⁹*†‡]+

@@ -86,6 +86,7 @@ _DURATION: Final = re.compile(
     re.IGNORECASE,
 )
 """Durations: "2 hr 17 min", "1h30m", "35 minutes", "12 sec"."""
+_BRACKETS: Final = re.compile(r"(?P<whole>[^()\[\]]+)[(\[](?P<ends>[^()\[\]]+)[)\]]")
 _FIGURE: Final = re.compile(
     rf"[$€£]?\s*(?P<number>{_NUMBER})\s*(?P<unit>[kmbt]?|millions?|billions?|trillions?)"
     rf"\s*{_SIGN}?",
@@ -140,7 +141,7 @@ def score_cells(column: pd.Series) -> ScoreCells:
     for row, cell in enumerate(column.tolist()):
         if is_empty(cell):
             continue
-        duration = _duration(cell)
+        duration = _duration(_apart_from_ends(cell)[0])
         if duration is not None:
             values[row], minutes[row] = duration, True
             continue
@@ -161,6 +162,24 @@ def score_cells(column: pd.Series) -> ScoreCells:
             half[row] = np.nan if width is None else width
     commas = any(_COMMA.fullmatch(str(column.iloc[row]).strip()) for row in unread)
     return ScoreCells(values, percent, money, half, unread, commas, minutes, counts)
+
+
+def _apart_from_ends(cell: object) -> tuple[object, str]:
+    """Return a duration and the interval in brackets after it, empty where there is none.
+
+    Such as "2 hr 17 min (1 hr 5 min – 4 hr 25 min)".
+    """
+    match = _BRACKETS.fullmatch(cell.strip()) if isinstance(cell, str) else None
+    if match is None or len(_durations(match["ends"])) != 2:
+        return cell, ""
+    return match["whole"], match["ends"]
+
+
+def _durations(text: str) -> list[float]:
+    """Return the durations between dashes, commas or "to"; none if a part is not one."""
+    parts = re.split(r"[-–−,;]|\bto\b", text.strip("[]()"))
+    times = [time for part in parts if (time := _duration(part.strip())) is not None]
+    return times if len(times) == len(parts) else []
 
 
 def _duration(cell: object) -> float | None:
@@ -225,9 +244,8 @@ def ends_of(column: pd.Series, scores: Floats) -> tuple[Floats, Floats]:
         if match:
             ends[row] = _plain(match["low"]), _plain(match["high"])
             continue
-        parts = re.split(r"[-–−,;]|\bto\b", text.strip("[]()"))
-        times = [time for part in parts if (time := _duration(part.strip())) is not None]
-        if len(parts) == len(times) == 2:
+        times = _durations(_apart_from_ends(text)[1] or text)
+        if len(times) == 2:
             ends[row] = times
     ends[ends[:, 0] > ends[:, 1]] = np.nan
     return ends[:, 0], ends[:, 1]

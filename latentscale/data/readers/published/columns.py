@@ -18,6 +18,7 @@ from latentscale.errors import spelling
 
 _ROLES: Final[Mapping[str, str]] = {
     "model": """model|model name|models|name|llm|model id|model version|ai system|system
+    |primary model|language model
     |模型|模型名称|モデル|modell|modellname|modèle|modelo|modello""",
     "family": "family|family name|model family|base family|series|系列",
     "lineage": "lineage",
@@ -68,7 +69,8 @@ ROLE_OF: Final[Mapping[str, str]] = {
 }
 """Roles by the name of a column without case, spaces and punctuation."""
 _LOWER: Final = re.compile(
-    r"(?<![a-z])(loss|ppl|perplexity|wer|cer|errors?)(?![a-z])(?! (detect|correct|locat|ident))"
+    r"(?<![a-z])(loss|ppl|perplexity|wer|cer|errors?)(?![a-z])"
+    r"(?! (detect|correct|locat|ident|recover|handl))"
     r"|error.?rate|(?<!non)(?<!non[ -])hallucination.?rate|edit.?distance|幻觉率"
     r"|(?<![a-z])(ece|brier|toxicity|kld|kl[ -]?div(ergence)?)(?![a-z])|attack success"
     r"|(?<![a-z])hallucinations(?![a-z])|(?<![a-z])bits[ -]per|(?<![a-z])bp[bc](?![a-z])"

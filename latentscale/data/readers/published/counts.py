@@ -10,9 +10,10 @@ import numpy as np
 
 from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import Benchmark
+from latentscale.data.column_names import in_words
 from latentscale.data.readers.published.cells import ScoreCells
 from latentscale.data.readers.published.columns import is_in_points
-from latentscale.errors import listed
+from latentscale.errors import listed, spelling
 
 _WHOLES: Final = {"fraction": 1.0, "percent": 100.0}
 """What all items right are on the scales that hold shares."""
@@ -25,14 +26,15 @@ _OUT_OF: Final = re.compile(
     re.IGNORECASE,
 )
 _RIGHT: Final = re.compile(
-    r"\W*(n|num|number|#)?[\W_]*(correct|solved|passed|resolved|successes)\W*", re.IGNORECASE
-)
-_TRIALS: Final = re.compile(
-    r"\W*(total|attempted|trials|((n|num|number of|total|#)[\W_]*)?(tasks|tests|problems|questions"
-    r"|instances|items))\W*",
+    r"(?P<of>.*?)(\W(n|num|number|#))?\W*\b(correct|solved|passed|resolved|successes)\W*",
     re.IGNORECASE,
 )
-"""Columns of successes and of trials."""
+_TRIALS: Final = re.compile(
+    r"(?P<of>.*?)\W*\b(total|attempted|trials|((n|num|number of|total|#)\W*)?(tasks|tests|problems"
+    r"|questions|instances|items))\W*",
+    re.IGNORECASE,
+)
+"""Columns of successes and of trials, with what they are of: "AIME correct"."""
 _JUDGED: Final = 10
 """Points up to this are a judge's, with a scale of their own (`is_in_points`)."""
 
@@ -67,25 +69,38 @@ def with_pairs(
     declared
         Benchmarks that the caller declares, which stay as they are.
     """
-    free = {name: cells for name, cells in columns.items() if name not in declared}
-    rights = [name for name in free if _RIGHT.fullmatch(name)]
-    trials = [name for name in free if _TRIALS.fullmatch(name)]
-    if len(rights) != 1 or len(trials) != 1:
-        return dict(columns)
-    right, of = columns[rights[0]], columns[trials[0]]
+    free = [name for name in columns if name not in declared]
+    rights, trials = (_by_subject(free, pattern) for pattern in (_RIGHT, _TRIALS))
+    read = dict(columns)
+    for subject, name in rights.items():
+        counts = _pairs(columns[name], columns[trials[subject]]) if subject in trials else {}
+        if counts:
+            del read[trials[subject]]
+            values = np.full(len(columns[name].values), np.nan)
+            read[name] = columns[name]._replace(values=values, unread=list(counts), counts=counts)
+    return read
+
+
+def _by_subject(names: Collection[str], pattern: re.Pattern[str]) -> dict[str, str]:
+    """Return columns of successes or trials by what they count: "aime" of "AIME correct"."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        match = pattern.fullmatch(in_words(name))
+        if match:
+            found.setdefault(spelling(match["of"]), []).append(name)
+    return {subject: alike[0] for subject, alike in found.items() if len(alike) == 1}
+
+
+def _pairs(right: ScoreCells, of: ScoreCells) -> dict[int, tuple[int, int]]:
+    """Return successes and trials by row, none unless all are whole numbers that fit."""
     known = ~np.isnan(right.values)
     pairs = np.column_stack([right.values, of.values])[known]
-    whole = pairs.size and (pairs == np.floor(pairs)).all()
-    if right.unread or right.percent.any() or not whole:
-        return dict(columns)
+    if not pairs.size or right.unread or right.percent.any() or (pairs != np.floor(pairs)).any():
+        return {}
     if (pairs[:, 0] < 0).any() or (pairs[:, 1] < 1).any() or (pairs[:, 0] > pairs[:, 1]).any():
-        return dict(columns)
+        return {}
     rows = np.flatnonzero(known).tolist()
-    counts = {row: (int(r), int(n)) for row, (r, n) in zip(rows, pairs, strict=True)}
-    values = np.full(len(right.values), np.nan)
-    read = right._replace(values=values, unread=list(counts), counts=counts)
-    rest = {name: cells for name, cells in columns.items() if name != trials[0]}
-    return {**rest, rights[0]: read}
+    return {row: (int(r), int(n)) for row, (r, n) in zip(rows, pairs, strict=True)}
 
 
 def with_counts(

@@ -67,17 +67,21 @@ def error_columns(
 ) -> dict[str, tuple[str, ...]]:
     """Return columns of errors with their kind.
 
-    A column named as an interval whose cells are scores with half widths ("40 ± 1") has scores.
+    A column named as an interval or as errors whose cells are durations or scores with half widths
+    ("40 ± 1") has scores.
     """
     free = [name for name in columns if name not in declared]
     errors: dict[str, tuple[str, ...]] = {}
     for rest, low, high in bounds_among(free):
         errors[low] = errors[high] = ("bounds", rest, low, high)
     for name in free:
-        scored = not np.isnan(columns[name].half).all()
-        if name not in errors and is_error(name):
+        cells = columns[name]
+        timed = cells.minutes.sum() > len(cells.unread)  # one end of an interval may be missing
+        if name in errors or timed or not np.isnan(cells.half).all():
+            continue
+        if is_error(name):
             errors[name] = ("error", name)
-        elif name not in errors and is_interval(name) and not scored:
+        elif is_interval(name):
             errors[name] = ("interval", name)
     return errors
 
@@ -94,9 +98,13 @@ def standard_errors(
     """
     positive = {name: about.scale == "positive" for name, about in info.items()}
     stderr = {
-        name: _half_printed(table[name], columns[name], positive[name]) / NORMAL_95 for name in info
+        name: _half_printed(table[name], columns[name], positive[name])
+        / (1.0 if is_error(name) else NORMAL_95)  # "GPQA (± SE)"
+        for name in info
     }
-    of_intervals = {name: ~np.isnan(values) for name, values in stderr.items()}
+    of_intervals = {
+        name: ~np.isnan(values) & (not is_error(name)) for name, values in stderr.items()
+    }
     order = list(table.columns)
     unused: dict[str, str] = {}
     for name, (kind, *about) in errors.items():

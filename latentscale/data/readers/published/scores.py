@@ -126,6 +126,7 @@ def wide_cells(
     info, combined, kept = _without_means(info, values, declared)
     left_out |= combined | dated
     if not info:
+        left_out |= dict.fromkeys(errors, "by its name errors or ends of intervals")
         raise DataError(
             f"{what}: no column is a benchmark. {reasons_in_words(left_out)} Declare one with "
             'benchmarks={"name": Benchmark(scale=...)}.'
