@@ -34,7 +34,7 @@ _OF_A_RUN: Final = re.compile(
     r"\b(lr|learning ?rate|weight ?decay|warm-?up( steps)?|batch ?size|dropout|grad(ient)? ?norm"
     r"|data ?mix(ture)?|(usage|market|mix|data) ?share|vocab(ulary)? ?size|contamination|uptime"
     r"|energy|emissions|v?ram|(tool|api|instance|model|llm) calls?(?! (acc|score|succ))"
-    r"|days since)\b"
+    r"|days since|max(imum|\.)? (steps|turns|attempts|iterations|retries))\b"
     r"|\((gb|gib|k?wh|kg|words|tokens|characters)\)"
     r"|\b(avg|average|mean|median|total|summary|answer|response|output) length\b"
     r"|\b(avg|average|mean|median|total)\b\W*(time|minutes?|steps?|turns?|attempts?)"

@@ -168,3 +168,18 @@ def test_successes_and_trials_of_several_benchmarks() -> None:
 def test_benchmarks_with_words_of_runs_stay_and_rise(name: str) -> None:
     about = read_published(of_four(**{name: [50.0, 40, 30, 20]})).benchmark_table()
     assert name in about["benchmark"].tolist() and "better" not in about
+
+
+@pytest.mark.parametrize(
+    "cells", [[80.0, 78, 82, 40], [0.8, 0.78, 0.82, 0.4], ["80%", "78%", "82%", ""]]
+)
+def test_scores_on_reasoning_are_a_benchmark_and_flags_are_not(cells: list[object]) -> None:
+    scores = read_published(of_four(Reasoning=cells))
+    assert scores.benchmarks == ("GPQA", "Reasoning")
+    assert scores.dataset["score"].sel(benchmark="Reasoning").values[0] == 0.8
+    for flags in ([1, 1, 0, 1], [True, True, False, True], ["yes", "yes", "no", ""]):
+        assert read_published(of_four(Reasoning=flags)).benchmarks == ("GPQA",)
+
+
+def test_most_steps_are_a_setting() -> None:
+    assert read_published(of_four(**{"Max steps": [100, 100, 50, 15]})).benchmarks == ("GPQA",)

@@ -11,9 +11,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from latentscale.data.column_names import EARNED, in_words, without_brackets
+from latentscale.data.readers.published.cells import score_cells
 from latentscale.errors import spelling
 
 _ROLES: Final[Mapping[str, str]] = {
@@ -68,6 +70,8 @@ ROLE_OF: Final[Mapping[str, str]] = {
     spelling(name.strip()): role for role, names in _ROLES.items() for name in names.split("|")
 }
 """Roles by the name of a column without case, spaces and punctuation."""
+_TRUTHS: Final = frozenset(("reasoning", "instruct"))
+"""Roles of columns of yes and no: a column "Reasoning" with scores is a benchmark."""
 _LOWER: Final = re.compile(
     r"(?<![a-z])(loss|ppl|perplexity|wer|cer|errors?)(?![a-z])"
     r"(?! (detect|correct|locat|ident|recover|handl))"
@@ -177,11 +181,23 @@ def roles_of(frame: pd.DataFrame, kept: Collection[str] = ()) -> Roles:
         key=lambda n: order.index(_heading(n)),
     ):
         columns.setdefault(ROLE_OF[_heading(name)], name)
+    for role in _TRUTHS & set(columns):
+        if _holds_scores(frame[columns[role]]):
+            del columns[role]
     if not {"benchmark", "score"} <= set(columns):
         for role in ("benchmark", "score", "stderr", "n_items"):
             columns.pop(role, None)
     taken = set(columns.values())
     return Roles(columns, tuple(name for name in frame.columns if name not in taken))
+
+
+def _holds_scores(column: pd.Series | pd.DataFrame) -> bool:
+    """Return whether a column holds numbers that are not all 0 or 1, as a benchmark does."""
+    if isinstance(column, pd.DataFrame):  # of several columns of one name
+        return False
+    cells = score_cells(column)
+    known = cells.values[~np.isnan(cells.values)]
+    return bool(known.size and not cells.unread and not np.isin(known, (0.0, 1.0)).all())
 
 
 def power_of_ten(name: str) -> float:
