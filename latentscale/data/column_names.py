@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 _NEITHER: Final = re.compile(
-    r"\b(rank|votes?|battles?|prices?|pricing|costs?|latency|speed|throughput|tokens?|t/s"
+    r"\b(rank|votes?|battles?|prices?|pricing|costs?|latency|speed|throughput|tokens?|t/s|toks?/s"
     r"|(pre-?)?training|data ?size|cutoff|temperature|top[- ]?[pk]|urls?|licen[cs]e"
     r"|params?|parameters|sota|runtime"
     r"|duration|likes|downloads|quantization|hardware|architecture|commit|website)\b"
@@ -19,18 +19,24 @@ _NEITHER: Final = re.compile(
     r"|seeds?|steps?|epochs?|folds?|splits?|runs?|trials?|replicates?|repeats?|clusters?|index"
     r"|level 0|unnamed: \d+|rows?|row (number|index)|positions?|places?|ranking|order|nr|no"
     r"|n|counts?|samples|tiers?|line)\W*$"
-    r"|^\W*(num|(total )?(number|count) of)\b"
+    r"|\bnum\b|^\W*(total )?(number|count) of\b"
+    r"|\bper (dollar|usd)\b"
     r"|\b(ttft|response time|first (answer )?(chunk|token))\b|\s\((s|ms)\)\W*$"  # latencies
-    r"|[$€]|^#|排名|价格|速度|上下文|序号",
+    r"|[$€]|^#|\s#\W*$|排名|价格|速度|上下文|序号",
     re.IGNORECASE,
 )
 """Columns of numbers that do not measure a skill: prices, speeds, ranks, counts, settings."""
-EARNED: Final = re.compile(r"revenue|profit|balance|net worth|earn(ed|ings)", re.IGNORECASE)
+EARNED: Final = re.compile(
+    r"(?<![a-z])(revenue|profits?|balance|net worth|earn(ed|ings))(?![a-z\d])", re.IGNORECASE
+)
 """Amounts of money that a model earned, which measure skill; prices and costs do not."""
 _OF_A_RUN: Final = re.compile(
     r"\b(lr|learning ?rate|weight ?decay|warm-?up( steps)?|batch ?size|dropout|grad(ient)? ?norm"
     r"|data ?mix(ture)?|(usage|market|mix|data) ?share|vocab(ulary)? ?size|contamination|uptime"
-    r"|energy|emissions|v?ram|(tool|api) calls?|days since)\b|\((gb|gib|k?wh|kg)\)"
+    r"|energy|emissions|v?ram|(tool|api|instance|model|llm) calls?(?! (acc|score|succ))"
+    r"|days since|max(imum|\.)? (steps|turns|attempts|iterations|retries))\b"
+    r"|\((gb|gib|k?wh|kg|words|tokens|characters)\)"
+    r"|\b(avg|average|mean|median|total|summary|answer|response|output) length\b"
     r"|\b(avg|average|mean|median|total)\b\W*(time|minutes?|steps?|turns?|attempts?)"
     r"\W*([(\[]\w+[)\]])?\W*$|\b(minutes?|mins?|seconds?|hours?) ?(per|/)"
     r"|\b(wall|clock|gpu|tpu|h100|completion|inference|training|execution|solving?|reasoning)"
@@ -42,10 +48,21 @@ _OF_A_RUN: Final = re.compile(
 _SPREAD: Final = re.compile(
     r"\W*((elo |score |rating )?(Δ|delta|change|diff(erence)?)|(elo|score|rating) gap"
     r"|std\.?( ?dev(iation)?)?|stdev|sd|variance|p-?value|uncertainty|error bars?"
-    r"|margin of error|(ci|interval) width)\W*",
+    r"|margin of error|(ci|interval) width)\W*"
+    r"|.*Δ.*|\W*(relative |absolute )?(improvement|gain|change|delta)( (vs|over|from|to)\b.*)?\W*"
+    r"|.+[\s(\[-](std\.?( ?dev(iation)?\.?)?|stdev|sd|standard deviation|variance|max delta)\W*",
     re.IGNORECASE,
 )
-"""Differences and measures of spread that do not name a benchmark."""
+"""Differences and measures of spread, also those of a benchmark: "GPQA std"."""
+_EVENTS: Final = re.compile(
+    r"\W*(((total|test|all) )?(tests|cases|tasks|questions|problems|instances|timeouts|retries"
+    r"|crashes)|((syntax|indentation|format(ting)?|parsing|compilation|runtime|tool|api) errors"
+    r"|(error|malformed|empty) (outputs|responses)|(user )?asks|lazy comments))\W*",
+    re.IGNORECASE,
+)
+"""Counts of what was asked, or of what happened in a run."""
+_CAMEL: Final = re.compile(r"[a-z]+(?:[A-Z][a-z0-9]*)+")
+"""Names of fields in programs: "upperBound", "costPerTask"; not names such as "TimeQA"."""
 _AGGREGATE: Final = re.compile(
     r"(global |overall |weighted |macro |micro )?(average|avg|mean)( score| accuracy| win rate)?"
     r"|(score|accuracy|win rate) (average|avg|mean)"
@@ -58,11 +75,18 @@ _AGGREGATE: Final = re.compile(
 _MEAN: Final = re.compile(r"\W*(average|avg|mean|overall|total)(?![a-z])", re.IGNORECASE)
 
 
+def in_words(name: str) -> str:
+    """Return a column's name with spaces between its words: "upper_bound" and "upperBound"."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name) if _CAMEL.fullmatch(name) else name
+    return apart.replace("_", " ")
+
+
 def is_neither(name: str) -> bool:
     """Return whether a column's name means prices, speeds, ranks, counts or settings."""
-    text = name.replace("_", " ")
+    text = in_words(name)
     text = re.sub(r"[$€£]", "", text) if EARNED.search(text) else text
-    return bool(_NEITHER.search(text) or _OF_A_RUN.search(text) or _SPREAD.fullmatch(text))
+    patterns = _NEITHER.search, _OF_A_RUN.search, _SPREAD.fullmatch, _EVENTS.fullmatch
+    return any(found(text) for found in patterns)
 
 
 def is_aggregate(name: str) -> bool:

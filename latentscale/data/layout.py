@@ -98,6 +98,11 @@ def checked_frame(
 
 _BENCHMARK_HEADINGS = ("benchmark", "benchmarks", "task", "dataset", "metric", "evaluation")
 """Names of the first column of a table whose columns are models."""
+_ABOUT: Final = (
+    *("version", "metric", "metrics", "mode", "category", "subset", "split", "setting", "settings"),
+    *("shots", "# shots", "n-shot", "n_shot", "unit", "notes", "domain", "capability", "type"),
+)
+"""Names of further columns there, which describe benchmarks."""
 
 
 def _name_problems(frame: pd.DataFrame, required: Sequence[str]) -> list[Problem]:
@@ -120,16 +125,22 @@ def _name_problems(frame: pd.DataFrame, required: Sequence[str]) -> list[Problem
 
 def _missing(name: str, spare: Sequence[str], frame: pd.DataFrame) -> str:
     start = f"this required column ({_MEANING[name]}) is missing."
-    index = frame.index.name
-    if isinstance(index, str) and closest([index], name):
+    levels = [level for level in frame.index.names if isinstance(level, str)]
+    if closest(levels, name):
         return f"{start} It is the table's index: call frame.reset_index() first."
     if name in ("benchmark", "score") and any(n in KNOWN_BENCHMARKS for n in frame.columns):
         return f"{start} This looks like a wide table: use Scores.from_frame."
-    meant = closest(spare, name)
+    turned = if_turned(frame) if name == "model" else ""
+    meant = None if turned else closest(spare, name)
     if meant:
         return f'{start} Did you mean "{meant}"? Rename that column, and mind its unit.'
-    hint = (if_turned(frame) or _indexed(frame)) if name == "model" else ""
-    if name == "family" and "model" in frame:
+    hint = ""
+    if name == "model":
+        hint = turned or _indexed(frame)
+        hint = hint or ' Call the column that names the models "model".'
+    if name == "family" and "model" not in frame:
+        hint = " A table that names models, but no families, is read by their names."
+    elif name == "family":
         hint = " Of rows to forecast, latentscale.readers.read_planned reads it from models' names."
     return f"{start} The table has {listed(frame.columns) or 'no columns'}.{hint}"
 
@@ -144,15 +155,17 @@ def _indexed(frame: pd.DataFrame) -> str:
 def if_turned(frame: pd.DataFrame) -> str:
     """Return what to do with a table whose rows seem to be benchmarks and whose columns models."""
     names = [name for name in frame.columns if isinstance(name, str)]
-    headings = [name for name in names if name.strip().casefold() in _BENCHMARK_HEADINGS]
+    headings = [name for name in names if _bare(name) in _BENCHMARK_HEADINGS]
     first = headings[0] if headings else next(iter(names), "")
     unnamed = not first.strip() or first.startswith("Unnamed:")
     place = names.index(first) if names else 0
-    before, after = names[:place], names[place + 1 :]
+    about = [name for name in names[place + 1 :] if _bare(name) in _ABOUT or is_neither(name)]
+    before = [*names[:place], *about]
+    after = [name for name in names[place + 1 :] if name not in about]
     known = set(METADATA) & set(names)
     if len(after) < 2 or known or not (headings or unnamed) or has_figures(frame[first]):
         return ""
-    if any(map(has_figures, (frame[name] for name in before))) or not all(
+    if any(map(has_figures, (frame[name] for name in names[:place]))) or not all(
         has_figures(frame[name]) for name in after
     ):
         return ""
@@ -160,6 +173,11 @@ def if_turned(frame: pd.DataFrame) -> str:
     call = f'frame{drop}.set_index("{first}").T.reset_index(names="model")'
     hint = f" If the models are the columns, transpose it: {call}."
     return f' If the column "{first}" names the models, call it "model".{hint}' if unnamed else hint
+
+
+def _bare(heading: str) -> str:
+    """Return a heading in small letters without what follows in brackets."""
+    return re.sub(r"\s*[(\[].*", "", heading.strip().casefold())
 
 
 def closest(candidates: Iterable[str], name: str, cutoff: float = 0.6) -> str | None:

@@ -18,9 +18,15 @@ from latentscale.errors import listed
 
 _NAMES: Final = re.compile(
     r"edit.?distance|levenshtein|error.?rate|(?<![a-z])(wer|cer|ppl|rmse|mae|loss)(?![a-z])"
-    r"|perplexity|(?<!non)(?<!non[ _-])hallucination.?rate|latency|toxicity"
+    r"|perplexity|(?<!non)(?<!non[ _-])hallucination.?rate|latency"
 )
 """Measures for which lower is better, by the names that leaderboards give them."""
+_UNWANTED: Final = re.compile(
+    r"(?<![a-z])(sycophan|decepti|jail-?break|hallucinat|misalign|blackmail|reward.?hack|refus|toxic"
+    r"|unsafe|harmful)"
+)
+_WANTED: Final = re.compile(r"non|anti|resist|robust|detect|avoid|saf(e|ety)(?![a-z])|honest|bench")
+"""Unwanted behaviour, and words in a name that mean that it is avoided."""
 _USUALLY: Final = re.compile(
     r"librispeech|ted-?lium|gigaspeech|voxpopuli|common.?voice|(?<![a-z])wikitext"
 )
@@ -43,6 +49,8 @@ def _spoken(name: str) -> str | None:
         return None
     if _NAMES.search(name):
         return "its name means a distance, an error or a loss"
+    if _UNWANTED.search(name) and not _WANTED.search(name):
+        return "its name means unwanted behaviour"
     return "tables mostly give error rates or perplexities of it" if _USUALLY.search(name) else None
 
 

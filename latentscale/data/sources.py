@@ -108,8 +108,9 @@ def apart(
 
 def _made(made: Sequence[str], kept: Mapping[str, str]) -> Finding:
     mains = [f"{name}: {main}" for name, main in kept.items()]
+    further = counted(len(made), "benchmark is a further source", "benchmarks are further sources")
     message = (
-        f"{len(made)} benchmarks are further sources of another: {listed(made, 3)}. The source "
+        f"{further} of another: {listed(made, 3)}. The source "
         f"with most scores keeps the name ({listed(mains, 3)}). The term "
         '"sources" takes those of one task for one skill; other specs keep them apart.'
     )

@@ -33,8 +33,14 @@ _SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "mmlu_pro": ("leaderboardmmlupro", "mmluproraw"),
 }
 _GROUPS: Final[Sequence[tuple[str, str]]] = (
-    (r"aime|hmmt|math|usamo|brumo|cmimc|smt_|imo_|cnmo|apex_2025|gsm|frontiermath", "mathematics"),
-    (r"swe|codeforces|livecodebench|humaneval|aider|bigcode|ojbench|scicode|mbpp|multipl", "code"),
+    (
+        r"(?<!cl)aime|hmmt|math|usamo|brumo|cmimc|smt_|imo_|cnmo|apex_2025|gsm|frontiermath",
+        "mathematics",
+    ),
+    (
+        r"swe(?![re])|codeforces|livecodebench|humaneval|aider|bigcode|ojbench|scicode|mbpp|multipl",
+        "code",
+    ),
     (r"nl2repo|artifactsbench|bird_sql|cybergym|repoqa", "code"),
     (r"terminal|tau\d?_|mcp|toolathlon|bfcl|complexfunc|osworld|vending|finance_agent", "agents"),
     (r"browsecomp|xbench|gaia|widesearch|deepsearch|finsearch|frames", "search"),
@@ -45,8 +51,8 @@ _GROUPS: Final[Sequence[tuple[str, str]]] = (
     (r"arena|alpaca|gdpval|index|livebench|safety|healthbench", "mixed"),
     (r"arc_agi", "puzzles"),
     (r"mgsm|mmmlu|global_piqa|c_eval|cluewsc", "languages"),
-    (r"gpqa|hle|critpt|supergpqa", "science"),
-    (r"mmlu|drop|bigbench", "knowledge"),
+    (r"gpqa|(?<![a-z])hle|critpt|supergpqa", "science"),
+    (r"mmlu|(?<![a-z])drop(?!out)|bigbench", "knowledge"),
 )
 """Groups of benchmarks by parts of their ids; the first match applies."""
 _FIXED_GROUPS: Final[Mapping[str, str]] = {

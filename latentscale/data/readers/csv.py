@@ -36,6 +36,7 @@ _OTHER_KINDS: Final = (
     (re.compile(rb"pk\x03\x04"), "an Excel workbook or a zip file. Save its table as CSV"),
     (re.compile(rb"\x1f\x8b"), "compressed. Unpack it"),
     (re.compile(rb"\|"), "a table in Markdown. Save it as CSV"),
+    (re.compile(rb"\\(begin|documentclass)|%.*\n\s*\\begin"), "LaTeX. Save its table as CSV"),
     (re.compile(rb"\xff\xfe|\xfe\xff"), "text in UTF-16. Save it in UTF-8"),
     (
         re.compile(rb"<(!doctype|html|\?xml|table)"),
@@ -43,6 +44,7 @@ _OTHER_KINDS: Final = (
     ),
 )
 """Files that are mistaken for tables, by their first bytes in lower case."""
+_YAML_ENDINGS: Final = (".yaml", ".yml")
 _MARKS: Final = {";": "semicolons", "\t": "tabs", "|": "bars", ",": "commas"}
 """Column separators, in words."""
 _JSON: Final = re.compile(rb'\[\s*[\[{]|\{\s*"')
@@ -160,7 +162,12 @@ def _with_numbers(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _refuse_other_kinds(first: bytes, path: Path) -> None:
-    """Refuse a file whose first bytes, in lower case, show that it is not a text table."""
+    """Refuse a file that is not a table in text, as its ending or first bytes (lower case) show."""
+    if path.suffix.lower() in _YAML_ENDINGS or first.startswith(b"---\n"):
+        raise DataError(
+            f"{path}: this is YAML, not a table. Read it with yaml.safe_load, make a table of its "
+            "records with pandas.json_normalize, and pass that or save it as CSV."
+        )
     for pattern, kind in _OTHER_KINDS:
         if pattern.match(first):
             raise DataError(f"{path}: this is {kind}.")

@@ -38,7 +38,7 @@ _SUBJECTS: Final = """mmlu mmlupro mmluprox mmluredux mmmlu globalmmlu globalmml
 kmmlu belebele"""
 _WITH_SUBJECTS: Final = frozenset(_SUBJECTS.split())
 """Tasks of which hubs list single subjects and languages: "mmlu_astronomy", "C-Eval law"."""
-_WORDS: Final = re.compile(r"[\s_-]+")
+_WORDS: Final = re.compile(r"[\s_:-]+")
 _BELOW: Final = 0.05
 """Below guessing by more than this, a twentieth of the scale, scores are corrected for it, or
 answers are written and not chosen."""
@@ -52,7 +52,7 @@ _SETTING: Final = re.compile(
     r"""( \s*[(\[][^()\[\]]*[)\]]  # an explanation in brackets
         | (?<=[\w%)\]])[\s_,;:-]+
           ( (\d+|zero|one|five|few)[-_\s]?shots? | cot | chain[-_\s]of[-_\s]thought
-          | em | raw | exact[-_\s]match | acc(uracy)?([-_\s]norm)? | avg | average | mean
+          | em | raw | correct | exact[-_\s]match | acc(uracy)?([-_\s]norm)? | avg | average | mean
           | pass@1 | (maj|majority|cons|avg)@\d+ | (no|without|w/o)[-_\s]tools? )
         | \s*%
         | [¹²³⁴⁵⁶⁷⁸⁹*†‡]+
@@ -60,6 +60,13 @@ _SETTING: Final = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 """How a task was run, at the end of a heading: it does not belong to the name of the task."""
+_PATH: Final = re.compile(
+    r"^(?:[a-z_]\w*\.)+(?=[a-z_])|^(?:score|acc|accuracy|value|eval)[\s_]+(?=\w)", re.IGNORECASE
+)
+"""What pandas.json_normalize puts before a key, or tables before a task: "evaluations.gpqa",
+"score_gpqa"."""
+_LIGHTEVAL: Final = re.compile(r"[\w-]+\|([^|]+)\|\d+(?:\|\d)?")
+"""A suite, a task and its shots, as lighteval joins them: "leaderboard|mmlu:astronomy|5"."""
 _LANGUAGE: Final = re.compile(r"[\s_-]+[a-z]{2}([-_][a-z]{2})?$", re.IGNORECASE)
 """A language at the end of a task's name: "mmlu_de", "MMMLU_FR-FR"."""
 
@@ -73,13 +80,15 @@ def guessing(name: str) -> float:
     (0.25, 0.5, 0.25)
     >>> guessing("ARC-AGI"), guessing("MMLU (generative)"), guessing("ARC (25-shot)")
     (0.0, 0.0, 0.25)
-    >>> guessing("mmlu_de"), guessing("MMMLU_FR-FR")
-    (0.25, 0.25)
+    >>> guessing("mmlu_de"), guessing("evaluations.gpqa"), guessing("lighteval|gpqa:diamond|0")
+    (0.25, 0.25, 0.25)
     """
     lower = name.casefold().replace("_", " ")
     if _WRITTEN.search(lower) or _BEST_OF.search(lower):
         return 0.0
-    whole = name.split(" - ", maxsplit=1)[0]  # what follows is the metric
+    joined = _LIGHTEVAL.fullmatch(name)
+    task = joined[1] if joined else _PATH.sub("", name)
+    whole = task.split(" - ", maxsplit=1)[0]  # what follows is the metric
     short = _without_settings(whole)
     spelt = [spelling(text) for text in (whole, short, _LANGUAGE.sub("", short))]
     words = _WORDS.split(short)

@@ -16,6 +16,7 @@ from latentscale.data.readers.model_sizes import is_size, sizes_of, with_plain_s
 
 _LEVELS: Final = "minimal|low|medium|high|xhigh|x-high"
 _MODE: Final = "(?:thinking|reasoning)"
+_MODE_IN_BRACKETS: Final = "(?:think(?:ing)?|reasoning)"
 _EFFORT: Final = re.compile(
     r"_(?P<budget>\d+k)$"  # the hub's: a thinking budget, thousands of tokens
     rf"|_(?P<hub>{_LEVELS}|max|none|unknown|thinking)$"
@@ -23,16 +24,18 @@ _EFFORT: Final = re.compile(
     r"|[-_ ]thinking-(?P<tokens>\d+k)$"
     rf"|[-_ ](?P<level>{_LEVELS})$"
     rf"|(?:,|[-_ ]w/|[-_ ]with)?[-_ ](?:(?:extended|adaptive)[-_ ])?(?P<mode>(?:non?-?)?{_MODE})$"
-    rf"|\s*\((?P<bracketed>[^()]*\b(?:{_LEVELS}|max|(?:non?)?{_MODE}|\d+k)\b[^()]*)\)$",
+    rf"|\s*\((?P<bracketed>[^()]*\b(?:{_LEVELS}|max|(?:non?)?{_MODE_IN_BRACKETS}|\d+k)\b[^()]*)\)$",
     re.IGNORECASE,
 )
-_NO_MODE: Final = re.compile(rf"(?<![a-z])no(?:n|ne)?(?:$|[-, ]*{_MODE})|{_MODE}[-: ]+(?:none|off)")
+_NO_MODE: Final = re.compile(
+    rf"(?<![a-z])no(?:n|ne)?(?:$|[-, ]*{_MODE_IN_BRACKETS})|{_MODE_IN_BRACKETS}[-: ]+(?:none|off)"
+)
 _ABOVE_HIGH: Final = re.compile("(?:x|extra|very)[- ]high")
 _LEVEL: Final = re.compile(rf"(?<![a-z])(?:{_LEVELS}|max)(?![a-z])")
 _BUDGET: Final = re.compile(r"\d+k")
 """What brackets may hold, in lower case."""
 _OF_SETTING: Final = re.compile(
-    rf"{_LEVELS}|max|non?|none|off|unknown|default|(?:non?)?{_MODE}|effort|adaptive|extended|mode"
+    rf"{_LEVELS}|max|non?|none|off|unknown|default|(?:non?)?{_MODE_IN_BRACKETS}|effort|adaptive|extended|mode"
     r"|budget|length|tokens|with|w|extra|very|\d+k"
 )
 """Words in brackets that say nothing but the setting; "Fast" in "(Fast Reasoning)" is a model's."""
@@ -55,9 +58,9 @@ _NUMBER: Final = re.compile(r"v?((?:0(?=\.)|[1-9]\d?)(?:\.\d+)*)")
 """A part of a version; months and days of dates ("05") and years are none."""
 _DIGITS: Final = re.compile(r"v?\d+(?:\.\d+)*")
 _CONTEXT: Final = re.compile(
-    r"\d+[km]|\d+k\w*|res\d+|(?:mx|nv)?(?:fp|bf|int)\d+|w\d+a\d+|[2-8]bit|exl\d"
+    r"\d+[km]|\d+k\w*|res\d+|(?:step|tokens|ckpt|checkpoint|iter|epoch)\d+[kmbt]?|(?:mx|nv)?(?:fp|bf|int)\d+|w\d+a\d+|[2-8]bit|exl\d"
 )
-"""Context lengths, image sizes and number formats."""
+"""Context lengths, image sizes, number formats and checkpoints."""
 _GGUF: Final = re.compile(r"(?<=[-_ :.(])i?q\d(?:_[a-z0-9]{1,3})*(?![a-z0-9])")
 """Quantisations as llama.cpp names them: "Q8_0", "Q4_K_M", "IQ2_XXS"."""
 _JOINED: Final = re.compile(r"(?P<letters>[a-z]+)(?P<number>\d{1,2}(?:\.\d+)*)(?P<rest>[a-z]*)")
@@ -65,7 +68,7 @@ _ALONE: Final = re.compile(r"(\d{1,2}(?:\.\d+)?)([a-z]+)")
 _GENERIC_WORDS: Final = """instruct chat it base hf preview exp experimental latest beta alpha
 thinking reasoning reasoner think instructions new old updated upgraded qat mlx gguf awq gptq bnb
 dpo sft rlhf orpo merged unknown effort default web app turbo fast basic original vision vl meta
-c4ai open models amazon non w"""
+c4ai open models amazon non w fc prompt"""
 _GENERIC: Final = frozenset(_GENERIC_WORDS.split())
 """Words of a name that say how a model was tuned, packed or served, and not of which series."""
 
@@ -85,6 +88,16 @@ _AFTER_OWNER: Final = re.compile(
 )
 """The slash after an organisation or a route; that of "480B/A35B" and "671B/37B" is between two
 sizes, others are in brackets, in dates ("12/25") or beside a space ("w/ thinking")."""
+_CLOUD: Final = re.compile(
+    r"^(?:(?:us|eu|ap|apac|au|jp|global)(?:-gov)?\.)?(?:anthropic|meta|amazon|mistral|cohere|deepseek"
+    r"|qwen|openai|google|ai21|writer|moonshot(?:ai)?|minimax|nvidia|zai)\.(?=[a-z])"
+    r"|-v\d+:\d+$",
+    re.IGNORECASE,
+)
+"""A region and an owner before a name, and a version after it, as clouds write them:
+"us.anthropic.claude-sonnet-4-5-20250929-v1:0"."""
+_ROUTED: Final = re.compile(r":(?:free|nitro|floor|online|exacto|extended|latest)$", re.IGNORECASE)
+"""How a router serves a model, after its name: "deepseek-r1:free"."""
 _AGENT: Final = re.compile(r"\s\+\s")
 """Between an agent and its model, or a model and its tools: "mini-SWE-agent + GPT-5"."""
 _OF_PROVIDERS: Final = re.compile(
@@ -219,14 +232,16 @@ def parse_name(name: str) -> ModelName:
 
 
 def without_owner(name: str) -> str:
-    """Return a name without the organisation or route before its last slash.
+    """Return a name without the organisation or route before its last slash, or of a cloud.
 
     Examples
     --------
     >>> without_owner("openrouter/qwen/qwen3-32b"), without_owner("Qwen3-Coder 480B/A35B")
     ('qwen3-32b', 'Qwen3-Coder 480B/A35B')
+    >>> without_owner("us.anthropic.claude-opus-4-1-v1:0"), without_owner("qwen/qwq-32b:free")
+    ('claude-opus-4-1', 'qwq-32b')
     """
-    return _AFTER_OWNER.split(name)[-1].strip()
+    return _ROUTED.sub("", _CLOUD.sub("", _AFTER_OWNER.split(name)[-1].strip()))
 
 
 def day_of(name: str) -> str | None:
@@ -288,7 +303,7 @@ def _of_series(word: str, numbers: list[str], *, first: bool) -> Iterator[str]:
 
 def _words(version: str) -> list[str]:
     plain = with_plain_sizes(_GGUF.sub("", version.casefold()))
-    text = re.sub(r"(?<=\d)_(?=\d)", ".", plain)  # internlm2_5-1_8b
+    text = re.sub(r"(?<=\d)[_p](?=\d)", ".", plain)  # internlm2_5-1_8b, deepseek-v3p1
     return [word for word in re.split(r"[-_\s:/(),+]+|\.(?=\D)", text) if word]
 
 
@@ -325,7 +340,9 @@ def _in_brackets(text: str) -> tuple[str, str]:
         return "none", others
     if _ABOVE_HIGH.search(said):
         return "xhigh", others
-    level, budget, mode = (part.search(said) for part in (_LEVEL, _BUDGET, re.compile(_MODE)))
+    level, budget, mode = (
+        part.search(said) for part in (_LEVEL, _BUDGET, re.compile(_MODE_IN_BRACKETS))
+    )
     if level:
         return level[0], others
     if mode:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from html import unescape
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -25,6 +26,7 @@ from latentscale.data.dates import (
     spreadsheet_days,
 )
 from latentscale.data.empty import is_empty
+from latentscale.data.readers.published.latex import without_latex
 from latentscale.markup import counted
 
 Floats = npt.NDArray[np.float64]
@@ -78,12 +80,13 @@ _UNITS: Final = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 _UNITS_BY_WORD: Final = {"million": 1e6, "billion": 1e9, "trillion": 1e12}
 """What letters and words after a number multiply it by."""
 _DURATION: Final = re.compile(
-    rf"(?=.)(?:(?P<hours>{_PLAIN})\s*(?:h|hrs?|hours?)\b[\s,]*)?"
-    rf"(?:(?P<minutes>{_PLAIN})\s*(?:mins?|minutes?|(?(hours)m|(?!)))\b[\s,]*)?"
+    rf"(?=.)(?:(?P<hours>{_PLAIN})\s*(?:h|hrs?|hours?)(?![a-z])[\s,]*)?"
+    rf"(?:(?P<minutes>{_PLAIN})\s*(?:mins?|minutes?|(?(hours)m|(?!)))(?![a-z])[\s,]*)?"
     rf"(?:(?P<seconds>{_PLAIN})\s*(?:secs?|seconds?)\b)?",
     re.IGNORECASE,
 )
-"""Durations: "2 hr 17 min", "4h", "35 minutes", "12 sec"."""
+"""Durations: "2 hr 17 min", "1h30m", "35 minutes", "12 sec"."""
+_BRACKETS: Final = re.compile(r"(?P<whole>[^()\[\]]+)[(\[](?P<ends>[^()\[\]]+)[)\]]")
 _FIGURE: Final = re.compile(
     rf"[$€£]?\s*(?P<number>{_NUMBER})\s*(?P<unit>[kmbt]?|millions?|billions?|trillions?)"
     rf"\s*{_SIGN}?",
@@ -138,7 +141,7 @@ def score_cells(column: pd.Series) -> ScoreCells:
     for row, cell in enumerate(column.tolist()):
         if is_empty(cell):
             continue
-        duration = _duration(cell)
+        duration = _duration(_apart_from_ends(cell)[0])
         if duration is not None:
             values[row], minutes[row] = duration, True
             continue
@@ -161,6 +164,24 @@ def score_cells(column: pd.Series) -> ScoreCells:
     return ScoreCells(values, percent, money, half, unread, commas, minutes, counts)
 
 
+def _apart_from_ends(cell: object) -> tuple[object, str]:
+    """Return a duration and the interval in brackets after it, empty where there is none.
+
+    Such as "2 hr 17 min (1 hr 5 min – 4 hr 25 min)".
+    """
+    match = _BRACKETS.fullmatch(cell.strip()) if isinstance(cell, str) else None
+    if match is None or len(_durations(match["ends"])) != 2:
+        return cell, ""
+    return match["whole"], match["ends"]
+
+
+def _durations(text: str) -> list[float]:
+    """Return the durations between dashes, commas or "to"; none if a part is not one."""
+    parts = re.split(r"[-–−,;]|\bto\b", text.strip("[]()"))
+    times = [time for part in parts if (time := _duration(part.strip())) is not None]
+    return times if len(times) == len(parts) else []
+
+
 def _duration(cell: object) -> float | None:
     """Return the minutes of a duration, None of any other cell."""
     match = _DURATION.fullmatch(cell.strip()) if isinstance(cell, str) else None
@@ -171,14 +192,17 @@ def _duration(cell: object) -> float | None:
 
 
 def plain_name(cell: object) -> str:
-    """Return a model's name without HTML tags, a link's address, medals and marks of footnotes."""
-    text = re.sub(r"<[^<>]+>", "", str(cell))
+    """Return a model's name without HTML, LaTeX, a link's address, medals and footnote marks."""
+    text = without_latex(unescape(re.sub(r"<[^<>]+>", "", str(cell))))
     text = re.sub(r"\[([^\[\]]+)\]\([^()]*\)", r"\1", text)
+    text = _HYPHENS.sub("-", text)
     kept = [letter for letter in text if unicodedata.category(letter) not in _SYMBOLS]
     return _FOOTNOTE.sub("", re.sub(r"\s+", " ", "".join(kept)).strip())
 
 
 _FOOTNOTE: Final = re.compile(r"(?<=[\w)\]])[\s*†‡§¹²³⁴-⁹]+$")
+_HYPHENS: Final = re.compile("[\u2010-\u2013\u2212\ufe63\uff0d]")
+"""Hyphens of typesetting, such as the one that breaks no line."""
 _SYMBOLS: Final = ("So", "Mn", "Cf")
 """Unicode's other symbols, marks and marks of no width: medals and emoji."""
 
@@ -220,9 +244,8 @@ def ends_of(column: pd.Series, scores: Floats) -> tuple[Floats, Floats]:
         if match:
             ends[row] = _plain(match["low"]), _plain(match["high"])
             continue
-        parts = re.split(r"[-–−,;]|\bto\b", text.strip("[]()"))
-        times = [time for part in parts if (time := _duration(part.strip())) is not None]
-        if len(parts) == len(times) == 2:
+        times = _durations(_apart_from_ends(text)[1] or text)
+        if len(times) == 2:
             ends[row] = times
     ends[ends[:, 0] > ends[:, 1]] = np.nan
     return ends[:, 0], ends[:, 1]

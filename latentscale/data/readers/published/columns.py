@@ -11,19 +11,24 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
-from latentscale.data.column_names import EARNED, without_brackets
+from latentscale.data.column_names import EARNED, in_words, without_brackets
+from latentscale.data.readers.published.cells import score_cells
 from latentscale.errors import spelling
 
 _ROLES: Final[Mapping[str, str]] = {
     "model": """model|model name|models|name|llm|model id|model version|ai system|system
+    |primary model|language model
     |模型|模型名称|モデル|modell|modellname|modèle|modelo|modello""",
     "family": "family|family name|model family|base family|series|系列",
     "lineage": "lineage",
     "provider": """provider|organization|organisation|org|creator|developer|lab|vendor|company
     |maker|owner|model creator|model creators|model org|model organization|model organisation
-    |model provider|model developer|model vendor|publisher|institution|机构|厂商|公司|发布机构
+    |model provider|model developer|model vendor|publisher|institution|model creator name
+    |creator name|provider name|organization name|organisation name|company name
+    |机构|厂商|公司|发布机构
     |anbieter|hersteller|fournisseur|proveedor""",
     "released": """released|release|release date|release month|released on
     |model release date|first released|release day|date released|launch date|launch|launched
@@ -31,6 +36,7 @@ _ROLES: Final[Mapping[str, str]] = {
     |published|published on|date published|date|publication date|upload date|发布时间|发布日期
     |veröffentlicht|veröffentlichung|date de sortie|fecha de lanzamiento""",
     "params_b": """params b|params|parameters|parameters b|n params|num params|number of parameters
+    |number of parameters b|num parameters|num params b|n params b|total params b
     |size|size b|model size|model size b|#params|#params b|参数量|参数
     |parameter|parameter b|parameter count|param count|parameter mrd
     |anzahl parameter|paramètres|parámetros|parametri
@@ -48,8 +54,9 @@ _ROLES: Final[Mapping[str, str]] = {
     "size_class": "size class|model size class|size category|size tier",
     "open_weights": """open weights|open source|open|weights|license|licence|model license
     |hub license|开源""",
-    "benchmark": """benchmark|benchmarks|bench|benchmark name|task|task name|dataset|dataset name
-    |eval|eval name|evaluation|category|subset|test|metric|metric name|measure
+    "benchmark": """benchmark|benchmarks|bench|benchmark name|benchmark id|task|task name|task id
+    |dataset|dataset name|dataset id|eval|eval name|eval id|evaluation|category|subset|test|metric
+    |metric name|measure
     |评测集|数据集|指标""",
     "score": """score|scores|value|result|rating|accuracy|mean score|best score|metric value
     |score headline value""",
@@ -63,10 +70,17 @@ ROLE_OF: Final[Mapping[str, str]] = {
     spelling(name.strip()): role for role, names in _ROLES.items() for name in names.split("|")
 }
 """Roles by the name of a column without case, spaces and punctuation."""
+_TRUTHS: Final = frozenset(("reasoning", "instruct"))
+"""Roles of columns of yes and no: a column "Reasoning" with scores is a benchmark."""
 _LOWER: Final = re.compile(
-    r"(?<![a-z])(loss|ppl|perplexity|wer|cer|errors?)(?![a-z])(?! (detect|correct|locat|ident))"
+    r"(?<![a-z])(loss|ppl|perplexity|wer|cer|errors?)(?![a-z])"
+    r"(?! (detect|correct|locat|ident|recover|handl))"
     r"|error.?rate|(?<!non)(?<!non[ -])hallucination.?rate|edit.?distance|幻觉率"
-    r"|(?<![a-z])(ece|brier|toxicity|kld|kl[ -]?div(ergence)?)(?![a-z])|attack success",
+    r"|(?<![a-z])(ece|brier|toxicity|kld|kl[ -]?div(ergence)?)(?![a-z])|attack success"
+    r"|(?<![a-z])hallucinations(?![a-z])|(?<![a-z])bits[ -]per|(?<![a-z])bp[bc](?![a-z])"
+    r"|(?<![a-z-])(decepti(on|ve)|lying|lie|jail-?break(ing)?|scheming|sabotage|blackmail"
+    r"|misalignment|reward[ -]hack(ing)?|sycophan(cy|tic)|(over-?|false )refusals?|failure"
+    r"|violation|harmful(ness)?|unsafe|toxic)([ -](behaviou?r|response|success))?[ -]rate(?![a-z])",
     re.IGNORECASE,
 )
 _LESS: Final = re.compile(r"[↓⬇▼]|lower[ -](is[ -])?better|越低越好|越小越好", re.IGNORECASE)
@@ -83,7 +97,15 @@ _AMOUNTS: Final = (
     (re.compile(r"per (1[, ]?000|1k|thousand)(?!\d)", re.IGNORECASE), "per 1,000"),
     (re.compile(r"per (1[, ]?000[, ]?000|million)(?!\d)", re.IGNORECASE), "per million"),
     (_PERPLEXITY, ""),
-    (re.compile(r"loss(?![a-z])", re.IGNORECASE), ""),
+    (
+        re.compile(
+            r"(time|task)[ -]horizon(?![a-z])|horizon[ -]length|p\d\d[ -]horizon|^\W*horizon\W*$",
+            re.IGNORECASE,
+        ),
+        "",
+    ),
+    (re.compile(r"(?<![a-z])(bits[ -]per|bp[bc](?![a-z]))", re.IGNORECASE), "bits"),
+    (re.compile(r"(?<![a-z])loss(?![a-z])", re.IGNORECASE), ""),
 )
 """Positive amounts that measure skill, with their units."""
 _RATING: Final = re.compile(r"elo|rating|arena|trueskill|glicko", re.IGNORECASE)
@@ -94,12 +116,15 @@ _IN_POINTS: Final = re.compile(
 )
 """Benchmarks on which a judge gives up to five, seven or ten points."""
 _STDERR: Final = re.compile(
-    r"(?<![a-z])(std\.?[ _-]?err(or)?|standard[ _-]error|stderr|se)(?![a-z])", re.IGNORECASE
+    r"(?<![a-z])(std\.?[ _-]?err(or)?\.?|standard[ _-]error|stderr|sem?)(?![a-z])", re.IGNORECASE
 )
 _POWER: Final = re.compile(r"(?:1|10|(?<![\w.]))(?:e|\^)\+?(\d{2})(?!\d)", re.IGNORECASE)
 """A power of ten in a heading: "FLOPs (1E21)", "FLOPs (10^21)"."""
-_METRIC: Final = re.compile(r"metrics?([ _-]?(name|id))?|measure|指标", re.IGNORECASE)
-_INTERVAL: Final = re.compile(r"95 ?%|(?<![a-z])ci(?![a-z])|interval|±|\+/-", re.IGNORECASE)
+_SCORE_OF: Final = re.compile(r"^\s*(score|acc|accuracy|value|eval)\s+(?=\w)", re.IGNORECASE)
+_METRIC: Final = re.compile(r"metrics?([ ._-]?(name|id|type))?|measure|指标", re.IGNORECASE)
+_INTERVAL: Final = re.compile(
+    r"95 ?%|(?<![a-z])ci ?95(?!\d)|(?<![a-z])(95 ?)?ci(?![a-z])|interval|±|\+/-", re.IGNORECASE
+)
 _UNITS: Final = r"mins?|minutes?|h|hrs?|hours?|s|secs?|seconds?|usd|[$€£%]|pp|points?"
 _UNIT: Final = re.compile(_UNITS)
 _UNIT_BESIDE: Final = re.compile(rf"[(\[]({_UNITS})[)\]]", re.IGNORECASE)
@@ -156,11 +181,23 @@ def roles_of(frame: pd.DataFrame, kept: Collection[str] = ()) -> Roles:
         key=lambda n: order.index(_heading(n)),
     ):
         columns.setdefault(ROLE_OF[_heading(name)], name)
+    for role in _TRUTHS & set(columns):
+        if _holds_scores(frame[columns[role]]):
+            del columns[role]
     if not {"benchmark", "score"} <= set(columns):
         for role in ("benchmark", "score", "stderr", "n_items"):
             columns.pop(role, None)
     taken = set(columns.values())
     return Roles(columns, tuple(name for name in frame.columns if name not in taken))
+
+
+def _holds_scores(column: pd.Series | pd.DataFrame) -> bool:
+    """Return whether a column holds numbers that are not all 0 or 1, as a benchmark does."""
+    if isinstance(column, pd.DataFrame):  # of several columns of one name
+        return False
+    cells = score_cells(column)
+    known = cells.values[~np.isnan(cells.values)]
+    return bool(known.size and not cells.unread and not np.isin(known, (0.0, 1.0)).all())
 
 
 def power_of_ten(name: str) -> float:
@@ -174,7 +211,7 @@ def counted_in(name: str, unit: float) -> float:
 
     "Params (M)" counts millions and "tokens_b" billions; others count in the unit given.
     """
-    end = re.search(r"(?<![A-Za-z])([MB])\W*$", name.replace("_", " "), re.IGNORECASE)
+    end = re.search(r"(?<![A-Za-z])([MB])\W*$", in_words(name), re.IGNORECASE)
     return {"m": 1e6, "b": 1e9}[end[1].casefold()] if end else unit
 
 
@@ -189,7 +226,7 @@ def _heading(name: str) -> str:
 
 def is_lower(name: str) -> bool:
     """Return whether lower seems to be better, by a benchmark's name."""
-    text = name.replace("_", " ")
+    text = in_words(name)
     if _MORE.search(text):
         return False
     return bool(_LESS.search(text) or _LOWER.search(text))
@@ -207,18 +244,18 @@ def is_in_points(name: str) -> bool:
 
 def unit_of_amount(name: str) -> str | None:
     """Return the unit of a positive amount, empty for one without; None if it is not one."""
-    text = name.replace("_", " ")
+    text = in_words(name)
     return next((unit for pattern, unit in _AMOUNTS if pattern.search(text)), None)
 
 
 def is_perplexity(name: str) -> bool:
     """Return whether a benchmark is named as a perplexity, which has no unit."""
-    return bool(_PERPLEXITY.search(name.replace("_", " ")))
+    return bool(_PERPLEXITY.search(in_words(name)))
 
 
 def is_error(name: str) -> bool:
     """Return whether a column is named as standard errors."""
-    return bool(_STDERR.search(name.replace("_", " ")))
+    return bool(_STDERR.search(in_words(name)))
 
 
 def is_metric(name: str) -> bool:
@@ -228,7 +265,7 @@ def is_metric(name: str) -> bool:
 
 def is_interval(name: str) -> bool:
     """Return whether a column is named as an interval, such as "95% CI"."""
-    return bool(_INTERVAL.search(name.replace("_", " ")))
+    return bool(_INTERVAL.search(in_words(name)))
 
 
 def bounds_among(names: Sequence[str]) -> list[tuple[str, str, str]]:
@@ -247,7 +284,7 @@ def bounds_among(names: Sequence[str]) -> list[tuple[str, str, str]]:
 
 def _without_unit(name: str) -> str:
     """Return a heading without its unit in brackets, which is the end itself in "GPQA (min)"."""
-    text = name.replace("_", " ")
+    text = in_words(name)
     bare = _UNIT_BESIDE.sub(" ", text)
     return bare if _LOW.search(bare) or _HIGH.search(bare) else text
 
@@ -275,10 +312,16 @@ def scored_by(name: str, benchmarks: Sequence[str], left: str | None) -> str | N
     """
     short = spelling(name)
     if short:
-        spelt = {spelling(without_brackets(b)): b for b in benchmarks}
+        spelt = {spelling(bare_benchmark(b)): b for b in benchmarks}
+        spelt |= {spelling(without_brackets(b)): b for b in benchmarks}
         starts = (b for key, b in spelt.items() if key.startswith(short))
         return spelt.get(short) or next(starts, None)
     return left or (benchmarks[0] if benchmarks else None)
+
+
+def bare_benchmark(name: str) -> str:
+    """Return a benchmark's name without a word for its scores before it: "score_gpqa" is "gpqa"."""
+    return _SCORE_OF.sub("", without_brackets(name.replace("_", " ")))
 
 
 def names_nothing(rest: str) -> bool:
@@ -289,5 +332,5 @@ def names_nothing(rest: str) -> bool:
 
 def without_error_words(name: str) -> str:
     """Return a column's name without the words that say that it holds errors or intervals."""
-    text = _INTERVAL.sub(" ", _STDERR.sub(" ", name.replace("_", " ")))
+    text = _INTERVAL.sub(" ", _STDERR.sub(" ", in_words(name)))
     return _ENDS.sub(" ", without_brackets(text))

@@ -10,9 +10,10 @@ import numpy as np
 
 from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import Benchmark
+from latentscale.data.column_names import in_words
 from latentscale.data.readers.published.cells import ScoreCells
 from latentscale.data.readers.published.columns import is_in_points
-from latentscale.errors import listed
+from latentscale.errors import listed, spelling
 
 _WHOLES: Final = {"fraction": 1.0, "percent": 100.0}
 """What all items right are on the scales that hold shares."""
@@ -20,9 +21,20 @@ _MONTHS: Final = range(1, 13)
 _SHORT_YEARS: Final = range(20, 40)
 """Years without their century; "8/25" may be August 2025."""
 _OUT_OF: Final = re.compile(
-    r"(?:(?<!\w)/ ?|(?<![a-z])out of |(?<![a-z])max(?:imum)?\.? ?)(\d{1,5})(?![\d./])",
+    r"(?:(?<!\w)/ ?|(?<![a-z])out of |[(\[]of |(?<![a-z])max(?:imum)?\.? ?)(\d{1,5})(?![\d./])"
+    r"|[(\[](\d{1,5}) (?:max(?:imum)?\.?|points|pts\.?)[)\]]",
     re.IGNORECASE,
 )
+_RIGHT: Final = re.compile(
+    r"(?P<of>.*?)(\W(n|num|number|#))?\W*\b(correct|solved|passed|resolved|successes)\W*",
+    re.IGNORECASE,
+)
+_TRIALS: Final = re.compile(
+    r"(?P<of>.*?)\W*\b(total|attempted|trials|((n|num|number of|total|#)\W*)?(tasks|tests|problems"
+    r"|questions|instances|items))\W*",
+    re.IGNORECASE,
+)
+"""Columns of successes and of trials, with what they are of: "AIME correct"."""
 _JUDGED: Final = 10
 """Points up to this are a judge's, with a scale of their own (`is_in_points`)."""
 
@@ -41,6 +53,54 @@ def all_counts(cells: ScoreCells) -> bool:
     """Return whether all numbers of a column are counts, or percentages with their sign."""
     known = ~np.isnan(cells.values)
     return bool(cells.counts) and bool(cells.percent[known].all())
+
+
+def with_pairs(
+    columns: Mapping[str, ScoreCells], declared: Collection[str]
+) -> dict[str, ScoreCells]:
+    """Return columns in which successes beside a column of trials are counts of items.
+
+    Such as "Solved" beside "Total", both of whole numbers; the trials are left out.
+
+    Parameters
+    ----------
+    columns
+        Scores by column.
+    declared
+        Benchmarks that the caller declares, which stay as they are.
+    """
+    free = [name for name in columns if name not in declared]
+    rights, trials = (_by_subject(free, pattern) for pattern in (_RIGHT, _TRIALS))
+    read = dict(columns)
+    for subject, name in rights.items():
+        counts = _pairs(columns[name], columns[trials[subject]]) if subject in trials else {}
+        if counts:
+            del read[trials[subject]]
+            values = np.full(len(columns[name].values), np.nan)
+            read[name] = columns[name]._replace(values=values, unread=list(counts), counts=counts)
+    return read
+
+
+def _by_subject(names: Collection[str], pattern: re.Pattern[str]) -> dict[str, str]:
+    """Return columns of successes or trials by what they count: "aime" of "AIME correct"."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        match = pattern.fullmatch(in_words(name))
+        if match:
+            found.setdefault(spelling(match["of"]), []).append(name)
+    return {subject: alike[0] for subject, alike in found.items() if len(alike) == 1}
+
+
+def _pairs(right: ScoreCells, of: ScoreCells) -> dict[int, tuple[int, int]]:
+    """Return successes and trials by row, none unless all are whole numbers that fit."""
+    known = ~np.isnan(right.values)
+    pairs = np.column_stack([right.values, of.values])[known]
+    if not pairs.size or right.unread or right.percent.any() or (pairs != np.floor(pairs)).any():
+        return {}
+    if (pairs[:, 0] < 0).any() or (pairs[:, 1] < 1).any() or (pairs[:, 0] > pairs[:, 1]).any():
+        return {}
+    rows = np.flatnonzero(known).tolist()
+    return {row: (int(r), int(n)) for row, (r, n) in zip(rows, pairs, strict=True)}
 
 
 def with_counts(
@@ -109,7 +169,7 @@ def out_of(name: str, cells: ScoreCells) -> ScoreCells | None:
     """
     match = _OUT_OF.search(name.replace(",", ""))
     known = cells.values[~np.isnan(cells.values)]
-    most = int(match[1]) if match else 0
+    most = int(match[1] or match[2]) if match else 0
     if most <= _JUDGED or not known.size or cells.percent.any() or cells.money.any():
         return None
     if known.min() < 0 or not 1 < known.max() <= most or cells.minutes.any():

@@ -5,7 +5,7 @@ Item counts are read from separate columns (`items`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import numpy as np
@@ -27,6 +27,7 @@ from latentscale.data.readers.published.cells import (
     score_cells,
 )
 from latentscale.data.readers.published.columns import (
+    Roles,
     bounds_among,
     is_error,
     is_interval,
@@ -66,17 +67,21 @@ def error_columns(
 ) -> dict[str, tuple[str, ...]]:
     """Return columns of errors with their kind.
 
-    A column named as an interval whose cells are scores with half widths ("40 ± 1") has scores.
+    A column named as an interval or as errors whose cells are durations or scores with half widths
+    ("40 ± 1") has scores.
     """
     free = [name for name in columns if name not in declared]
     errors: dict[str, tuple[str, ...]] = {}
     for rest, low, high in bounds_among(free):
         errors[low] = errors[high] = ("bounds", rest, low, high)
     for name in free:
-        scored = not np.isnan(columns[name].half).all()
-        if name not in errors and is_error(name):
+        cells = columns[name]
+        timed = cells.minutes.sum() > len(cells.unread)  # one end of an interval may be missing
+        if name in errors or timed or not np.isnan(cells.half).all():
+            continue
+        if is_error(name):
             errors[name] = ("error", name)
-        elif name not in errors and is_interval(name) and not scored:
+        elif is_interval(name):
             errors[name] = ("interval", name)
     return errors
 
@@ -93,9 +98,13 @@ def standard_errors(
     """
     positive = {name: about.scale == "positive" for name, about in info.items()}
     stderr = {
-        name: _half_printed(table[name], columns[name], positive[name]) / NORMAL_95 for name in info
+        name: _half_printed(table[name], columns[name], positive[name])
+        / (1.0 if is_error(name) else NORMAL_95)  # "GPQA (± SE)"
+        for name in info
     }
-    of_intervals = {name: ~np.isnan(values) for name, values in stderr.items()}
+    of_intervals = {
+        name: ~np.isnan(values) & (not is_error(name)) for name, values in stderr.items()
+    }
     order = list(table.columns)
     unused: dict[str, str] = {}
     for name, (kind, *about) in errors.items():
@@ -116,13 +125,9 @@ def standard_errors(
         if kind == "error":
             read = columns[name].values
         elif kind == "interval":
-            widths = half_widths(table[name])
-            read = columns[name].values if widths is None else widths
-            read = np.where(columns[owner].minutes, np.nan, read)  # "±5" of minutes or of hours?
-            scores = columns[owner].values
-            ends = ends_of(table[name], np.where(columns[owner].minutes, np.nan, scores))
-            spread = half_of_ends(*ends, scores, positive[owner])
-            read = np.where(np.isnan(spread), read, spread) / NORMAL_95
+            of = columns[owner]
+            read = _half_of_intervals(table[name], of.values, of.minutes, positive[owner])
+            read = read / NORMAL_95
         else:
             low, high = (columns[n].values for n in about[1:])
             read = half_of_ends(low, high, columns[owner].values, positive[owner]) / NORMAL_95
@@ -163,16 +168,63 @@ def _half_printed(column: pd.Series, cells: ScoreCells, positive: bool | np.ndar
     return np.where(np.isnan(half), cells.half, half)
 
 
-def half_of_rows(
+def errors_of_rows(
     table: pd.DataFrame,
-    column: str,
+    roles: Roles,
     read: ScoreCells,
-    bounds: Sequence[tuple[str, str, str]],
+    own: Collection[str],
     positive: np.ndarray,
+) -> tuple[Floats, Bools, set[str]]:
+    """Return the standard errors of a table with one row a score.
+
+    Those of a column of errors, else of half widths printed beside scores, else of a column of
+    intervals or of two columns of ends.
+
+    Parameters
+    ----------
+    table, roles
+        The table, and what its columns hold.
+    read
+        The scores, one a row.
+    own
+        Columns that the caller declares as features.
+    positive
+        Which rows are of benchmarks of the scale ``"positive"``.
+
+    Returns
+    -------
+    tuple
+        Standard errors, which of them are of intervals, and the columns that were used.
+    """
+    free = [name for name in roles.others if name not in own]
+    stated = roles.columns.get("stderr")
+    column = stated or next((name for name in free if is_error(name)), None)
+    error = np.full(len(table), np.nan) if column is None else score_cells(table[column]).values
+    half = _half_printed(table[roles.columns["score"]], read, positive)
+    used = {column} if column is not None else set()
+    bounds = bounds_among(free)[:1]
+    for _, low, high in bounds:
+        lower, upper = (score_cells(table[name]).values for name in (low, high))
+        ends = half_of_ends(lower, upper, read.values, positive)
+        half = np.where(np.isnan(half), ends, half)
+        used |= {low, high}
+    for name in (n for n in free if is_interval(n) and n not in used):
+        widths = _half_of_intervals(table[name], read.values, read.minutes, positive)
+        if not np.isnan(widths).all():
+            half = np.where(np.isnan(half), widths, half)
+            used.add(name)
+    of_intervals = np.isnan(error) & ~np.isnan(half)
+    error = np.where(of_intervals, half / NORMAL_95, error)
+    return np.where(error > 0, error, np.nan), of_intervals, used
+
+
+def _half_of_intervals(
+    column: pd.Series, scores: Floats, minutes: Bools, positive: bool | np.ndarray
 ) -> Floats:
-    """Return half widths printed next to scores, or else from columns of interval ends."""
-    printed = _half_printed(table[column], read, positive)
-    if not bounds:
-        return printed
-    lower, upper = (score_cells(table[name]).values for name in bounds[0][1:])
-    return np.where(np.isnan(printed), half_of_ends(lower, upper, read.values, positive), printed)
+    """Return half widths of a column of intervals, such as "±7", "+7/-8" or "[38, 42]"."""
+    widths = half_widths(column)
+    read = score_cells(column).values if widths is None else widths
+    timed = minutes if minutes.size else np.zeros(len(scores), dtype=bool)
+    read = np.where(timed, np.nan, read)  # "±5" of minutes or of hours?
+    spread = half_of_ends(*ends_of(column, np.where(timed, np.nan, scores)), scores, positive)
+    return np.where(np.isnan(spread), read, spread)

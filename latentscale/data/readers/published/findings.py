@@ -19,17 +19,27 @@ from latentscale.data.readers.published.cells import ScoreCells
 from latentscale.data.readers.published.columns import is_rating
 from latentscale.data.scales.base import scale_of
 from latentscale.errors import listed
-from latentscale.markup import counted
+from latentscale.markup import counted, shortened
 
 _NO_RELEASE: Final = re.compile(
     r"cut-?off|updat|submi|verif|check|eval|test|measur|modif|retire|deprecat|(?<![a-z])(ran|run)",
     re.IGNORECASE,
 )
 """What names of columns say whose dates are not those of models' releases."""
+_FIGURES: Final = re.compile(r"\W{0,2}\d+(\.\d+)?(?![\w.])")
+"""The beginning of a cell that may be meant as a score: "85.7 (2.5)", ">85"."""
+_CELL: Final = 30
+"""Letters of a cell in a message."""
 TINY: Final = "scores-tiny"
 """Code of findings on scores below 1 among percentages."""
 _TINY_SAID: Final = 12
 """Scores below 1 that one finding names, so that each can be looked up."""
+_POINTS_FROM: Final = 3
+"""Scores from which a column of small whole numbers is no chance of rounding."""
+_MOST_POINTS: Final = 10.0
+"""Most points that a judge gives; few benchmarks have no score above ten per cent."""
+_COLUMNS_SAID: Final = 40
+"""Columns left out that one finding names: the widest exports of hubs have about as many."""
 _FLOORS_SAID: Final = 12
 """Floors that one finding names: as many as a table of multiple-choice tasks has."""
 
@@ -44,6 +54,23 @@ def reasons_of_dates(table: pd.DataFrame, names: Collection[str]) -> dict[str, s
         for name, shown in first.items()
         if shown is not None
     }
+
+
+def with_examples(
+    reasons: Mapping[str, str], table: pd.DataFrame, columns: Mapping[str, ScoreCells]
+) -> dict[str, str]:
+    """Return why columns are not used, with a cell of those of text that has figures in it."""
+    shown = dict(reasons)
+    for name, why in reasons.items():
+        if why not in ("text, not numbers", "mostly text"):
+            continue
+        cells = [str(table[name].iloc[row]) for row in columns[name].unread]
+        cell = next((cell for cell in cells if _FIGURES.match(cell.strip())), None)
+        if cell is not None:
+            shown[name] = (
+                f'{why}, such as "{shortened(cell, _CELL)}": write one number in each cell'
+            )
+    return shown
 
 
 def left_out_columns(reasons: Mapping[str, str]) -> list[Finding]:
@@ -63,7 +90,7 @@ def reasons_in_words(reasons: Mapping[str, str]) -> str:
     by_reason: dict[str, list[str]] = {}
     for name, why in reasons.items():
         by_reason.setdefault(why, []).append(name)
-    return " ".join(f"{listed(names)}: {why}." for why, names in by_reason.items())
+    return " ".join(f"{listed(names, _COLUMNS_SAID)}: {why}." for why, names in by_reason.items())
 
 
 def scales_assumed(
@@ -115,6 +142,8 @@ def odd_cells(
             rows = np.flatnonzero(tiny)
             shown = [f"{name} of {models[name].iloc[row]}: {values[row]:g}" for row in rows]
             findings.append(_tiny(name, shown))
+        if about.scale == "percent" and name not in declared:
+            findings += _few_points(name, columns[name])
     percentages = [name for name, about in info.items() if about.scale == "percent"]
     alone = [
         n for n, a in info.items() if a.scale == "fraction" and n not in declared and percentages
@@ -128,6 +157,21 @@ def odd_cells(
         )
         findings.append(Finding("warning", "mixed-units", "benchmarks", message))
     return findings
+
+
+def _few_points(name: str, cells: ScoreCells) -> list[Finding]:
+    """Name percentages that may be points: whole numbers of which none is above ten."""
+    known = cells.values[~np.isnan(cells.values)]
+    if known.size < _POINTS_FROM or cells.percent.any() or known.max() > _MOST_POINTS:
+        return []
+    if known.max() <= 1 or (known != np.floor(known)).any():
+        return []
+    message = (
+        f"whole numbers of at most {known.max():g} were read as percentages. If they are points, "
+        f'write the most in the heading, "{name} (/20)", or pass benchmarks={{"{name}": '
+        'Benchmark(scale="real", unit="points")}; if they count something else, drop the column.'
+    )
+    return [Finding("warning", "points-or-percentages", name, message)]
 
 
 def _tiny(name: str, shown: Sequence[str]) -> Finding:

@@ -15,7 +15,7 @@ import pandas as pd
 from latentscale.data.audit import Finding
 from latentscale.data.column_names import without_brackets
 from latentscale.data.readers.published.cells import Floats, ScoreCells
-from latentscale.data.readers.published.columns import scored_by
+from latentscale.data.readers.published.columns import bare_benchmark, scored_by
 from latentscale.errors import listed, spelling
 from latentscale.markup import counted
 
@@ -108,7 +108,9 @@ def item_columns(columns: Mapping[str, ScoreCells], declared: Collection[str]) -
         known = cells.values[~np.isnan(cells.values)]
         counts = known.size and (known >= 1).all() and (known == np.floor(known)).all()
         owner = scored_by(rest, [n for n in columns if n != name], None) if rest else None
-        if owner is not None and spelling(without_brackets(owner)) == rest and counts:
+        if owner is None or not counts:
+            continue
+        if rest in (spelling(without_brackets(owner)), spelling(bare_benchmark(owner))):
             owners[name] = owner
     return owners
 

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from latentscale.data.audit import Finding
+from latentscale.data.benchmarks import Benchmark
 from latentscale.data.column_names import begins_as_mean, is_aggregate
 from latentscale.data.readers.published.cells import Floats
+from latentscale.data.readers.published.columns import is_lower
 from latentscale.errors import listed
 
 _FEW: Final = 3
@@ -67,6 +70,43 @@ def means_among(
     doubtful = [*means, *(begun if len(others) >= _FEW else ())]
     kept = [name for name in doubtful if name not in left_out]
     return left_out, _kept(kept) if len(values) - len(left_out) > 1 else []
+
+
+def falling_as_means(
+    info: Mapping[str, Benchmark], left_out: Mapping[str, str], declared: Collection[str]
+) -> tuple[dict[str, Benchmark], list[Finding]]:
+    """Return benchmarks with the direction of their mean: "Average WER" is one of error rates.
+
+    Where a column with such a name is the others' mean, lower is better on all of them. Where it
+    may be, a finding names those on which higher is taken for better.
+
+    Parameters
+    ----------
+    info
+        Declarations by benchmark, those of means that are kept too.
+    left_out
+        Columns that are not used, with the reason of each.
+    declared
+        Benchmarks that the caller declares: never changed.
+    """
+    rising = [n for n, about in info.items() if n not in declared and not about.lower_is_better]
+    sure = [n for n, why in left_out.items() if why == _NAMED and _mean_of_errors(n)]
+    doubtful = [n for n in info if n not in declared and _mean_of_errors(n)]
+    if not rising or not (sure or doubtful):
+        return dict(info), []
+    if sure:
+        turned = {n: replace(info[n], lower_is_better=True, floor=0.0) for n in rising}
+        return {**info, **turned}, []
+    message = (
+        f"{listed(doubtful)}: by name a mean of scores of which lower is better, but on "
+        f"{listed(rising, 8)} higher is taken for better. If lower is better there, pass "
+        f'benchmarks={{"{rising[0]}": Benchmark(scale=..., lower_is_better=True)}}.'
+    )
+    return dict(info), [Finding("warning", "mean-falls", "benchmarks", message)]
+
+
+def _mean_of_errors(name: str) -> bool:
+    return begins_as_mean(name) and is_lower(name)
 
 
 def _named_after(name: str, others: Sequence[str]) -> list[list[str]]:

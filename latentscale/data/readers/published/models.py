@@ -16,7 +16,7 @@ from latentscale.data.features.category import SIZE_CLASSES
 from latentscale.data.known_features import known_features
 from latentscale.data.readers.efforts import SETTINGS, UNSTATED, effort_of, reasons_by
 from latentscale.data.readers.measurements import commonest, name_features, same_names
-from latentscale.data.readers.model_names import parse_name
+from latentscale.data.readers.model_names import parse_name, provider_of, without_owner
 from latentscale.data.readers.published.cells import (
     amounts,
     dates,
@@ -29,7 +29,7 @@ from latentscale.data.readers.published.sizes import active_of_cells, with_total
 from latentscale.data.readers.tuning import instruct_of, tuning_of
 from latentscale.data.table import MAX_TOKENS_T
 from latentscale.dims import MODEL
-from latentscale.errors import DataError, listed
+from latentscale.errors import DataError, listed, spelling
 from latentscale.markup import counted, shortened
 
 _PROPRIETARY = "proprietary", "proprietary license", "commercial", "api"
@@ -40,6 +40,15 @@ _AMOUNTS = {"params_b": 1e9, "active_params_b": 1e9, "tokens_t": 1e12, "flops": 
 """Units in which amounts are kept: billions of parameters, trillions of tokens, FLOP."""
 _ANY_DATE = re.compile(r"\W*((upload|publication) )?date\W*", re.IGNORECASE)
 """Headings of dates that may be those of rows and not of models."""
+_HOST = re.compile(
+    r"groq(cloud)?|together( ?ai)?|fireworks( ?ai)?|openrouter|(microsoft )?azure.*|(amazon |aws )?"
+    r"bedrock|aws|(google )?vertex( ?ai)?|deepinfra|replicate|hyperbolic|novita( ?ai)?|lambda"
+    r"|sambanova|cerebras|nebius.*|baseten|siliconflow|parasail|hugging ?face|ollama|vllm|local",
+    re.IGNORECASE,
+)
+"""Providers that serve models of others."""
+_CHECKPOINT = re.compile(r"(?<![a-z])(?:step|ckpt|checkpoint|iter)[-_ ]?\d{2,}", re.IGNORECASE)
+"""Training checkpoints in names: "OLMo-2-7B step1000-tokens5B"; not the model step-3."""
 _WRITTEN = 40
 """Letters of a name as it was written, such as the beginning of a link's tag."""
 _UNREAD = 30
@@ -139,6 +148,9 @@ def described(
         if role not in columns:
             continue
         values, odd, notes = _read(role, table[columns[role]])
+        if role == "provider" and values is not None:
+            values, hosts = _without_hosts(values, names, columns[role])
+            findings += hosts
         if values is not None:
             read[role] = values
         findings += [Finding("info", code, columns[role], text) for code, text in notes.items()]
@@ -182,6 +194,24 @@ def _of_each_model(rows: pd.DataFrame, name: str) -> tuple[pd.Series, list[str]]
     if name == "released":  # the day of a model's first submission is the nearest to its release
         return given.groupby("model", sort=False)[name].min(), torn
     return commonest(rows[name], rows["model"]), torn
+
+
+def _without_hosts(
+    providers: Sequence[Any], names: pd.Series, column: str
+) -> tuple[list[Any], list[Finding]]:
+    """Return providers without those that only serve a model of a known maker, and a finding."""
+    kept, left_out = [], []
+    for provider, name in zip(providers, names, strict=True):
+        known = None if provider is None else provider_of(parse_name(name))
+        hosted = known is not None and bool(_HOST.fullmatch(provider.strip()))
+        kept.append(None if hosted else provider)
+        left_out += [provider] if hosted else []
+    if not left_out:
+        return kept, []
+    cells = counted(len(left_out), "cell names", "cells name")
+    message = f"{cells} a host, not the maker of the model: {listed(dict.fromkeys(left_out), 6)}. "
+    message += "The makers were read from the models' names."
+    return kept, [Finding("info", "hosts-left-out", column, message)]
 
 
 def _efforts(table: pd.DataFrame, column: str | None) -> list[str | None]:
@@ -271,14 +301,12 @@ def _licences(column: pd.Series) -> list[float | None]:
 
 
 def _cleaned(written: Sequence[str], names: pd.Series) -> list[Finding]:
-    changed = [
-        f"{name} of {shortened(old, _WRITTEN)}"
-        for old, name in zip(written, names, strict=True)
-        if name != old
-    ]
+    pairs = dict.fromkeys(zip(written, names, strict=True))
+    changed = [f"{name} of {shortened(old, _WRITTEN)}" for old, name in pairs if name != old]
     if not changed:
         return []
-    message = f"{len(changed)} names are read without links, tags or symbols: {listed(changed, 3)}."
+    names_are = counted(len(changed), "name is", "names are")
+    message = f"{names_are} read without links, tags or symbols: {listed(changed, 3)}."
     return [Finding("info", "names-cleaned", "model", message)]
 
 
@@ -288,6 +316,38 @@ def _recognised(roles: Roles) -> Finding:
     message = f"read as a published table with {shape}"
     message += f"; columns: {listed(pairs, 20)}." if pairs else "."
     return Finding("info", "columns-recognised", "columns", message)
+
+
+def named_alike(models: pd.DataFrame) -> list[Finding]:
+    """Name models that only differ in a host or an owner before their name.
+
+    A fit takes them for several models; training checkpoints are named too.
+
+    Parameters
+    ----------
+    models
+        One row a model.
+    """
+    findings = []
+    keys = [spelling(without_owner(name), keep_numbers_apart=True) for name in models["model"]]
+    groups = models["model"].groupby(keys, sort=False).agg(list)
+    copies = [group for group in groups if len(group) > 1]
+    if copies:
+        shown = listed([" and ".join(group) for group in copies], 3)
+        message = (
+            f"{counted(len(copies), 'model has', 'models have')} several rows whose names differ "
+            f"only in a host, an owner or their spelling: {shown}. They are kept apart: keep one "
+            "row of each, or write one name in all, of which the mean is taken."
+        )
+        findings.append(Finding("warning", "named-alike", "model", message))
+    steps = models.loc[models["model"].str.contains(_CHECKPOINT), "model"].tolist()
+    if len(steps) > 1:
+        message = (
+            f"{len(steps)} names are of training checkpoints: {listed(steps, 3)}. Give columns "
+            '"run" and "step" or "tokens", and read the table with read_checkpoints.'
+        )
+        findings.append(Finding("warning", "checkpoints-in-names", "model", message))
+    return findings
 
 
 def torn_releases(models: pd.DataFrame) -> list[Finding]:

@@ -18,6 +18,7 @@ import pandas as pd
 from latentscale.data.audit import Audit, Finding
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.column_names import is_neither
+from latentscale.data.columns import number_of_cell
 from latentscale.data.empty import is_empty
 from latentscale.data.features import Feature
 from latentscale.data.frames import AnyFrame, as_pandas, is_frame
@@ -32,16 +33,24 @@ from latentscale.data.readers.measurements import (
 )
 from latentscale.data.readers.parquet import read_table
 from latentscale.data.readers.published.cells import score_cells
-from latentscale.data.readers.published.columns import Roles, roles_of
+from latentscale.data.readers.published.columns import (
+    Roles,
+    bounds_among,
+    is_error,
+    is_interval,
+    roles_of,
+)
 from latentscale.data.readers.published.findings import TINY
-from latentscale.data.readers.published.markup import without_markup
+from latentscale.data.readers.published.markup import plain_headings, without_markup
 from latentscale.data.readers.published.models import (
     described,
+    named_alike,
     published_features,
     torn_releases,
     with_figures,
 )
 from latentscale.data.readers.published.repeats import (
+    finer_benchmarks,
     mixed_settings,
     names_benchmarks,
     refuse_several_metrics,
@@ -194,18 +203,8 @@ def published_measurements(
         what, table = str(path), read_table(expanded(path, DataError))
     declared = dict(benchmarks or {})
     own = [feature if isinstance(feature, str) else feature.name for feature in features or ()]
-    table = with_text_names(table, what)
-    roles = roles_of(table, kept=[*declared, *own])
-    if "model" not in roles.columns:
-        raise DataError(
-            f"{what}: no column names the models; it is called Model, Name or LLM in such tables. "
-            f"Rename it. The table has {listed(table.columns, 12)}.{if_turned(table)}"
-        )
-    absent = [name for name in own if name not in table]
-    if absent:
-        raise DataError(
-            f"{what}: features: no column {listed(absent)}. It has {listed(table.columns, 12)}."
-        )
+    table, headings = plain_headings(with_text_names(table, what), [*declared, *own])
+    roles = _checked_roles(table, declared, own, what)
     table, unnamed = rows_of_models(table, roles)
     table, stopped = finished_runs(table, roles, [*declared, *own], what)
     if not roles.long:
@@ -237,15 +236,43 @@ def published_measurements(
         features=(*published_features(own), *(features or ())),
         audit=Audit(
             (
-                *(*unnamed, *stopped, *bare, *figures, *described_here, *found, *mixed),
-                *(*merged, *without),
+                *(
+                    *headings,
+                    *unnamed,
+                    *stopped,
+                    *bare,
+                    *figures,
+                    *described_here,
+                    *found,
+                    *mixed,
+                    *merged,
+                    *without,
+                ),
                 *(*_errors(cells, info, halved), *of_sizes, *from_names, *turned),
-                *torn_releases(models),
+                *(*torn_releases(models), *named_alike(models)),
             )
         ),
         sources=sources,
         said=tuple(("mixed-units", one.where) for one in found if one.code == TINY),
     )
+
+
+def _checked_roles(
+    table: pd.DataFrame, declared: Collection[str], own: Collection[str], what: str
+) -> Roles:
+    """Return the role of each column, once a column names the models and features are columns."""
+    roles = roles_of(table, kept=[*declared, *own])
+    if "model" not in roles.columns:
+        raise DataError(
+            f"{what}: no column names the models; it is called Model, Name or LLM in such tables. "
+            f"Rename it. The table has {listed(table.columns, 12)}.{if_turned(table)}"
+        )
+    absent = [name for name in own if name not in table]
+    if absent:
+        raise DataError(
+            f"{what}: features: no column {listed(absent)}. It has {listed(table.columns, 12)}."
+        )
+    return roles
 
 
 def is_published(frame: pd.DataFrame) -> bool:
@@ -256,7 +283,8 @@ def is_published(frame: pd.DataFrame) -> bool:
     names = [name for name in frame.columns if isinstance(name, str)]
     if {"model", "family"} <= {name.strip() for name in names}:
         return False
-    roles = roles_of(frame[names] if len(names) == len(frame.columns) else frame.iloc[:, :0])
+    read = frame[names] if len(names) == len(frame.columns) else frame.iloc[:, :0]
+    roles = roles_of(plain_headings(read, ())[0])
     free = [name for name in roles.others if closest([name], "family", cutoff=0.8)]
     return "model" in roles.columns and not free and frame.columns.is_unique
 
@@ -272,6 +300,12 @@ def rows_of_models(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, lis
         rows = counted(int(empty.sum()), "row without a name", "rows without a name")
         were = "was" if empty.sum() == 1 else "were"
         message = f'{rows} in "{column}" {were} left out.'
+        held = [] if roles.long else _texts_of(table[empty])
+        if held:
+            message += (
+                f" Cells there: {listed(held, 4)}. Write units, and a second line of headings, "
+            )
+            message += "into the headings."
         if roles.long:
             message += " If cells of a spreadsheet were merged, fill them down."
         findings.append(Finding("warning", "unnamed-rows", column, message))
@@ -284,6 +318,12 @@ def rows_of_models(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, lis
         )
         findings.append(Finding("warning", "rows-of-no-model", column, message))
     return table[~empty & ~other].reset_index(drop=True), findings
+
+
+def _texts_of(rows: pd.DataFrame) -> list[str]:
+    """Return the cells of rows that are neither empty nor numbers."""
+    cells = [cell for cell in rows.to_numpy(dtype=object).ravel() if isinstance(cell, str)]
+    return [cell.strip() for cell in cells if not is_empty(cell) and number_of_cell(cell) is None]
 
 
 def _of_benchmarks(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, list[Finding]]:
@@ -357,8 +397,10 @@ def _shape(table: pd.DataFrame, roles: Roles) -> Roles:
 
     Or where models have one row each, of a benchmark by name, and scores are the only figures.
     """
-    if not roles.long or table[roles.columns["model"]].duplicated().any():
+    if not roles.long:
         return roles
+    if table[roles.columns["model"]].duplicated().any():
+        return finer_benchmarks(table, roles)
     if _scores_alone(table, roles):
         return roles
     kept = {
@@ -372,7 +414,12 @@ def _shape(table: pd.DataFrame, roles: Roles) -> Roles:
 
 def _scores_alone(table: pd.DataFrame, roles: Roles) -> bool:
     """Return whether a table of scores, with their benchmarks, has no other column of figures."""
-    figures = (name for name in roles.others if not is_neither(name))
+    bounds = {name for _, *ends in bounds_among(roles.others) for name in ends}
+    figures = (
+        name
+        for name in roles.others
+        if not (is_neither(name) or is_error(name) or is_interval(name) or name in bounds)
+    )
     return names_benchmarks(roles.columns["benchmark"]) and all(
         np.isnan(score_cells(table[name]).values).all() for name in figures
     )

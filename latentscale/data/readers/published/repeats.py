@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Final
 
 import pandas as pd
@@ -23,12 +24,14 @@ _SETTING: Final = re.compile(
 )
 """Columns that say how a score was measured, and not, like a seed, which of several alike it is."""
 _BENCHMARK: Final = re.compile(
-    r"(benchmarks?|bench|tasks?|eval|evaluation|metrics?|measures?|tests?)([ _-]?(id|name))?",
+    r"(benchmarks?|bench|tasks?|eval|evaluation|metrics?|measures?|tests?)([ ._-]?(id|name))?",
     re.IGNORECASE,
 )
 """Columns that name the benchmark of a row, in tables with one row a score."""
-_DATASET: Final = re.compile(r"datasets?([ _-]?(id|name))?", re.IGNORECASE)
+_DATASET: Final = re.compile(r"datasets?([ ._-]?(id|name))?", re.IGNORECASE)
 """Columns that do, too, or name what a model was trained on."""
+_TASK: Final = re.compile(r"tasks?([ ._-]?(id|name))?", re.IGNORECASE)
+"""Columns of tasks, which may be kinds of data sets."""
 _SHOWN: Final = 4
 """Values that a message shows, as many as other messages here."""
 
@@ -61,7 +64,8 @@ def mixed_settings(
     keys += [table[roles.columns[role]] for role in apart if role in roles.columns]
     findings = []
     for name in roles.others:
-        if name in own or not _SETTING.fullmatch(name.replace("_", " ")):
+        setting = _SETTING.fullmatch(name.replace("_", " "))
+        if name in own or not (setting or (roles.long and names_benchmarks(name, datasets=True))):
             continue
         said = table[name].map(lambda cell: "" if is_empty(cell) else str(cell).strip())
         counts = said.groupby([key.to_numpy() for key in keys], sort=False).nunique()
@@ -80,6 +84,26 @@ def names_benchmarks(heading: str, *, datasets: bool = False) -> bool:
     """Return whether a column names the benchmark of each row, by its heading."""
     known = bool(_BENCHMARK.fullmatch(heading.strip()))
     return known or (datasets and bool(_DATASET.fullmatch(heading.strip())))
+
+
+def finer_benchmarks(table: pd.DataFrame, roles: Roles) -> Roles:
+    """Return roles in which a column of data sets names benchmarks where tasks are their kinds.
+
+    Cards on the Hugging Face hub have a task "Text Generation" with several data sets.
+    """
+    task = roles.columns["benchmark"]
+    if not _TASK.fullmatch(task.strip()):
+        return roles
+    model = table[roles.columns["model"]].astype(str)
+    for name in (name for name in roles.others if _DATASET.fullmatch(name.strip())):
+        pairs = {n: pd.DataFrame({"m": model, "b": table[n].astype(str)}) for n in (task, name)}
+        kinds = {n: len(pair.drop_duplicates()) for n, pair in pairs.items()}
+        if kinds[name] > kinds[task]:
+            others = [task if other == name else other for other in roles.others]
+            return replace(
+                roles, columns={**roles.columns, "benchmark": name}, others=tuple(others)
+            )
+    return roles
 
 
 def refuse_unnamed_scores(

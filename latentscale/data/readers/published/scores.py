@@ -17,24 +17,27 @@ from latentscale.data.empty import is_empty
 from latentscale.data.readers.benchmark_names import group_of, plain_name
 from latentscale.data.readers.guessing import floor_for
 from latentscale.data.readers.published.cells import (
-    NORMAL_95,
     Floats,
     ScoreCells,
     score_cells,
 )
 from latentscale.data.readers.published.columns import (
     Roles,
-    bounds_among,
     is_in_points,
     is_lower,
     is_metric,
     is_rating,
     unit_of_amount,
 )
-from latentscale.data.readers.published.counts import why_not_shares, with_counts, with_points
+from latentscale.data.readers.published.counts import (
+    why_not_shares,
+    with_counts,
+    with_pairs,
+    with_points,
+)
 from latentscale.data.readers.published.errors import (
     error_columns,
-    half_of_rows,
+    errors_of_rows,
     standard_errors,
     tiny_errors,
 )
@@ -45,6 +48,7 @@ from latentscale.data.readers.published.findings import (
     reasons_of_dates,
     scales_assumed,
     unread_cells,
+    with_examples,
 )
 from latentscale.data.readers.published.items import (
     item_columns,
@@ -52,13 +56,18 @@ from latentscale.data.readers.published.items import (
     items_read,
     rows_of_items,
 )
-from latentscale.data.readers.published.means import means_among
+from latentscale.data.readers.published.means import falling_as_means, means_among
 from latentscale.data.readers.published.percentages import (
     named_outside,
     with_signs,
     without_impossible,
 )
 from latentscale.data.readers.published.repeats import with_metrics
+from latentscale.data.readers.published.stated import (
+    as_stated_shares,
+    is_stated,
+    with_stated_directions,
+)
 from latentscale.errors import DataError
 
 _RATINGS: Final = (500.0, 5000.0)
@@ -106,17 +115,18 @@ def wide_cells(
         table, [name for name in roles.others if name not in {*own, *declared}]
     )
     free = [name for name in roles.others if name not in {*own, *dated}]
-    columns = {name: score_cells(table[name]) for name in free}
+    columns = with_pairs({name: score_cells(table[name]) for name in free}, declared)
     models = dict.fromkeys(columns, named)
     columns, impossible = _plausible(columns, models, declared)
     errors = error_columns(columns, declared)
     counts = item_columns({n: c for n, c in columns.items() if n not in errors}, declared)
     info, left_out = _benchmarks(columns, {*errors, *counts}, declared, named)
+    left_out = with_examples(left_out, table, columns)
     values = {name: columns[name].values for name in info}
-    combined, kept = means_among(values, declared)
+    info, combined, kept = _without_means(info, values, declared)
     left_out |= combined | dated
-    info = {name: benchmark for name, benchmark in info.items() if name not in combined}
     if not info:
+        left_out |= dict.fromkeys(errors, "by its name errors or ends of intervals")
         raise DataError(
             f"{what}: no column is a benchmark. {reasons_in_words(left_out)} Declare one with "
             'benchmarks={"name": Benchmark(scale=...)}.'
@@ -162,9 +172,8 @@ def long_cells(
     columns = roles.columns
     names = table[columns["benchmark"]].map(lambda cell: str(cell).strip())
     read = score_cells(_of_truth(table[columns["score"]]))
-    error = _column(table, columns.get("stderr"))
+    read, of_most = as_stated_shares(read, table[list(roles.others)], names, declared)
     items, of_items, items_said = _items(table, roles, named, names)
-    bounds = bounds_among([name for name in roles.others if name not in own])
     info: dict[str, Benchmark] = {}
     left_out: dict[str, str] = {}
     metrics = [name for name in roles.others if name not in own and is_metric(name)]
@@ -187,14 +196,11 @@ def long_cells(
             info[name] = benchmark
     if not info:
         raise DataError(f"{what}: no benchmark has a score. {reasons_in_words(left_out)}")
-    combined, kept = means_among({name: by_model[name] for name in info}, declared)
+    info, combined, kept = _without_means(info, {n: by_model[n] for n in info}, declared)
     left_out |= combined
-    info = {name: benchmark for name, benchmark in info.items() if name not in combined}
+    info = with_stated_directions(info, table[list(roles.others)], names, declared)
     positive = names.isin([name for name, about in info.items() if about.scale == "positive"])
-    half = half_of_rows(table, columns["score"], read, bounds, positive.to_numpy())
-    of_intervals = np.isnan(error) & ~np.isnan(half)
-    error = np.where(of_intervals, half / NORMAL_95, error)
-    error = np.where(error > 0, error, np.nan)
+    error, of_intervals, used = errors_of_rows(table, roles, read, own, positive.to_numpy())
     cells = pd.DataFrame(
         {
             "model": named,
@@ -206,10 +212,9 @@ def long_cells(
             "source": _sources(table, roles),
         }
     )
-    used = {name for _, low, high in bounds[:1] for name in (low, high)}
     found = [
         *left_out_columns(left_out | _ignored(table, roles, {*used, *of_items, *own, *metrics})),
-        *mixed,
+        *(*of_most, *mixed),
         *kept,
         *scales_assumed(info, declared),
         *(*items_said, *impossible),
@@ -242,7 +247,7 @@ def _of_truth(column: pd.Series) -> pd.Series:
 
 def _ignored(table: pd.DataFrame, roles: Roles, used: Collection[str]) -> dict[str, str]:
     """Return why columns of a table with one row a score are not used."""
-    free = [name for name in roles.others if name not in used]
+    free = [name for name in roles.others if name not in used and not is_stated(name)]
     dated = reasons_of_dates(table, free)
     return dict.fromkeys(free, "not a column of a table of scores") | dated
 
@@ -307,6 +312,16 @@ def _benchmarks(
         else:
             info[name] = benchmark
     return info, left_out
+
+
+def _without_means(
+    info: Mapping[str, Benchmark], values: Mapping[str, Floats], declared: Mapping[str, Benchmark]
+) -> tuple[dict[str, Benchmark], dict[str, str], list[Finding]]:
+    """Return benchmarks that are not means of others, why the others are not used, and findings."""
+    combined, kept = means_among(values, declared)
+    rest = {name: benchmark for name, benchmark in info.items() if name not in combined}
+    rest, falling = falling_as_means(rest, combined, declared)
+    return rest, combined, [*kept, *falling]
 
 
 def _numbers_rows(values: Floats) -> bool:
