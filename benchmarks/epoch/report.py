@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 import latentscale as ls
-from benchmarks.common.asked import as_asked
 from benchmarks.common.clusters import shown
 from benchmarks.common.markdown import markdown
 from benchmarks.common.provenance import provenance
+from benchmarks.common.recalibrated import recalibrated_coverage
 
 SHIPPED = "capabilities"
 """The variant of the study that is the shipped spec."""
@@ -77,7 +77,7 @@ def write_report(folder: Path, hub: Path, seed: int) -> None:
         "with an offset for each provider, or for each model where three of its scores are given; "
         "`mean` is the benchmark's mean.",
         markdown(pd.DataFrame([row for pair in baselines for row in pair])),
-        *_asked(runs),
+        *_recalibrated(runs),
         "## Models with and without reasoning",
         "The flag is read from names and settings. No reasoning model was released before July "
         "2024, so the earliest fit has none.",
@@ -89,7 +89,7 @@ def write_report(folder: Path, hub: Path, seed: int) -> None:
     (folder / "EPOCH.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
-def _asked(runs: Path) -> list[str]:
+def _recalibrated(runs: Path) -> list[str]:
     """Return coverage of the shipped spec at probabilities adjusted by earlier cuts."""
     rows = []
     for given in sorted({given for _, given in PROTOTYPE}):
@@ -97,8 +97,8 @@ def _asked(runs: Path) -> list[str]:
         tables = [_bounded_cells(path) for path in paths]
         for place in range(1, len(paths)):
             cut = paths[place].stem.rsplit("-", 1)[0]
-            asked = as_asked(tables[place], pd.concat(tables[:place]))
-            rows.append({"cut": cut, "given": given} | asked)
+            coverage = recalibrated_coverage(tables[place], pd.concat(tables[:place]))
+            rows.append({"cut": cut, "given": given} | coverage)
     if not rows:
         return []
     text = (
@@ -108,7 +108,7 @@ def _asked(runs: Path) -> list[str]:
         "transform, 1 for calibrated forecasts). These rows were added after coverage at all cuts "
         "had been seen."
     )
-    return ["## Intervals that earlier cuts ask for", text, markdown(pd.DataFrame(rows))]
+    return ["## Intervals recalibrated on earlier cuts", text, markdown(pd.DataFrame(rows))]
 
 
 def _bounded_cells(path: Path) -> pd.DataFrame:

@@ -23,10 +23,10 @@ import numpy as np
 import pandas as pd
 
 import latentscale as ls
-from benchmarks.common.asked import WANTED
 from benchmarks.common.clusters import shown
 from benchmarks.common.markdown import markdown
 from benchmarks.common.provenance import provenance
+from benchmarks.common.recalibrated import WANTED
 from benchmarks.elsewhere.baselines import baseline_table
 from benchmarks.leaderboard.report import row
 from benchmarks.leaderboard.specs import CHOSEN, VARIANTS, spec_of, table_of
@@ -144,9 +144,9 @@ def beside_baselines(tables: dict[str, list[pd.DataFrame]], seed: int) -> pd.Dat
     return pd.DataFrame(rows)
 
 
-def as_asked(tables: list[pd.DataFrame]) -> dict[str, str]:
+def recalibrated_coverage(tables: list[pd.DataFrame]) -> dict[str, str]:
     """Return each fold's coverage, with the nominal probability chosen from the other fold."""
-    shares: dict[str, list[pd.Series]] = {f"cover {prob:.0%} as asked": [] for prob in WANTED}
+    shares: dict[str, list[pd.Series]] = {f"cover {prob:.0%} recalibrated": [] for prob in WANTED}
     for cells, other in zip(tables, tables[::-1], strict=True):
         nominal = ls.studies.nominal_for(other, WANTED, seed=1)["nominal"]
         central = (2 * (cells["pit"] - 0.5)).abs()
@@ -165,14 +165,14 @@ def report(runs: Path, seed: int) -> str:
         f" ({len(fold.test)} models)"
         for number, fold in enumerate(folds, start=1)
     ]
-    rows, asked, each, by_lineage = [], [], [], []
+    rows, recalibrated, each, by_lineage = [], [], [], []
     for variant, tables in kept(runs).items():
         both = pd.concat(tables)
         for name, table in zip(("1", "2", "both"), (*tables, both), strict=True):
             worst = table["max_rhat"].max()
             rhat = {"max R-hat": "" if np.isnan(worst) else f"{worst:.2f}"}
             rows.append({"spec": variant, "fold": name, **row(table), **rhat})
-        asked.append({"spec": variant, **as_asked(tables)})
+        recalibrated.append({"spec": variant, **recalibrated_coverage(tables)})
         if variant == SHOWN:
             for benchmark, cells in both.groupby("benchmark"):
                 each.append({"benchmark": benchmark, **row(cells)})
@@ -198,7 +198,7 @@ def report(runs: Path, seed: int) -> str:
         "Each fold with the nominal probability of intervals chosen from the other fold "
         "(`ls.studies.nominal_for`). These rows were added after forecasts of the folds had been "
         "seen:",
-        markdown(pd.DataFrame(asked)),
+        markdown(pd.DataFrame(recalibrated)),
         f"`{SHOWN}` by benchmark:",
         markdown(pd.DataFrame(each)),
         "The same by lineage, without a standard error where one family is hidden:",

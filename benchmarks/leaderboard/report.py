@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.common.asked import as_asked
 from benchmarks.common.clusters import shown
 from benchmarks.common.markdown import markdown
 from benchmarks.common.provenance import provenance
+from benchmarks.common.recalibrated import recalibrated_coverage
 from benchmarks.leaderboard.specs import CHOSEN, REFERENCE, VARIANTS
 from benchmarks.leaderboard.split import AT_RANDOM, CUT, EARLIER, EARLIEST, HERE, SEED, leaderboard
 
@@ -174,7 +174,7 @@ def widened(runs: Path) -> list[dict[str, str]]:
             if not all(name in late[known] for known in before):
                 continue
             earlier = pd.concat([late[known][name] for known in before])
-            rows.append({"cut": cut, "spec": name, **as_asked(cells, earlier)})
+            rows.append({"cut": cut, "spec": name, **recalibrated_coverage(cells, earlier)})
     return rows
 
 

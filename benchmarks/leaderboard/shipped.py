@@ -114,7 +114,7 @@ def report(tables: dict[str, pd.DataFrame], seed: int) -> str:
         "standard errors are between families as read. The specs of LEADERBOARD.md use more of "
         "what the leaderboard records about tuning.",
         markdown(pd.DataFrame(errors)),
-        "## Beside simple forecasts",
+        "## Compared with simple forecasts",
         "Simple forecasts of the same scores, on the logit scale. For all: `mean`, the "
         "benchmark's mean. For later models: `family mean`, the mean of the family's fitted "
         "scores (not of logits; if none is fitted, the benchmark's mean), and `regression` on "
