@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
 from latentscale.data.column_names import is_neither, is_own_index
 from latentscale.data.orientation import _spoken
-from latentscale.data.readers import effort, read_published, read_scores, reasoning, size_class
+from latentscale.data.readers import (
+    effort,
+    read_harness,
+    read_published,
+    read_scores,
+    reasoning,
+    size_class,
+)
 from latentscale.data.readers.benchmark_names import group_of, plain_name
 from latentscale.data.readers.model_names import parse_name, provider_of
 from latentscale.data.readers.published.columns import is_lower, unit_of_amount
+from latentscale.errors import DataError
 from tests.data.published_tables import of_four, said
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
@@ -192,3 +203,14 @@ def test_sizes_and_reasoning_of_late_names() -> None:
 def test_groups_of_names_in_full_and_of_words_within_words() -> None:
     names = ("Humanity's Last Exam", "IndexBench", "WebArena", "xbench-DeepSearch")
     assert [group_of(plain_name(n)) for n in names] == ["science", "mixed", "agents", "search"]
+
+
+def test_a_folder_without_known_figures_is_refused_with_one_remedy(tmp_path: Path) -> None:
+    results = {"lighteval|aime25|0": {"pass@k:k=1": 0.3}, "all": {"pass@k:k=1": 0.3}}
+    file = {"config_general": {"model_name": "org/a-7b"}, "results": results}
+    folder = tmp_path / "org" / "a-7b"
+    folder.mkdir(parents=True)
+    (folder / "results_2026-01-01T00-00-00.json").write_text(json.dumps(file))
+    with pytest.raises(DataError) as refused:
+        read_harness(tmp_path)
+    assert str(refused.value).count("tasks={") == 1
