@@ -6,10 +6,12 @@ import re
 from typing import Final
 
 _NEITHER: Final = re.compile(
-    r"\b(rank|votes?|battles?|prices?|pricing|costs?|latency|speed|throughput|tokens?|t/s|toks?/s"
+    r"\b((?<!reciprocal )rank|votes?|battles?|prices?|pricing|costs?|latency|speed|throughput"
+    r"|tokens?|t/s|toks?/s"
     r"|(pre-?)?training|data ?size|cutoff|temperature|top[- ]?[pk]|urls?|licen[cs]e"
     r"|params?|parameters|sota|runtime"
-    r"|duration|likes|downloads|quantization|hardware|architecture|commit|website)\b"
+    r"|duration|likes|downloads|quantization)\b(?![- ]adjusted)"
+    r"|^\W*(model )?(hardware|architecture|commit|website)( (type|name|used|hash|id|sha))?\W*$"
     r"|\b(context|max)\b ?(window|size|length|output|input)"
     r"|^\W*(bits?( per weight)?|bpw|bit ?width|(zero|few)[- ]?shot)\W*$"
     r"|\bmemory (usage|footprint)\b|\b(embed(ding)?|output|vector|hidden)s? (dim(ension)?s?|size)\b"
@@ -27,13 +29,17 @@ _NEITHER: Final = re.compile(
 )
 """Columns of numbers that do not measure a skill: prices, speeds, ranks, counts, settings."""
 EARNED: Final = re.compile(
-    r"(?<![a-z])(revenue|profits?|balance|net worth|earn(ed|ings))(?![a-z\d])", re.IGNORECASE
+    r"(?<![a-z])(revenue|profits?|balance|net worth|earn(ed|ings))(?![a-z\d-])"
+    r"(?! *(?!mean|avg|average|median|final|total|max|min|std|at |after |per |in |on )[a-z])",
+    re.IGNORECASE,
 )
-"""Amounts of money that a model earned, which measure skill; prices and costs do not."""
+"""Amounts of money that a model earned, which measure skill; prices and costs do not, nor tasks on
+money: "Balance Sheet QA", "Profit-oriented QA"."""
 _OF_A_RUN: Final = re.compile(
     r"\b(lr|learning ?rate|weight ?decay|warm-?up( steps)?|batch ?size|dropout|grad(ient)? ?norm"
     r"|data ?mix(ture)?|(usage|market|mix|data) ?share|vocab(ulary)? ?size|contamination|uptime"
-    r"|energy|emissions|v?ram|(tool|api|instance|model|llm) calls?(?! (acc|score|succ))"
+    r"|energy (use|usage|consum\w+|costs?|per)|emissions|v?ram"
+    r"|(tool|api|instance|model|llm) calls?(?! (acc|score|succ))"
     r"|days since|max(imum|\.)? (steps|turns|attempts|iterations|retries))\b"
     r"|\((gb|gib|k?wh|kg|words|tokens|characters)\)"
     r"|\b(avg|average|mean|median|total|summary|answer|response|output) length\b"
@@ -41,7 +47,7 @@ _OF_A_RUN: Final = re.compile(
     r"\W*([(\[]\w+[)\]])?\W*$|\b(minutes?|mins?|seconds?|hours?) ?(per|/)"
     r"|\b(wall|clock|gpu|tpu|h100|completion|inference|training|execution|solving?|reasoning)"
     r" ?(time|hours?|minutes?)\b|\btime (per|/)|\b(release|launch) (year|month|day|quarter)\b"
-    r"|^\W*(time|age)\W*(\(\w+\))?\W*$|^\W*(truncated|layers|heads|experts|stars|percentile)\W*$",
+    r"|^\W*(time|age|energy)\W*(\(\w+\))?\W*$|^\W*(truncated|layers|heads|experts|stars|percentile)\W*$",
     re.IGNORECASE,
 )
 """Settings, run time and hardware of training or evaluation, and figures on a model's use."""
@@ -72,6 +78,13 @@ _AGGREGATE: Final = re.compile(
     re.IGNORECASE,
 )
 """Means and indices of the table's other columns."""
+_OF_OTHERS: Final = re.compile(
+    r"(?<![a-z])(intelligence|capabilit(y|ies)|quality|performance|coding|code|maths?|agentic|reasoning"
+    r"|multilingual|language|safety|trust|average|overall|global|composite|aggregate)( \w+)? index"
+    r"|(?<![a-z])(aa|analysis) index|^\W*index",
+    re.IGNORECASE,
+)
+"""Indices of a broad ability; others, such as the Remote Labor Index, are benchmarks themselves."""
 _MEAN: Final = re.compile(r"\W*(average|avg|mean|overall|total)(?![a-z])", re.IGNORECASE)
 
 
@@ -93,6 +106,12 @@ def is_aggregate(name: str) -> bool:
     """Return whether a column's name means a mean or index of other columns."""
     words = re.sub(r"\W+", " ", without_brackets(name).replace("_", " "))
     return bool(_AGGREGATE.fullmatch(words.strip()))
+
+
+def is_own_index(name: str) -> bool:
+    """Return whether an index may be a benchmark of its own: "Remote Labor Index"."""
+    text = without_brackets(name.replace("_", " "))
+    return "index" in text.casefold() and not _OF_OTHERS.search(text)
 
 
 def begins_as_mean(name: str) -> bool:

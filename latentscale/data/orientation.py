@@ -17,15 +17,19 @@ from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import listed
 
 _NAMES: Final = re.compile(
-    r"edit.?distance|levenshtein|error.?rate|(?<![a-z])(wer|cer|ppl|rmse|mae|loss)(?![a-z])"
+    r"edit.?distance|levenshtein|error.?rate|(?<![a-z])(wer|cer|ppl|r?mse|mae|crps|metricx|loss)(?![a-z])"
     r"|perplexity|(?<!non)(?<!non[ _-])hallucination.?rate|latency"
 )
 """Measures for which lower is better, by the names that leaderboards give them."""
 _UNWANTED: Final = re.compile(
     r"(?<![a-z])(sycophan|decepti|jail-?break|hallucinat|misalign|blackmail|reward.?hack|refus|toxic"
-    r"|unsafe|harmful)"
+    r"|unsafe|harmful|stereotyp|sabotag|scheming|sandbag|leakage|violation|fail(ure|ed)"
+    r"|(bias|asr|errors?|mistakes)(?![a-z]))"
 )
-_WANTED: Final = re.compile(r"non|anti|resist|robust|detect|avoid|saf(e|ety)(?![a-z])|honest|bench")
+_WANTED: Final = re.compile(
+    r"non|anti|resist|robust|detect|avoid|(?<!un)saf(e|ety)(?![a-z])|honest|bench|correct|locat"
+    r"|locali|identif|recover|classif|analy|diagnos|f1(?!\d)"
+)
 """Unwanted behaviour, and words in a name that mean that it is avoided."""
 _USUALLY: Final = re.compile(
     r"librispeech|ted-?lium|gigaspeech|voxpopuli|common.?voice|(?<![a-z])wikitext"

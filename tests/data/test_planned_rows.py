@@ -112,3 +112,18 @@ def test_text_in_a_fitted_benchmark_is_no_undeclared_feature(cells: list[str], s
 def test_a_table_without_columns_is_said_to_have_none() -> None:
     with pytest.raises(DataError, match=r"The table has no columns\."):
         planned(pd.DataFrame(), hub_of_bare_percentages())
+
+
+def test_rows_have_the_headings_and_numbers_of_the_published_table() -> None:
+    table = pd.DataFrame(
+        {
+            "Model": ["GPT-5", "o3"],
+            r"\textbf{HLE} $\uparrow$": ["24.8%", "20.2%"],
+            "AIME correct": [1, 27],
+            "AIME total": [30, 30],
+        }
+    )
+    scores, rows = read_published(table), read_planned(table)
+    for name in scores.benchmarks:
+        assert rows[name].tolist() == scores.dataset["score"].sel(benchmark=name).values.tolist()
+    assert "AIME total" not in rows

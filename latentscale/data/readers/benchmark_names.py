@@ -42,8 +42,11 @@ _GROUPS: Final[Sequence[tuple[str, str]]] = (
         "code",
     ),
     (r"nl2repo|artifactsbench|bird_sql|cybergym|repoqa", "code"),
-    (r"terminal|tau\d?_|mcp|toolathlon|bfcl|complexfunc|osworld|vending|finance_agent", "agents"),
-    (r"browsecomp|xbench|gaia|widesearch|deepsearch|finsearch|frames", "search"),
+    (
+        r"(?<![a-z])(web|visualweb|work|crm)arena|android_?world|terminal|tau\d?_|mcp|toolathlon|bfcl|complexfunc|osworld|vending|finance_agent",
+        "agents",
+    ),
+    (r"browsecomp|(?<![a-z])xbench|gaia|widesearch|deepsearch|finsearch|frames", "search"),
     (r"mrcr|graphwalks|longbench|lcr", "long context"),
     (r"mmmu|charxiv|erqa|screenspot|omnidoc|babyvision|vibe_eval|video_mm", "vision"),
     (r"ifeval|ifbench|multi_if|if_hard|collie|multichallenge|infobench", "instructions"),
@@ -51,7 +54,7 @@ _GROUPS: Final[Sequence[tuple[str, str]]] = (
     (r"arena|alpaca|gdpval|index|livebench|safety|healthbench", "mixed"),
     (r"arc_agi", "puzzles"),
     (r"mgsm|mmmlu|global_piqa|c_eval|cluewsc", "languages"),
-    (r"gpqa|(?<![a-z])hle|critpt|supergpqa", "science"),
+    (r"gpqa|(?<![a-z])hle|humanity_?s_last_exam|critpt|supergpqa", "science"),
     (r"mmlu|(?<![a-z])drop(?!out)|bigbench", "knowledge"),
 )
 """Groups of benchmarks by parts of their ids; the first match applies."""

@@ -67,6 +67,8 @@ _REASONING_SINCE: Final = {
     "gemini-pro": 2.5,
     "gemini-flash": 3.0,
     "grok": 4.0,
+    "grok-heavy": 4.0,
+    "grok-multi-agent": 4.0,
 }
 """Version from which a series reasons by default."""
 _WITHOUT: Final = re.compile(r"chat|chatgpt|instruct|non|no")

@@ -47,10 +47,12 @@ _DATED: Final = re.compile(
 )
 """A date in brackets at the end of a name: "Claude 4.5 Opus medium (20251101)", "R1 (05/28)",
 "Claude 3.5 Sonnet (Oct)", "GPT-4o (Mar' 25)"."""
-_SIZED_BY_MEDIUM: Final = re.compile(r"(mistral|magistral|phi|gpt-?2|dialogpt)(?![a-z.])")
-"""Series in which "medium" at the end of a name is a size: mistral-medium, gpt2-medium."""
+_SIZED_BY_MEDIUM: Final = re.compile(r"([a-z]*stral|phi|gpt-?2|dialogpt)(?![a-z.])")
+"""Series in which "medium" at the end of a name is a size: devstral-medium, gpt2-medium."""
 _TRAINED: Final = re.compile(r"phi.*reasoning$")
 """Models that are named by their training to reason, which is not a setting: phi-4-reasoning."""
+_OF_MAX: Final = re.compile(r"qwen|qvq|qwq|step|doubao|seed|hunyuan|ernie")
+"""Series with models named Max, which reason in "Qwen3-Max-Thinking"; it is no effort there."""
 _MAX_AS_EFFORT: Final = re.compile(r"^(?:gpt|claude|o\d)(?!.*codex).*-(max)$")
 """In these series a name ends with "-max" for the effort; elsewhere (qwen-max) it is a model."""
 
@@ -68,7 +70,7 @@ _ALONE: Final = re.compile(r"(\d{1,2}(?:\.\d+)?)([a-z]+)")
 _GENERIC_WORDS: Final = """instruct chat it base hf preview exp experimental latest beta alpha
 thinking reasoning reasoner think instructions new old updated upgraded qat mlx gguf awq gptq bnb
 dpo sft rlhf orpo merged unknown effort default web app turbo fast basic original vision vl meta
-c4ai open models amazon non w fc prompt"""
+c4ai open models amazon non w with without no tools fc prompt"""
 _GENERIC: Final = frozenset(_GENERIC_WORDS.split())
 """Words of a name that say how a model was tuned, packed or served, and not of which series."""
 
@@ -98,6 +100,32 @@ _CLOUD: Final = re.compile(
 "us.anthropic.claude-sonnet-4-5-20250929-v1:0"."""
 _ROUTED: Final = re.compile(r":(?:free|nitro|floor|online|exacto|extended|latest)$", re.IGNORECASE)
 """How a router serves a model, after its name: "deepseek-r1:free"."""
+_MAKERS: Final[Mapping[str, str]] = {
+    "openai": "gpt|chatgpt|codex|o[134](?![a-z])",
+    "anthropic": "claude",
+    "google(?: deepmind)?": "gemini|gemma|learnlm|palm",
+    "alibaba(?: cloud)?": "qwen|qwq|qvq",
+    "xai": "grok",
+    "moonshot(?: ?ai)?": "kimi",
+    "(?:z\\.ai|zhipu(?: ?ai)?)": "glm",
+    "nvidia": "nemotron",
+    "microsoft": "phi",
+    "ibm": "granite",
+    "cohere": "command",
+    "tencent": "hunyuan",
+    "stepfun": "step",
+    "(?:allen ?ai|ai2)": "olmo",
+    "tii": "falcon",
+}
+"""Series by the makers that names have before them: "Anthropic: Claude Opus 4.5"."""
+_MADE_BY: Final = re.compile(
+    "|".join(rf"^{maker}(?::\s*|[\s_-]+)(?={series})" for maker, series in _MAKERS.items()),
+    re.IGNORECASE,
+)
+_CLAUDES: Final = ("opus", "sonnet", "haiku")
+"""Sizes of Claude, by which agents' leaderboards name it without the series: "Opus 4.5"."""
+_IN_AGENT: Final = re.compile(r"(?P<agent>[^()]+?)\s*\((?P<model>[^()]+)\)")
+"""An agent and its model in brackets: "Claude Code (Opus 4.6)"."""
 _AGENT: Final = re.compile(r"\s\+\s")
 """Between an agent and its model, or a model and its tools: "mini-SWE-agent + GPT-5"."""
 _OF_PROVIDERS: Final = re.compile(
@@ -218,6 +246,8 @@ def parse_name(name: str) -> ModelName:
         if not is_size(word, words):
             own = _of_series(word, numbers, first=not series)
             series += [part for part in own if part not in series[-1:]]
+    if series and series[0] in _CLAUDES:
+        series.insert(0, "claude")
     sizes = sizes_of(words, version.casefold())
     return ModelName(
         name=name,
@@ -240,8 +270,11 @@ def without_owner(name: str) -> str:
     ('qwen3-32b', 'Qwen3-Coder 480B/A35B')
     >>> without_owner("us.anthropic.claude-opus-4-1-v1:0"), without_owner("qwen/qwq-32b:free")
     ('claude-opus-4-1', 'qwq-32b')
+    >>> without_owner("Anthropic: Claude Opus 4.5"), without_owner("OpenAI o3")
+    ('Claude Opus 4.5', 'o3')
     """
-    return _ROUTED.sub("", _CLOUD.sub("", _AFTER_OWNER.split(name)[-1].strip()))
+    plain = _CLOUD.sub("", _AFTER_OWNER.split(name)[-1].strip())
+    return _ROUTED.sub("", _MADE_BY.sub("", plain))
 
 
 def day_of(name: str) -> str | None:
@@ -270,6 +303,9 @@ def provider_of(name: ModelName) -> str | None:
 
 def _parts(name: str) -> list[str]:
     """Return an agent and its model, where a name has both; nothing else."""
+    within = _IN_AGENT.fullmatch(name)
+    if within and _OF_PROVIDERS.fullmatch(within["agent"].strip()):
+        return [within["model"]]
     parts = _AGENT.split(name)
     models = [part for part in parts if not _OF_PROVIDERS.fullmatch(part.strip())]
     return models if len(parts) > 1 else []
@@ -323,6 +359,9 @@ def _without_setting(name: str) -> tuple[str, str]:
             return name, ""
         return f"{version} ({others})" if others else version, setting
     text = next(group for group in match.groups() if group is not None).casefold()
+    of_max = text == "max" and match["named"] and _OF_MAX.match(name.casefold())
+    if of_max and not name.casefold().endswith("effort"):
+        return name[: match.end("named")], "thinking"
     if match["mode"]:
         text = "none" if text.startswith("no") else "thinking"
     medium = text == "medium" and _SIZED_BY_MEDIUM.match(name.casefold())

@@ -20,9 +20,16 @@ from latentscale.data.frames import AnyFrame, as_pandas, is_frame
 from latentscale.data.problems import Problem, at_cells, fail
 from latentscale.data.readers.cells import with_text_names
 from latentscale.data.readers.parquet import read_table
-from latentscale.data.readers.published.cells import score_cells
+from latentscale.data.readers.published.cells import ScoreCells, score_cells
 from latentscale.data.readers.published.columns import roles_of
-from latentscale.data.readers.published.counts import all_counts, as_shares, out_of, why_not_shares
+from latentscale.data.readers.published.counts import (
+    all_counts,
+    as_shares,
+    out_of,
+    why_not_shares,
+    with_pairs,
+)
+from latentscale.data.readers.published.markup import plain_headings
 from latentscale.data.readers.published.models import described
 from latentscale.data.readers.published.read import (
     completed_by_names,
@@ -84,7 +91,7 @@ def read_planned(source: str | Path | AnyFrame) -> pd.DataFrame:
         what, table = "This table", as_pandas(source, "This table")
     else:
         what, table = str(source), read_table(expanded(source, DataError))
-    table = with_text_names(table, what)
+    table, _ = plain_headings(with_text_names(table, what), ())
     roles = roles_of(table)
     if not is_published(table) or roles.long:
         return table
@@ -101,9 +108,11 @@ def read_planned(source: str | Path | AnyFrame) -> pd.DataFrame:
         models["size_class"] = models["size_class"].where(models["size_class"] != UNKNOWN, None)
     rows = models.dropna(axis="columns", how="all").reset_index(drop=True)
     problems: list[Problem] = []
-    for name in roles.others:
-        if not is_neither(name) and not table[name].map(is_empty).all():
-            numbers, odd = _numbers(table[name], named.tolist())
+    filled = [name for name in roles.others if not table[name].map(is_empty).all()]
+    read = with_pairs({name: score_cells(table[name]) for name in filled}, ())
+    for name, cells in read.items():
+        if not is_neither(name):
+            numbers, odd = _numbers(table[name], cells, named.tolist())
             rows[name] = numbers.to_numpy()
             problems += odd
     fail(problems, f"{what} cannot be forecast")
@@ -121,13 +130,14 @@ def _with_names(table: pd.DataFrame, column: str, what: str) -> pd.DataFrame:
     return table[~empty.all(axis=1)]
 
 
-def _numbers(column: pd.Series, models: Sequence[str]) -> tuple[pd.Series, list[Problem]]:
+def _numbers(
+    column: pd.Series, cells: ScoreCells, models: Sequence[str]
+) -> tuple[pd.Series, list[Problem]]:
     """Return the numbers that cells print, or the column unchanged if one is not a number.
 
     Also return a problem for each percentage that is not a share.
     """
     name = str(column.name)
-    cells = score_cells(column)
     if all_counts(cells) and not why_not_shares(name, cells):
         cells = as_shares(cells, _PERCENT)
     if cells.unread:

@@ -25,7 +25,6 @@ SIZE_WORDS: Final[Mapping[str, str]] = {
     "lite": "mini",
     "haiku": "mini",
     "ministral": "mini",
-    "instant": "mini",
     "scout": "small",
     "flash": "small",
     "small": "small",
@@ -46,9 +45,11 @@ Only the order within a series is meant: haiku < sonnet < opus, nano < mini, fla
 pro, scout < maverick, ministral < small < large.
 """
 SERIES_WORDS: Final[Mapping[tuple[str, str], str]] = {
+    ("claude", "instant"): "mini",  # GPT-5.1 Instant is GPT-5.1 without reasoning
     ("flash", "lite"): "mini",  # Gemini's flash-lite is below its flash
     ("mistral", "medium"): "medium",
     ("magistral", "medium"): "medium",
+    ("devstral", "medium"): "medium",
     ("phi", "mini"): "nano",  # Phi-3-mini has 3.8 billion parameters
     ("phi", "small"): "mini",  # 7 billion
     ("phi", "medium"): "mini",  # 14 billion

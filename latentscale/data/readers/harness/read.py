@@ -266,11 +266,11 @@ def _collected(
     if not rows:
         seen = sorted({name for run in runs for name in run.figures})
         said = " ".join(f.message for f in findings if f.level == "warning")
-        raise DataError(
-            f"{folder}: no task there can be read as a benchmark. The files hold {listed(seen)}. "
-            f"{said or 'None of them has a figure.'} Say which figure is a benchmark with "
-            'tasks={"name": HarnessTask(("task",), ("metric",))}.'
-        )
+        remedy = 'Say which figure is a benchmark with tasks={"name": HarnessTask(("task",), '
+        remedy = "" if "tasks={" in said else f'{remedy}("metric",))}}.'
+        message = f"{folder}: no task there can be read as a benchmark. The files hold "
+        message += f"{listed(seen)}. {said or 'None of them has a figure.'} {remedy}"
+        raise DataError(message.rstrip())
     return rows, findings
 
 

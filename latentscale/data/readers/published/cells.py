@@ -81,11 +81,11 @@ _UNITS_BY_WORD: Final = {"million": 1e6, "billion": 1e9, "trillion": 1e12}
 """What letters and words after a number multiply it by."""
 _DURATION: Final = re.compile(
     rf"(?=.)(?:(?P<hours>{_PLAIN})\s*(?:h|hrs?|hours?)(?![a-z])[\s,]*)?"
-    rf"(?:(?P<minutes>{_PLAIN})\s*(?:mins?|minutes?|(?(hours)m|(?!)))(?![a-z])[\s,]*)?"
-    rf"(?:(?P<seconds>{_PLAIN})\s*(?:secs?|seconds?)\b)?",
+    rf"(?:(?P<minutes>{_PLAIN})\s*(?:mins?|minutes?|(?(hours)(?:m|(?<=\d\d)(?!\s*\w))|(?!)))"
+    rf"(?![a-z])[\s,]*)?(?:(?P<seconds>{_PLAIN})\s*(?:secs?|seconds?|s)\b)?",
     re.IGNORECASE,
 )
-"""Durations: "2 hr 17 min", "1h30m", "35 minutes", "12 sec"."""
+"""Durations: "2 hr 17 min", "1h30m", "4h49", "35 minutes", "12 sec"."""
 _BRACKETS: Final = re.compile(r"(?P<whole>[^()\[\]]+)[(\[](?P<ends>[^()\[\]]+)[)\]]")
 _FIGURE: Final = re.compile(
     rf"[$€£]?\s*(?P<number>{_NUMBER})\s*(?P<unit>[kmbt]?|millions?|billions?|trillions?)"

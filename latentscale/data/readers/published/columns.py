@@ -74,10 +74,13 @@ _TRUTHS: Final = frozenset(("reasoning", "instruct"))
 """Roles of columns of yes and no: a column "Reasoning" with scores is a benchmark."""
 _LOWER: Final = re.compile(
     r"(?<![a-z])(loss|ppl|perplexity|wer|cer|errors?)(?![a-z])"
-    r"(?! (detect|correct|locat|ident|recover|handl))"
+    r"(?![ -](detect|correct|locat|locali|ident|recover|handl|analy|diagnos|classif|find|attrib))"
     r"|error.?rate|(?<!non)(?<!non[ -])hallucination.?rate|edit.?distance|幻觉率"
-    r"|(?<![a-z])(ece|brier|toxicity|kld|kl[ -]?div(ergence)?)(?![a-z])|attack success"
-    r"|(?<![a-z])hallucinations(?![a-z])|(?<![a-z])bits[ -]per|(?<![a-z])bp[bc](?![a-z])"
+    r"|(?<![a-z])(ece|kld|kl[ -]?div(ergence)?|r?mse|mae|crps|rms ce|metricx"
+    r"|cross[ -]entropy)(?![a-z])"
+    r"|(?<![a-z])brier(?![a-z]| (index|skill))|attack success"
+    r"|(?<![a-z])(toxicity|hallucinations)(?![a-z]|[ -](detect|classif|recogn|ident|moderat))"
+    r"|(?<![a-z])bits[ -]per|(?<![a-z])bp[bc](?![a-z])"
     r"|(?<![a-z-])(decepti(on|ve)|lying|lie|jail-?break(ing)?|scheming|sabotage|blackmail"
     r"|misalignment|reward[ -]hack(ing)?|sycophan(cy|tic)|(over-?|false )refusals?|failure"
     r"|violation|harmful(ness)?|unsafe|toxic)([ -](behaviou?r|response|success))?[ -]rate(?![a-z])",
@@ -87,13 +90,22 @@ _LESS: Final = re.compile(r"[↓⬇▼]|lower[ -](is[ -])?better|越低越好|�
 _MORE: Final = re.compile(r"[↑⬆▲]|higher[ -](is[ -])?better|越高越好|越大越好", re.IGNORECASE)
 """What a heading says of which scores are better; it wins over what its words suggest."""
 _PERPLEXITY: Final = re.compile(r"perplexity|(?<![a-z])ppl(?![a-z])", re.IGNORECASE)
+_NO_BUDGET: Final = r"(?<!\d)(?<!\d[ -])"
+"""Before a unit of time: a number there is the time that a model was given, "RE-Bench 8 hours"."""
 _AMOUNTS: Final = (
     (
-        re.compile(r"minutes?(?![a-z])|分钟|[(\[](in )?mins?\.?[)\]]|,? mins?\.?$", re.IGNORECASE),
+        re.compile(
+            rf"{_NO_BUDGET}minutes?(?![a-z])|分钟|[(\[](in )?mins?\.?[)\]]"
+            rf"|{_NO_BUDGET},? mins?\.?$",
+            re.IGNORECASE,
+        ),
         "minutes",
     ),
-    (re.compile(r"hours?(?![a-z])|[(\[](in )?(h|hrs?\.?)[)\]]", re.IGNORECASE), "hours"),
-    (re.compile(rf"dollars?|usd|{EARNED.pattern}", re.IGNORECASE), "USD"),
+    (
+        re.compile(rf"{_NO_BUDGET}hours?(?![a-z])|[(\[](in )?(h|hrs?\.?)[)\]]", re.IGNORECASE),
+        "hours",
+    ),
+    (re.compile(rf"dollars?|(?<![a-z])usd|{EARNED.pattern}", re.IGNORECASE), "USD"),
     (re.compile(r"per (1[, ]?000|1k|thousand)(?!\d)", re.IGNORECASE), "per 1,000"),
     (re.compile(r"per (1[, ]?000[, ]?000|million)(?!\d)", re.IGNORECASE), "per million"),
     (_PERPLEXITY, ""),
@@ -135,6 +147,16 @@ _LOW: Final = re.compile(
 _HIGH: Final = re.compile(
     r"(?<![a-z])(high|upper|ub|max|q0?975|q97\.5|p97\.5|u95)(?![a-z0-9])", re.IGNORECASE
 )
+_LEVEL: Final = re.compile(
+    r"(?<![a-z])(minimal|medium|mid|med|xhigh|none|default)(?![a-z])", re.IGNORECASE
+)
+"""Other levels of effort, beside which "low" and "high" are levels too."""
+_SURE: Final = re.compile(
+    r"95|(?<![a-z])(lower|upper|lb|ub|ci|bound|score|confidence|conf|interval)(?![a-z])"
+    r"|[qp]0?2\.?5|[qp]97",
+    re.IGNORECASE,
+)
+"""Words that only intervals have; "low" and "high" are also efforts and kinds of languages."""
 _ENDS: Final = re.compile(
     r"95 ?%|(?<![a-z])(ci|bound|score|confidence|conf)(?![a-z])", re.IGNORECASE
 )
@@ -271,6 +293,9 @@ def is_interval(name: str) -> bool:
 def bounds_among(names: Sequence[str]) -> list[tuple[str, str, str]]:
     """Return pairs of columns that are the lower and upper ends of intervals.
 
+    "AIME low" and "AIME high" are such beside a column "AIME" or one that begins so, and scores at
+    efforts without it, or beside "AIME medium".
+
     Returns
     -------
     list
@@ -279,7 +304,16 @@ def bounds_among(names: Sequence[str]) -> list[tuple[str, str, str]]:
     texts = {_without_unit(name): name for name in names}
     low = {_rest(text, _LOW): name for text, name in texts.items() if _LOW.search(text)}
     high = {_rest(text, _HIGH): name for text, name in texts.items() if _HIGH.search(text)}
-    return [(rest, low[rest], high[rest]) for rest in low if rest in high]
+    levels = {_rest(text, _LEVEL) for text in texts if _LEVEL.search(text)}
+    pairs = [(rest, low[rest], high[rest]) for rest in low if rest in high]
+    return [pair for pair in pairs if _are_ends(*pair, names) and pair[0] not in levels]
+
+
+def _are_ends(rest: str, low: str, high: str, names: Sequence[str]) -> bool:
+    """Return whether "low" and "high" are ends of a score: of which there is a column."""
+    others = [spelling(bare_benchmark(name)) for name in names if name not in (low, high)]
+    sure = _SURE.search(in_words(low))
+    return bool(sure) or not rest or any(name.startswith(rest) for name in others)
 
 
 def _without_unit(name: str) -> str:

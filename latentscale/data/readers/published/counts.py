@@ -21,10 +21,14 @@ _MONTHS: Final = range(1, 13)
 _SHORT_YEARS: Final = range(20, 40)
 """Years without their century; "8/25" may be August 2025."""
 _OUT_OF: Final = re.compile(
-    r"(?:(?<!\w)/ ?|(?<![a-z])out of |[(\[]of |(?<![a-z])max(?:imum)?\.? ?)(\d{1,5})(?![\d./])"
+    r"(?:(?<!\w)/ ?|(?<![a-z])out of |[(\[]of |(?<![a-z])max(?:imum)?\.? ?)(?!20[2-3]\d(?!\d))"
+    r"(\d{1,5})(?![\d./a-z]|\W?(?:shot|step|turn|token|frame|image|page|word|sample|vote|run|seed"
+    r"|attempt|iteration|agent|min|hour|sec))"
     r"|[(\[](\d{1,5}) (?:max(?:imum)?\.?|points|pts\.?)[)\]]",
     re.IGNORECASE,
 )
+"""Most points: "(/42)", "out of 30"; not years ("AIME 2024 / 2025"), lengths and limits of a run
+("max 128k", "max 200 steps")."""
 _RIGHT: Final = re.compile(
     r"(?P<of>.*?)(\W(n|num|number|#))?\W*\b(correct|solved|passed|resolved|successes)\W*",
     re.IGNORECASE,
@@ -86,18 +90,25 @@ def _by_subject(names: Collection[str], pattern: re.Pattern[str]) -> dict[str, s
     found: dict[str, list[str]] = {}
     for name in names:
         match = pattern.fullmatch(in_words(name))
-        if match:
+        if match and "%" not in name:
             found.setdefault(spelling(match["of"]), []).append(name)
     return {subject: alike[0] for subject, alike in found.items() if len(alike) == 1}
 
 
 def _pairs(right: ScoreCells, of: ScoreCells) -> dict[int, tuple[int, int]]:
-    """Return successes and trials by row, none unless all are whole numbers that fit."""
+    """Return successes and trials by row, none unless all are whole numbers that fit.
+
+    Trials are those of one set of items, the same for most models, unless some number is above 100:
+    a "Total" of percentages differs from model to model.
+    """
     known = ~np.isnan(right.values)
     pairs = np.column_stack([right.values, of.values])[known]
     if not pairs.size or right.unread or right.percent.any() or (pairs != np.floor(pairs)).any():
         return {}
     if (pairs[:, 0] < 0).any() or (pairs[:, 1] < 1).any() or (pairs[:, 0] > pairs[:, 1]).any():
+        return {}
+    commonest = np.unique(pairs[:, 1], return_counts=True)[1].max()
+    if pairs[:, 1].max() <= _WHOLES["percent"] and 2 * commonest < len(pairs):
         return {}
     rows = np.flatnonzero(known).tolist()
     return {row: (int(r), int(n)) for row, (r, n) in zip(rows, pairs, strict=True)}

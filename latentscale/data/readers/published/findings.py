@@ -14,6 +14,7 @@ import pandas as pd
 
 from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import Benchmark
+from latentscale.data.column_names import in_words
 from latentscale.data.dates import shown_dates
 from latentscale.data.readers.published.cells import ScoreCells
 from latentscale.data.readers.published.columns import is_rating
@@ -28,6 +29,12 @@ _NO_RELEASE: Final = re.compile(
 """What names of columns say whose dates are not those of models' releases."""
 _FIGURES: Final = re.compile(r"\W{0,2}\d+(\.\d+)?(?![\w.])")
 """The beginning of a cell that may be meant as a score: "85.7 (2.5)", ">85"."""
+_COUNTED: Final = re.compile(
+    r"\W*((number of|num|total|n) )?\w*(errors|refusals|failures|failed|mistakes|violations"
+    r"|wins|losses|solved|correct|passed|completed)\W*",
+    re.IGNORECASE,
+)
+"""Headings of which whole numbers without a sign may be counts of items."""
 _CELL: Final = 30
 """Letters of a cell in a message."""
 TINY: Final = "scores-tiny"
@@ -160,16 +167,23 @@ def odd_cells(
 
 
 def _few_points(name: str, cells: ScoreCells) -> list[Finding]:
-    """Name percentages that may be points: whole numbers of which none is above ten."""
+    """Name percentages that may be points, or counts: whole numbers of which none is above ten.
+
+    Or of any size where the heading is the name of events.
+    """
     known = cells.values[~np.isnan(cells.values)]
-    if known.size < _POINTS_FROM or cells.percent.any() or known.max() > _MOST_POINTS:
+    counted_alike = _COUNTED.fullmatch(in_words(name)) and "%" not in name
+    if known.size < _POINTS_FROM or cells.percent.any():
+        return []
+    if known.max() > _MOST_POINTS and not counted_alike:
         return []
     if known.max() <= 1 or (known != np.floor(known)).any():
         return []
     message = (
         f"whole numbers of at most {known.max():g} were read as percentages. If they are points, "
         f'write the most in the heading, "{name} (/20)", or pass benchmarks={{"{name}": '
-        'Benchmark(scale="real", unit="points")}; if they count something else, drop the column.'
+        'Benchmark(scale="real", unit="points")}; if they are counts, write "12/50" in the cells; '
+        "if they count something else, drop the column."
     )
     return [Finding("warning", "points-or-percentages", name, message)]
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import Benchmark
-from latentscale.data.column_names import begins_as_mean, is_aggregate
+from latentscale.data.column_names import begins_as_mean, is_aggregate, is_own_index
 from latentscale.data.readers.published.cells import Floats
 from latentscale.data.readers.published.columns import is_lower
 from latentscale.errors import listed
@@ -46,9 +46,9 @@ def means_among(
     -----
     A column with any name is left out if it is the plain mean of all others in each of many rows.
     A column with the name of a mean is left out beside `_FEW` others. Beside fewer, or where a
-    name only begins as a mean's ("Avg Pass^1"), it is left out if it follows from the others. One
-    that is named by what several others have in common ("Pass@1" beside "Easy-Pass@1" and
-    "Hard-Pass@1") is left out if it is their mean, weighted or not.
+    name only begins as a mean's ("Avg Pass^1") or is an index of no broad ability, it is left out
+    if it follows from the others. One that is named by what several others have in common ("Pass@1"
+    beside "Easy-Pass@1" and "Hard-Pass@1") is left out if it is their mean, weighted or not.
     """
     free = [name for name in values if name not in declared]
     means = [name for name in free if is_aggregate(name)]
@@ -56,7 +56,7 @@ def means_among(
     others = {name: column for name, column in values.items() if name not in (*means, *begun)}
     left_out = {}
     for name in (*means, *begun):
-        sure = name in means and len(others) >= _FEW
+        sure = name in means and len(others) >= _FEW and not is_own_index(name)
         if sure or (others and _follows(values[name], list(others.values()))):
             left_out[name] = _NAMED
     for name in (name for name in free if name in others):

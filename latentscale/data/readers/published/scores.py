@@ -66,6 +66,7 @@ from latentscale.data.readers.published.repeats import with_metrics
 from latentscale.data.readers.published.stated import (
     as_stated_shares,
     is_stated,
+    stated_units,
     with_stated_directions,
 )
 from latentscale.errors import DataError
@@ -177,7 +178,8 @@ def long_cells(
     info: dict[str, Benchmark] = {}
     left_out: dict[str, str] = {}
     metrics = [name for name in roles.others if name not in own and is_metric(name)]
-    headings, mixed = with_metrics(names, table[metrics])
+    units = stated_units(table, own)
+    headings, mixed = with_metrics(names, pd.concat([table[metrics], units], axis="columns"))
     parts, impossible, groups = _by_benchmark(read, named, names, declared)
     models = {name: named.loc[rows] for name, rows in groups.items()}
     for name, part in parts.items():
@@ -213,7 +215,9 @@ def long_cells(
         }
     )
     found = [
-        *left_out_columns(left_out | _ignored(table, roles, {*used, *of_items, *own, *metrics})),
+        *left_out_columns(
+            left_out | _ignored(table, roles, {*used, *of_items, *own, *metrics, *units})
+        ),
         *(*of_most, *mixed),
         *kept,
         *scales_assumed(info, declared),

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from latentscale.data.audit import Finding
-from latentscale.data.benchmarks import Benchmark
+from latentscale.data.benchmarks import Benchmark, is_percent
 from latentscale.data.column_names import in_words
+from latentscale.data.empty import is_empty
 from latentscale.data.readers.published.cells import ScoreCells, score_cells, truths
 from latentscale.errors import listed
 
@@ -20,9 +21,37 @@ _MOST: Final = re.compile(
     r"\W*(max(imum)?( (score|points|possible))?|(points )?possible|out of|total points)\W*",
     re.IGNORECASE,
 )
+_LEAST: Final = re.compile(r"\W*min(imum)?( score)?\W*", re.IGNORECASE)
+"""Beside such a column "max" is the largest score of several runs."""
 _BETTER: Final = re.compile(r"\W*(?P<way>higher|lower)( is)? better\W*", re.IGNORECASE)
+_UNIT: Final = "unit"
+_CURRENCIES: Final = {"$": "USD"}
 _WHOLES: Final = (1.0, 100.0)
 """Most points of fractions and percentages, which need no division."""
+
+
+def stated_units(table: pd.DataFrame, own: Collection[str]) -> pd.DataFrame:
+    """Return what a column "unit" says of scores, for headings: "(minutes)", empty for percent.
+
+    Parameters
+    ----------
+    table
+        The table.
+    own
+        Columns declared as features.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The column, under its name; no column where the table has none.
+    """
+    columns = [name for name in table if str(name).casefold() == _UNIT and name not in own]
+
+    def written(cell: object) -> str:
+        unit = "" if is_empty(cell) else str(cell).strip()
+        return f"({_CURRENCIES.get(unit, unit)})" if unit and not is_percent(unit) else ""
+
+    return pd.DataFrame({name: table[name].map(written) for name in columns}, index=table.index)
 
 
 def is_stated(name: str) -> bool:
@@ -36,7 +65,8 @@ def as_stated_shares(
     """Return scores as percentages of the most points that a column states, and a finding.
 
     Rows of a benchmark stay as they are where a score is above the most, has a percent sign, or
-    the most is 1 or 100 or differs between rows.
+    the most is 1 or 100 or differs between rows. All stay if the most is not a whole number
+    somewhere, or stands beside a column of the least: these describe scores of several runs.
 
     Parameters
     ----------
@@ -53,6 +83,9 @@ def as_stated_shares(
     if column is None:
         return read, []
     most = score_cells(table[column]).values
+    fractions = most[~np.isnan(most)] % 1 != 0
+    if fractions.any() or any(_LEAST.fullmatch(in_words(str(name))) for name in table):
+        return read, []
     values, half, percent = read.values.copy(), read.half.copy(), read.percent.copy()
     shown = []
     for name, rows in names.groupby(names, sort=False).groups.items():
