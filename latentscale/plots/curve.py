@@ -209,17 +209,18 @@ def _points(
     )
     if not labelled:
         return
-    ordered = mine.sort_values("at")
+    ordered = mine.sort_values(["at", "score"], ascending=[True, False], ignore_index=True)
+    alike = ordered.groupby("at")["score"]  # settings of one release have one date
+    turns = alike.cumcount().where(alike.transform("size") > 1, ordered.index)
     names = distinct([_short(str(model), family) for model in ordered["model"]], _LETTERS)
     across = panel.transScale + panel.transLimits
-    for place, (name, at, score) in enumerate(
-        zip(names, ordered["at"], ordered["score"], strict=True)
-    ):
+    for turn, name, at, score in zip(turns, names, ordered["at"], ordered["score"], strict=True):
         # A rising curve leaves room above on the left and below on the right of a point; taken in
-        # turn, the names of neighbours do not collide. At an end of the axis one side is left.
+        # turn, the names of neighbours do not collide, and of two points one above the other, the
+        # upper has its name above. At an end of the axis one side is left.
         where = float(across.transform((panel.convert_xunits(at), score))[0])
         room = len(name) * _LETTER_SHARE
-        left = where > room if place % 2 == 0 else where > 1 - room
+        left = where > room if turn % 2 == 0 else where > 1 - room
         panel.annotate(
             name,
             (at, score),

@@ -79,6 +79,19 @@ def test_points_are_the_measured_scores_and_hidden_ones_stand_apart(curve: Curve
     assert [text.get_text() for text in panel.texts] == ["1b", "7b", "70b"]
 
 
+@pytest.mark.parametrize("first", [1e21, None])
+def test_names_of_points_one_above_the_other_are_not_swapped(
+    curve: Curve, first: float | None
+) -> None:
+    """Names of two settings of one release were each next to the other's point."""
+    points = [("f-low", 5e21, 0.25), ("f-high", 5e21, 0.3), ("f-9b", 5e22, 0.44)]
+    points += [] if first is None else [("f-1b", first, 0.2)]
+    observed = pd.DataFrame(points, columns=["model", "at", "score"]).assign(benchmark="arc")
+    panel = plot_curve(replace(curve, observed=observed)).axes[0]
+    side = {text.get_text(): text.get_va() for text in panel.texts}
+    assert (side["high"], side["low"]) == ("bottom", "top")
+
+
 def test_points_of_many_models_carry_no_names(curve: Curve) -> None:
     many = pd.DataFrame(
         {

@@ -28,18 +28,24 @@ def without_features(fit: Fit, planned: xr.Dataset) -> dict[str, npt.NDArray[np.
 
 def refuse_missing_features(fit: Fit, planned: xr.Dataset) -> None:
     """Refuse rows without a feature that a covariate needs, unless it is drawn."""
-    for column, rows in without_features(fit, planned).items():
-        names = planned[MODEL].values[rows]
-        if column == "tokens_t":
-            raise DataError(
-                f'The spec "{fit.spec.name}" needs training tokens, but tokens_t is empty for '
-                f"{listed(names)}. Give tokens in trillions, fit a spec on log_params alone, or "
-                'one with undisclosed = {kind = "estimated"}, which draws them from a prior.'
-            )
+    missing = {
+        column: planned[MODEL].values[rows].tolist()
+        for column, rows in without_features(fit, planned).items()
+    }
+    if "tokens_t" in missing and len(missing) == 1:
         raise DataError(
-            f'The spec "{fit.spec.name}" needs {column} (its covariates are '
-            f"{listed(fit.spec.covariates)}), but {column} is empty for {listed(names)}, and the "
-            "fitted models do not determine it. Fill it in, or fit a spec with other covariates."
+            f'The spec "{fit.spec.name}" needs training tokens, but tokens_t is empty for '
+            f"{listed(missing['tokens_t'])}. Give tokens in trillions, fit a spec on log_params "
+            'alone, or one with undisclosed = {kind = "estimated"}, which draws them from a prior.'
+        )
+    if missing:
+        empty = "; ".join(f"{column} is empty for {listed(of)}" for column, of in missing.items())
+        raise DataError(
+            f'The spec "{fit.spec.name}" needs {", ".join(missing)} (its covariates are '
+            f"{listed(fit.spec.covariates)}), and the fitted models do not determine "
+            f"{'it' if len(missing) == 1 else 'them'}: {empty}. Fill in "
+            f"{'the column' if len(missing) == 1 else 'the columns'}, or fit a spec with other "
+            "covariates."
         )
     for kind in fit.transform.kinds:
         _refuse_level(kind, planned)

@@ -48,13 +48,16 @@ def unused_features(spec: ModelSpec, fitted: xr.Dataset, rows: xr.Dataset) -> tu
     )
 
 
-def _is_the_lineage(kind: FeatureKind, *tables: xr.Dataset) -> bool:
-    """Return whether a feature's cells equal the lineages in every row of the tables."""
+def _is_the_lineage(kind: FeatureKind, fitted: xr.Dataset, rows: xr.Dataset) -> bool:
+    """Return whether a feature's cells equal the lineages of all rows, and of all fitted models.
+
+    A fitted table that does not state the feature may still have its levels as lineages.
+    """
     return all(
         kind.variable in table
         and LINEAGE in table
         and kind.cells(table[kind.variable].values).tolist() == table[LINEAGE].values.tolist()
-        for table in tables
+        for table in ([fitted, rows] if is_stated(fitted, kind) else [rows])
     )
 
 

@@ -56,8 +56,9 @@ def read_planned(source: str | Path | AnyFrame) -> pd.DataFrame:
     source
         A CSV, TSV or Parquet file, or a frame. A table that names models but does not state
         families is read as by `read_published`: columns such as Organization, Release date and
-        Reasoning by their names; families, and what the table does not state, from the names of
-        models. Other tables are returned unchanged.
+        Reasoning by their names, families and providers from the names of models. Features that the
+        table does not state stay empty; `predict` reads them from names where the fitted values
+        agree with names, and its column ``assumed`` says so. Other tables are returned unchanged.
 
     Returns
     -------
@@ -83,9 +84,9 @@ def read_planned(source: str | Path | AnyFrame) -> pd.DataFrame:
     Examples
     --------
     >>> rows = pd.DataFrame({"Model": ["gpt-6 (high)"], "Release date": ["2026-10-20"]})
-    >>> ls.readers.read_planned(rows.assign(GPQA="93%"))[["family", "effort", "GPQA"]]
-      family effort  GPQA
-    0    gpt   high  0.93
+    >>> ls.readers.read_planned(rows.assign(GPQA="93%"))[["family", "provider", "GPQA"]]
+      family provider  GPQA
+    0    gpt   OpenAI  0.93
     """
     if is_frame(source):
         what, table = "This table", as_pandas(source, "This table")
@@ -103,7 +104,12 @@ def read_planned(source: str | Path | AnyFrame) -> pd.DataFrame:
     twice = named[named.duplicated()].tolist()
     if twice:
         raise DataError(f'{what}: the model "{twice[0]}" is in several rows. Keep one of each.')
-    models, _ = completed_by_names(models)
+    completed, _ = completed_by_names(models)
+    if "provider" in models:
+        own = models.get("lineage", models["provider"])
+        models["lineage"] = own.where(own.notna(), models["provider"])
+    # Whether names give the other features depends on the fitted table, so `predict` reads those.
+    models = models.assign(family=completed["family"], provider=completed["provider"])
     if "size_class" in models:
         models["size_class"] = models["size_class"].where(models["size_class"] != UNKNOWN, None)
     rows = models.dropna(axis="columns", how="all").reset_index(drop=True)

@@ -257,3 +257,63 @@ def test_a_tuned_model_beside_base_models_alone_extrapolates(
     texts = ls.predict(made, rows).table().groupby("model")["extrapolates"].first()
     assert texts.iloc[fitted] == ""
     assert re.fullmatch(f"instruct {said}.*", texts.iloc[1 - fitted])
+
+
+@pytest.fixture(scope="module")
+def of_statements(prior_fit: Callable[..., Fit]) -> Fit:
+    """A fit of a table whose reasoning and size class do not follow from the models' names."""
+    names = ["nova-1", "nova-2", "nova-mini-1", "nova-mini-2", "vega-1", "vega-2"]
+    features = {
+        "reasoning": [0, 1, 0, 1, 0, 1],
+        "size_class": ["large", "large", "small", "small", "large", "large"],
+        "released": ["2024-01-01", "2025-01-01"] * 3,
+    }
+    scores = {"quiz": [0.3, 0.6, 0.2, 0.5, 0.35, 0.65], "exam": [0.2, 0.5, 0.1, 0.4, 0.3, 0.6]}
+    table = pd.DataFrame({"model": names} | scores | features)
+    table["family"] = ["nova", "nova", "nova-mini", "nova-mini", "vega", "vega"]
+    table["lineage"] = ["Nova", "Nova", "Nova", "Nova", "Vega", "Vega"]
+    document = {
+        "name": "stated",
+        "covariates": list(features),
+        "family": {"level": "partial", "lineage": True},
+    }
+    return prior_fit(spec_from_dict(document), ls.Scores.from_frame(table))
+
+
+def test_names_give_no_feature_of_a_hubs_row_unless_they_gave_those_of_fitted_models(
+    of_statements: Fit,
+) -> None:
+    hub = pd.DataFrame({"Model": ["nova-mini-3"], "Release date": ["2026-01-01"]})
+    with pytest.raises(DataError, match=r"needs reasoning .* reasoning is empty for"):
+        ls.predict(of_statements, ls.readers.read_planned(hub))
+    rows = ls.readers.read_planned(hub.assign(Reasoning="yes"))
+    made = ls.predict(of_statements, rows, seed=1)
+    assumed = "size_class=small (family); lineage=Nova (family)"
+    assert set(made.table()["assumed"]) == {assumed}
+    stated = {"model": "nova-mini-3", "family": "nova-mini", "released": "2026-01-01"}
+    stated |= {"reasoning": 1, "size_class": "small", "lineage": "Nova"}
+    again = ls.predict(of_statements, pd.DataFrame([stated]), seed=1)
+    assert np.array_equal(made.draws.values, again.draws.values)
+
+
+@pytest.mark.filterwarnings("error::latentscale.errors.DataWarning")
+@pytest.mark.parametrize(
+    ("model", "provider", "lineage"),
+    [("nova-mini-3", None, "Nova"), ("ultra-1", "Nova", "Nova"), ("ultra-1", None, "ultra")],
+)
+def test_a_lineage_that_a_hubs_row_does_not_state_is_not_said_to_be_stated(
+    of_statements: Fit, model: str, provider: str | None, lineage: str
+) -> None:
+    hub = pd.DataFrame({"Model": [model], "Release date": "2026-01-01", "Reasoning": "yes"})
+    hub = hub if provider is None else hub.assign(Organization=provider)
+    made = ls.predict(of_statements, ls.readers.read_planned(hub), seed=1)
+    assert made.models["lineage"].values.tolist() == [lineage]
+
+
+def test_all_features_that_rows_leave_out_are_named_at_once(of_statements: Fit) -> None:
+    rows = pd.DataFrame({"model": ["nova-3", "vega-3"], "family": ["nova", "vega"]})
+    rows["reasoning"] = [1, None]
+    with pytest.raises(DataError) as caught:
+        ls.predict(of_statements, rows)
+    said = str(caught.value)
+    assert 'reasoning is empty for "vega-3"; released is empty for "nova-3", "vega-3"' in said

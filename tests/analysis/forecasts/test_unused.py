@@ -95,7 +95,7 @@ def test_columns_of_every_table_and_empty_ones_are_not_named(fit: Fit, changed: 
 def test_what_a_reader_takes_from_names_is_not_stated_by_the_rows(fit: Fit) -> None:
     hub = pd.DataFrame({"Model": ["GPT-7 Mini"], "Params": ["20B"], "Type": ["instruct"]})
     rows = ls.readers.read_planned(hub)
-    assert {"provider", "reasoning", "size_class"} <= set(rows)
+    assert "provider" in rows and not {"reasoning", "size_class"} & set(rows)
     new = rows.assign(tokens_t=3.0)
     assert not said_by(lambda: ls.predict(fit, new))
     (said,) = said_by(lambda: ls.predict(fit, new.assign(provider="lab", effort="high")))
