@@ -44,7 +44,7 @@ def test_options_that_share_a_paragraph_have_a_text_each(
     """--workers and --cluster of influence shared one text, on three arguments."""
     assert main(["influence", "--help"]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "--workers <int> How many refits run at once, each in its own process." in said
+    assert "--workers <int> Number of refits that run at once, each in its own process." in said
     assert "--cluster <str> Address of a dask.distributed scheduler" in said
 
 

@@ -242,7 +242,8 @@ def test_undated_models_are_left_out_with_a_warning_or_put_on_a_side(scores: ls.
     [
         ("2024-01-01", "list of dates"),
         (20240101, "list of dates"),
-        ([20240101], "20240101 is not a date"),
+        ([20241301], "is not a date"),
+        ([2024], "2024 is not a date"),
         (["soon"], "'soon' is not a date"),
         ([None], "not a date"),
         ([], "got none"),
@@ -261,6 +262,8 @@ def test_cutoffs_with_a_time_or_a_zone(scores: ls.Scores) -> None:
     table = dated(scores, ["2023-01-01", "2024-06-01"])
     early, late = ls.folds.chronological(table, ["2024-01-01", "2024-01-01T13:00+01:00"])
     assert (early.name, late.name) == ("before 2024-01-01", "before 2024-01-01T12:00:00")
+    (written_as_number,) = ls.folds.chronological(table, [20240101])  # type: ignore[list-item]
+    assert written_as_number == early
 
 
 def test_benchmarks_and_models_of_any_name_can_be_hidden(small_scores: ls.Scores) -> None:
