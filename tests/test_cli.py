@@ -111,6 +111,15 @@ def test_curve_writes_a_figure_and_the_library_s_numbers(fit_file: Path, tmp_pat
     assert imread(png).std() > 0.02
 
 
+def test_curve_of_one_benchmark_between_given_ends(fit_file: Path, tmp_path: Path) -> None:
+    csv, only = tmp_path / "curve.csv", ls.load(fit_file).scores.benchmarks[1]
+    words = ["curve", fit_file, "--family", "opt", "--over", "log_params", "--benchmark", only]
+    assert main([str(word) for word in [*words, "--limits", "0.5", "700", "--csv", csv]]) == 0
+    table = pd.read_csv(csv)
+    assert set(table["benchmark"]) == {only}
+    assert table["at"].agg(["min", "max"]).tolist() == pytest.approx([0.5, 700])
+
+
 def test_report_writes_one_page(
     fit_file: Path, planned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -342,6 +351,8 @@ def test_mistakes_give_one_message_and_exit_code_two(
         (("predict", text, planned), "cannot be read as NetCDF"),
         (("curve", fit_file, "--family", "pithia"), 'Did you mean "pythia"'),
         (("curve", fit_file, "--family", "opt", "--over", "flops"), "log_flops"),
+        (("curve", fit_file, "--family", "opt", "--benchmark", "mmlv"), "mmlu"),
+        (("curve", fit_file, "--family", "opt", "--limits", "2", "one"), "increasing positive"),
         (("curve", fit_file, "--family", "opt", "--out", tmp_path / "a.xyz"), "a.xyz"),
         (("skills", fit_file), "has no skills"),
         (("allocate", fit_file), "--flops"),

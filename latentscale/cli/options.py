@@ -168,6 +168,14 @@ PlannedRows = Annotated[Path | None, _read("--planned", "ROWS.csv", _PLANNED)]
 StackedRows = Annotated[Path, _read("--rows", "ROWS.csv", _PLANNED)]
 ScoresFile = Annotated[Path | None, _read("--scores", "TABLE", _SCORES)]
 ScoresArgument = Annotated[Path | None, _read_first("TABLE", _SCORES)]
+BenchmarkNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--benchmark",
+        metavar="BENCHMARK",
+        help="A benchmark; may be given several times; all by default.",
+    ),
+]
 BenchmarksFile = Annotated[
     Path | None,
     _read(

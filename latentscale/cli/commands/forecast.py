@@ -10,6 +10,7 @@ import typer
 from latentscale.cli.console import say
 from latentscale.cli.inputs import few_shot_of, fits_by_name, loaded, numbers_by_name
 from latentscale.cli.options import (
+    BenchmarkNames,
     FigureOut,
     FitFile,
     Fits,
@@ -124,14 +125,7 @@ def predict_each(
 def explain(
     fit_file: FitFile,
     rows: Rows,
-    benchmark: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--benchmark",
-            metavar="BENCHMARK",
-            help="A benchmark; may be given several times; all by default.",
-        ),
-    ] = None,
+    benchmark: BenchmarkNames = None,
     given_scores: Annotated[
         bool | None,
         typer.Option(
@@ -258,6 +252,16 @@ def curve(
         str | None,
         typer.Option("--over", help="log_flops, log_params, log_tokens, or a feature of the spec."),
     ] = None,
+    benchmark: BenchmarkNames = None,
+    limits: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            "--limits",
+            metavar="FROM TO",
+            help="Ends of the curve, in FLOPs, billions of parameters, trillions of tokens, dates "
+            "or the feature's unit; by default the family's range and some way beyond.",
+        ),
+    ] = None,
     out: FigureOut = None,
     csv: SecondTableOut = None,
     prob: Prob = DEFAULT_PROB,
@@ -279,7 +283,9 @@ def curve(
         out = figure_output(Path("curve.png"))
     announce([out, csv], inputs=[fit_file])
     fitted = loaded(fit_file)
-    result = ls.scaling_curve(fitted, over=over, family=family, seed=seed)
+    result = ls.scaling_curve(
+        fitted, over=over, family=family, benchmarks=benchmark, limits=limits, seed=seed
+    )
     if csv is not None:
         save_table(result.table(prob), csv)
     if out is not None:
