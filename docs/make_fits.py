@@ -62,8 +62,8 @@ METHODS = {
 """How each fit is drawn; long enough to converge, but for `short`."""
 
 EVERY = {"small": 8, "dated": 10, "translog": 8, "closed": 5}
-"""One draw in so many is stored: 1,000 to 1,600 draws, in files of a few MB. Their R-hat and effective
-sample sizes still pass."""
+"""One draw in so many is stored: 1,000 to 1,600 draws, in files of a few MB. Their R-hat and
+effective sample sizes still pass."""
 
 
 def table(benchmarks: Sequence[str] = BENCHMARKS) -> ls.Scores:
