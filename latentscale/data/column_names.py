@@ -21,7 +21,8 @@ _NEITHER: Final = re.compile(
     r"|seeds?|steps?|epochs?|folds?|splits?|runs?|trials?|replicates?|repeats?|clusters?|index"
     r"|level 0|unnamed: \d+|rows?|row (number|index)|positions?|places?|ranking|order|nr|no"
     r"|n|counts?|samples|tiers?|line)\W*$"
-    r"|\bnum\b|^\W*(total )?(number|count) of\b"
+    r"|\bnum\b|^\W*n (?!correct|pass|solved|success|resolved|right)[a-z]{3,}"
+    r"|^\W*(total )?(number|count) of\b"
     r"|\bper (dollar|usd)\b"
     r"|\b(ttft|response time|first (answer )?(chunk|token))\b|\s\((s|ms)\)\W*$"  # latencies
     r"|[$€]|^#|\s#\W*$|排名|价格|速度|上下文|序号",

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from latentscale.data.column_names import EARNED, in_words, without_brackets
+from latentscale.data.readers.model_names import parse_name, provider_of
 from latentscale.data.readers.published.cells import score_cells
 from latentscale.errors import spelling
 
@@ -209,8 +210,31 @@ def roles_of(frame: pd.DataFrame, kept: Collection[str] = ()) -> Roles:
     if not {"benchmark", "score"} <= set(columns):
         for role in ("benchmark", "score", "stderr", "n_items"):
             columns.pop(role, None)
+    if "model" not in columns and (index := _models_in_index(frame)) is not None:
+        columns["model"] = index
     taken = set(columns.values())
     return Roles(columns, tuple(name for name in frame.columns if name not in taken))
+
+
+def _models_in_index(frame: pd.DataFrame) -> str | None:
+    """Return the first column if it has no name and holds models, as a saved index does.
+
+    Models of known series are among its cells, and none among the headings: otherwise the table may
+    have its models in columns.
+    """
+    first, *others = map(str, frame.columns)
+    if first.strip() and not first.startswith("Unnamed:"):
+        return None
+    cells = frame.iloc[:, 0].tolist()
+    if not all(isinstance(cell, str) for cell in cells) or len(set(cells)) < len(cells):
+        return None
+    known = sum(provider_of(parse_name(cell)) is not None for cell in cells)
+    headed = any(provider_of(parse_name(name)) is not None for name in others)
+    return first if known >= _FEW_MODELS and not headed else None
+
+
+_FEW_MODELS: Final = 2
+"""Least number of models of known series in a column of models: one name may be by chance."""
 
 
 def _holds_scores(column: pd.Series | pd.DataFrame) -> bool:
