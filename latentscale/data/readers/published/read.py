@@ -101,8 +101,9 @@ def read_published(
     path
         A CSV, TSV, Markdown or Parquet file, or a frame, with one row a model and a column a
         benchmark, or one row a score. A table with benchmarks in rows, below a heading such as
-        Benchmark, and models in columns is transposed. The column of models is named Model, Name, LLM or the like (also in
-        Chinese); provider, release date, sizes, effort and licence likewise.
+        Benchmark, and models in columns is transposed. The column of models is named Model, Name,
+        LLM or the like (also in Chinese); provider, release date, sizes, effort and licence
+        likewise.
     repeats
         What becomes of several rows of one model on one benchmark: ``"mean"`` of those of each
         source, or ``"best"``, the best of all. A source is what a column Source, Agent,
