@@ -116,3 +116,18 @@ def test_series_as_papers_and_boards_name_them() -> None:
     assert frame["family"].tolist() == ["deepseek-r", "qwen", "yi", "gpt-sol"]
     assert frame["provider"].tolist() == ["DeepSeek", "Alibaba", "01.AI", "OpenAI"]
     assert frame["reasoning"].tolist() == [1.0, 0.0, 0.0, 1.0]
+
+
+def test_a_card_in_markdown_gives_models_their_sizes(tmp_path: Path) -> None:
+    lines = ["| | **Benchmark (Metric)** | **# Shots** | **DeepSeek-V2** | **Qwen2.5 72B** |"]
+    lines += ["|---|---|---|---|---|", "| | Architecture | - | MoE | Dense |"]
+    lines += ["| | # Activated Params | - | 21B | 72B |", "| | # Total Params | - | 236B | 72B |"]
+    lines += ["| English | Pile-test (BPB) | - | 0.606 | **0.542** |"]
+    lines += ["| | MMLU (Acc.) | 5-shot | 78.4 | 85.0 |", "| Code | HumanEval | 0-shot | - | 53.0 |"]
+    scores = ls.readers.read_published(written(tmp_path, "\n".join(lines)))
+    frame = scores.to_frame()
+    assert frame["params_b"].tolist() == [236.0, 72.0]
+    assert frame["active_params_b"].tolist() == [21.0, 72.0]
+    assert frame["MMLU (Acc.)"].tolist() == [0.784, 0.85]
+    assert scores.benchmark_info["Pile-test (BPB)"].lower_is_better
+    assert pd.isna(frame["HumanEval"].iloc[0])

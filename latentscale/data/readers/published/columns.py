@@ -38,11 +38,13 @@ _ROLES: Final[Mapping[str, str]] = {
     |veröffentlicht|veröffentlichung|date de sortie|fecha de lanzamiento""",
     "params_b": """params b|params|parameters|parameters b|n params|num params|number of parameters
     |number of parameters b|num parameters|num params b|n params b|total params b
-    |size|size b|model size|model size b|#params|#params b|参数量|参数
+    |size|size b|model size|model size b|参数量|参数
+    |total params|total parameters|total parameters b
     |parameter|parameter b|parameter count|param count|parameter mrd
     |anzahl parameter|paramètres|parámetros|parametri
-    |params m|parameters m|n params m|#params m|model size m""",
-    "active_params_b": "active params b|active parameters|active params|activated params|激活参数",
+    |params m|parameters m|n params m|model size m""",
+    "active_params_b": """active params b|active parameters|active params|activated params
+    |activated parameters|激活参数""",
     "tokens_t": """tokens t|training tokens|train tokens|training tokens t|train tokens t
     |tokens b|training tokens b|train tokens b
     |pretraining tokens|pretraining tokens t|tokens seen|n tokens|pretraining data size t
@@ -262,9 +264,9 @@ def counted_in(name: str, unit: float) -> float:
 
 
 def _heading(name: str) -> str:
-    """Return a heading as `ROLE_OF` has it: spelt alike, without "%" and compute's power of ten."""
+    """Return a heading as `ROLE_OF` has it: spelt alike, without "%", "#" and a power of ten."""
     whole, short = (
-        spelling(without_brackets(text).replace("%", "").strip().removesuffix("?"))
+        spelling(without_brackets(text).replace("%", "").strip(" #").removesuffix("?"))
         for text in (name, _POWER.sub("", name))
     )
     return short if ROLE_OF.get(short) == "flops" else whole
