@@ -123,7 +123,10 @@ def test_a_card_in_markdown_gives_models_their_sizes(tmp_path: Path) -> None:
     lines += ["|---|---|---|---|---|", "| | Architecture | - | MoE | Dense |"]
     lines += ["| | # Activated Params | - | 21B | 72B |", "| | # Total Params | - | 236B | 72B |"]
     lines += ["| English | Pile-test (BPB) | - | 0.606 | **0.542** |"]
-    lines += ["| | MMLU (Acc.) | 5-shot | 78.4 | 85.0 |", "| Code | HumanEval | 0-shot | - | 53.0 |"]
+    lines += [
+        "| | MMLU (Acc.) | 5-shot | 78.4 | 85.0 |",
+        "| Code | HumanEval | 0-shot | - | 53.0 |",
+    ]
     scores = ls.readers.read_published(written(tmp_path, "\n".join(lines)))
     frame = scores.to_frame()
     assert frame["params_b"].tolist() == [236.0, 72.0]
