@@ -48,7 +48,7 @@ def test_commas_there_are_decimal_ones_where_they_can_be_nothing_else(
     ("text", "message"),
     [
         ("| Model | GPQA |\n| o3 | 83 |", "needs a line such as"),
-        ("| Model | GPQA |\n|---|---|\n| o3 |", "line 3 has 1 cells, and the headings have 2"),
+        ("| Model | GPQA |\n|---|---|\n| o3 |", "line 3 has 1 cell, and the headings have 2"),
         ("| Model | GPQA |\n|---|---|\n| o3 | 83 |\n\nFrom a card.", "line 5 is not a row"),
     ],
 )
@@ -108,14 +108,22 @@ def test_columns_that_begin_with_n_are_counts_but_for_successes() -> None:
 def test_series_as_papers_and_boards_name_them() -> None:
     table = pd.DataFrame(
         {
-            "model": ["R1", "Qwen 3.6-27B-Dense Instruct", "01-AI Yi-1.5-34B-Chat", "gpt-6-sol"],
-            "quiz": [0.4, 0.5, 0.6, 0.7],
+            "model": [
+                *("R1", "Qwen 3.6-27B-Dense Instruct", "01-AI Yi-1.5-34B-Chat", "gpt-6-sol"),
+                *("GPT-5.1 Instant", "gpt-5-chat", "gpt-neo-2.7B"),
+            ],
+            "quiz": [0.4, 0.5, 0.6, 0.7, 0.65, 0.55, 0.2],
         }
     )
     frame = ls.readers.read_published(table).to_frame()
-    assert frame["family"].tolist() == ["deepseek-r", "qwen", "yi", "gpt-sol"]
-    assert frame["provider"].tolist() == ["DeepSeek", "Alibaba", "01.AI", "OpenAI"]
-    assert frame["reasoning"].tolist() == [1.0, 0.0, 0.0, 1.0]
+    assert frame["family"].tolist()[:4] == ["deepseek-r", "qwen", "yi", "gpt-sol"]
+    assert frame["provider"].tolist()[:4] == ["DeepSeek", "Alibaba", "01.AI", "OpenAI"]
+    assert frame["reasoning"].tolist() == [1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]
+
+
+def test_a_table_whose_columns_are_numbers_is_refused_in_words() -> None:
+    with pytest.raises(DataError, match=r"column names must be text|no column names the models"):
+        ls.readers.read_scores(pd.DataFrame({1: [0.5], 2: [0.6]}))
 
 
 def test_a_card_in_markdown_gives_models_their_sizes(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ _REASONING_SINCE: Final = {
     "grok-multi-agent": 4.0,
 }
 """Version from which a series reasons by default."""
-_GPT_VARIANT: Final = re.compile(r"gpt-(?!(image|audio|realtime|live|search|oss)\b).+")
+_GPT_VARIANT: Final = re.compile(r"gpt-(?!(image|audio|realtime|live|search|oss|instant)\b).+")
 """Variants of GPT that are not listed, which reason as GPT does: "gpt-6-sol"."""
 _WITHOUT: Final = re.compile(r"chat|chatgpt|instruct|non|no")
 """Words of models that do not reason although their series does (gpt-5-chat, "GPT-5 (ChatGPT)")."""

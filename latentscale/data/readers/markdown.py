@@ -10,6 +10,7 @@ from typing import Final
 
 from latentscale.errors import DataError
 from latentscale.expect import shown
+from latentscale.markup import counted
 
 BAR: Final = b"|"
 """First byte of a table in Markdown; a table with columns split by bars begins with a name."""
@@ -56,8 +57,9 @@ def csv_of_markdown(data: bytes, path: Path) -> bytes:
     for place, cells in rows:
         if len(cells) != width:
             raise DataError(
-                f"{path}: line {place} has {len(cells)} cells, and the headings have {width}. Each "
-                "row needs as many cells as there are columns; write a bar within a cell as \\|."
+                f"{path}: line {place} has {counted(len(cells), 'cell')}, and the headings have "
+                f"{width}. Each row needs as many cells as there are columns; write a bar within a "
+                "cell as \\|."
             )
     text = StringIO()
     writer(text).writerows(cells for _, cells in [rows[0], *rows[2:]])

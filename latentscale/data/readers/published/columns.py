@@ -224,7 +224,7 @@ def _models_in_index(frame: pd.DataFrame) -> str | None:
     Models of known series are among its cells, and none among the headings: otherwise the table may
     have its models in columns.
     """
-    first, *others = map(str, frame.columns)
+    first, *others = [str(name) for name in frame.columns] or ["no column"]
     if first.strip() and not first.startswith("Unnamed:"):
         return None
     cells = frame.iloc[:, 0].tolist()
