@@ -75,6 +75,14 @@ def test_a_saved_index_of_models_names_them(tmp_path: Path) -> None:
     )
 
 
+def test_models_above_an_index_of_benchmarks_are_transposed(tmp_path: Path) -> None:
+    table = pd.DataFrame({"gpt-4o": [50.0, 30.1], "o3": [60.0, 40.0]}, index=["GPQA", "AIME 2025"])
+    table.to_csv(tmp_path / "index.csv")
+    scores = ls.readers.read_published(tmp_path / "index.csv")
+    assert scores.models == ("gpt-4o", "o3") and scores.benchmarks == ("GPQA", "AIME 2025")
+    assert "by names of models" in next(iter(scores.audit.filter("transposed"))).message
+
+
 @pytest.mark.parametrize(
     "table",
     [

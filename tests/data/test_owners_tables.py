@@ -139,7 +139,11 @@ def test_titles_between_the_benchmarks_of_a_card_are_dropped() -> None:
 
 
 def test_a_first_column_without_a_heading_is_named_with_both_remedies(tmp_path: Path) -> None:
-    CARD.rename(columns={"Benchmark": ""}).to_csv(tmp_path / "card.csv", index=False)
+    unnamed = CARD.rename(columns={"Benchmark": ""})
+    unnamed.to_csv(tmp_path / "card.csv", index=False)
+    assert read_scores(tmp_path / "card.csv").models == ("GPT-5.2", "Claude Opus 4.5")
+    unknown = unnamed.rename(columns={"GPT-5.2": "ours", "Claude Opus 4.5": "theirs"})
+    unknown.to_csv(tmp_path / "card.csv", index=False)
     with pytest.raises(DataError, match=r'names the models, call it "model".*transpose it'):
         read_scores(tmp_path / "card.csv")
 

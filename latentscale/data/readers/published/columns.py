@@ -232,11 +232,11 @@ def _models_in_index(frame: pd.DataFrame) -> str | None:
         return None
     known = sum(provider_of(parse_name(cell)) is not None for cell in cells)
     headed = any(provider_of(parse_name(name)) is not None for name in others)
-    return first if known >= _FEW_MODELS and not headed else None
+    return first if known >= FEW_MODELS and not headed else None
 
 
-_FEW_MODELS: Final = 2
-"""Least number of models of known series in a column of models: one name may be by chance."""
+FEW_MODELS: Final = 2
+"""Least number of names of known series that show where models are: one may be by chance."""
 
 
 def _holds_scores(column: pd.Series | pd.DataFrame) -> bool:
