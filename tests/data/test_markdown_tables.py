@@ -129,6 +129,12 @@ def test_series_as_papers_and_boards_name_them() -> None:
     assert frame["reasoning"].tolist() == [1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]
 
 
+def test_a_model_in_two_columns_is_refused() -> None:
+    card = pd.DataFrame([["GPQA", 0.5, 0.6]], columns=["Benchmark", "GPT-5", "GPT-5"])
+    with pytest.raises(DataError, match="GPT-5"):
+        ls.readers.read_scores(card)
+
+
 def test_a_table_whose_columns_are_numbers_is_refused_in_words() -> None:
     with pytest.raises(DataError, match=r"column names must be text|no column names the models"):
         ls.readers.read_scores(pd.DataFrame({1: [0.5], 2: [0.6]}))

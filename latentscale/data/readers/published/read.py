@@ -294,12 +294,12 @@ def is_published(frame: pd.DataFrame) -> bool:
     A column that seems to be a misspelt ``family`` is for its owner to correct.
     """
     names = [name for name in frame.columns if isinstance(name, str)]
-    if {"model", "family"} <= {name.strip() for name in names}:
+    if {"model", "family"} <= {name.strip() for name in names} or not frame.columns.is_unique:
         return False
     read = frame[names] if len(names) == len(frame.columns) else frame.iloc[:, :0]
     roles = roles_of(_plain_rows(read, ())[0])
     free = [name for name in roles.others if closest([name], "family", cutoff=0.8)]
-    return "model" in roles.columns and not free and frame.columns.is_unique
+    return "model" in roles.columns and not free
 
 
 def rows_of_models(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, list[Finding]]:

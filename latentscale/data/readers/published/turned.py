@@ -17,8 +17,8 @@ def models_in_rows(table: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
 
     Such a table is known by its first heading, such as Benchmark or none, and by columns of
     figures, of which one or more (two without a first heading, and then no row) are named like
-    models of known series. Rows without a figure, such as titles
-    of sections, are dropped; a table that names a benchmark twice is returned unchanged.
+    models of known series. Rows without a figure, such as titles of sections, are dropped; a table
+    that names a benchmark twice is returned unchanged.
 
     Parameters
     ----------
