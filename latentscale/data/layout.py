@@ -177,6 +177,8 @@ class TurnedColumns:
 
 def turned_columns(frame: pd.DataFrame) -> TurnedColumns | None:
     """Return the columns of a table whose rows seem to be benchmarks and whose columns models."""
+    if not frame.columns.is_unique:
+        return None
     names = [name for name in frame.columns if isinstance(name, str)]
     headings = [name for name in names if _bare(name) in _BENCHMARK_HEADINGS]
     first = headings[0] if headings else next(iter(names), "")
