@@ -243,3 +243,25 @@ def test_a_missing_parameter_is_not_a_number_of_parameters() -> None:
     assert not is_neither("Multi Turn Miss Param")
     assert not is_neither("Missing Parameters")
     assert is_neither("Active Params")
+
+
+def test_a_metric_or_prompt_in_brackets_is_not_part_of_the_score() -> None:
+    cells = ["95.1 (accuracy)", "88.0% (5-shot, CoT)", "71.2% (pass@1)", "60"]
+    scores = read_published(of_four(HumanEval=cells))
+    read = scores.dataset["score"].sel(benchmark="HumanEval").values
+    np.testing.assert_allclose(read, [0.951, 0.88, 0.712, 0.6])
+    (finding,) = scores.audit.filter("settings-in-cells").findings
+    assert finding.level == "warning"
+    assert "several settings" in finding.message
+
+
+def test_one_setting_in_brackets_is_said_without_a_warning() -> None:
+    scores = read_published(of_four(HumanEval=["95 (pass@1)", "88 (pass@1)", "71", "60"]))
+    (finding,) = scores.audit.filter("settings-in-cells").findings
+    assert finding.level == "info"
+
+
+@pytest.mark.parametrize("cell", ["163 (88th percentile)", "45 (of 60)", "72.5 (67.2)"])
+def test_other_numbers_in_brackets_are_left_out(cell: str) -> None:
+    scores = read_published(of_four(HumanEval=[cell, "88", "71", "60"]))
+    assert np.isnan(scores.dataset["score"].sel(benchmark="HumanEval").values[0])
