@@ -9,7 +9,7 @@ _NEITHER: Final = re.compile(
     r"\b((?<!reciprocal )rank|votes?|battles?|prices?|pricing|costs?|latency|speed|throughput"
     r"|tokens?|t/s|toks?/s"
     r"|(pre-?)?training|data ?size|cutoff|temperature|top[- ]?[pk]|urls?|licen[cs]e"
-    r"|params?|parameters|sota|runtime"
+    r"|(?<!miss )(?<!missing )(params?|parameters)|sota|runtime"
     r"|duration|likes|downloads|quantization)\b(?![- ]adjusted)"
     r"|^\W*(model )?(hardware|architecture|commit|website)( (type|name|used|hash|id|sha))?\W*$"
     r"|\b(context|max)\b ?(window|size|length|output|input)"
