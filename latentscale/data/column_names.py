@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 _NEITHER: Final = re.compile(
-    r"\b((?<!reciprocal )rank|votes?|battles?|prices?|pricing|costs?|latency|speed|throughput"
+    r"\b((?<!reciprocal )rank|votes?|battles?|prices?|pricing|costs?|latency|speed|throughput|rtfx?"
     r"|tokens?|t/s|toks?/s"
     r"|(pre-?)?training|data ?size|cutoff|temperature|top[- ]?[pk]|urls?|licen[cs]e"
     r"|(?<!miss )(?<!missing )(params?|parameters)|sota|runtime"
@@ -48,6 +48,7 @@ _OF_A_RUN: Final = re.compile(
     r"|\b(avg|average|mean|median|total|summary|answer|response|output) length\b"
     r"|\b(avg|average|mean|median|total)\b\W*(time|minutes?|steps?|turns?|attempts?)"
     r"\W*([(\[]\w+[)\]])?\W*$|\b(minutes?|mins?|seconds?|hours?) ?(per|/)"
+    r"|\btimes?\W+(ms|msec|s|secs?|seconds?|mins?|minutes?|hours?)\W*$"
     r"|\b(wall|clock|gpu|tpu|h100|completion|inference|training|execution|solving?|reasoning)"
     r" ?(time|hours?|minutes?)\b|\btime (per|/)|\b(release|launch) (year|month|day|quarter)\b"
     r"|^\W*(time|age|energy)\W*(\(\w+\))?\W*$|^\W*(truncated|layers|heads|experts|stars|percentile)\W*$",
@@ -66,10 +67,11 @@ _SPREAD: Final = re.compile(
 _EVENTS: Final = re.compile(
     r"\W*(((total|test|all) )?(tests|cases|tasks|questions|problems|instances|timeouts|retries"
     r"|crashes)|((syntax|indentation|format(ting)?|parsing|compilation|runtime|tool|api) errors"
-    r"|(error|malformed|empty) (outputs|responses)|(user )?asks|lazy comments))\W*",
+    r"|(error|malformed|empty) (outputs|responses)|(user )?asks|lazy comments)"
+    r"|(no|empty|missing) (answers?|responses?)|unanswered|not (answered|attempted))\W*",
     re.IGNORECASE,
 )
-"""Counts of what was asked, or of what happened in a run."""
+"""Counts of what was asked, or of what happened in a run; counts and shares without an answer."""
 _CAMEL: Final = re.compile(r"[a-z]+(?:[A-Z][a-z0-9]*)+")
 """Names of fields in programs: "upperBound", "costPerTask"; not names such as "TimeQA"."""
 _AGGREGATE: Final = re.compile(

@@ -32,7 +32,8 @@ _WANTED: Final = re.compile(
 )
 """Unwanted behaviour, and words in a name that mean that it is avoided."""
 _USUALLY: Final = re.compile(
-    r"librispeech|ted-?lium|gigaspeech|voxpopuli|common.?voice|(?<![a-z])wikitext"
+    r"librispeech|ted-?lium|(giga|spgi)speech|voxpopuli|common.?voice|(?<![a-z])wikitext|earnings.?2[12]"
+    r"|(?<![a-z])(fleurs|covost|mls|coraal|aishell|callhome|switchboard)(?![a-z])"
 )
 """Tests of speech recognition and language modelling; their tables mostly give error rates and
 perplexities."""

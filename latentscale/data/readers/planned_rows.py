@@ -115,7 +115,7 @@ def read_planned(source: str | Path | AnyFrame) -> pd.DataFrame:
     rows = models.dropna(axis="columns", how="all").reset_index(drop=True)
     problems: list[Problem] = []
     filled = [name for name in roles.others if not table[name].map(is_empty).all()]
-    read = with_pairs({name: score_cells(table[name]) for name in filled}, ())
+    read, _ = with_pairs({name: score_cells(table[name]) for name in filled}, ())
     for name, cells in read.items():
         if not is_neither(name):
             numbers, odd = _numbers(table[name], cells, named.tolist())

@@ -138,7 +138,8 @@ _POWER: Final = re.compile(r"(?:1|10|(?<![\w.]))(?:e|\^)\+?(\d{2})(?!\d)", re.IG
 _SCORE_OF: Final = re.compile(r"^\s*(score|acc|accuracy|value|eval)\s+(?=\w)", re.IGNORECASE)
 _METRIC: Final = re.compile(r"metrics?([ ._-]?(name|id|type))?|measure|指标", re.IGNORECASE)
 _INTERVAL: Final = re.compile(
-    r"95 ?%|(?<![a-z])ci ?95(?!\d)|(?<![a-z])(95 ?)?ci(?![a-z])|interval|±|\+/-", re.IGNORECASE
+    r"95 ?(%|pct)|(?<![a-z])ci ?95(?!\d)|(?<![a-z])(95 ?)?ci(?![a-z])|interval|±|\+/-",
+    re.IGNORECASE,
 )
 _UNITS: Final = r"mins?|minutes?|h|hrs?|hours?|s|secs?|seconds?|usd|[$€£%]|pp|points?"
 _UNIT: Final = re.compile(_UNITS)
@@ -161,7 +162,7 @@ _SURE: Final = re.compile(
 )
 """Words that only intervals have; "low" and "high" are also efforts and kinds of languages."""
 _ENDS: Final = re.compile(
-    r"95 ?%|(?<![a-z])(ci|bound|score|confidence|conf)(?![a-z])", re.IGNORECASE
+    r"95 ?(%|pct)|(?<![a-z])(ci|bound|score|confidence|conf)(?![a-z])", re.IGNORECASE
 )
 
 

@@ -39,6 +39,8 @@ _TRIALS: Final = re.compile(
     re.IGNORECASE,
 )
 """Columns of successes and of trials, with what they are of: "AIME correct"."""
+_ROUNDING: Final = 0.0051
+"""Of a share: tables print it to the whole per cent, or finer."""
 _JUDGED: Final = 10
 """Points up to this are a judge's, with a scale of their own (`is_in_points`)."""
 
@@ -61,10 +63,12 @@ def all_counts(cells: ScoreCells) -> bool:
 
 def with_pairs(
     columns: Mapping[str, ScoreCells], declared: Collection[str]
-) -> dict[str, ScoreCells]:
+) -> tuple[dict[str, ScoreCells], dict[str, str]]:
     """Return columns in which successes beside a column of trials are counts of items.
 
-    Such as "Solved" beside "Total", both of whole numbers; the trials are left out.
+    Such as "Solved" beside "Total", both of whole numbers; the trials are left out. Where a third
+    column has the shares ("Accuracy"), it keeps its scores, with their items, and the successes are
+    left out: a score may count once only.
 
     Parameters
     ----------
@@ -72,17 +76,74 @@ def with_pairs(
         Scores by column.
     declared
         Benchmarks that the caller declares, which stay as they are.
+
+    Returns
+    -------
+    tuple
+        The columns, and the column of shares by its columns of counts.
     """
     free = [name for name in columns if name not in declared]
-    rights, trials = (_by_subject(free, pattern) for pattern in (_RIGHT, _TRIALS))
-    read = dict(columns)
-    for subject, name in rights.items():
-        counts = _pairs(columns[name], columns[trials[subject]]) if subject in trials else {}
-        if counts:
-            del read[trials[subject]]
+    read, owners = dict(columns), {}
+    for name, total, counts in _counted(columns, free):
+        del read[total]
+        share = share_of_counts({n: read[n] for n in free if n in read and n != name}, counts)
+        if share is None:
             values = np.full(len(columns[name].values), np.nan)
             read[name] = columns[name]._replace(values=values, unread=list(counts), counts=counts)
-    return read
+            continue
+        del read[name]
+        read[share] = columns[share]._replace(items=_trials(counts, len(columns[share].values)))
+        owners[f"{name} / {total}"] = share
+    return read, owners
+
+
+def items_of_counts(
+    columns: Mapping[str, ScoreCells], score: ScoreCells
+) -> tuple[np.ndarray, list[str]] | None:
+    """Return the items of scores and their columns of successes and trials; None without both.
+
+    Parameters
+    ----------
+    columns
+        Candidates for the two columns.
+    score
+        The scores, which must be the shares of the successes.
+    """
+    for name, total, counts in _counted(columns, columns):
+        if share_of_counts({"score": score}, counts) is not None:
+            return _trials(counts, len(score.values)), [name, total]
+    return None
+
+
+def _counted(
+    columns: Mapping[str, ScoreCells], free: Collection[str]
+) -> list[tuple[str, str, dict[int, tuple[int, int]]]]:
+    """Return columns of successes with their columns of trials, and the counts by row."""
+    rights, trials = (_by_subject(free, pattern) for pattern in (_RIGHT, _TRIALS))
+    pairs = ((name, trials[of]) for of, name in rights.items() if of in trials)
+    counted = ((n, total, _pairs(columns[n], columns[total])) for n, total in pairs)
+    return [(name, total, counts) for name, total, counts in counted if counts]
+
+
+def _trials(counts: Mapping[int, tuple[int, int]], rows: int) -> np.ndarray:
+    items = np.full(rows, np.nan)
+    items[list(counts)] = [of for _, of in counts.values()]
+    return items
+
+
+def share_of_counts(
+    columns: Mapping[str, ScoreCells], counts: Mapping[int, tuple[int, int]]
+) -> str | None:
+    """Return the only column whose scores are the shares of counts, in two rows or more."""
+    rows = list(counts)
+    shares = np.array([right / of for right, of in counts.values()])
+    alike = []
+    for name, cells in columns.items():
+        found = cells.values[rows]
+        whole = 100.0 if cells.percent.any() or np.nanmax(found, initial=0.0) > 1 else 1.0
+        if len(rows) > 1 and (np.abs(found / whole - shares) <= _ROUNDING).all():
+            alike.append(name)
+    return alike[0] if len(alike) == 1 else None
 
 
 def _by_subject(names: Collection[str], pattern: re.Pattern[str]) -> dict[str, str]:

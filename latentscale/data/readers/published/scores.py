@@ -30,6 +30,7 @@ from latentscale.data.readers.published.columns import (
     unit_of_amount,
 )
 from latentscale.data.readers.published.counts import (
+    items_of_counts,
     why_not_shares,
     with_counts,
     with_pairs,
@@ -117,7 +118,7 @@ def wide_cells(
         table, [name for name in roles.others if name not in {*own, *declared}]
     )
     free = [name for name in roles.others if name not in {*own, *dated}]
-    columns = with_pairs({name: score_cells(table[name]) for name in free}, declared)
+    columns, pairs = with_pairs({name: score_cells(table[name]) for name in free}, declared)
     models = dict.fromkeys(columns, named)
     columns, impossible = _plausible(columns, models, declared)
     errors = error_columns(columns, declared)
@@ -155,7 +156,7 @@ def wide_cells(
         *kept,
         *scales_assumed(info, declared),
         *impossible,
-        *items_read({column: name for column, name in counts.items() if name in info}),
+        *items_read({column: n for column, n in (pairs | counts).items() if n in info}),
         *odd_cells(table, named, columns, models, info, declared),
         *tiny_errors(columns, stderr, info),
     ]
@@ -175,7 +176,7 @@ def long_cells(
     names = table[columns["benchmark"]].map(lambda cell: str(cell).strip())
     read = score_cells(_of_truth(table[columns["score"]]))
     read, of_most = as_stated_shares(read, table[list(roles.others)], names, declared)
-    items, of_items, items_said = _items(table, roles, named, names)
+    items, of_items, items_said = _items(table, roles, named, names, read)
     info: dict[str, Benchmark] = {}
     left_out: dict[str, str] = {}
     metrics = [name for name in roles.others if name not in own and is_metric(name)]
@@ -232,12 +233,20 @@ def long_cells(
 
 
 def _items(
-    table: pd.DataFrame, roles: Roles, models: pd.Series, benchmarks: pd.Series
+    table: pd.DataFrame,
+    roles: Roles,
+    models: pd.Series,
+    benchmarks: pd.Series,
+    score: ScoreCells,
 ) -> tuple[Floats, list[str], list[Finding]]:
-    """Return the items of each row, the column that says them if any, and findings."""
+    """Return the items of each row, the columns that say them if any, and findings."""
     items = _column(table, roles.columns.get("n_items"))
     if "n_items" in roles.columns:
         return items, [], []
+    free = {name: score_cells(table[name]) for name in roles.others}
+    counted = items_of_counts(free, score)
+    if counted is not None:
+        return *counted, items_read({" / ".join(counted[1]): roles.columns["score"]})
     single = rows_of_items(table, models, benchmarks, roles.others)
     if single is None:
         return items, [], []
@@ -416,7 +425,8 @@ def _scale_of(name: str, cells: ScoreCells, known: Floats) -> tuple[Benchmark | 
         return Benchmark(lower_is_better=lower), ""
     if low >= 0 and high <= 100:
         return Benchmark(scale="percent", lower_is_better=lower), ""
-    if low >= _RATINGS[0] and high <= _RATINGS[1]:
+    same = known.size > 1 and low == high  # as a number of items is
+    if low >= _RATINGS[0] and high <= _RATINGS[1] and not same:
         return Benchmark(scale="real", unit="rating"), ""
     remedy = ' (below 0, so scale="real" if it measures a skill)' if low < 0 else ""
     return None, f"numbers of {low:g} to {high:g}, whose scale is not known{remedy}"

@@ -1,0 +1,92 @@
+"""Forms of columns that public tables have: counts beside their share, speeds, intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from latentscale.data.readers import read_planned, read_published
+from tests.data.published_tables import FOUR, of_four, said
+
+pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
+RIGHT, TRIALS = [28, 27, 20, 25], [30] * 4
+
+
+@pytest.mark.parametrize("unit", [1.0, 100.0])
+@pytest.mark.parametrize("names", [("correct", "total"), ("Solved", "Tasks")])
+def test_successes_beside_their_share_are_its_items(unit: float, names: tuple[str, str]) -> None:
+    shares = [round(unit * right / 30, 2) for right in RIGHT]
+    columns = {"accuracy": shares, names[0]: RIGHT, names[1]: TRIALS}
+    scores = read_published(pd.DataFrame({"model": FOUR} | columns))
+    assert scores.benchmarks == ("accuracy",)
+    np.testing.assert_allclose(scores.dataset["score"].values.ravel(), np.divide(shares, unit))
+    assert scores.dataset["cell_items"].values.ravel().tolist() == TRIALS
+    assert f"{names[0]} / {names[1]} of accuracy" in said(scores, "items-read")
+
+
+def test_successes_of_another_share_are_a_benchmark_of_their_own() -> None:
+    scores = read_published(of_four(correct=RIGHT, total=TRIALS))
+    assert scores.benchmarks == ("GPQA", "correct")
+    twice = of_four(a=np.divide(RIGHT, 30), b=np.divide(RIGHT, 30), correct=RIGHT, total=TRIALS)
+    assert "correct" in read_published(twice).benchmarks  # of which of both?
+
+
+def test_a_standard_error_stays_in_the_unit_of_the_share() -> None:
+    shares = np.divide(RIGHT, 30)
+    columns = {"accuracy": shares, "accuracy_stderr": 0.05, "correct": RIGHT, "total": TRIALS}
+    scores = read_published(pd.DataFrame({"model": FOUR} | columns))
+    np.testing.assert_allclose(scores.dataset["stderr"].values.ravel(), 0.05)
+
+
+def test_successes_and_trials_beside_scores_in_rows_are_items() -> None:
+    rows = [(m, b) for b in ("gsm8k", "mmlu") for m in ("gpt-4o", "o3")]
+    table = pd.DataFrame(rows, columns=["Model", "Dataset"])
+    table = table.assign(Accuracy=[0.9, 0.95, 0.8, 0.85], Correct=[180, 190, 320, 340])
+    table["Total"] = [200, 200, 400, 400]
+    scores = read_published(table)
+    assert scores.dataset["cell_items"].values.tolist() == [[200, 400], [200, 400]]
+    assert "Correct / Total of Accuracy" in said(scores, "items-read")
+    assert "Correct" not in said(scores, "ignored-column")
+    other = read_published(table.assign(Accuracy=[0.5, 0.4, 0.3, 0.2]))
+    assert "cell_items" not in other.dataset
+
+
+def test_a_plan_with_successes_beside_their_share_has_the_share() -> None:
+    planned = read_planned(
+        pd.DataFrame({"model": ["a-1b", "a-7b"], "acc": [0.6, 0.8], "solved": [6, 8], "tasks": 10})
+    )
+    assert planned["acc"].tolist() == [0.6, 0.8] and "solved" not in planned
+
+
+def test_an_interval_in_per_cent_spelt_out_gives_standard_errors() -> None:
+    table = pd.DataFrame({"model": FOUR, "arena_score": [1470, 1446, 1438, 1430]})
+    table = table.assign(**{"95_pct_ci": ["+5/-5", "+6/-6", "+6/-4", "+4/-4"]})
+    scores = read_published(table)
+    found = scores.dataset["stderr"].values.ravel() * 1.96
+    np.testing.assert_allclose(found, [5, 6, 5, 4])
+
+
+@pytest.mark.parametrize(
+    "name", ["RTFx", "avg_time_ms", "mean time seconds", "No answer", "Not attempted", "Unanswered"]
+)
+def test_speeds_times_and_missing_answers_are_no_benchmarks(name: str) -> None:
+    scores = read_published(of_four(**{name: [12.5, 40.1, 3.2, 8.8]}))
+    assert scores.benchmarks == ("GPQA",)
+    assert name in said(scores, "ignored-column")
+
+
+@pytest.mark.parametrize("name", ["Multi Turn Miss Param", "Missing Parameters", "No Answer F1"])
+def test_tasks_about_missing_values_are_benchmarks(name: str) -> None:
+    assert name in read_published(of_four(**{name: [12.5, 40.1, 3.2, 8.8]})).benchmarks
+
+
+def test_one_large_number_for_all_models_is_no_rating() -> None:
+    scores = read_published(of_four(Sizes=[805] * 4, Arena=[1200, 1250, 1300, 1280]))
+    assert scores.benchmarks == ("GPQA", "Arena")
+
+
+@pytest.mark.parametrize("name", ["de_fleurs", "fr_mls", "CoVoST2", "earnings22", "SPGISpeech"])
+def test_tests_of_speech_recognition_are_named_as_possible_error_rates(name: str) -> None:
+    scores = read_published(of_four(**{name: [4.5, 6.0, 7.1, 5.2]}))
+    assert "mostly give error rates" in said(scores, "lower-is-better")
