@@ -23,7 +23,7 @@ _NEITHER: Final = re.compile(
     r"|level 0|unnamed: \d+|rows?|row (number|index)|positions?|places?|ranking|order|nr|no"
     r"|n|counts?|samples|tiers?|line)\W*$"
     r"|\bnum\b|^\W*(total )?(number|count) of\b"
-    r"|\bper (dollar|usd)\b"
+    r"|\bper (dollar|usd)\b|^\W*roi( (score|rank))?\W*$"
     r"|\b(ttft|response time|first (answer )?(chunk|token))\b|\s\((s|ms)\)\W*$"  # latencies
     r"|[$€]|^#|\s#\W*$|排名|价格|速度|上下文|序号",
     re.IGNORECASE,

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from latentscale.data.readers import read_csv, read_planned, read_published
+from latentscale.data.readers.model_names import parse_name
 from latentscale.errors import DataError
 from tests.data.published_tables import FOUR, of_four, said
 
@@ -85,6 +86,7 @@ def test_an_interval_in_per_cent_spelt_out_gives_standard_errors() -> None:
             "Dim",
         ),
         *("No answer", "Not attempted", "Unanswered", "Failed", "Compilation Failure", "Dim"),
+        "roi_score",
     ],
 )
 def test_speeds_counts_and_missing_answers_are_no_benchmarks(name: str) -> None:
@@ -139,3 +141,34 @@ def test_a_mean_that_counts_its_data_sets_is_left_out() -> None:
     parts = {f"Part {n} ({n} datasets)": [50.0 + n, 60.0, 70.0, 80.0 - n] for n in (2, 4, 9)}
     table = pd.DataFrame({"Model": FOUR} | parts | {"Avg (15 datasets)": [56.5, 60, 70, 73.5]})
     assert read_published(table).benchmarks == tuple(parts)
+
+
+@pytest.mark.parametrize(
+    ("name", "series", "number", "size"),
+    [
+        ("GPT-4 (5-shot)", "gpt", "4", np.nan),
+        ("Llama-2-70B (CoT)", "llama", "2", 70.0),
+        ("Gemma v1.0 2B (instruct, Q6K quantization)", "gemma", "1.0", 2.0),
+        ("OpenChat 3.6 8B (16b quantization)", "openchat", "3.6", 8.0),
+    ],
+)
+def test_how_a_model_was_prompted_or_packed_is_no_part_of_its_series(
+    name: str, series: str, number: str, size: float
+) -> None:
+    parsed = parse_name(name)
+    assert (parsed.series, parsed.number) == (series, number)
+    np.testing.assert_equal(parsed.size_b, size)
+
+
+def test_providers_from_names_are_spelt_as_the_table_spells_them() -> None:
+    hosts = ["openai", "anthropic", "bedrock", "xinference"]
+    table = pd.DataFrame({"model": ["gpt-5", "claude-opus-4", "claude-haiku-4.5", "deepseek-v3"]})
+    scores = read_published(table.assign(provider=hosts, gpqa=[0.8, 0.7, 0.6, 0.5]))
+    assert scores.dataset["provider"].values.tolist() == [*hosts[:2], "anthropic", "DeepSeek"]
+    assert not said(scores, "similar-names")
+
+
+def test_checkpoints_merged_into_one_score_are_said() -> None:
+    table = pd.DataFrame({"model": ["a-1b", "a-1b", "b-1b"], "Step": [1000, 2000, 1000]})
+    scores = read_published(table.assign(mmlu=[0.3, 0.5, 0.4]))
+    assert '"1000", "2000"' in said(scores, "settings-merged")
