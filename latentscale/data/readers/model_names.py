@@ -256,7 +256,7 @@ def parse_name(name: str) -> ModelName:
             series += [part for part in own if part not in series[-1:]]
     if series and series[0] in _CLAUDES:
         series.insert(0, "claude")
-    sizes = sizes_of(words, bare.casefold())
+    sizes = sizes_of(words, version.casefold())
     return ModelName(
         name=name,
         version=version,
