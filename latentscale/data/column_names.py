@@ -15,10 +15,11 @@ _NEITHER: Final = re.compile(
     r"|\b(context|max)\b ?(window|size|length|output|input)"
     r"|^\W*(bits?( per weight)?|bpw|bit ?width|(zero|few)[- ]?shot)\W*$"
     r"|\bmemory (usage|footprint)\b|\b(embed(ding)?|output|vector|hidden)s? (dim(ension)?s?|size)\b"
-    r"|^\W*dim(ension)?s\W*$"
+    r"|^\W*dim(ension)?s?\W*$"
     r"|^\W*(age|years?|months?|days?|id|ids?|links?|sites?|types?|modes?|access|image|notes?|comments?|api|logs?|trajs?|open"
     r"|checked|verified|submi(ssion|tted)|context|size|updated|hash|revision|precision|name"
     r"|seeds?|steps?|epochs?|folds?|splits?|runs?|trials?|replicates?|repeats?|clusters?|index"
+    r"|cycles|rounds|matches|games|roi( score)?"
     r"|level 0|unnamed: \d+|rows?|row (number|index)|positions?|places?|ranking|order|nr|no"
     r"|n|counts?|samples|tiers?|line)\W*$"
     r"|\bnum\b|^\W*(total )?(number|count) of\b"
@@ -45,8 +46,9 @@ _OF_A_RUN: Final = re.compile(
     r"|(tool|api|instance|model|llm) calls?(?! (acc|score|succ))"
     r"|days since|max(imum|\.)? (steps|turns|attempts|iterations|retries))\b"
     r"|\((gb|gib|k?wh|kg|words|tokens|characters)\)"
-    r"|\b(avg|average|mean|median|total|summary|answer|response|output) length\b"
-    r"|\b(avg|average|mean|median|total)\b\W*(time|minutes?|steps?|turns?|attempts?)"
+    r"|\b(avg|average|mean|median|total|summary|answer|response|output|reason(ing)?) len(gth)?s?\b"
+    r"|\b(avg|average|mean|median|total)\b\W*(((api|exec(ution)?|run|response|wall|test) ?)?time"
+    r"|minutes?|steps?|turns?|attempts?)"
     r"\W*([(\[]\w+[)\]])?\W*$|\b(minutes?|mins?|seconds?|hours?) ?(per|/)"
     r"|\btimes?\W+(ms|msec|s|secs?|seconds?|mins?|minutes?|hours?)\W*$"
     r"|\b(wall|clock|gpu|tpu|h100|completion|inference|training|execution|solving?|reasoning)"
@@ -68,6 +70,7 @@ _EVENTS: Final = re.compile(
     r"\W*(((total|test|all) )?(tests|cases|tasks|questions|problems|instances|timeouts|retries"
     r"|crashes)|((syntax|indentation|format(ting)?|parsing|compilation|runtime|tool|api) errors"
     r"|(error|malformed|empty) (outputs|responses)|(user )?asks|lazy comments)"
+    r"|failed|((test|compil(e|ation)|build|runtime|parsing|format(ting)?|tool|api|llm) )?failures?"
     r"|(no|empty|missing) (answers?|responses?)|unanswered|not (answered|attempted))\W*",
     re.IGNORECASE,
 )
@@ -76,6 +79,7 @@ _CAMEL: Final = re.compile(r"[a-z]+(?:[A-Z][a-z0-9]*)+")
 """Names of fields in programs: "upperBound", "costPerTask"; not names such as "TimeQA"."""
 _AGGREGATE: Final = re.compile(
     r"(global |overall |weighted |macro |micro )?(average|avg|mean)( score| accuracy| win rate)?"
+    r"(( of| over)? \d+ (datasets|tasks|benchmarks|subjects))?"
     r"|(score|accuracy|win rate) (average|avg|mean)"
     r"|(overall|total|aggregate|combined|composite)( score| accuracy)?"
     r"|.*(?<![a-z])index( v?\d[\d ]*)?|((aa|artificial analysis) )?intelligence( score)?"

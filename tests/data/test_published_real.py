@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from latentscale.data.readers import read_planned, read_published
+from latentscale.data.readers import read_csv, read_planned, read_published
+from latentscale.data.readers.model_names import parse_name
+from latentscale.errors import DataError
 from tests.data.published_tables import FOUR, of_four, said
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
@@ -14,7 +18,9 @@ RIGHT, TRIALS = [28, 27, 20, 25], [30] * 4
 
 
 @pytest.mark.parametrize("unit", [1.0, 100.0])
-@pytest.mark.parametrize("names", [("correct", "total"), ("Solved", "Tasks")])
+@pytest.mark.parametrize(
+    "names", [("correct", "total"), ("Solved", "Tasks"), ("Pass", "Total Bugs")]
+)
 def test_successes_beside_their_share_are_its_items(unit: float, names: tuple[str, str]) -> None:
     shares = [round(unit * right / 30, 2) for right in RIGHT]
     columns = {"accuracy": shares, names[0]: RIGHT, names[1]: TRIALS}
@@ -68,10 +74,23 @@ def test_an_interval_in_per_cent_spelt_out_gives_standard_errors() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["RTFx", "avg_time_ms", "mean time seconds", "No answer", "Not attempted", "Unanswered"]
+    "name",
+    [
+        *(
+            "RTFx",
+            "avg_time_ms",
+            "mean time seconds",
+            "Avg API Time",
+            "Reason Lens",
+            "Cycles",
+            "Dim",
+        ),
+        *("No answer", "Not attempted", "Unanswered", "Failed", "Compilation Failure", "Dim"),
+        "roi_score",
+    ],
 )
-def test_speeds_times_and_missing_answers_are_no_benchmarks(name: str) -> None:
-    scores = read_published(of_four(**{name: [12.5, 40.1, 3.2, 8.8]}))
+def test_speeds_counts_and_missing_answers_are_no_benchmarks(name: str) -> None:
+    scores = read_published(of_four(**{name: [12, 40, 3, 8]}))
     assert scores.benchmarks == ("GPQA",)
     assert name in said(scores, "ignored-column")
 
@@ -90,3 +109,66 @@ def test_one_large_number_for_all_models_is_no_rating() -> None:
 def test_tests_of_speech_recognition_are_named_as_possible_error_rates(name: str) -> None:
     scores = read_published(of_four(**{name: [4.5, 6.0, 7.1, 5.2]}))
     assert "mostly give error rates" in said(scores, "lower-is-better")
+
+
+def test_percentages_of_ten_at_most_are_named_as_possible_points() -> None:
+    points = {"Style": [2.3, 1.4, 2.9, 0.9], "Plot": [3.0, 2.2, 2.5, 1.1]}
+    low = pd.DataFrame({"Model": FOUR} | points)
+    assert 'above 10: "Style", "Plot"' in said(read_published(low), "points-or-percentages")
+    for other in (
+        low.assign(GPQA=[80.0, 75.0, 70.0, 60.0]),
+        low.assign(Plot=["3.0%", "2.2%", "2.5%", "1.1%"]),
+        low.rename(columns={"Plot": "WER"}),
+    ):
+        assert not said(read_published(other), "points-or-percentages")
+
+
+def test_a_heading_of_models_and_what_they_work_in_names_models() -> None:
+    table = of_four().rename(columns={"Model": "Model / Product"})
+    assert read_published(table).models == FOUR
+
+
+def test_the_table_that_the_harness_prints_is_refused_with_its_reader(tmp_path: Path) -> None:
+    path = tmp_path / "printed.csv"
+    path.write_text(
+        "Tasks,Version,Filter,n-shot,Metric,,Value,,Stderr\narc,1,none,0,acc,↑,0.3,±,0.01\n"
+    )
+    with pytest.raises(DataError, match=r"does not name the model.*read_harness"):
+        read_csv(path)
+
+
+def test_a_mean_that_counts_its_data_sets_is_left_out() -> None:
+    parts = {f"Part {n} ({n} datasets)": [50.0 + n, 60.0, 70.0, 80.0 - n] for n in (2, 4, 9)}
+    table = pd.DataFrame({"Model": FOUR} | parts | {"Avg (15 datasets)": [56.5, 60, 70, 73.5]})
+    assert read_published(table).benchmarks == tuple(parts)
+
+
+@pytest.mark.parametrize(
+    ("name", "series", "number", "size"),
+    [
+        ("GPT-4 (5-shot)", "gpt", "4", np.nan),
+        ("Llama-2-70B (CoT)", "llama", "2", 70.0),
+        ("Gemma v1.0 2B (instruct, Q6K quantization)", "gemma", "1.0", 2.0),
+        ("OpenChat 3.6 8B (16b quantization)", "openchat", "3.6", 8.0),
+    ],
+)
+def test_how_a_model_was_prompted_or_packed_is_no_part_of_its_series(
+    name: str, series: str, number: str, size: float
+) -> None:
+    parsed = parse_name(name)
+    assert (parsed.series, parsed.number) == (series, number)
+    np.testing.assert_equal(parsed.size_b, size)
+
+
+def test_providers_from_names_are_spelt_as_the_table_spells_them() -> None:
+    hosts = ["openai", "anthropic", "bedrock", "xinference"]
+    table = pd.DataFrame({"model": ["gpt-5", "claude-opus-4", "claude-haiku-4.5", "deepseek-v3"]})
+    scores = read_published(table.assign(provider=hosts, gpqa=[0.8, 0.7, 0.6, 0.5]))
+    assert scores.dataset["provider"].values.tolist() == [*hosts[:2], "anthropic", "DeepSeek"]
+    assert not said(scores, "similar-names")
+
+
+def test_checkpoints_merged_into_one_score_are_said() -> None:
+    table = pd.DataFrame({"model": ["a-1b", "a-1b", "b-1b"], "Step": [1000, 2000, 1000]})
+    scores = read_published(table.assign(mmlu=[0.3, 0.5, 0.4]))
+    assert '"1000", "2000"' in said(scores, "settings-merged")

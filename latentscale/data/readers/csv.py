@@ -45,6 +45,8 @@ _OTHER_KINDS: Final = (
 )
 """Files that are mistaken for tables, by their first bytes in lower case."""
 _YAML_ENDINGS: Final = (".yaml", ".yml")
+_PRINTED: Final = frozenset(("version", "metric", "value", "stderr"))
+"""Columns of the table that every version of lm-evaluation-harness prints."""
 _MARKS: Final = {";": "semicolons", "\t": "tabs", "|": "bars", ",": "commas"}
 """Column separators, in words."""
 _JSON: Final = re.compile(rb'\[\s*[\[{]|\{\s*"')
@@ -190,6 +192,12 @@ def _refuse_header(
         wanted = "tabs, as its ending says" if separator == "\t" else "commas"
         remedy = "Save it with" if split[0] != "tabs" else "Name it .tsv, or save it with"
         raise DataError(f"{path}: the columns are split by {split[0]}. {remedy} {wanted}.")
+    names = {name.strip().casefold() for name in header}
+    if names >= _PRINTED and "model" not in names:
+        raise DataError(
+            f"{path}: this is the table that lm-evaluation-harness prints, which does not name the "
+            "model. Read the folder with its JSON files: latentscale.readers.read_harness."
+        )
     empty = sum(not name.strip() for name in header)
     if empty > 1:
         raise DataError(

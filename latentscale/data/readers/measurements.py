@@ -228,6 +228,8 @@ def with_names(models: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
     own = models.get("provider", nothing)
     by_series = models["family"].map(commonest(own, models["family"]))
     makers = pd.Series([provider_of(name) for name in parsed], models.index, dtype=object)
+    stated = {spelling(str(name)): name for name in own.dropna().unique()}
+    makers = makers.map(lambda name: stated.get(spelling(str(name)), name))
     guess = by_series.astype(object).where(by_series.notna(), makers)
     filled = own.isna() & guess.notna()
     if filled.any():

@@ -47,6 +47,13 @@ _DATED: Final = re.compile(
 )
 """A date in brackets at the end of a name: "Claude 4.5 Opus medium (20251101)", "R1 (05/28)",
 "Claude 3.5 Sonnet (Oct)", "GPT-4o (Mar' 25)"."""
+_MEASURED: Final = re.compile(
+    r"(?<![a-z\d])((\d+|zero|one|few|multi)[- ]?shots?|cot"
+    r"|(i?q\d\w*|\d+-?b(it)?s?|(fp|bf|int)\d+|awq|gptq|gguf|no)[- ]quanti[sz](ation|ed))(?![a-z])",
+    re.IGNORECASE,
+)
+"""How a model was prompted or packed: "(5-shot)", "(CoT)", "(16b quantization)"; no version or
+size."""
 _SIZED_BY_MEDIUM: Final = re.compile(r"([a-z]*stral|phi|gpt-?2|dialogpt)(?![a-z.])")
 """Series in which "medium" at the end of a name is a size: devstral-medium, gpt2-medium."""
 _TRAINED: Final = re.compile(r"phi.*reasoning$")
@@ -230,7 +237,8 @@ def parse_name(name: str) -> ModelName:
     if len(models) == 1:
         return replace(models[0], name=name)
     version, setting = _without_setting(without_owner(name))
-    words = tuple(_words(_DATED.sub("", version)))
+    bare = _MEASURED.sub(" ", version)
+    words = tuple(_words(_DATED.sub("", bare)))
     series: list[str] = []
     numbers: list[str] = []
     open_number, dated = True, False

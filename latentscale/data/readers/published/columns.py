@@ -21,7 +21,7 @@ from latentscale.errors import spelling
 
 _ROLES: Final[Mapping[str, str]] = {
     "model": """model|model name|models|name|llm|model id|model version|ai system|system
-    |primary model|language model
+    |primary model|language model|model/product|model/system|model/agent|model/method
     |模型|模型名称|モデル|modell|modellname|modèle|modelo|modello""",
     "family": "family|family name|model family|base family|series|系列",
     "lineage": "lineage",

@@ -153,6 +153,7 @@ def odd_cells(
         if about.scale == "percent" and name not in declared:
             findings += _few_points(name, columns[name])
     percentages = [name for name, about in info.items() if about.scale == "percent"]
+    findings += _all_low({name: columns[name] for name in percentages}, info, declared)
     alone = [
         n for n, a in info.items() if a.scale == "fraction" and n not in declared and percentages
     ]
@@ -187,6 +188,34 @@ def _few_points(name: str, cells: ScoreCells) -> list[Finding]:
         "if they count something else, drop the column."
     )
     return [Finding("warning", "points-or-percentages", name, message)]
+
+
+def _all_low(
+    columns: Mapping[str, ScoreCells],
+    info: Mapping[str, Benchmark],
+    declared: Mapping[str, Benchmark],
+) -> list[Finding]:
+    """Name percentages that may be points of a judge: none in the table is above ten."""
+    known = {name: cells.values[~np.isnan(cells.values)] for name, cells in columns.items()}
+    sure = any(
+        name in declared or info[name].lower_is_better or cells.percent.any()
+        for name, cells in columns.items()
+    )
+    if sure or not known or max(values.max() for values in known.values()) > _MOST_POINTS:
+        return []
+    parts = [
+        name
+        for name, values in known.items()
+        if values.size >= _POINTS_FROM and (values != np.floor(values)).any()
+    ]
+    if not parts:
+        return []
+    message = (
+        f"no percentage in the table is above {_MOST_POINTS:g}: {listed(parts)}. If they are "
+        f'points, pass benchmarks={{"{parts[0]}": Benchmark(scale="real", unit="points")}}, or '
+        f'write the most in the heading, "{parts[0]} (/10)".'
+    )
+    return [Finding("warning", "points-or-percentages", "benchmarks", message)]
 
 
 def _tiny(name: str, shown: Sequence[str]) -> Finding:

@@ -43,7 +43,8 @@ _ANY_DATE = re.compile(r"\W*((upload|publication) )?date\W*", re.IGNORECASE)
 _HOST = re.compile(
     r"groq(cloud)?|together( ?ai)?|fireworks( ?ai)?|openrouter|(microsoft )?azure.*|(amazon |aws )?"
     r"bedrock|aws|(google )?vertex( ?ai)?|deepinfra|replicate|hyperbolic|novita( ?ai)?|lambda"
-    r"|sambanova|cerebras|nebius.*|baseten|siliconflow|parasail|hugging ?face|ollama|vllm|local",
+    r"|sambanova|cerebras|nebius.*|baseten|siliconflow|parasail|hugging ?face.*|ollama|vllm|local"
+    r"|chutes|xinference|featherless|cloudflare.*|(nvidia )?nim",
     re.IGNORECASE,
 )
 """Providers that serve models of others."""

@@ -19,7 +19,7 @@ _SETTING: Final = re.compile(
     r"\W*((n|num|number of|k)?\W*(few)?\W*shots?|prompt( (style|template|type))?|settings?|cot"
     r"|config(uration)?|temperature|language|lang|locale|split|subset|version|difficulty|tools?"
     r"|quanti[sz]ation|quant|precision|dtype|((api|inference)\W*)?(provider|host|endpoint|engine)"
-    r"|backend|(hosted|served)\W*(by|on))\W*",
+    r"|steps?|checkpoint|ckpt|backend|(hosted|served)\W*(by|on))\W*",
     re.IGNORECASE,
 )
 """Columns that say how a score was measured, and not, like a seed, which of several alike it is."""
