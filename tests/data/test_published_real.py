@@ -83,15 +83,7 @@ def test_an_interval_in_per_cent_spelt_out_gives_standard_errors() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *(
-            "RTFx",
-            "avg_time_ms",
-            "mean time seconds",
-            "Avg API Time",
-            "Reason Lens",
-            "Cycles",
-            "Dim",
-        ),
+        *("RTFx", "avg_time_ms", "mean time seconds", "Avg API Time", "Reason Lens", "Cycles"),
         *("No answer", "Not attempted", "Unanswered", "Failed", "Compilation Failure", "Dim"),
         "roi_score",
     ],

@@ -312,6 +312,17 @@ def provider_of(name: ModelName) -> str | None:
     return PROVIDERS.get(name.series.split("-")[0])
 
 
+def is_of_known_series(name: str) -> bool:
+    """Return whether a name is that of a model of a series in `PROVIDERS`.
+
+    Examples
+    --------
+    >>> is_of_known_series("GPT-5 (high)"), is_of_known_series("GPQA Diamond")
+    (True, False)
+    """
+    return provider_of(parse_name(name)) is not None
+
+
 def _parts(name: str) -> list[str]:
     """Return an agent and its model, where a name has both; nothing else."""
     within = _IN_AGENT.fullmatch(name)

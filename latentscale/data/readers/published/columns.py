@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from latentscale.data.column_names import EARNED, in_words, without_brackets
-from latentscale.data.readers.model_names import parse_name, provider_of
+from latentscale.data.readers.model_names import is_of_known_series
 from latentscale.data.readers.published.cells import score_cells
 from latentscale.errors import spelling
 
@@ -225,15 +225,16 @@ def _models_in_index(frame: pd.DataFrame) -> str | None:
     Models of known series are among its cells, and none among the headings: otherwise the table may
     have its models in columns.
     """
-    first, *others = [str(name) for name in frame.columns] or ["no column"]
+    if frame.columns.empty:
+        return None
+    first, *others = map(str, frame.columns)
     if first.strip() and not first.startswith("Unnamed:"):
         return None
     cells = frame.iloc[:, 0].tolist()
     if not all(isinstance(cell, str) for cell in cells) or len(set(cells)) < len(cells):
         return None
-    known = sum(provider_of(parse_name(cell)) is not None for cell in cells)
-    headed = any(provider_of(parse_name(name)) is not None for name in others)
-    return first if known >= FEW_MODELS and not headed else None
+    known = sum(map(is_of_known_series, cells))
+    return first if known >= FEW_MODELS and not any(map(is_of_known_series, others)) else None
 
 
 FEW_MODELS: Final = 2

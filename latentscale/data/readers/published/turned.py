@@ -7,7 +7,7 @@ import pandas as pd
 from latentscale.data.audit import Finding
 from latentscale.data.empty import is_empty
 from latentscale.data.layout import TurnedColumns, turned_columns
-from latentscale.data.readers.model_names import parse_name, provider_of
+from latentscale.data.readers.model_names import is_of_known_series
 from latentscale.data.readers.published.columns import FEW_MODELS
 from latentscale.errors import listed
 
@@ -46,11 +46,8 @@ def models_in_rows(table: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
 
 def _names_models(turned: TurnedColumns, first: pd.Series) -> bool:
     """Return whether headings name models of known series and, without a first one, rows do not."""
-    known = sum(map(_is_known, turned.models))
+    known = sum(map(is_of_known_series, turned.models))
     if not turned.unnamed:
         return known > 0
-    return known >= FEW_MODELS and not any(isinstance(c, str) and _is_known(c) for c in first)
-
-
-def _is_known(name: str) -> bool:
-    return provider_of(parse_name(name)) is not None
+    texts = [cell for cell in first if isinstance(cell, str)]
+    return known >= FEW_MODELS and not any(map(is_of_known_series, texts))
