@@ -4,18 +4,21 @@
 largest of four families; `translog` is of these models on other benchmarks, with the product of
 size and tokens. `dated` and `closed` are of simulated tables, whose truth is known: one of models
 with release dates and of benchmarks in three units, the other of closed models with reasoning
-settings on sparse benchmarks in groups. They are stored, so that building the site samples nothing.
-Not for results: chains are short, and the studies under ``benchmarks`` use whole tables.
+settings on sparse benchmarks in groups. `short` is `small` with chains that are too short, for the
+page on fits that have not converged. All are stored, so that building the site samples nothing.
+Studies under ``benchmarks`` use whole tables.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 import latentscale as ls
 from latentscale.demo import built_on
@@ -48,8 +51,19 @@ BENCHMARKS = ("mmlu", "hellaswag", "gsm8k", "mmlu_pro", "ifeval", "bbh")
 PLANNED = ("mmlu", "hellaswag", "gsm8k", "math_lvl5", "ifeval")
 """Those of `notebooks/4_compute_planning.ipynb`: size and tokens are worth unlike much on them."""
 
-DRAWS = {"pooled_flops": 400, "small": 400, "dated": 400, "translog": 300, "closed": 200}
-"""Draws a chain of each fit: enough for the pages' figures, and files below 4 MB."""
+METHODS = {
+    "pooled_flops": ls.NUTS(draws=400, tune=400, target_accept=0.9),
+    "small": ls.NUTS(draws=2000, target_accept=0.95),
+    "short": ls.NUTS(draws=150, tune=300, chains=2, target_accept=0.9),
+    "dated": ls.NUTS(draws=2500, target_accept=0.99),
+    "translog": ls.NUTS(draws=2000, target_accept=0.95),
+    "closed": ls.NUTS(draws=2000),
+}
+"""How each fit is drawn; long enough to converge, but for `short`."""
+
+EVERY = {"small": 8, "dated": 10, "translog": 8, "closed": 5}
+"""One draw in so many is stored: 1,000 to 1,600 draws, in files of a few MB. Their R-hat and
+effective sample sizes still pass."""
 
 
 def table(benchmarks: Sequence[str] = BENCHMARKS) -> ls.Scores:
@@ -164,6 +178,8 @@ def closed_table(seed: int = 11) -> ls.Scores:
 
 def spec_of(name: str) -> ls.ModelSpec:
     """Return a shipped spec, or `small`: the recommended one without its costliest parts."""
+    if name == "short":
+        return spec_of("small")
     if name == "closed":
         return ls.spec_for(closed_table()).spec
     if name == "translog":
@@ -178,6 +194,7 @@ def spec_of(name: str) -> ls.ModelSpec:
                 "skills.identify": {"kind": "anchored", "anchors": ["quiz"], "unit": "anchor"},
                 "family.lineage": False,
                 "benchmarks.pooled": False,
+                "benchmarks.largest_precision": None,
                 "benchmarks.likelihood": {"kind": "beta"},
                 "terms": [{"kind": "trend", "covariate": "released"}],
             }
@@ -210,22 +227,25 @@ def scores_of(name: str) -> ls.Scores:
     return scores.without([*HIDDEN, *built_on(scores, HIDDEN)])
 
 
-def method_of(name: str) -> ls.NUTS:
-    """Return how a fit is made: `capabilities` sets its own acceptance, `translog` mixes slowly."""
-    if name == "closed":
-        return ls.NUTS(draws=DRAWS[name], chains=2)
-    if name == "translog":
-        return ls.NUTS(draws=DRAWS[name], tune=1000, chains=2, target_accept=0.95)
-    return ls.NUTS(draws=DRAWS[name], chains=2, target_accept=0.9)
+def thinned(fit: ls.Fit, every: int) -> ls.Fit:
+    """Return a fit with one draw in `every` of each chain; its status is that of all draws."""
+    groups = {}
+    for node in fit.tree.subtree:
+        held = node.to_dataset(inherit=False)
+        groups[node.path] = held.isel(draw=slice(None, None, every)) if "draw" in held else held
+    settings = {**fit.provenance.settings, "one_draw_in": every}
+    provenance = replace(fit.provenance, settings=settings)
+    return replace(fit, tree=xr.DataTree.from_dict(groups), provenance=provenance)
 
 
 def main() -> None:
     """Fit the specs that are named, or all, and save the fits."""
     FOLDER.mkdir(exist_ok=True)
-    for name in sys.argv[1:] or DRAWS:
-        fit = ls.fit(spec_of(name), scores_of(name), method=method_of(name), seed=1)
-        print(ls.diagnose(fit))
-        fit.save(FOLDER / f"{name}.nc")
+    for name in sys.argv[1:] or METHODS:
+        fit = ls.fit(spec_of(name), scores_of(name), method=METHODS[name], seed=1)
+        kept = thinned(fit, EVERY[name]) if name in EVERY else fit
+        print(name, fit.status.message, ls.diagnose(kept), sep="\n")
+        kept.save(FOLDER / f"{name}.nc")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,9 @@ _NEITHER: Final = re.compile(
     r"|level 0|unnamed: \d+|rows?|row (number|index)|positions?|places?|ranking|order|nr|no"
     r"|n|counts?|samples|tiers?|line)\W*$"
     r"|\bnum\b|^\W*(total )?(number|count) of\b"
+    r"|^\W*n (total|items|samples|questions|tasks|tests|cases|problems|prompts|examples|instances"
+    r"|wins?|loss(es)?|draws?|ties?|games|battles|votes|pairs|comparisons|runs|trials|attempts"
+    r"|models|tokens|calls|errors|fail(ed|ures)|incorrect|wrong)\b"
     r"|\bper (dollar|usd)\b|^\W*roi( (score|rank))?\W*$"
     r"|\b(ttft|response time|first (answer )?(chunk|token))\b|\s\((s|ms)\)\W*$"  # latencies
     r"|[$€]|^#|\s#\W*$|排名|价格|速度|上下文|序号",

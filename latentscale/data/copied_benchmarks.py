@@ -1,4 +1,4 @@
-"""Benchmarks whose scores repeat those of another: one measurement entered in two columns."""
+"""Benchmarks whose scores repeat those of another, or their complement: one measurement twice."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _EQUAL: Final = 1e-9
 
 
 def copied_scores(dataset: xr.Dataset) -> list[Finding]:
-    """Find pairs of benchmarks whose scores are the same for most models that have both.
+    """Find pairs of benchmarks whose scores are the same, or sum to 1, for most models with both.
 
     Scores of exactly 0 or 1 on a bounded scale are left out of both counts: saturated benchmarks
     agree without being copies.
@@ -42,7 +42,8 @@ def copied_scores(dataset: xr.Dataset) -> list[Finding]:
         One finding per pair, in the order of the columns.
     """
     score = dataset["score"].transpose(MODEL, BENCHMARK).to_numpy()
-    exact = ((score == 0) | (score == 1)) & is_bounded(dataset).to_numpy()
+    bounded = is_bounded(dataset).to_numpy()
+    exact = ((score == 0) | (score == 1)) & bounded
     score = np.where(exact, np.nan, score)
     names = [str(name) for name in dataset[BENCHMARK].to_numpy()]
     models = dataset[MODEL].to_numpy()
@@ -53,10 +54,14 @@ def copied_scores(dataset: xr.Dataset) -> list[Finding]:
         both = int(together[first, second])
         if both < FEWEST_MODELS:
             continue
-        same = _repeated(score[:, first], score[:, second])
-        if same.sum() > MOST_SHARE * both and _values(score[same, first]) >= _FEWEST_VALUES:
-            pair = (names[first], names[second])
-            findings.append(_finding(pair, both, models[same].tolist()))
+        pair = (names[first], names[second])
+        others = [(score[:, second], False)]
+        if bounded[first] and bounded[second]:
+            others.append((1 - score[:, second], True))
+        for other, complement in others:
+            same = _repeated(score[:, first], other)
+            if same.sum() > MOST_SHARE * both and _values(score[same, first]) >= _FEWEST_VALUES:
+                findings.append(_finding(pair, both, models[same].tolist(), complement))
     return findings
 
 
@@ -70,10 +75,11 @@ def _values(scores: npt.NDArray[np.float64]) -> int:
     return len(np.unique(scores))
 
 
-def _finding(pair: tuple[str, str], both: int, models: list[str]) -> Finding:
+def _finding(pair: tuple[str, str], both: int, models: list[str], complement: bool) -> Finding:
     first, second = pair
+    relation = "have scores that sum to 1" if complement else "have the same score"
     message = (
-        f"{first} and {second} have the same score for {len(models)} of the {both} models that "
+        f"{first} and {second} {relation} for {len(models)} of the {both} models that "
         f"have both ({listed(models)}). If one column was filled in from the other, a fit counts "
         "each of these scores twice, so that skills and both benchmarks look more certain than "
         "they are. Keep the score where it was measured and empty the other cell, or drop one "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
@@ -152,27 +153,59 @@ def _indexed(frame: pd.DataFrame) -> str:
     return f" If the models are its index, call {call} first." if named and len(frame) else ""
 
 
-def if_turned(frame: pd.DataFrame) -> str:
-    """Return what to do with a table whose rows seem to be benchmarks and whose columns models."""
+@dataclass(frozen=True)
+class TurnedColumns:
+    """The columns of a table whose rows seem to be benchmarks.
+
+    Attributes
+    ----------
+    first
+        The column with the names of benchmarks.
+    models
+        The columns named after models.
+    about
+        The other columns, which describe benchmarks.
+    unnamed
+        Whether the first column has no heading, so that it may hold models instead.
+    """
+
+    first: str
+    models: tuple[str, ...]
+    about: tuple[str, ...]
+    unnamed: bool
+
+
+def turned_columns(frame: pd.DataFrame) -> TurnedColumns | None:
+    """Return the columns of a table whose rows seem to be benchmarks and whose columns models."""
+    if not frame.columns.is_unique:
+        return None
     names = [name for name in frame.columns if isinstance(name, str)]
     headings = [name for name in names if _bare(name) in _BENCHMARK_HEADINGS]
     first = headings[0] if headings else next(iter(names), "")
     unnamed = not first.strip() or first.startswith("Unnamed:")
     place = names.index(first) if names else 0
     about = [name for name in names[place + 1 :] if _bare(name) in _ABOUT or is_neither(name)]
-    before = [*names[:place], *about]
     after = [name for name in names[place + 1 :] if name not in about]
     known = set(METADATA) & set(names)
     if len(after) < 2 or known or not (headings or unnamed) or has_figures(frame[first]):
-        return ""
+        return None
     if any(map(has_figures, (frame[name] for name in names[:place]))) or not all(
         has_figures(frame[name]) for name in after
     ):
+        return None
+    return TurnedColumns(first, tuple(after), (*names[:place], *about), unnamed)
+
+
+def if_turned(frame: pd.DataFrame) -> str:
+    """Return what to do with a table whose rows seem to be benchmarks and whose columns models."""
+    turned = turned_columns(frame)
+    if turned is None:
         return ""
-    drop = f".drop(columns={before!r})" if before else ""
-    call = f'frame{drop}.set_index("{first}").T.reset_index(names="model")'
+    drop = f".drop(columns={list(turned.about)!r})" if turned.about else ""
+    call = f'frame{drop}.set_index("{turned.first}").T.reset_index(names="model")'
     hint = f" If the models are the columns, transpose it: {call}."
-    return f' If the column "{first}" names the models, call it "model".{hint}' if unnamed else hint
+    named = f' If the column "{turned.first}" names the models, call it "model".'
+    return named + hint if turned.unnamed else hint
 
 
 def _bare(heading: str) -> str:

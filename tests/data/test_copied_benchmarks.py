@@ -61,6 +61,13 @@ def test_only_models_with_both_scores_count() -> None:
     assert not copies(frame)
 
 
+def test_a_rate_and_its_complement_are_one_measurement() -> None:
+    frame = table(8)
+    frame["second"] = 1 - frame["first"]
+    (finding,) = copies(frame)
+    assert finding.message.startswith("first and second have scores that sum to 1 for 12 of the 12")
+
+
 def test_saturated_and_coarse_benchmarks_are_not_copies() -> None:
     frame = table(6)
     for score in (1.0, 0.5):

@@ -115,20 +115,35 @@ def test_percentages_of_known_benchmarks_are_read_at_checkpoints() -> None:
     assert scores.dataset["floor"].sel(benchmark="mmlu") == 0.25
 
 
-def test_a_card_with_models_in_columns_is_refused_with_a_remedy_that_works() -> None:
+def test_a_card_with_models_in_columns_is_transposed() -> None:
+    by_hand = read_published(CARD.set_index("Benchmark").T.reset_index(names="model"))
     for read in (read_scores, read_published):
-        with pytest.raises(DataError, match=r'transpose it: frame\.set_index\("Benchmark"\)\.T'):
-            read(CARD)
-    scores = read_published(CARD.set_index("Benchmark").T.reset_index(names="model"))
-    assert scores.models == ("GPT-5.2", "Claude Opus 4.5")
+        scores = read(CARD)
+        assert scores.models == ("GPT-5.2", "Claude Opus 4.5")
+        assert scores.dataset.equals(by_hand.dataset)
     assert '"Claude Opus 4.5: 72.5% / 80.9%"' in said(scores, "cell-unread")
     grouped = CARD.assign(Category="x")[["Category", *CARD.columns]]
-    with pytest.raises(DataError, match=r"frame\.drop\(columns=\['Category'\]\)\.set_index"):
-        read_scores(grouped)
+    assert read_scores(grouped).dataset.equals(by_hand.dataset)
+    assert 'Not used: "Category"' in said(read_scores(grouped), "transposed")
+
+
+def test_a_card_with_a_benchmark_twice_is_refused_with_the_remedy() -> None:
+    with pytest.raises(DataError, match=r'transpose it: frame\.set_index\("Benchmark"\)\.T'):
+        read_scores(pd.concat([CARD, CARD]))
+
+
+def test_titles_between_the_benchmarks_of_a_card_are_dropped() -> None:
+    title = pd.DataFrame({"Benchmark": ["**Coding**"], "GPT-5.2": [""], "Claude Opus 4.5": [None]})
+    titled = pd.concat([title, CARD], ignore_index=True)
+    assert read_published(titled).benchmarks == read_published(CARD).benchmarks
 
 
 def test_a_first_column_without_a_heading_is_named_with_both_remedies(tmp_path: Path) -> None:
-    CARD.rename(columns={"Benchmark": ""}).to_csv(tmp_path / "card.csv", index=False)
+    unnamed = CARD.rename(columns={"Benchmark": ""})
+    unnamed.to_csv(tmp_path / "card.csv", index=False)
+    assert read_scores(tmp_path / "card.csv").models == ("GPT-5.2", "Claude Opus 4.5")
+    unknown = unnamed.rename(columns={"GPT-5.2": "ours", "Claude Opus 4.5": "theirs"})
+    unknown.to_csv(tmp_path / "card.csv", index=False)
     with pytest.raises(DataError, match=r'names the models, call it "model".*transpose it'):
         read_scores(tmp_path / "card.csv")
 

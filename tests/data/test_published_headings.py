@@ -143,14 +143,20 @@ def test_models_without_a_score_are_counted() -> None:
     assert not list(scores.audit.filter("cell-unread"))
 
 
-def test_a_table_whose_models_are_columns_is_refused_with_the_remedy() -> None:
+def test_a_table_whose_models_are_columns_is_transposed_or_refused_with_the_remedy() -> None:
     table = pd.DataFrame({"Benchmark": ["gpqa", "mmlu"], "gpt-5": [0.8, 0.9], "o3": [0.7, 0.8]})
+    turned = read_scores(table)
+    assert turned.models == ("gpt-5", "o3")
+    assert turned.audit.filter("transposed")
+    unknown = table.rename(columns={"gpt-5": "ours", "o3": "theirs"})
     with pytest.raises(DataError, match=r'the models are the columns.*set_index\("Benchmark"\)'):
-        read_scores(table)
+        read_scores(unknown)
     with pytest.raises(DataError) as error:
         read_scores(table.assign(o3="text"))
     assert "are the columns" not in str(error.value)
-    assert read_published(table.set_index("Benchmark").T.reset_index(names="model")).benchmarks == (
+    by_hand = read_published(table.set_index("Benchmark").T.reset_index(names="model"))
+    assert by_hand.dataset.equals(turned.dataset)
+    assert by_hand.benchmarks == (
         "gpqa",
         "mmlu",
     )

@@ -227,13 +227,6 @@ def test_what_columns_are_split_by_is_named_though_headings_hold_commas(
         read_csv(file)
 
 
-def test_a_table_in_markdown_is_named(tmp_path: Path) -> None:
-    file = tmp_path / "scores.md"
-    file.write_text("| Model | GPQA |\n|---|---|\n| o3 | 83.3 |\n")
-    with pytest.raises(DataError, match=r"a table in Markdown\. Save it as CSV"):
-        read_csv(file)
-
-
 def test_scores_of_models_to_forecast_may_have_markup_too() -> None:
     rows = pd.DataFrame({"Model": ["gpt-6"], "Release date": ["2026-10-20"], "GPQA": ["<b>9%</b>"]})
     assert read_planned(rows)["GPQA"].tolist() == [0.09]

@@ -246,7 +246,7 @@ def test_latex_files_are_refused_with_the_remedy(tmp_path: Path) -> None:
         read_scores(tmp_path / "table.tex")
 
 
-def test_cards_with_columns_about_benchmarks_are_refused_with_a_remedy_that_works() -> None:
+def test_columns_about_benchmarks_of_cards_are_dropped_with_a_finding_or_in_the_remedy() -> None:
     card = pd.DataFrame(
         {
             "dataset": ["mmlu", "math"],
@@ -257,11 +257,16 @@ def test_cards_with_columns_about_benchmarks_are_refused_with_a_remedy_that_work
             "llama-3.1-8b": [68.4, 48.1],
         }
     )
+    scores = read_scores(card)
+    assert scores.models == ("qwen2.5-7b", "llama-3.1-8b") and scores.benchmarks == ("mmlu", "math")
+    (finding,) = scores.audit.filter("transposed")
+    assert finding.message.endswith('Not used: "version", "metric", "mode".')
+    card = card.rename(columns={"qwen2.5-7b": "ours-7b", "llama-3.1-8b": "theirs-8b"})
     with pytest.raises(DataError) as refused:
         read_scores(card)
     call = str(refused.value).split("transpose it: ")[1].splitlines()[0].rstrip(".")
     scores = read_scores(eval(call, {"frame": card}))
-    assert scores.models == ("qwen2.5-7b", "llama-3.1-8b")
+    assert scores.models == ("ours-7b", "theirs-8b")
     about = card.rename(columns={"dataset": "Benchmark (Metric)", "version": "# Shots"})
     with pytest.raises(DataError, match=r"drop\(columns=\['# Shots', 'metric', 'mode'\]\)"):
         read_scores(about)

@@ -47,7 +47,7 @@ SHORTER: Final = {
     "    frame=planned,\n": "    frame=planned,\n    method=ls.Laplace(draws=200),\n",
     "draws=2000, tune=1000, chains=4, target_accept=0.95": "draws=50, tune=50, chains=2",
     "method=ls.NUTS(draws=500, chains=2), seed=1": "method=ls.Laplace(draws=200), seed=1",
-    "method=ls.NUTS(draws=200, chains=2), seed=1": "method=ls.NUTS(draws=20, tune=30, chains=2)",
+    "method=ls.NUTS(draws=2000), seed=1": "method=ls.NUTS(draws=20, tune=30, chains=2)",
     'folder="folds", workers=2': 'folder="folds", method=ls.Laplace(draws=200)',
     "fit --scores scores.csv": "fit --spec pooled_flops --draws 200 --tune 200 --scores scores.csv",
     "backtest --scores": "backtest --spec pooled_flops --method Laplace --scores",

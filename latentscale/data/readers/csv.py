@@ -9,7 +9,7 @@ from csv import Error as CsvError
 from csv import reader
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
@@ -17,6 +17,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from latentscale.data.empty import EMPTY_CELLS
 from latentscale.data.problems import refuse_repeated
 from latentscale.data.readers.decimals import with_decimal_points
+from latentscale.data.readers.markdown import BAR, csv_of_markdown
 from latentscale.data.readers.records import records_of
 from latentscale.data.table_files import NAME_COLUMNS, TAB_ENDINGS, unquoted
 from latentscale.errors import DataError, listed
@@ -35,7 +36,6 @@ _FIRST: Final = 256
 _OTHER_KINDS: Final = (
     (re.compile(rb"pk\x03\x04"), "an Excel workbook or a zip file. Save its table as CSV"),
     (re.compile(rb"\x1f\x8b"), "compressed. Unpack it"),
-    (re.compile(rb"\|"), "a table in Markdown. Save it as CSV"),
     (re.compile(rb"\\(begin|documentclass)|%.*\n\s*\\begin"), "LaTeX. Save its table as CSV"),
     (re.compile(rb"\xff\xfe|\xfe\xff"), "text in UTF-16. Save it in UTF-8"),
     (
@@ -62,7 +62,8 @@ def read_csv(path: str | Path) -> pd.DataFrame:
     cell, ``NA``, ``N/A`` and ``NaN`` mean not given. An apostrophe before ``=``, ``+``, ``-`` or
     ``@`` at the beginning of a text is removed; the command line writes it to keep spreadsheets
     from evaluating the text. Columns may be separated by semicolons, then also with decimal commas.
-    A file with a list of JSON records, or one record per line, is read as a table.
+    A file with a list of JSON records, or one record per line, is read as a table, and so is one
+    with a table in Markdown.
 
     Parameters
     ----------
@@ -124,6 +125,9 @@ def csv_of(data: bytes, path: Path) -> pd.DataFrame:
     if _JSON.match(first):
         return _with_numbers(records_of(data, path))
     _refuse_other_kinds(first, path)
+    in_markdown = first.startswith(BAR)
+    if in_markdown:
+        data = csv_of_markdown(data, path)
     separator = "\t" if path.suffix.lower() in TAB_ENDINGS else ","
     header = _header(data, path, separator)
     if separator == "," and len(semicolons := _header(data, path, ";")) > len(header):
@@ -154,8 +158,9 @@ def csv_of(data: bytes, path: Path) -> pd.DataFrame:
             f"{path}: not a well-formed table: {error} "
             "Each row needs as many cells as there are columns; quote names that hold commas."
         ) from error
-    if separator == ";":
-        frame = with_decimal_points(frame, path)
+    if separator == ";" or in_markdown:
+        unsure: Literal["refused", "thousands"] = "thousands" if in_markdown else "refused"
+        frame = with_decimal_points(frame, path, unsure=unsure)
     return unquoted(_with_numbers(frame))
 
 

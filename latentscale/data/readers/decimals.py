@@ -1,6 +1,7 @@
 """Decimal commas in tables with semicolons as separators, as European spreadsheets write them.
 
-Not for tables separated by commas or tabs, where a comma within a number mostly marks thousands.
+Also in tables in Markdown; not in those separated by commas or tabs, where a comma within a number
+mostly marks thousands.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import pandas as pd
 
@@ -27,8 +28,10 @@ _SURELY_POINT: Final = re.compile(r"(?<![\d.,])(?:0\.\d+|\d+\.(?:\d{1,2}|\d{4,})
 _COMMA: Final = re.compile(r"(?<=\d),(?=\d)")
 
 
-def with_decimal_points(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Return a semicolon-separated table with decimal dots instead of commas.
+def with_decimal_points(
+    frame: pd.DataFrame, path: Path, *, unsure: Literal["refused", "thousands"] = "refused"
+) -> pd.DataFrame:
+    """Return a table whose columns no comma separates, with decimal dots instead of commas.
 
     Parameters
     ----------
@@ -36,12 +39,15 @@ def with_decimal_points(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
         The table as read, cells with a comma as text; `NAME_COLUMNS` do not change.
     path
         The file, for messages.
+    unsure
+        Whether commas that may be either decimal commas or thousands separators are refused, or
+        left as thousands separators.
 
     Raises
     ------
     DataError
-        If some numbers have a decimal comma and others a decimal dot, or if commas may be either
-        decimal commas or thousands separators.
+        If some numbers have a decimal comma and others a decimal dot, or if `unsure` commas are
+        refused.
     """
     texts = {
         name: [cell if isinstance(cell, str) and _CELL.fullmatch(cell) else "" for cell in column]
@@ -54,6 +60,8 @@ def with_decimal_points(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     if next(_where(texts, _DECIMAL), None) is None:
         if next(_where(texts, _SURELY_POINT), None) or _float_among(frame, below_1=True):
             return frame  # decimals have a dot, so commas mark thousands
+        if unsure == "thousands":
+            return frame
         raise DataError(
             f"{path}: {comma}: a decimal comma, or one between thousands? No number of the table "
             "says which. Write decimals with a dot, and thousands without a comma."

@@ -71,6 +71,8 @@ _REASONING_SINCE: Final = {
     "grok-multi-agent": 4.0,
 }
 """Version from which a series reasons by default."""
+_GPT_VARIANT: Final = re.compile(r"gpt-(?!(image|audio|realtime|live|search|oss|instant)\b).+")
+"""Variants of GPT that are not listed, which reason as GPT does: "gpt-6-sol"."""
 _WITHOUT: Final = re.compile(r"chat|chatgpt|instruct|non|no")
 """Words of models that do not reason although their series does (gpt-5-chat, "GPT-5 (ChatGPT)")."""
 
@@ -231,6 +233,8 @@ def _reasons(name: ModelName) -> str:
     if after:
         return after
     since = _REASONING_SINCE.get(name.series)
+    if since is None and _GPT_VARIANT.fullmatch(name.series):
+        since = _REASONING_SINCE["gpt"]
     try:
         return name.series if since is not None and float(name.number) >= since else ""
     except ValueError:  # "4o"

@@ -77,7 +77,7 @@ _ALONE: Final = re.compile(r"(\d{1,2}(?:\.\d+)?)([a-z]+)")
 _GENERIC_WORDS: Final = """instruct chat it base hf preview exp experimental latest beta alpha
 thinking reasoning reasoner think instructions new old updated upgraded qat mlx gguf awq gptq bnb
 dpo sft rlhf orpo merged unknown effort default web app turbo fast basic original vision vl meta
-c4ai open models amazon non w with without no tools fc prompt"""
+c4ai open models amazon non w with without no tools fc prompt dense"""
 _GENERIC: Final = frozenset(_GENERIC_WORDS.split())
 """Words of a name that say how a model was tuned, packed or served, and not of which series."""
 
@@ -123,6 +123,7 @@ _MAKERS: Final[Mapping[str, str]] = {
     "stepfun": "step",
     "(?:allen ?ai|ai2)": "olmo",
     "tii": "falcon",
+    "01[. -]?ai": "yi",
 }
 """Series by the makers that names have before them: "Anthropic: Claude Opus 4.5"."""
 _MADE_BY: Final = re.compile(
@@ -256,6 +257,8 @@ def parse_name(name: str) -> ModelName:
             series += [part for part in own if part not in series[-1:]]
     if series and series[0] in _CLAUDES:
         series.insert(0, "claude")
+    if series[:1] == ["r"] and numbers[:1] == ["1"]:  # papers name DeepSeek-R1 just R1
+        series.insert(0, "deepseek")
     sizes = sizes_of(words, bare.casefold())
     return ModelName(
         name=name,

@@ -192,14 +192,18 @@ def _duration(cell: object) -> float | None:
 
 
 def plain_name(cell: object) -> str:
-    """Return a model's name without HTML, LaTeX, a link's address, medals and footnote marks."""
+    """Return a model's name without markup, a link's address, medals and footnote marks."""
     text = without_latex(unescape(re.sub(r"<[^<>]+>", "", str(cell))))
     text = re.sub(r"\[([^\[\]]+)\]\([^()]*\)", r"\1", text)
+    text = _BOLD.sub(r"\2", _WHOLLY.sub(r"\2", text.strip()))
     text = _HYPHENS.sub("-", text)
     kept = [letter for letter in text if unicodedata.category(letter) not in _SYMBOLS]
     return _FOOTNOTE.sub("", re.sub(r"\s+", " ", "".join(kept)).strip())
 
 
+_BOLD: Final = re.compile(r"(\*\*)(?=\S)(.+?)(?<=\S)\1")
+_WHOLLY: Final = re.compile(r"^(__|\*|_|`)(?=[^\s*_`])([^*_`]*[^\s*_`])\1$")
+"""Bold or italic type, or code, of Markdown around a whole name; underscores may part its words."""
 _FOOTNOTE: Final = re.compile(r"(?<=[\w)\]])[\s*†‡§¹²³⁴-⁹]+$")
 _HYPHENS: Final = re.compile("[\u2010-\u2013\u2212\ufe63\uff0d]")
 """Hyphens of typesetting, such as the one that breaks no line."""
@@ -338,7 +342,7 @@ def _amount(cell: Any, unit: float) -> float:
     if not isinstance(cell, str):
         number = number_of_cell(cell)
         return np.nan if number is None else number
-    match = _AMOUNT.match(cell.strip())
+    match = _AMOUNT.match(cell.strip().removeprefix("~").lstrip())
     if match is None:
         return np.nan
     word = match["unit"].casefold()

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from latentscale.data.column_names import EARNED, in_words, without_brackets
+from latentscale.data.readers.model_names import parse_name, provider_of
 from latentscale.data.readers.published.cells import score_cells
 from latentscale.errors import spelling
 
@@ -37,11 +38,13 @@ _ROLES: Final[Mapping[str, str]] = {
     |veröffentlicht|veröffentlichung|date de sortie|fecha de lanzamiento""",
     "params_b": """params b|params|parameters|parameters b|n params|num params|number of parameters
     |number of parameters b|num parameters|num params b|n params b|total params b
-    |size|size b|model size|model size b|#params|#params b|参数量|参数
+    |size|size b|model size|model size b|参数量|参数
+    |total params|total parameters|total parameters b
     |parameter|parameter b|parameter count|param count|parameter mrd
     |anzahl parameter|paramètres|parámetros|parametri
-    |params m|parameters m|n params m|#params m|model size m""",
-    "active_params_b": "active params b|active parameters|active params|activated params|激活参数",
+    |params m|parameters m|n params m|model size m""",
+    "active_params_b": """active params b|active parameters|active params|activated params
+    |activated parameters|激活参数""",
     "tokens_t": """tokens t|training tokens|train tokens|training tokens t|train tokens t
     |tokens b|training tokens b|train tokens b
     |pretraining tokens|pretraining tokens t|tokens seen|n tokens|pretraining data size t
@@ -210,8 +213,31 @@ def roles_of(frame: pd.DataFrame, kept: Collection[str] = ()) -> Roles:
     if not {"benchmark", "score"} <= set(columns):
         for role in ("benchmark", "score", "stderr", "n_items"):
             columns.pop(role, None)
+    if "model" not in columns and (index := _models_in_index(frame)) is not None:
+        columns["model"] = index
     taken = set(columns.values())
     return Roles(columns, tuple(name for name in frame.columns if name not in taken))
+
+
+def _models_in_index(frame: pd.DataFrame) -> str | None:
+    """Return the first column if it has no name and holds models, as a saved index does.
+
+    Models of known series are among its cells, and none among the headings: otherwise the table may
+    have its models in columns.
+    """
+    first, *others = [str(name) for name in frame.columns] or ["no column"]
+    if first.strip() and not first.startswith("Unnamed:"):
+        return None
+    cells = frame.iloc[:, 0].tolist()
+    if not all(isinstance(cell, str) for cell in cells) or len(set(cells)) < len(cells):
+        return None
+    known = sum(provider_of(parse_name(cell)) is not None for cell in cells)
+    headed = any(provider_of(parse_name(name)) is not None for name in others)
+    return first if known >= FEW_MODELS and not headed else None
+
+
+FEW_MODELS: Final = 2
+"""Least number of names of known series that show where models are: one may be by chance."""
 
 
 def _holds_scores(column: pd.Series | pd.DataFrame) -> bool:
@@ -239,9 +265,9 @@ def counted_in(name: str, unit: float) -> float:
 
 
 def _heading(name: str) -> str:
-    """Return a heading as `ROLE_OF` has it: spelt alike, without "%" and compute's power of ten."""
+    """Return a heading as `ROLE_OF` has it: spelt alike, without "%", "#" and a power of ten."""
     whole, short = (
-        spelling(without_brackets(text).replace("%", "").strip().removesuffix("?"))
+        spelling(without_brackets(text).replace("%", "").strip(" #").removesuffix("?"))
         for text in (name, _POWER.sub("", name))
     )
     return short if ROLE_OF.get(short) == "flops" else whole

@@ -59,6 +59,7 @@ from latentscale.data.readers.published.repeats import (
 from latentscale.data.readers.published.runs import finished_runs
 from latentscale.data.readers.published.scores import OF_INTERVAL, long_cells, wide_cells
 from latentscale.data.readers.published.sizes import with_sizes_of_names
+from latentscale.data.readers.published.turned import models_in_rows
 from latentscale.data.readers.tuning import with_types
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError, listed
@@ -98,9 +99,11 @@ def read_published(
     Parameters
     ----------
     path
-        A CSV, TSV or Parquet file, or a frame, with one row a model and a column a benchmark, or
-        one row a score. The column of models is named Model, Name, LLM or the like (also in
-        Chinese); provider, release date, sizes, effort and licence likewise.
+        A CSV, TSV, Markdown or Parquet file, or a frame, with one row a model and a column a
+        benchmark, or one row a score. A table with benchmarks in rows, below a heading such as
+        Benchmark, and models in columns is transposed. The column of models is named Model, Name,
+        LLM or the like (also in Chinese); provider, release date, sizes, effort and licence
+        likewise.
     repeats
         What becomes of several rows of one model on one benchmark: ``"mean"`` of those of each
         source, or ``"best"``, the best of all. A source is what a column Source, Agent,
@@ -203,7 +206,7 @@ def published_measurements(
         what, table = str(path), read_table(expanded(path, DataError))
     declared = dict(benchmarks or {})
     own = [feature if isinstance(feature, str) else feature.name for feature in features or ()]
-    table, headings = plain_headings(with_text_names(table, what), [*declared, *own])
+    table, headings = _plain_rows(with_text_names(table, what), [*declared, *own])
     roles = _checked_roles(table, declared, own, what)
     table, unnamed = rows_of_models(table, roles)
     table, stopped = finished_runs(table, roles, [*declared, *own], what)
@@ -257,6 +260,16 @@ def published_measurements(
     )
 
 
+def _plain_rows(table: pd.DataFrame, kept: Collection[str]) -> tuple[pd.DataFrame, list[Finding]]:
+    """Return a table with plain headings and models in rows, and findings on what was not so."""
+    plain, findings = plain_headings(table, kept)
+    rows, transposed = models_in_rows(plain)
+    if not transposed:
+        return plain, findings
+    rows, of_rows = plain_headings(rows, kept)
+    return rows, [*findings, *transposed, *of_rows]
+
+
 def _checked_roles(
     table: pd.DataFrame, declared: Collection[str], own: Collection[str], what: str
 ) -> Roles:
@@ -281,12 +294,12 @@ def is_published(frame: pd.DataFrame) -> bool:
     A column that seems to be a misspelt ``family`` is for its owner to correct.
     """
     names = [name for name in frame.columns if isinstance(name, str)]
-    if {"model", "family"} <= {name.strip() for name in names}:
+    if {"model", "family"} <= {name.strip() for name in names} or not frame.columns.is_unique:
         return False
     read = frame[names] if len(names) == len(frame.columns) else frame.iloc[:, :0]
-    roles = roles_of(plain_headings(read, ())[0])
+    roles = roles_of(_plain_rows(read, ())[0])
     free = [name for name in roles.others if closest([name], "family", cutoff=0.8)]
-    return "model" in roles.columns and not free and frame.columns.is_unique
+    return "model" in roles.columns and not free
 
 
 def rows_of_models(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, list[Finding]]:
