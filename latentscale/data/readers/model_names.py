@@ -28,15 +28,24 @@ _EFFORT: Final = re.compile(
     re.IGNORECASE,
 )
 _NO_MODE: Final = re.compile(
-    rf"(?<![a-z])no(?:n|ne)?(?:$|[-, ]*{_MODE_IN_BRACKETS})|{_MODE_IN_BRACKETS}[-: ]+(?:none|off)"
+    rf"(?<![a-z])(?:no(?:n|ne)?(?:$|[-, ]*{_MODE_IN_BRACKETS})|disabled?[- ]{_MODE_IN_BRACKETS})"
+    rf"|{_MODE_IN_BRACKETS}[-: ]+(?:none|off|disabled)"
 )
 _ABOVE_HIGH: Final = re.compile("(?:x|extra|very)[- ]high")
 _LEVEL: Final = re.compile(rf"(?<![a-z])(?:{_LEVELS}|max)(?![a-z])")
 _BUDGET: Final = re.compile(r"\d+k")
 """What brackets may hold, in lower case."""
+_WITH_BUDGETS: Final = re.compile(
+    r"(?<![a-z])((claude.*?(?<!\d)(?<!\d[.-])(3[.-]7|[4-9])|gemini.*?(?<!\d)(?<!\d[.-])(2[.-]5|[3-9]))"
+    r"(?!\d)"
+    r"|qwen-?[3-9])",
+    re.IGNORECASE,
+)
+"""Models that are listed by their thinking budget: "Claude 3.7 (16K)". In other names thousands in
+brackets are a length of context: "GPT-4 (32k)", "Yi-34B (200K)"."""
 _OF_SETTING: Final = re.compile(
     rf"{_LEVELS}|max|non?|none|off|unknown|default|(?:non?)?{_MODE_IN_BRACKETS}|effort|adaptive|extended|mode"
-    r"|budget|length|tokens|with|w|extra|very|\d+k"
+    r"|budget|length|tokens|with|w|extra|very|\d+k|disabled?"
 )
 """Words in brackets that say nothing but the setting; "Fast" in "(Fast Reasoning)" is a model's."""
 _DATED: Final = re.compile(
@@ -49,11 +58,14 @@ _DATED: Final = re.compile(
 "Claude 3.5 Sonnet (Oct)", "GPT-4o (Mar' 25)"."""
 _MEASURED: Final = re.compile(
     r"(?<![a-z\d])((\d+|zero|one|few|multi)[- ]?shots?|cot"
-    r"|(i?q\d\w*|\d+-?b(it)?s?|(fp|bf|int)\d+|awq|gptq|gguf|no)[- ]quanti[sz](ation|ed))(?![a-z])",
+    r"|(i?q\d\w*|\d+-?b(it)?s?|(fp|bf|int)\d+|awq|gptq|gguf|no)[- ]quanti[sz](ation|ed)"
+    r"|[2-8][- ]bits?)(?![a-z])",
     re.IGNORECASE,
 )
 """How a model was prompted or packed: "(5-shot)", "(CoT)", "(16b quantization)"; no version or
 size."""
+_FALLBACK: Final = re.compile(r",[^,()]*\bfallback\b[^,()]*", re.IGNORECASE)
+"""What answers where a model refuses, after its effort: "(Max, Opus 4.8 Fallback)"."""
 _SIZED_BY_MEDIUM: Final = re.compile(r"([a-z]*stral|phi|gpt-?2|dialogpt)(?![a-z.])")
 """Series in which "medium" at the end of a name is a size: devstral-medium, gpt2-medium."""
 _TRAINED: Final = re.compile(r"phi.*reasoning$")
@@ -109,7 +121,7 @@ _ROUTED: Final = re.compile(r":(?:free|nitro|floor|online|exacto|extended|latest
 """How a router serves a model, after its name: "deepseek-r1:free"."""
 _MAKERS: Final[Mapping[str, str]] = {
     "openai": "gpt|chatgpt|codex|o[134](?![a-z])",
-    "anthropic": "claude",
+    "anthropic": "claude|opus|sonnet|haiku",
     "google(?: deepmind)?": "gemini|gemma|learnlm|palm",
     "alibaba(?: cloud)?": "qwen|qwq|qvq",
     "xai": "grok",
@@ -365,8 +377,9 @@ def _without_setting(name: str) -> tuple[str, str]:
         return (name[: ending.start(1) - 1], "max") if ending else (name, "")
     version = name[: match.start()].strip()
     if match["bracketed"]:
-        setting, others = _in_brackets(match["bracketed"])
-        if not setting:
+        setting, others = _in_brackets(_FALLBACK.sub("", match["bracketed"]))
+        context = _BUDGET.fullmatch(setting) and not _WITH_BUDGETS.search(version)
+        if not setting or context:
             return name, ""
         return f"{version} ({others})" if others else version, setting
     text = next(group for group in match.groups() if group is not None).casefold()

@@ -22,6 +22,7 @@ from latentscale.errors import spelling
 _ROLES: Final[Mapping[str, str]] = {
     "model": """model|model name|models|name|llm|model id|model version|ai system|system
     |primary model|language model|model/product|model/system|model/agent|model/method
+    |display name
     |模型|模型名称|モデル|modell|modellname|modèle|modelo|modello""",
     "family": "family|family name|model family|base family|series|系列",
     "lineage": "lineage",
@@ -56,7 +57,7 @@ _ROLES: Final[Mapping[str, str]] = {
     "instruct": "instruct|is instruct",
     "size_class": "size class|model size class|size category|size tier",
     "open_weights": """open weights|open source|open|weights|license|licence|model license
-    |hub license|开源""",
+    |hub license|is open weights|is open source|is open|开源""",
     "benchmark": """benchmark|benchmarks|bench|benchmark name|benchmark id|task|task name|task id
     |dataset|dataset name|dataset id|eval|eval name|eval id|evaluation|category|subset|test|metric
     |metric name|measure

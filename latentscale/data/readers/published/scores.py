@@ -412,7 +412,7 @@ def _scale_of(name: str, cells: ScoreCells, known: Floats) -> tuple[Benchmark | 
         return Benchmark(scale="positive", unit=unit or "", lower_is_better=lower), ""
     if is_in_points(name) and 1 < high <= _POINTS:
         return Benchmark(scale="real", unit="points", lower_is_better=lower), ""
-    if is_rating(name) and high > 100:
+    if is_rating(name) and (high > 100 or low < 0):
         return Benchmark(scale="real", unit="Elo" if "elo" in name.casefold() else "rating"), ""
     if is_rating(name) and 1 < high <= _IN_THOUSANDS and 1000 * low >= _RATINGS[0]:
         return None, (

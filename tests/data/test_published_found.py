@@ -1,0 +1,100 @@
+"""Forms of numbers, headings and names found in public tables: noise, budgets, settings, camels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from latentscale.data.column_names import is_aggregate, is_neither
+from latentscale.data.readers import effort, read_published, reasoning
+from latentscale.data.readers.model_names import parse_name
+from tests.data.published_tables import FOUR, of_four, said
+
+pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
+
+
+@pytest.mark.parametrize("unit", [1.0, 100.0])
+def test_rounding_above_the_most_does_not_change_the_unit(unit: float) -> None:
+    shares = np.array([0.76, 1.0, 0.9, 0.6])
+    cells = unit * shares
+    cells[1] = np.nextafter(cells[1], np.inf)
+    scores = read_published(of_four(MATH=cells))
+    math = scores.dataset["score"].sel(benchmark="MATH").values
+    np.testing.assert_allclose(math, shares)
+    assert math.max() == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "series", "level"),
+    [
+        ("GPT-4 (32k)", "gpt", "unstated"),
+        ("Yi-34B (200K)", "yi", "unstated"),
+        ("Phi-3-small-instruct (8k)", "phi-small", "unstated"),
+        ("claude-3-5-sonnet-20241022 (200k)", "claude-sonnet", "unstated"),
+        ("Claude 3.7 (16K)", "claude", "high"),
+        ("claude-opus-4-20250514 (1K)", "claude-opus", "low"),
+        ("Gemini 2.5 Flash (8K)", "gemini-flash", "medium"),
+        ("Claude Opus 5.5 (Max, Default Fallback)", "claude-opus", "max"),
+        ("Anthropic Haiku 4.5 (Disable Thinking)", "claude-haiku", "none"),
+        ("Qwen3-14B AWQ 4-bit", "qwen", "unstated"),
+    ],
+)
+def test_brackets_of_names_hold_contexts_budgets_and_modes(
+    name: str, series: str, level: str
+) -> None:
+    assert parse_name(name).series == series
+    assert effort([name]).values.tolist() == [level]
+    assert reasoning([name]).values.tolist() == [float(level not in ("unstated", "none"))]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("price1mInputTokens", "percentile05OutputTokensPerSecond", "benchmark_version"),
+        *("bootstrap_samples", "thurstone_sigma"),
+    ],
+)
+def test_fields_of_programs_with_digits_and_figures_of_a_bootstrap_are_not_scores(
+    name: str,
+) -> None:
+    assert is_neither(name)
+
+
+def test_fields_of_programs_may_be_means() -> None:
+    assert is_aggregate("intelligenceIndex") and is_aggregate("model_average_score")
+    assert not is_aggregate("scicode") and not is_neither("tau2") and not is_neither("gpqa")
+
+
+def test_ratings_below_zero_are_ratings() -> None:
+    scores = read_published(of_four(bt_rating=[1.2, -0.4, 0.3, -1.1]))
+    assert scores.dataset["score"].sel(benchmark="bt_rating").values.tolist()[1] == -0.4
+    assert scores.dataset["unit"].sel(benchmark="bt_rating") == "rating"
+
+
+def test_a_tilde_stands_between_the_ends_of_an_interval() -> None:
+    table = of_four(Arena=[1533.9, 1514.8, 1510, 1507])
+    table["95% CI"] = ["1525 ~ 1543", "1507 ~ 1523", "1504 ~ 1516", "1502 ~ 1512"]
+    table = table.drop(columns="GPQA")
+    errors = read_published(table).dataset["stderr"].values.ravel()
+    np.testing.assert_allclose(errors, np.array([9, 8, 6, 5]) / 1.96, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["method", "Team"])
+def test_rows_of_several_methods_are_merged_with_a_finding(name: str) -> None:
+    table = pd.concat([of_four(), of_four().head(1)], ignore_index=True)
+    table[name] = ["SFT"] * 4 + ["zero-shot"]
+    assert '"SFT", "zero-shot"' in said(read_published(table), "settings-merged")
+
+
+@pytest.mark.parametrize("name", ["Flag Success Count", "Tasks # Solved"])
+def test_whole_numbers_of_a_count_are_named(name: str) -> None:
+    scores = read_published(of_four(**{name: [35, 12, 40, 9]}))
+    assert "if they are counts" in said(scores, "points-or-percentages")
+
+
+def test_a_column_of_names_to_show_names_models() -> None:
+    table = of_four().rename(columns={"Model": "Display_Name"}).assign(isOpenWeights=[0, 0, 1, 1])
+    scores = read_published(table)
+    assert scores.models == FOUR
+    assert scores.dataset["open_weights"].values.tolist() == [0, 0, 1, 1]
