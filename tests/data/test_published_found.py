@@ -87,6 +87,21 @@ def test_rows_of_several_methods_are_merged_with_a_finding(name: str) -> None:
     assert '"SFT", "zero-shot"' in said(read_published(table), "settings-merged")
 
 
+def test_one_percentage_among_fractions_is_left_out() -> None:
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame({"Model": [f"model-{k}" for k in "abcdefghijkl"]})
+    table = table.assign(**{name: rng.uniform(0.2, 0.9, 12).round(3) for name in ("A", "B", "C")})
+    slip = table.assign(C=[4.5, *table["C"].tolist()[1:]])
+    scores = read_published(slip)
+    expected = [np.nan, *table["C"].tolist()[1:]]
+    np.testing.assert_allclose(scores.dataset["score"].sel(benchmark="C"), expected)
+    assert '"model-a: 4.5"' in said(scores, "impossible-score")
+    alone = read_published(slip[["Model", "A", "C"]])  # one other column: C may have percentages
+    assert not said(alone, "impossible-score")
+    several = read_published(slip.assign(C=[4.5, 3.5, *table["C"].tolist()[2:]]))
+    assert not said(several, "impossible-score")
+
+
 @pytest.mark.parametrize("name", ["Flag Success Count", "Tasks # Solved"])
 def test_whole_numbers_of_a_count_are_named(name: str) -> None:
     scores = read_published(of_four(**{name: [35, 12, 40, 9]}))

@@ -62,6 +62,7 @@ from latentscale.data.readers.published.percentages import (
     named_outside,
     with_signs,
     without_impossible,
+    without_one_above,
 )
 from latentscale.data.readers.published.repeats import with_metrics
 from latentscale.data.readers.published.stated import (
@@ -288,9 +289,10 @@ def _plausible(
     """Return columns in one unit each and without impossible cells, and findings."""
     of_items, counts = with_counts(columns, declared)
     shares, points = with_points(of_items, declared)
-    signed, signs = with_signs(shares, models, declared)
+    single, above = without_one_above(shares, models, declared)
+    signed, signs = with_signs(single, models, declared)
     kept, impossible = without_impossible(signed, models, declared)
-    return kept, [*counts, *points, *signs, *impossible]
+    return kept, [*counts, *points, *above, *signs, *impossible]
 
 
 def _column(table: pd.DataFrame, name: str | None) -> Floats:
