@@ -19,7 +19,8 @@ _NEITHER: Final = re.compile(
     r"|^\W*(age|years?|months?|days?|id|ids?|links?|sites?|types?|modes?|access|image|notes?|comments?|api|logs?|trajs?|open"
     r"|checked|verified|submi(ssion|tted)|context|size|updated|hash|revision|precision|name"
     r"|seeds?|steps?|epochs?|folds?|splits?|runs?|trials?|replicates?|repeats?|clusters?|index"
-    r"|cycles|rounds|matches|games|((benchmark|model|data ?set|task|harness|eval) )?version"
+    r"|cycles|rounds|turns|matches|games|p|p\W*val(ue)?|p ?\([^()]*\)"
+    r"|((benchmark|model|data ?set|task|harness|eval) )?version"
     r"|level 0|unnamed: \d+|rows?|row (number|index)|positions?|places?|ranking|order|nr|no"
     r"|n|counts?|samples|tiers?|line)\W*$"
     r"|\bnum\b|^\W*(total )?(number|count) of\b"
@@ -72,6 +73,7 @@ _EVENTS: Final = re.compile(
     r"|crashes)|((syntax|indentation|format(ting)?|parsing|compilation|runtime|tool|api) errors"
     r"|(error|malformed|empty) (outputs|responses)|(user )?asks|lazy comments)"
     r"|failed|((test|compil(e|ation)|build|runtime|parsing|format(ting)?|tool|api|llm) )?failures?"
+    r"|fails|empty|(n )?missing|n error|skipped|ungraded"
     r"|(no|empty|missing) (answers?|responses?)|unanswered|not (answered|attempted))\W*",
     re.IGNORECASE,
 )

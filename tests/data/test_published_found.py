@@ -9,6 +9,7 @@ import pytest
 from latentscale.data.column_names import is_aggregate, is_neither
 from latentscale.data.readers import effort, read_published, reasoning
 from latentscale.data.readers.model_names import parse_name
+from latentscale.data.readers.published.columns import is_lower
 from tests.data.published_tables import FOUR, of_four, said
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
@@ -38,6 +39,7 @@ def test_rounding_above_the_most_does_not_change_the_unit(unit: float) -> None:
         ("Claude Opus 5.5 (Max, Default Fallback)", "claude-opus", "max"),
         ("Anthropic Haiku 4.5 (Disable Thinking)", "claude-haiku", "none"),
         ("Qwen3-14B AWQ 4-bit", "qwen", "unstated"),
+        ("Claude Opus 4.7 (none)", "claude-opus", "none"),
     ],
 )
 def test_brackets_of_names_hold_contexts_budgets_and_modes(
@@ -113,3 +115,51 @@ def test_a_column_of_names_to_show_names_models() -> None:
     scores = read_published(table)
     assert scores.models == FOUR
     assert scores.dataset["open_weights"].values.tolist() == [0, 0, 1, 1]
+
+
+def test_lo_and_hi_are_ends_of_intervals_and_no_benchmarks() -> None:
+    table = of_four(GPQA_lo=[0.50, 0.45, 0.40, 0.35], GPQA_hi=[0.58, 0.53, 0.48, 0.43])
+    table["GPQA"] = [0.54, 0.49, 0.44, 0.39]  # the means of both
+    scores = read_published(table)
+    assert scores.benchmarks == ("GPQA",)
+    np.testing.assert_allclose(scores.dataset["stderr"], 0.04 / 1.96, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["Thinking", "Reasoning"])
+def test_rows_with_and_without_reasoning_are_two_models(name: str) -> None:
+    table = pd.DataFrame({"Model": ["Claude Opus 4", "Claude Opus 4", "o3", "GPT-4o"]})
+    table = table.assign(**{name: [True, False, True, False], "GPQA": [0.8, 0.7, 0.83, 0.53]})
+    scores = read_published(table)
+    read = dict(zip(scores.models, scores.dataset["score"].values.ravel().tolist(), strict=True))
+    assert read["Claude Opus 4"] == 0.8 and read["Claude Opus 4 (none)"] == 0.7
+    assert read["GPT-4o"] == 0.53
+    modes = dict(zip(scores.models, scores.dataset["reasoning"].values.tolist(), strict=True))
+    assert modes["Claude Opus 4"] == 1 and modes["Claude Opus 4 (none)"] == 0
+    families = dict(zip(scores.models, scores.dataset["family"].values.tolist(), strict=True))
+    assert families["Claude Opus 4"] == families["Claude Opus 4 (none)"]
+
+
+def test_days_in_milliseconds_are_read() -> None:
+    table = of_four(model_release_date=[1754438400000, 1754524800000, None, 1747180800000])
+    days = read_published(table).dataset["released"].values.astype("datetime64[D]").astype(str)
+    assert {"2025-08-06", "2025-08-07", "2025-05-14"} <= set(days.tolist())
+
+
+def test_rates_of_failing_and_distances_are_better_lower() -> None:
+    assert is_lower("fail_rate") and is_lower("single_round_issue_rate") and is_lower("hamming")
+    assert not is_lower("Hamming score") and not is_lower("failure detection")
+    assert is_neither("p(base)") and is_neither("Turns") and is_neither("ungraded")
+
+
+def test_a_dot_after_a_name_marks_a_footnote() -> None:
+    table = of_four().assign(Model=["GPT-4o ·", *FOUR[1:]])
+    assert "GPT-4o" in read_published(table).models
+
+
+def test_passes_of_those_decided_are_items_of_their_share() -> None:
+    shares = np.round(np.divide([145, 137, 135, 108], [189, 190, 189, 171]), 4)
+    table = pd.DataFrame({"model": FOUR, "passes": [145, 137, 135, 108]})
+    table = table.assign(decided=[189, 190, 189, 171], pass_rate=shares)
+    scores = read_published(table)
+    assert scores.benchmarks == ("pass_rate",)
+    assert scores.dataset["cell_items"].values.ravel().tolist() == [189, 190, 189, 171]

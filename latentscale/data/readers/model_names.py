@@ -24,7 +24,7 @@ _EFFORT: Final = re.compile(
     r"|[-_ ]thinking-(?P<tokens>\d+k)$"
     rf"|[-_ ](?P<level>{_LEVELS})$"
     rf"|(?:,|[-_ ]w/|[-_ ]with)?[-_ ](?:(?:extended|adaptive)[-_ ])?(?P<mode>(?:non?-?)?{_MODE})$"
-    rf"|\s*\((?P<bracketed>[^()]*\b(?:{_LEVELS}|max|(?:non?)?{_MODE_IN_BRACKETS}|\d+k)\b[^()]*)\)$",
+    rf"|\s*\((?P<bracketed>[^()]*\b(?:{_LEVELS}|max|none|(?:non?)?{_MODE_IN_BRACKETS}|\d+k)\b[^()]*)\)$",
     re.IGNORECASE,
 )
 _NO_MODE: Final = re.compile(
@@ -87,9 +87,9 @@ _GGUF: Final = re.compile(r"(?<=[-_ :.(])i?q\d(?:_[a-z0-9]{1,3})*(?![a-z0-9])")
 _JOINED: Final = re.compile(r"(?P<letters>[a-z]+)(?P<number>\d{1,2}(?:\.\d+)*)(?P<rest>[a-z]*)")
 _ALONE: Final = re.compile(r"(\d{1,2}(?:\.\d+)?)([a-z]+)")
 _GENERIC_WORDS: Final = """instruct chat it base hf preview exp experimental latest beta alpha
-thinking reasoning reasoner think instructions new old updated upgraded qat mlx gguf awq gptq bnb
-dpo sft rlhf orpo merged unknown effort default web app turbo fast basic original vision vl meta
-c4ai open models amazon non w with without no tools fc prompt dense"""
+thinking reasoning reasoner think enabled instructions new old updated upgraded qat mlx gguf awq
+gptq bnb dpo sft rlhf orpo merged unknown effort default web app turbo fast basic original vision
+vl meta c4ai open models amazon non w with without no tools fc prompt dense"""
 _GENERIC: Final = frozenset(_GENERIC_WORDS.split())
 """Words of a name that say how a model was tuned, packed or served, and not of which series."""
 

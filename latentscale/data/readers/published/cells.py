@@ -210,7 +210,7 @@ def plain_name(cell: object) -> str:
 _BOLD: Final = re.compile(r"(\*\*)(?=\S)(.+?)(?<=\S)\1")
 _WHOLLY: Final = re.compile(r"^(__|\*|_|`)(?=[^\s*_`])([^*_`]*[^\s*_`])\1$")
 """Bold or italic type, or code, of Markdown around a whole name; underscores may part its words."""
-_FOOTNOTE: Final = re.compile(r"(?<=[\w)\]])[\s*†‡§¹²³⁴-⁹]+$")
+_FOOTNOTE: Final = re.compile(r"(?<=[\w)\]])[\s*†‡§·•¹²³⁴-⁹]+$")
 _HYPHENS: Final = re.compile("[\u2010-\u2013\u2212\ufe63\uff0d]")
 """Hyphens of typesetting, such as the one that breaks no line."""
 _SYMBOLS: Final = ("So", "Mn", "Cf")

@@ -108,7 +108,7 @@ def without_one_above(
 def _are_fractions(values: Floats) -> bool:
     known = values[~np.isnan(values)]
     parts = bool(((known > 0) & (known < 1)).any())
-    return parts and known.min() >= 0 and _SURE <= known.max() <= 1
+    return parts and bool(known.min() >= 0 and _SURE <= known.max() <= 1)
 
 
 def _outside(name: str, cells: ScoreCells) -> Bools:
