@@ -34,6 +34,7 @@ def test_rounding_above_the_most_does_not_change_the_unit(unit: float) -> None:
         ("Phi-3-small-instruct (8k)", "phi-small", "unstated"),
         ("claude-3-5-sonnet-20241022 (200k)", "claude-sonnet", "unstated"),
         ("Claude 3.7 (16K)", "claude", "high"),
+        ("QwQ-32B (16K thinking)", "qwq", "high"),
         ("claude-opus-4-20250514 (1K)", "claude-opus", "low"),
         ("Gemini 2.5 Flash (8K)", "gemini-flash", "medium"),
         ("Claude Opus 5.5 (Max, Default Fallback)", "claude-opus", "max"),

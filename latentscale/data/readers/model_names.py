@@ -377,8 +377,9 @@ def _without_setting(name: str) -> tuple[str, str]:
         return (name[: ending.start(1) - 1], "max") if ending else (name, "")
     version = name[: match.start()].strip()
     if match["bracketed"]:
-        setting, others = _in_brackets(_FALLBACK.sub("", match["bracketed"]))
-        context = _BUDGET.fullmatch(setting) and not _WITH_BUDGETS.search(version)
+        text = _FALLBACK.sub("", match["bracketed"])
+        setting, others = _in_brackets(text)
+        context = _BUDGET.fullmatch(text.casefold()) and not _WITH_BUDGETS.search(version)
         if not setting or context:
             return name, ""
         return f"{version} ({others})" if others else version, setting
