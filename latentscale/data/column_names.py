@@ -19,7 +19,7 @@ _NEITHER: Final = re.compile(
     r"|^\W*(age|years?|months?|days?|id|ids?|links?|sites?|types?|modes?|access|image|notes?|comments?|api|logs?|trajs?|open"
     r"|checked|verified|submi(ssion|tted)|context|size|updated|hash|revision|precision|name"
     r"|seeds?|steps?|epochs?|folds?|splits?|runs?|trials?|replicates?|repeats?|clusters?|index"
-    r"|cycles|rounds|turns|matches|games|p|p\W*val(ue)?|p ?\([^()]*\)"
+    r"|cycles|rounds|turns|matches|games|roi( score)?|p|p\W*val(ue)?|p ?\([^()]*\)"
     r"|((benchmark|model|data ?set|task|harness|eval) )?version"
     r"|level 0|unnamed: \d+|rows?|row (number|index)|positions?|places?|ranking|order|nr|no"
     r"|n|counts?|samples|tiers?|line)\W*$"
@@ -27,7 +27,7 @@ _NEITHER: Final = re.compile(
     r"|^\W*n (total|items|samples|questions|tasks|tests|cases|problems|prompts|examples|instances"
     r"|wins?|loss(es)?|draws?|ties?|games|battles|votes|pairs|comparisons|runs|trials|attempts"
     r"|models|tokens|calls|errors|fail(ed|ures)|incorrect|wrong)\b"
-    r"|\bper (dollar|usd)\b|^\W*roi( (score|rank))?\W*$"
+    r"|\bper (dollar|usd)\b"
     r"|\b(ttft|response time|first (answer )?(chunk|token))\b|\s\((s|ms)\)\W*$"  # latencies
     r"|[$€]|^#|\s#\W*$|排名|价格|速度|上下文|序号",
     re.IGNORECASE,

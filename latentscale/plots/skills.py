@@ -36,6 +36,8 @@ _MOST_FAMILIES = 12
 """Families in one figure: there are no more distinct colours and markers."""
 _ROUNDING = 1e-8
 """Share of the largest level below which a mean is zero, up to rounding of sums of doubles."""
+_VISIBLE = 0.005
+"""Half a per cent of the variance: bars that are shorter are hardly seen."""
 # For components that are not terms: unlike every colour and hatch of the terms.
 _FILLS_OF_RESTS: dict[str, tuple[str, str | None]] = {
     OTHER: ("#009E73", "xx"),
@@ -245,12 +247,14 @@ def plot_variance_shares(shares: VarianceShares, *, ax: OnAxes = None) -> Sheet:
     percent_axis(panel.xaxis)
     panel.set_xlim(min(0.0, float(left.min()) * 1.05), float(right.max()))
     panel.set_xlabel("share of the variance of scores over models (%)", fontsize=8.5)
+    offset = "\nA component with a share below zero offsets the others."
     unvaried = f"\nNot drawn, as fewer than two models have scores: {listed(shares.left_out)}."
     title(
         figure,
         "What makes models differ",
         "Posterior means; each bar sums to 100%.\n"
         "Noise is a share on the scale of scores; the rest is divided on the link's scale."
+        + (offset if left.min() < -_VISIBLE else "")
         + (unvaried if shares.left_out else ""),
         shares.notes,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -22,7 +23,7 @@ from latentscale.data.readers.benchmark_names import group_of, plain_name
 from latentscale.data.readers.model_names import parse_name, provider_of
 from latentscale.data.readers.published.columns import is_lower, unit_of_amount
 from latentscale.errors import DataError
-from tests.data.published_tables import of_four, said
+from tests.data.published_tables import of_eight, of_four, said
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")
 PERCENT = [62, 60, 55, 40]
@@ -214,3 +215,53 @@ def test_a_folder_without_known_figures_is_refused_with_one_remedy(tmp_path: Pat
     with pytest.raises(DataError) as refused:
         read_harness(tmp_path)
     assert str(refused.value).count("tasks={") == 1
+
+
+def of_parts(parts: np.ndarray, heading: np.ndarray) -> pd.DataFrame:
+    """Return a table with a column "Search" before the parts that it may be the mean of."""
+    columns = {f"Part {letter}": parts[:, n] for n, letter in enumerate("ABCD")}
+    return of_eight(Search=heading, **columns)
+
+
+def test_a_mean_of_the_columns_that_follow_is_left_out_whatever_its_name() -> None:
+    parts = np.random.default_rng(0).uniform(20, 90, (8, 4)).round(2)
+    scores = read_published(of_parts(parts, parts.mean(axis=1).round(2)))
+    assert "Search" not in scores.benchmarks
+    (finding,) = scores.audit.filter("ignored-column").findings
+    assert '"Search": the mean of "Part A", "Part B", "Part C", "Part D"' in finding.message
+
+
+def test_a_column_that_is_not_the_mean_of_those_that_follow_is_kept() -> None:
+    parts = np.random.default_rng(0).uniform(20, 90, (8, 4)).round(2)
+    mean = parts.mean(axis=1)
+    assert "Search" in read_published(of_parts(parts, mean[::-1])).benchmarks
+    copies = np.repeat(mean[:, np.newaxis], 4, axis=1)
+    assert "Search" in read_published(of_parts(copies + 0.01, mean)).benchmarks
+
+
+def test_a_missing_parameter_is_not_a_number_of_parameters() -> None:
+    assert not is_neither("Multi Turn Miss Param")
+    assert not is_neither("Missing Parameters")
+    assert is_neither("Active Params")
+
+
+def test_a_metric_or_prompt_in_brackets_is_not_part_of_the_score() -> None:
+    cells = ["95.1 (accuracy)", "88.0% (5-shot, CoT)", "71.2% (pass@1)", "60"]
+    scores = read_published(of_four(HumanEval=cells))
+    read = scores.dataset["score"].sel(benchmark="HumanEval").values
+    np.testing.assert_allclose(read, [0.951, 0.88, 0.712, 0.6])
+    (finding,) = scores.audit.filter("settings-in-cells").findings
+    assert finding.level == "warning"
+    assert "several settings" in finding.message
+
+
+def test_one_setting_in_brackets_is_said_without_a_warning() -> None:
+    scores = read_published(of_four(HumanEval=["95 (pass@1)", "88 (pass@1)", "71", "60"]))
+    (finding,) = scores.audit.filter("settings-in-cells").findings
+    assert finding.level == "info"
+
+
+@pytest.mark.parametrize("cell", ["163 (88th percentile)", "45 (of 60)", "72.5 (67.2)"])
+def test_other_numbers_in_brackets_are_left_out(cell: str) -> None:
+    scores = read_published(of_four(HumanEval=[cell, "88", "71", "60"]))
+    assert np.isnan(scores.dataset["score"].sel(benchmark="HumanEval").values[0])

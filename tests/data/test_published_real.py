@@ -38,6 +38,13 @@ def test_successes_of_another_share_are_a_benchmark_of_their_own() -> None:
     assert "correct" in read_published(twice).benchmarks  # of which of both?
 
 
+def test_few_equal_scores_of_another_name_are_no_shares_of_counts() -> None:
+    few = pd.DataFrame({"model": FOUR[:2], "GPQA": [0.5, 0.6], "correct": [5, 6], "total": 10})
+    assert read_published(few).benchmarks == ("GPQA", "correct")
+    more = pd.DataFrame({"model": FOUR, "GPQA": np.divide(RIGHT, 30), "correct": RIGHT})
+    assert read_published(more.assign(total=30)).benchmarks == ("GPQA",)
+
+
 def test_a_standard_error_stays_in_the_unit_of_the_share() -> None:
     shares = np.divide(RIGHT, 30)
     columns = {"accuracy": shares, "accuracy_stderr": 0.05, "correct": RIGHT, "total": TRIALS}

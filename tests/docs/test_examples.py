@@ -23,7 +23,7 @@ from public_members import public_names
 
 import latentscale as ls
 
-FITS = Path(__file__).parents[2] / "docs" / "fits"
+FITS = Path(__file__).parent / "fits"  # short chains, which the outputs in docstrings are of
 
 EXTRAS = {
     "elicit": "preliz",

@@ -109,6 +109,13 @@ def test_shares_are_stacked_and_negative_ones_lie_left_of_zero(shares: VarianceS
     assert panel.get_xlim()[1] == pytest.approx(1.1)
 
 
+def test_shares_below_zero_are_explained(shares: VarianceShares) -> None:
+    said = "share below zero offsets the others"
+    assert said in " ".join(plot_variance_shares(shares).get_suptitle().split())
+    positive = replace(shares, draws=abs(shares.draws))
+    assert said not in " ".join(plot_variance_shares(positive).get_suptitle().split())
+
+
 def _colours(names: list[str]) -> list[str]:
     coords = {"benchmark": BENCHMARKS, "component": names}
     draws = np.full((2, len(BENCHMARKS), len(names)), 1 / len(names))

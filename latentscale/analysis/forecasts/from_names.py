@@ -29,6 +29,7 @@ _MOSTLY: Final = 0.9
 """Least share of fitted models whose name gives their family; for the others, the base model or
 architecture that a leaderboard states decides."""
 _PROVIDER: Final = "provider"
+_ACTIVE: Final = "active_params_b"
 
 
 class _Named(NamedTuple):
@@ -105,6 +106,8 @@ def given_by_names(name: str, models: Sequence[str], cells: Sequence[object]) ->
     """
     if name == _PROVIDER:
         read: list[object] = [provider_of(parse_name(model)) for model in models]
+    elif name == _ACTIVE:
+        read = [parse_name(model).active_b for model in models]
     elif name in _READINGS:
         read = _reading(name, models)
     else:

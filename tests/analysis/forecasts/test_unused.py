@@ -77,6 +77,13 @@ def test_a_provider_that_is_the_lineage_counts_through_it(
     assert 'does not use "provider", which' in said
 
 
+def test_an_active_size_that_its_name_states_is_not_stated_by_the_row(fit: Fit) -> None:
+    sized = NEW | {"model": "Qwen3-30B-A3B", "active_params_b": 3.0}
+    assert not said_by(lambda: ls.predict(fit, pd.DataFrame([sized])))
+    (said,) = said_by(lambda: ls.predict(fit, pd.DataFrame([sized | {"active_params_b": 4.0}])))
+    assert 'does not use "active_params_b", which' in said
+
+
 def test_compute_for_a_target_names_them_too(fit: Fit) -> None:
     given = pd.DataFrame([NEW | {"released": "2026-01-01"}])
     said = said_by(

@@ -57,6 +57,14 @@ _NOTE: Final = re.compile(
 )
 """Marks of footnotes; "45 [1]" without a percent sign may be an interval that was cut off, but not
 "45 [a]"."""
+_HOW: Final = (
+    r"(?:acc(?:uracy)?|f1|em|exact match|anls|bleu|rouge-?l?|(?:pass|maj|avg|cons) ?@ ?\d+"
+    r"|(?:zero|few|\d{1,2})[- ]?shot|cot|greedy|strict|loose|(?:no|with|w/|w/o|without) tools)"
+)
+_SETTING: Final = re.compile(
+    rf"(?<=[\d%\uff05])\s*\((?P<how>{_HOW}(?:[\s,;+/]+{_HOW})*)\)$", re.IGNORECASE
+)
+"""Metrics and prompts in brackets after a score: "95.1 (accuracy)", "81.2% (5-shot CoT)"."""
 _PLUS_MINUS: Final = re.compile(
     rf"[(\[]?\s*(?:\+\s*(?P<up>{_NUMBER})\s*{_SIGN}?\s*[/,]?\s*[-–−]\s*(?P<down>{_PLAIN})"
     rf"|(?:±|\+/-|\+-|\$?\\pm\$?)\s*(?P<both>{_NUMBER}))\s*{_SIGN}?\s*[)\]]?"
@@ -149,7 +157,7 @@ def score_cells(column: pd.Series) -> ScoreCells:
         if duration is not None:
             values[row], minutes[row] = duration, True
             continue
-        match = _CELL.fullmatch(_NOTE.sub("", cell.strip())) if isinstance(cell, str) else None
+        match = _CELL.fullmatch(_bare(cell)) if isinstance(cell, str) else None
         number = _plain(match["number"]) if match else number_of_cell(cell)
         number = -number if number is not None and match and match["minus"] else number
         width = _width(match["width"], number) if match and match["width"] else None
@@ -168,6 +176,18 @@ def score_cells(column: pd.Series) -> ScoreCells:
         values[np.isclose(values, most, rtol=_NOISE, atol=0)] = most
     commas = any(_COMMA.fullmatch(str(column.iloc[row]).strip()) for row in unread)
     return ScoreCells(values, percent, money, half, unread, commas, minutes, counts)
+
+
+def _bare(cell: str) -> str:
+    """Return a cell without the mark of a footnote and without a metric or prompt in brackets."""
+    return _NOTE.sub("", _SETTING.sub("", _NOTE.sub("", cell.strip())))
+
+
+def settings_in(column: pd.Series) -> dict[str, str]:
+    """Return the metrics and prompts in brackets after scores, each with a cell that has it."""
+    texts = [_NOTE.sub("", cell.strip()) for cell in column.tolist() if isinstance(cell, str)]
+    matches = [match for text in texts if (match := _SETTING.search(text))]
+    return {match["how"].casefold(): match.string for match in reversed(matches)}
 
 
 def _apart_from_ends(cell: object) -> tuple[object, str]:

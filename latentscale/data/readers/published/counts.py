@@ -42,6 +42,10 @@ _TRIALS: Final = re.compile(
 """Columns of successes and of trials, with what they are of: "AIME correct"."""
 _ROUNDING: Final = 0.0051
 """Of a share: tables print it to the whole per cent, or finer."""
+_SHARE: Final = re.compile(r"(?<![a-z])(acc|accuracy|score|rate|pct|percent)|%", re.IGNORECASE)
+_DISTINCT: Final = 4
+"""Different scores that agree to rounding with shares: by chance less often than once in a million,
+if each does within one of fifty."""
 _JUDGED: Final = 10
 """Points up to this are a judge's, with a scale of their own (`is_in_points`)."""
 
@@ -135,14 +139,19 @@ def _trials(counts: Mapping[int, tuple[int, int]], rows: int) -> np.ndarray:
 def share_of_counts(
     columns: Mapping[str, ScoreCells], counts: Mapping[int, tuple[int, int]]
 ) -> str | None:
-    """Return the only column whose scores are the shares of counts, in two rows or more."""
+    """Return the only column whose scores are the shares of counts.
+
+    In two rows or more; a column that is not named as a share may have the same scores by chance,
+    and needs as many different ones.
+    """
     rows = list(counts)
     shares = np.array([right / of for right, of in counts.values()])
     alike = []
     for name, cells in columns.items():
         found = cells.values[rows]
         whole = 100.0 if cells.percent.any() or np.nanmax(found, initial=0.0) > 1 else 1.0
-        if len(rows) > 1 and (np.abs(found / whole - shares) <= _ROUNDING).all():
+        enough = len(rows) > 1 if _SHARE.search(name) else len(set(found)) >= _DISTINCT
+        if enough and (np.abs(found / whole - shares) <= _ROUNDING).all():
             alike.append(name)
     return alike[0] if len(alike) == 1 else None
 

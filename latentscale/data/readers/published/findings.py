@@ -16,7 +16,7 @@ from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.column_names import in_words
 from latentscale.data.dates import shown_dates
-from latentscale.data.readers.published.cells import ScoreCells
+from latentscale.data.readers.published.cells import ScoreCells, settings_in
 from latentscale.data.readers.published.columns import is_rating
 from latentscale.data.scales.base import scale_of
 from latentscale.errors import listed
@@ -143,6 +143,7 @@ def odd_cells(
 ) -> list[Finding]:
     """Name cells that were not read, and columns that may mix fractions and percentages."""
     findings = [f for name in info for f in unread_cells(name, table, named, columns[name])]
+    findings += [f for name in info if name in table for f in settings_in_cells(name, table[name])]
     for name, about in info.items():
         values = columns[name].values
         tiny = (values > 0) & (values < 1) & ~columns[name].percent
@@ -250,3 +251,15 @@ def unread_cells(
             f'Write counts as percentages, "{table[name].iloc[row]}" as {100 * right / of:.4g}%.'
         )
     return [Finding("warning", "cell-unread", name, f"{message} {remedy}")]
+
+
+def settings_in_cells(name: str, column: pd.Series) -> list[Finding]:
+    """Name what stands in brackets after scores and is not used: metrics and prompts."""
+    settings = settings_in(column)
+    if not settings:
+        return []
+    message = f"metrics and prompts in brackets are not used: {listed(list(settings.values()), 4)}."
+    if len(settings) == 1:
+        return [Finding("info", "settings-in-cells", name, message)]
+    message += " Scores under several settings are taken for scores of one benchmark."
+    return [Finding("warning", "settings-in-cells", name, message)]

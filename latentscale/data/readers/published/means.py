@@ -48,7 +48,8 @@ def means_among(
     A column with the name of a mean is left out beside `_FEW` others. Beside fewer, or where a
     name only begins as a mean's ("Avg Pass^1") or is an index of no broad ability, it is left out
     if it follows from the others. One that is named by what several others have in common ("Pass@1"
-    beside "Easy-Pass@1" and "Hard-Pass@1") is left out if it is their mean, weighted or not.
+    beside "Easy-Pass@1" and "Hard-Pass@1") is left out if it is their mean, weighted or not. One
+    with any name is left out if it is the plain mean of the columns that follow it.
     """
     free = [name for name in values if name not in declared]
     means = [name for name in free if is_aggregate(name)]
@@ -63,6 +64,8 @@ def means_among(
         for parts in _named_after(name, [n for n in others if n not in left_out]):
             if len(parts) > 1 and _follows(values[name], [values[n] for n in parts], sums=False):
                 left_out[name] = f"a mean of {listed(parts, 4)}"
+    for name, parts in _heads(values, [n for n in free if n in others and n not in left_out]):
+        left_out[name] = f"the mean of {listed(parts, 4)}"
     for name in (name for name in free if name in others):
         rest = [values[n] for n in others if n != name and n not in left_out]
         if name not in left_out and len(rest) > 1 and _is_plain_mean(values[name], rest):
@@ -153,11 +156,38 @@ def _follows(mean: Floats, parts: Sequence[Floats], *, sums: bool = True) -> boo
 def _is_plain_mean(mean: Floats, parts: Sequence[Floats]) -> bool:
     """Return whether a column is the mean of others, without weights, in rows enough to be sure."""
     table = np.column_stack([mean, *parts])
-    some = table[~np.isnan(mean) & ((~np.isnan(table[:, 1:])).sum(axis=1) > 1)]
+    least = min(2, len(parts))
+    some = table[~np.isnan(mean) & ((~np.isnan(table[:, 1:])).sum(axis=1) >= least)]
     if len(some) <= _SPARE or len(some) < (~np.isnan(mean)).sum() or np.ptp(some[:, 0]) == 0:
         return False
     off = np.abs(some[:, 0] - np.nanmean(some[:, 1:], axis=1))
     return bool((off <= _ROUNDING * np.nanmax(np.abs(table))).all())
+
+
+def _heads(values: Mapping[str, Floats], free: Collection[str]) -> list[tuple[str, list[str]]]:
+    """Return the columns that are the plain mean of the columns that follow, with these.
+
+    There are at least `_FEW` of these: the mean of two columns that hardly differ is near a third
+    by chance. If one of them alone agrees with the first, they are copies of it and no evidence.
+    """
+    names = list(values)
+    found = []
+    for first, name in enumerate(names):
+        for end in range(first + 1 + _FEW, len(names) + 1 if name in free else 0):
+            parts = [values[n] for n in names[first + 1 : end]]
+            if _may_be_mean(values[name], parts) and _is_plain_mean(values[name], parts):
+                if not any(_is_plain_mean(values[name], [part]) for part in parts):
+                    found.append((name, names[first + 1 : end]))
+                break
+    return found
+
+
+def _may_be_mean(mean: Floats, parts: Sequence[Floats]) -> bool:
+    """Return whether a column agrees with the mean of others in the first row: quick to refuse."""
+    row = int(np.argmin(np.isnan(mean)))
+    known = [part[row] for part in parts if not np.isnan(part[row])]
+    largest = max(np.nanmax(np.abs(column), initial=0.0) for column in (mean, *parts))
+    return bool(known) and abs(mean[row] - sum(known) / len(known)) <= _ROUNDING * largest
 
 
 def _kept(names: Sequence[str]) -> list[Finding]:

@@ -48,6 +48,7 @@ from latentscale.data.readers.published.findings import (
     reasons_in_words,
     reasons_of_dates,
     scales_assumed,
+    settings_in_cells,
     unread_cells,
     with_examples,
 )
@@ -227,6 +228,7 @@ def long_cells(
         *odd_cells(table, named, parts, models, info, declared),
         *tiny_errors(parts, {name: error[names == name] for name in info}, info),
         *unread_cells(columns["score"], table, named, read),
+        *settings_in_cells(columns["score"], table[columns["score"]]),
     ]
     return cells[cells["benchmark"].isin(info)], info, found
 
