@@ -19,7 +19,7 @@ _NEITHER: Final = re.compile(
     r"|^\W*(age|years?|months?|days?|id|ids?|links?|sites?|types?|modes?|access|image|notes?|comments?|api|logs?|trajs?|open"
     r"|checked|verified|submi(ssion|tted)|context|size|updated|hash|revision|precision|name"
     r"|seeds?|steps?|epochs?|folds?|splits?|runs?|trials?|replicates?|repeats?|clusters?|index"
-    r"|cycles|rounds|turns|matches|games|roi( score)?|p|p\W*val(ue)?|p ?\([^()]*\)"
+    r"|cycles|rounds|turns|evals|matches|games|roi( score)?|p|p\W*val(ue)?|p ?\([^()]*\)"
     r"|((benchmark|model|data ?set|task|harness|eval) )?version"
     r"|level 0|unnamed: \d+|rows?|row (number|index)|positions?|places?|ranking|order|nr|no"
     r"|n|counts?|samples|tiers?|line)\W*$"

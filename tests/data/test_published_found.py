@@ -35,6 +35,8 @@ def test_rounding_above_the_most_does_not_change_the_unit(unit: float) -> None:
         ("claude-3-5-sonnet-20241022 (200k)", "claude-sonnet", "unstated"),
         ("Claude 3.7 (16K)", "claude", "high"),
         ("QwQ-32B (16K thinking)", "qwq", "high"),
+        ("claude-opus-4-7 [max]", "claude-opus", "max"),
+        ("Qwen/Qwen3.5-397B-A17B-TEE", "qwen", "unstated"),
         ("claude-opus-4-20250514 (1K)", "claude-opus", "low"),
         ("Gemini 2.5 Flash (8K)", "gemini-flash", "medium"),
         ("Claude Opus 5.5 (Max, Default Fallback)", "claude-opus", "max"),
@@ -149,7 +151,12 @@ def test_days_in_milliseconds_are_read() -> None:
 def test_rates_of_failing_and_distances_are_better_lower() -> None:
     assert is_lower("fail_rate") and is_lower("single_round_issue_rate") and is_lower("hamming")
     assert not is_lower("Hamming score") and not is_lower("failure detection")
-    assert is_neither("p(base)") and is_neither("Turns") and is_neither("ungraded")
+    assert (
+        is_neither("p(base)")
+        and is_neither("Turns")
+        and is_neither("Evals")
+        and is_neither("ungraded")
+    )
 
 
 def test_a_dot_after_a_name_marks_a_footnote() -> None:

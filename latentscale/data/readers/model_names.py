@@ -64,6 +64,8 @@ _MEASURED: Final = re.compile(
 )
 """How a model was prompted or packed: "(5-shot)", "(CoT)", "(16b quantization)"; no version or
 size."""
+_SQUARE: Final = re.compile(r"(?<=\S\s)\[([^()\[\]]+)\]$")
+"""Square brackets around a setting: "gpt-5.5 [xhigh]"."""
 _FALLBACK: Final = re.compile(r",[^,()]*\bfallback\b[^,()]*", re.IGNORECASE)
 """What answers where a model refuses, after its effort: "(Max, Opus 4.8 Fallback)"."""
 _SIZED_BY_MEDIUM: Final = re.compile(r"([a-z]*stral|phi|gpt-?2|dialogpt)(?![a-z.])")
@@ -89,7 +91,7 @@ _ALONE: Final = re.compile(r"(\d{1,2}(?:\.\d+)?)([a-z]+)")
 _GENERIC_WORDS: Final = """instruct chat it base hf preview exp experimental latest beta alpha
 thinking reasoning reasoner think enabled instructions new old updated upgraded qat mlx gguf awq
 gptq bnb dpo sft rlhf orpo merged unknown effort default web app turbo fast basic original vision
-vl meta c4ai open models amazon non w with without no tools fc prompt dense"""
+vl meta c4ai open models amazon non w with without no tools fc prompt dense tee"""
 _GENERIC: Final = frozenset(_GENERIC_WORDS.split())
 """Words of a name that say how a model was tuned, packed or served, and not of which series."""
 
@@ -248,7 +250,7 @@ def parse_name(name: str) -> ModelName:
     models = [part for part in map(parse_name, _parts(name)) if provider_of(part)]
     if len(models) == 1:
         return replace(models[0], name=name)
-    version, setting = _without_setting(without_owner(name))
+    version, setting = _without_setting(_SQUARE.sub(r"(\1)", without_owner(name)))
     bare = _MEASURED.sub(" ", version)
     words = tuple(_words(_DATED.sub("", bare)))
     series: list[str] = []
