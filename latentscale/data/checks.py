@@ -12,7 +12,7 @@ import xarray as xr
 
 from latentscale.data.audit import Finding
 from latentscale.data.beyond_limits import beyond_findings
-from latentscale.data.copied_benchmarks import copied_scores
+from latentscale.data.copied_benchmarks import copied_scores, scores_in_two_forms
 from latentscale.data.features.base import ESTIMATED
 from latentscale.data.features.category import MISSING, Category
 from latentscale.data.floors import floor_findings
@@ -66,6 +66,7 @@ def dataset_findings(dataset: xr.Dataset) -> list[Finding]:
         *_constant_benchmarks(dataset),
         *_rarely_measured(dataset),
         *copied_scores(dataset),
+        *scores_in_two_forms(dataset),
         *_exact_bounds(dataset),
         *odd_model_findings(dataset),
         *_other_units(dataset),

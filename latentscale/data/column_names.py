@@ -19,7 +19,8 @@ _NEITHER: Final = re.compile(
     r"|^\W*(age|years?|months?|days?|id|ids?|links?|sites?|types?|modes?|access|image|notes?|comments?|api|logs?|trajs?|open"
     r"|checked|verified|submi(ssion|tted)|context|size|updated|hash|revision|precision|name"
     r"|seeds?|steps?|epochs?|folds?|splits?|runs?|trials?|replicates?|repeats?|clusters?|index"
-    r"|cycles|rounds|matches|games|roi( score)?"
+    r"|cycles|rounds|turns|evals|matches|games|roi( score)?|p|p\W*val(ue)?|p ?\([^()]*\)"
+    r"|((benchmark|model|data ?set|task|harness|eval) )?version"
     r"|level 0|unnamed: \d+|rows?|row (number|index)|positions?|places?|ranking|order|nr|no"
     r"|n|counts?|samples|tiers?|line)\W*$"
     r"|\bnum\b|^\W*(total )?(number|count) of\b"
@@ -41,8 +42,8 @@ EARNED: Final = re.compile(
 money: "Balance Sheet QA", "Profit-oriented QA"."""
 _OF_A_RUN: Final = re.compile(
     r"\b(lr|learning ?rate|weight ?decay|warm-?up( steps)?|batch ?size|dropout|grad(ient)? ?norm"
-    r"|data ?mix(ture)?|(usage|market|mix|data) ?share|vocab(ulary)? ?size|contamination|uptime"
-    r"|energy (use|usage|consum\w+|costs?|per)|emissions|v?ram"
+    r"|bootstrap|data ?mix(ture)?|(usage|market|mix|data) ?share|vocab(ulary)? ?size|contamination"
+    r"|uptime|energy (use|usage|consum\w+|costs?|per)|emissions|v?ram"
     r"|(tool|api|instance|model|llm) calls?(?! (acc|score|succ))"
     r"|days since|max(imum|\.)? (steps|turns|attempts|iterations|retries))\b"
     r"|\((gb|gib|k?wh|kg|words|tokens|characters)\)"
@@ -62,7 +63,8 @@ _SPREAD: Final = re.compile(
     r"|std\.?( ?dev(iation)?)?|stdev|sd|variance|p-?value|uncertainty|error bars?"
     r"|margin of error|(ci|interval) width)\W*"
     r"|.*Δ.*|\W*(relative |absolute )?(improvement|gain|change|delta)( (vs|over|from|to)\b.*)?\W*"
-    r"|.+[\s(\[-](std\.?( ?dev(iation)?\.?)?|stdev|sd|standard deviation|variance|max delta)\W*",
+    r"|.+[\s(\[-](std\.?( ?dev(iation)?\.?)?|stdev|sd|sigma|standard deviation|variance"
+    r"|max delta)\W*",
     re.IGNORECASE,
 )
 """Differences and measures of spread, also those of a benchmark: "GPQA std"."""
@@ -71,14 +73,16 @@ _EVENTS: Final = re.compile(
     r"|crashes)|((syntax|indentation|format(ting)?|parsing|compilation|runtime|tool|api) errors"
     r"|(error|malformed|empty) (outputs|responses)|(user )?asks|lazy comments)"
     r"|failed|((test|compil(e|ation)|build|runtime|parsing|format(ting)?|tool|api|llm) )?failures?"
+    r"|fails|empty|(n )?missing|n error|skipped|ungraded"
     r"|(no|empty|missing) (answers?|responses?)|unanswered|not (answered|attempted))\W*",
     re.IGNORECASE,
 )
 """Counts of what was asked, or of what happened in a run; counts and shares without an answer."""
-_CAMEL: Final = re.compile(r"[a-z]+(?:[A-Z][a-z0-9]*)+")
+_CAMEL: Final = re.compile(r"[a-z]+[a-z0-9]*(?:[A-Z][a-z0-9]*)+")
 """Names of fields in programs: "upperBound", "costPerTask"; not names such as "TimeQA"."""
 _AGGREGATE: Final = re.compile(
-    r"(global |overall |weighted |macro |micro )?(average|avg|mean)( score| accuracy| win rate)?"
+    r"(model )?(global |overall |weighted |macro |micro )?(average|avg|mean)"
+    r"( score| accuracy| win rate)?"
     r"(( of| over)? \d+ (datasets|tasks|benchmarks|subjects))?"
     r"|(score|accuracy|win rate) (average|avg|mean)"
     r"|(overall|total|aggregate|combined|composite)( score| accuracy)?"
@@ -99,7 +103,8 @@ _MEAN: Final = re.compile(r"\W*(average|avg|mean|overall|total)(?![a-z])", re.IG
 
 def in_words(name: str) -> str:
     """Return a column's name with spaces between its words: "upper_bound" and "upperBound"."""
-    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name) if _CAMEL.fullmatch(name) else name
+    edges = r"(?<=[a-z0-9])(?=[A-Z])|(?<=[a-z])(?=\d)"
+    apart = re.sub(edges, " ", name) if _CAMEL.fullmatch(name) else name
     return apart.replace("_", " ")
 
 
@@ -113,13 +118,13 @@ def is_neither(name: str) -> bool:
 
 def is_aggregate(name: str) -> bool:
     """Return whether a column's name means a mean or index of other columns."""
-    words = re.sub(r"\W+", " ", without_brackets(name).replace("_", " "))
+    words = re.sub(r"\W+", " ", without_brackets(in_words(name)))
     return bool(_AGGREGATE.fullmatch(words.strip()))
 
 
 def is_own_index(name: str) -> bool:
     """Return whether an index may be a benchmark of its own: "Remote Labor Index"."""
-    text = without_brackets(name.replace("_", " "))
+    text = without_brackets(in_words(name))
     return "index" in text.casefold() and not _OF_OTHERS.search(text)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import combinations
 from typing import Final
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from latentscale.data.audit import Finding
+from latentscale.data.column_names import in_words
 from latentscale.data.scaling import is_bounded
 from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import listed
@@ -21,6 +23,12 @@ MOST_SHARE: Final = 0.5
 """Share of these models; separate measurements agree to the last digit for far fewer."""
 _FEWEST_VALUES: Final = 3
 """Distinct repeated scores: a column of one or two values repeats another because it is coarse."""
+_FORM: Final = re.compile(
+    r"(?<![a-z])(raw|(un)?normali[sz]ed|rescaled|value|score)(?![a-z])", re.IGNORECASE
+)
+"""Words for the form of a score: "BBH" beside "BBH Raw", "bbh_value" beside "bbh_normalized"."""
+_SAME_ORDER: Final = 0.95
+"""Correlation of two forms of one score: rescaling with rounding leaves more."""
 _EQUAL: Final = 1e-9
 """Relative; a percentage divided by 100 does not always equal the fraction to the last bit."""
 
@@ -63,6 +71,47 @@ def copied_scores(dataset: xr.Dataset) -> list[Finding]:
             if same.sum() > MOST_SHARE * both and _values(score[same, first]) >= _FEWEST_VALUES:
                 findings.append(_finding(pair, both, models[same].tolist(), complement))
     return findings
+
+
+def scores_in_two_forms(dataset: xr.Dataset) -> list[Finding]:
+    """Find benchmarks that are another in a second form, by name and correlation.
+
+    Such as scores before and after rescaling by the score of guessing, which are one measurement.
+
+    Parameters
+    ----------
+    dataset
+        As for `copied_scores`.
+
+    Returns
+    -------
+    list
+        At most one finding, with all pairs.
+    """
+    score = dataset["score"].transpose(MODEL, BENCHMARK).to_numpy()
+    names = [str(name) for name in dataset[BENCHMARK].to_numpy()]
+    plain = [" ".join(_FORM.sub(" ", in_words(name)).casefold().split()) for name in names]
+    pairs = [
+        f"{names[first]} and {names[second]}"
+        for first, second in combinations(range(len(names)), 2)
+        if plain[first] and plain[first] == plain[second]
+        if _correlation(score[:, first], score[:, second]) >= _SAME_ORDER
+    ]
+    if not pairs:
+        return []
+    message = (
+        f"by names and scores, one measurement in two forms: {listed(pairs)}. A fit counts each "
+        "twice, so that skills and benchmarks look more certain than they are. Drop one form."
+    )
+    return [Finding("warning", "scores-in-two-forms", "benchmarks", message)]
+
+
+def _correlation(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> float:
+    """Return the correlation over models with both scores; 0 if these are few or all alike."""
+    both = ~np.isnan(first) & ~np.isnan(second)
+    if both.sum() < FEWEST_MODELS or not (np.ptp(first[both]) and np.ptp(second[both])):
+        return 0.0
+    return float(np.corrcoef(first[both], second[both])[0, 1])
 
 
 def _repeated(

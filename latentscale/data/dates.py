@@ -273,6 +273,8 @@ _QUARTER: Final = re.compile(
 
 _SHORT_YEAR: Final = re.compile(r"(\d{1,2}[- ][A-Za-z]{3})[- ](\d{2})", re.ASCII)
 """A day as spreadsheets print it: "29-Oct-25"."""
+_MILLISECONDS: Final = (9.4e11, 4.1e12)
+"""Milliseconds since 1970 from 2000 to 2099."""
 _DAY_NUMBERS: Final = range(36526, 54789)
 """Day numbers of spreadsheets (from 1899-12-30) from 2000 to 2049."""
 
@@ -280,12 +282,15 @@ _DAY_NUMBERS: Final = range(36526, 54789)
 def figures_of_date(cell: Any) -> Any:
     """Return a cell that may be a date as text if it is a whole number or "29-Oct-25".
 
-    Eight-digit numbers are days such as 20251029; others are returned as text unchanged.
+    Eight-digit numbers are days such as 20251029, and numbers of milliseconds are the days that
+    programs export so; others are returned as text unchanged.
     """
     if isinstance(cell, str):
         short = _SHORT_YEAR.fullmatch(cell.strip())
         return f"{short[1]}-20{short[2]}".replace(" ", "-") if short else cell
     if is_number(cell) and float(cell).is_integer():
+        if _MILLISECONDS[0] <= cell <= _MILLISECONDS[1]:
+            return str(np.datetime64(int(cell), "ms").astype("datetime64[D]"))
         return f"{float(cell):.0f}"
     return _as_written(cell)
 

@@ -78,3 +78,15 @@ def test_saturated_and_coarse_benchmarks_are_not_copies() -> None:
 def test_the_user_is_warned() -> None:
     with pytest.warns(DataWarning, match="first and second have the same score"):
         Scores.from_frame(copied(table(7), 9))
+
+
+@pytest.mark.parametrize("names", [("BBH", "BBH Raw"), ("bbh_value", "bbh_normalized_score")])
+def test_two_forms_of_one_score_are_named(names: tuple[str, str]) -> None:
+    frame = table(4).rename(columns={"first": names[0]})
+    rescaled = frame.assign(**{names[1]: (0.25 + 0.75 * frame[names[0]]).round(2)})
+    other = frame.assign(**{names[1]: frame[names[0]].to_numpy()[::-1] ** 2})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        (finding,) = Scores.from_frame(rescaled).audit.filter("scores-in-two-forms")
+        assert not Scores.from_frame(other).audit.filter("scores-in-two-forms")
+    assert f'"{names[0]} and {names[1]}"' in finding.message

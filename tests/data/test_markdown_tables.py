@@ -31,6 +31,14 @@ def test_a_table_in_markdown_is_read_as_one_in_csv(tmp_path: Path) -> None:
     assert raw["Notes"].tolist() == ["a | b", "x, y"]
 
 
+def test_a_table_in_a_read_me_file_is_read_without_the_text_around_it(tmp_path: Path) -> None:
+    table = "| Model | GPQA |\n|---|--:|\n| [o1](https://a.b/o1) | [78](https://a.b) |\n| o3 | 83 |"
+    text = f"---\nlicense: mit\n---\n# Scores\n\n> Snapshot: 2026\n\n{table}\n\nFrom a card.\n"
+    frame = ls.readers.read_published(written(tmp_path, text, "README.md")).to_frame()
+    assert frame["model"].tolist() == ["o1", "o3"]
+    assert frame["GPQA"].tolist() == [0.78, 0.83]
+
+
 @pytest.mark.parametrize(
     ("cells", "expected"),
     [(("92,9", "88"), [0.929, 0.88]), (("1,407", "1,380"), [1407.0, 1380.0])],
@@ -49,7 +57,9 @@ def test_commas_there_are_decimal_ones_where_they_can_be_nothing_else(
     [
         ("| Model | GPQA |\n| o3 | 83 |", "needs a line such as"),
         ("| Model | GPQA |\n|---|---|\n| o3 |", "line 3 has 1 cell, and the headings have 2"),
-        ("| Model | GPQA |\n|---|---|\n| o3 | 83 |\n\nFrom a card.", "line 5 is not a row"),
+        ("| Model | GPQA |\n|---|---|\n| o3 | 83 |\nOpen:\n| a | 5 |", "line 4 is not a row"),
+        (2 * "# Scores\n| Model | GPQA |\n|---|---|\n| o3 | 83 |\n\n", "2 tables.* lines 2 and 7"),
+        ("# Scores\n\nNone yet.", "needs a line such as"),
     ],
 )
 def test_what_is_not_one_table_is_refused_with_its_line(

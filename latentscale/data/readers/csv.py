@@ -17,7 +17,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from latentscale.data.empty import EMPTY_CELLS
 from latentscale.data.problems import refuse_repeated
 from latentscale.data.readers.decimals import with_decimal_points
-from latentscale.data.readers.markdown import BAR, csv_of_markdown
+from latentscale.data.readers.markdown import csv_of_markdown, is_markdown
 from latentscale.data.readers.records import records_of
 from latentscale.data.table_files import NAME_COLUMNS, TAB_ENDINGS, unquoted
 from latentscale.errors import DataError, listed
@@ -124,10 +124,11 @@ def csv_of(data: bytes, path: Path) -> pd.DataFrame:
     first = data[:_FIRST].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if _JSON.match(first):
         return _with_numbers(records_of(data, path))
-    _refuse_other_kinds(first, path)
-    in_markdown = first.startswith(BAR)
+    in_markdown = is_markdown(data, path)
     if in_markdown:
         data = csv_of_markdown(data, path)
+    else:
+        _refuse_other_kinds(first, path)
     separator = "\t" if path.suffix.lower() in TAB_ENDINGS else ","
     header = _header(data, path, separator)
     if separator == "," and len(semicolons := _header(data, path, ";")) > len(header):

@@ -24,19 +24,28 @@ _EFFORT: Final = re.compile(
     r"|[-_ ]thinking-(?P<tokens>\d+k)$"
     rf"|[-_ ](?P<level>{_LEVELS})$"
     rf"|(?:,|[-_ ]w/|[-_ ]with)?[-_ ](?:(?:extended|adaptive)[-_ ])?(?P<mode>(?:non?-?)?{_MODE})$"
-    rf"|\s*\((?P<bracketed>[^()]*\b(?:{_LEVELS}|max|(?:non?)?{_MODE_IN_BRACKETS}|\d+k)\b[^()]*)\)$",
+    rf"|\s*\((?P<bracketed>[^()]*\b(?:{_LEVELS}|max|none|(?:non?)?{_MODE_IN_BRACKETS}|\d+k)\b[^()]*)\)$",
     re.IGNORECASE,
 )
 _NO_MODE: Final = re.compile(
-    rf"(?<![a-z])no(?:n|ne)?(?:$|[-, ]*{_MODE_IN_BRACKETS})|{_MODE_IN_BRACKETS}[-: ]+(?:none|off)"
+    rf"(?<![a-z])(?:no(?:n|ne)?(?:$|[-, ]*{_MODE_IN_BRACKETS})|disabled?[- ]{_MODE_IN_BRACKETS})"
+    rf"|{_MODE_IN_BRACKETS}[-: ]+(?:none|off|disabled)"
 )
 _ABOVE_HIGH: Final = re.compile("(?:x|extra|very)[- ]high")
 _LEVEL: Final = re.compile(rf"(?<![a-z])(?:{_LEVELS}|max)(?![a-z])")
 _BUDGET: Final = re.compile(r"\d+k")
 """What brackets may hold, in lower case."""
+_WITH_BUDGETS: Final = re.compile(
+    r"(?<![a-z])((claude.*?(?<!\d)(?<!\d[.-])(3[.-]7|[4-9])|gemini.*?(?<!\d)(?<!\d[.-])(2[.-]5|[3-9]))"
+    r"(?!\d)"
+    r"|qwen-?[3-9])",
+    re.IGNORECASE,
+)
+"""Models that are listed by their thinking budget: "Claude 3.7 (16K)". In other names thousands in
+brackets are a length of context: "GPT-4 (32k)", "Yi-34B (200K)"."""
 _OF_SETTING: Final = re.compile(
     rf"{_LEVELS}|max|non?|none|off|unknown|default|(?:non?)?{_MODE_IN_BRACKETS}|effort|adaptive|extended|mode"
-    r"|budget|length|tokens|with|w|extra|very|\d+k"
+    r"|budget|length|tokens|with|w|extra|very|\d+k|disabled?"
 )
 """Words in brackets that say nothing but the setting; "Fast" in "(Fast Reasoning)" is a model's."""
 _DATED: Final = re.compile(
@@ -49,11 +58,16 @@ _DATED: Final = re.compile(
 "Claude 3.5 Sonnet (Oct)", "GPT-4o (Mar' 25)"."""
 _MEASURED: Final = re.compile(
     r"(?<![a-z\d])((\d+|zero|one|few|multi)[- ]?shots?|cot"
-    r"|(i?q\d\w*|\d+-?b(it)?s?|(fp|bf|int)\d+|awq|gptq|gguf|no)[- ]quanti[sz](ation|ed))(?![a-z])",
+    r"|(i?q\d\w*|\d+-?b(it)?s?|(fp|bf|int)\d+|awq|gptq|gguf|no)[- ]quanti[sz](ation|ed)"
+    r"|[2-8][- ]bits?)(?![a-z])",
     re.IGNORECASE,
 )
 """How a model was prompted or packed: "(5-shot)", "(CoT)", "(16b quantization)"; no version or
 size."""
+_SQUARE: Final = re.compile(r"(?<=\S\s)\[([^()\[\]]+)\]$")
+"""Square brackets around a setting: "gpt-5.5 [xhigh]"."""
+_FALLBACK: Final = re.compile(r",[^,()]*\bfallback\b[^,()]*", re.IGNORECASE)
+"""What answers where a model refuses, after its effort: "(Max, Opus 4.8 Fallback)"."""
 _SIZED_BY_MEDIUM: Final = re.compile(r"([a-z]*stral|phi|gpt-?2|dialogpt)(?![a-z.])")
 """Series in which "medium" at the end of a name is a size: devstral-medium, gpt2-medium."""
 _TRAINED: Final = re.compile(r"phi.*reasoning$")
@@ -75,9 +89,9 @@ _GGUF: Final = re.compile(r"(?<=[-_ :.(])i?q\d(?:_[a-z0-9]{1,3})*(?![a-z0-9])")
 _JOINED: Final = re.compile(r"(?P<letters>[a-z]+)(?P<number>\d{1,2}(?:\.\d+)*)(?P<rest>[a-z]*)")
 _ALONE: Final = re.compile(r"(\d{1,2}(?:\.\d+)?)([a-z]+)")
 _GENERIC_WORDS: Final = """instruct chat it base hf preview exp experimental latest beta alpha
-thinking reasoning reasoner think instructions new old updated upgraded qat mlx gguf awq gptq bnb
-dpo sft rlhf orpo merged unknown effort default web app turbo fast basic original vision vl meta
-c4ai open models amazon non w with without no tools fc prompt dense"""
+thinking reasoning reasoner think enabled instructions new old updated upgraded qat mlx gguf awq
+gptq bnb dpo sft rlhf orpo merged unknown effort default web app turbo fast basic original vision
+vl meta c4ai open models amazon non w with without no tools fc prompt dense tee"""
 _GENERIC: Final = frozenset(_GENERIC_WORDS.split())
 """Words of a name that say how a model was tuned, packed or served, and not of which series."""
 
@@ -109,7 +123,7 @@ _ROUTED: Final = re.compile(r":(?:free|nitro|floor|online|exacto|extended|latest
 """How a router serves a model, after its name: "deepseek-r1:free"."""
 _MAKERS: Final[Mapping[str, str]] = {
     "openai": "gpt|chatgpt|codex|o[134](?![a-z])",
-    "anthropic": "claude",
+    "anthropic": "claude|opus|sonnet|haiku",
     "google(?: deepmind)?": "gemini|gemma|learnlm|palm",
     "alibaba(?: cloud)?": "qwen|qwq|qvq",
     "xai": "grok",
@@ -236,7 +250,7 @@ def parse_name(name: str) -> ModelName:
     models = [part for part in map(parse_name, _parts(name)) if provider_of(part)]
     if len(models) == 1:
         return replace(models[0], name=name)
-    version, setting = _without_setting(without_owner(name))
+    version, setting = _without_setting(_SQUARE.sub(r"(\1)", without_owner(name)))
     bare = _MEASURED.sub(" ", version)
     words = tuple(_words(_DATED.sub("", bare)))
     series: list[str] = []
@@ -259,7 +273,7 @@ def parse_name(name: str) -> ModelName:
         series.insert(0, "claude")
     if series[:1] == ["r"] and numbers[:1] == ["1"]:  # papers name DeepSeek-R1 just R1
         series.insert(0, "deepseek")
-    sizes = sizes_of(words, version.casefold())
+    sizes = sizes_of(words, bare.casefold())
     return ModelName(
         name=name,
         version=version,
@@ -376,8 +390,10 @@ def _without_setting(name: str) -> tuple[str, str]:
         return (name[: ending.start(1) - 1], "max") if ending else (name, "")
     version = name[: match.start()].strip()
     if match["bracketed"]:
-        setting, others = _in_brackets(match["bracketed"])
-        if not setting:
+        text = _FALLBACK.sub("", match["bracketed"])
+        setting, others = _in_brackets(text)
+        context = _BUDGET.fullmatch(text.casefold()) and not _WITH_BUDGETS.search(version)
+        if not setting or context:
             return name, ""
         return f"{version} ({others})" if others else version, setting
     text = next(group for group in match.groups() if group is not None).casefold()

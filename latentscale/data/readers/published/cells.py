@@ -75,11 +75,15 @@ _MINUS_PLUS: Final = re.compile(
     r"\s*[)\]]?"
 )
 """The lower one first: "-8/+7", "(-1.2, +1.3)"."""
+_MOST: Final = (1.0, 100.0)
+"""The most that fractions and percentages can be."""
+_NOISE: Final = 1e-12
+"""Relative; sums of doubles leave 1.0000000000000002, which would make percentages of fractions."""
 _ENDS: Final = re.compile(
-    rf"[(\[]?\s*(?P<low>{_NUMBER})\s*{_SIGN}?\s*(?:,\s|,(?=\S)|;|to|[-–−])\s*(?P<high>{_NUMBER})"
+    rf"[(\[]?\s*(?P<low>{_NUMBER})\s*{_SIGN}?\s*(?:,\s|,(?=\S)|;|to|[-–−~〜])\s*(?P<high>{_NUMBER})"
     rf"\s*{_SIGN}?\s*[)\]]?"
 )
-"""Ends of an interval: "[38, 42]", "38-42"."""
+"""Ends of an interval: "[38, 42]", "38-42", "38 ~ 42"."""
 _AMOUNT: Final = re.compile(
     rf"(?P<number>{_NUMBER})(?![.,]?\d)\s*(?P<unit>[a-z]*).*", re.IGNORECASE
 )
@@ -168,6 +172,8 @@ def score_cells(column: pd.Series) -> ScoreCells:
         if match:
             percent[row], money[row] = bool(match["percent"]), bool(match["money"])
             half[row] = np.nan if width is None else width
+    for most in _MOST:
+        values[np.isclose(values, most, rtol=_NOISE, atol=0)] = most
     commas = any(_COMMA.fullmatch(str(column.iloc[row]).strip()) for row in unread)
     return ScoreCells(values, percent, money, half, unread, commas, minutes, counts)
 
@@ -224,7 +230,7 @@ def plain_name(cell: object) -> str:
 _BOLD: Final = re.compile(r"(\*\*)(?=\S)(.+?)(?<=\S)\1")
 _WHOLLY: Final = re.compile(r"^(__|\*|_|`)(?=[^\s*_`])([^*_`]*[^\s*_`])\1$")
 """Bold or italic type, or code, of Markdown around a whole name; underscores may part its words."""
-_FOOTNOTE: Final = re.compile(r"(?<=[\w)\]])[\s*†‡§¹²³⁴-⁹]+$")
+_FOOTNOTE: Final = re.compile(r"(?<=[\w)\]])[\s*†‡§·•¹²³⁴-⁹]+$")
 _HYPHENS: Final = re.compile("[\u2010-\u2013\u2212\ufe63\uff0d]")
 """Hyphens of typesetting, such as the one that breaks no line."""
 _SYMBOLS: Final = ("So", "Mn", "Cf")

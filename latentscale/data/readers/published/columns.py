@@ -22,6 +22,7 @@ from latentscale.errors import spelling
 _ROLES: Final[Mapping[str, str]] = {
     "model": """model|model name|models|name|llm|model id|model version|ai system|system
     |primary model|language model|model/product|model/system|model/agent|model/method
+    |display name
     |模型|模型名称|モデル|modell|modellname|modèle|modelo|modello""",
     "family": "family|family name|model family|base family|series|系列",
     "lineage": "lineage",
@@ -56,7 +57,7 @@ _ROLES: Final[Mapping[str, str]] = {
     "instruct": "instruct|is instruct",
     "size_class": "size class|model size class|size category|size tier",
     "open_weights": """open weights|open source|open|weights|license|licence|model license
-    |hub license|开源""",
+    |hub license|is open weights|is open source|is open|开源""",
     "benchmark": """benchmark|benchmarks|bench|benchmark name|benchmark id|task|task name|task id
     |dataset|dataset name|dataset id|eval|eval name|eval id|evaluation|category|subset|test|metric
     |metric name|measure
@@ -82,10 +83,11 @@ _LOWER: Final = re.compile(
     r"|(?<![a-z])(ece|kld|kl[ -]?div(ergence)?|r?mse|mae|crps|rms ce|metricx"
     r"|cross[ -]entropy)(?![a-z])"
     r"|(?<![a-z])brier(?![a-z]| (index|skill))|attack success"
+    r"|(?<![a-z])hamming(?![a-z]| (score|accuracy|similarity|loss))"
     r"|(?<![a-z])(toxicity|hallucinations)(?![a-z]|[ -](detect|classif|recogn|ident|moderat))"
     r"|(?<![a-z])bits[ -]per|(?<![a-z])bp[bc](?![a-z])"
     r"|(?<![a-z-])(decepti(on|ve)|lying|lie|jail-?break(ing)?|scheming|sabotage|blackmail"
-    r"|misalignment|reward[ -]hack(ing)?|sycophan(cy|tic)|(over-?|false )refusals?|failure"
+    r"|misalignment|reward[ -]hack(ing)?|sycophan(cy|tic)|(over-?|false )refusals?|fail(ure)?|issue"
     r"|violation|harmful(ness)?|unsafe|toxic)([ -](behaviou?r|response|success))?[ -]rate(?![a-z])",
     re.IGNORECASE,
 )
@@ -146,10 +148,10 @@ _UNIT: Final = re.compile(_UNITS)
 _UNIT_BESIDE: Final = re.compile(rf"[(\[]({_UNITS})[)\]]", re.IGNORECASE)
 """Units that headings of errors and intervals state: "95% CI lower (min)"."""
 _LOW: Final = re.compile(
-    r"(?<![a-z])(low(er)?|lb|min|q0?025|q2\.5|p2\.5|l95)(?![a-z0-9])", re.IGNORECASE
+    r"(?<![a-z])(low(er)?|lo|lb|min|q0?025|q2\.5|p2\.5|l95)(?![a-z0-9])", re.IGNORECASE
 )
 _HIGH: Final = re.compile(
-    r"(?<![a-z])(high|upper|ub|max|q0?975|q97\.5|p97\.5|u95)(?![a-z0-9])", re.IGNORECASE
+    r"(?<![a-z])(high|hi|upper|ub|max|q0?975|q97\.5|p97\.5|u95)(?![a-z0-9])", re.IGNORECASE
 )
 _LEVEL: Final = re.compile(
     r"(?<![a-z])(minimal|medium|mid|med|xhigh|none|default)(?![a-z])", re.IGNORECASE

@@ -30,11 +30,12 @@ _OUT_OF: Final = re.compile(
 """Most points: "(/42)", "out of 30"; not years ("AIME 2024 / 2025"), lengths and limits of a run
 ("max 128k", "max 200 steps")."""
 _RIGHT: Final = re.compile(
-    r"(?P<of>.*?)(\W(n|num|number|#))?\W*\b(correct|solved|pass(ed)?|resolved|successes)\W*",
+    r"(?P<of>.*?)(\W(n|num|number|#))?\W*\b(correct|solved|pass(ed|es)?|resolved|successes)\W*",
     re.IGNORECASE,
 )
 _TRIALS: Final = re.compile(
-    r"(?P<of>.*?)\W*\b(total|attempted|trials|((n|num|number of|total|#)\W*)?(tasks|tests|problems"
+    r"(?P<of>.*?)\W*\b(total|attempted|decided|graded|trials"
+    r"|((n|num|number of|total|#)\W*)?(tasks|tests|problems"
     r"|questions|instances|items|bugs))\W*",
     re.IGNORECASE,
 )

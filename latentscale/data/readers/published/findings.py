@@ -31,7 +31,8 @@ _FIGURES: Final = re.compile(r"\W{0,2}\d+(\.\d+)?(?![\w.])")
 """The beginning of a cell that may be meant as a score: "85.7 (2.5)", ">85"."""
 _COUNTED: Final = re.compile(
     r"\W*((number of|num|total|n) )?\w*(errors|refusals|failures|failed|mistakes|violations"
-    r"|wins|losses|solved|correct|passed|completed)\W*",
+    r"|wins|losses|solved|correct|passed|completed)\W*"
+    r"|.*\bcounts?\W*|.*# ?(solved|correct|passed|completed)\W*",
     re.IGNORECASE,
 )
 """Headings of which whole numbers without a sign may be counts of items."""

@@ -114,6 +114,8 @@ def _plain(cell: str, raised: str) -> str:
     text = _RAISED.sub(raised, _UNSEEN.sub("", cell))
     text = _TAG.sub("", _BREAK.sub(" ", text))
     text = unescape(text) if "&" in text else text
+    link = _LINK.fullmatch(text.strip())
+    text = link[1] if link else text
     bold = _BOLD.fullmatch(text.strip())
     text = without_latex(bold[2] if bold else text, raised)
     if any(letter.isdigit() for letter in text):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -129,7 +129,7 @@ def described(
     own
         Further columns that the caller declares as features.
     """
-    columns = roles.columns
+    columns = _with_modes(table, roles.columns)
     efforts = _efforts(table, columns.get("effort"))
     if "effort" not in columns:  # a column "Reasoning" may hold "low" and "high" as well as "no"
         modes = _efforts(table, columns.get("reasoning"))
@@ -140,10 +140,7 @@ def described(
     if roles.long:  # rows of several sources, which spell models in their own ways
         spelt, joined = same_names(names.tolist(), hosts=False)
         names, findings = names.map(spelt), [*findings, *joined]
-    levels = pd.DataFrame({"model": names, "effort": efforts}).fillna({"effort": ""})
-    several = levels.drop_duplicates().groupby("model").size()
-    apart = names.map(several).gt(1) & levels["effort"].ne("")
-    named = names.where(~apart, names + " (" + levels["effort"] + ")")
+    named = _by_setting(names, efforts, table, columns.get("reasoning"))
     read: dict[str, Sequence[Any] | pd.Series] = {"effort": efforts}
     for role in ("released", *_TEXTS, *_AMOUNTS, *_CHOICES):
         if role not in columns:
@@ -213,6 +210,41 @@ def _without_hosts(
     message = f"{cells} a host, not the maker of the model: {listed(dict.fromkeys(left_out), 6)}. "
     message += "The makers were read from the models' names."
     return kept, [Finding("info", "hosts-left-out", column, message)]
+
+
+def _with_modes(table: pd.DataFrame, columns: Mapping[str, str]) -> Mapping[str, str]:
+    """Return columns by role, of which one of efforts that holds yes and no says who reasons."""
+    name = columns.get("effort")
+    if name is None or "reasoning" in columns:
+        return columns
+    texts = {str(cell).strip().casefold() for cell in table[name] if not is_empty(cell)}
+    if not texts or texts - _TRUTHS:
+        return columns
+    return {"reasoning" if role == "effort" else role: of for role, of in columns.items()}
+
+
+def _by_setting(
+    names: pd.Series, efforts: Sequence[str | None], table: pd.DataFrame, reasoning: str | None
+) -> pd.Series:
+    """Return names with the effort in brackets where a model has rows of several.
+
+    And with "none" on rows without reasoning of a model that has rows with it.
+    """
+    levels = pd.DataFrame({"model": names, "effort": efforts}).fillna({"effort": ""})
+    several = levels.drop_duplicates().groupby("model").size()
+    apart = names.map(several).gt(1) & levels["effort"].ne("")
+    if reasoning is not None:
+        modes = _read("reasoning", table[reasoning])[0]
+        flags = pd.Series(np.nan if modes is None else list(modes), index=names.index, dtype=float)
+        both = flags.groupby(names).transform("nunique").gt(1)
+        off = both & flags.eq(0) & levels["effort"].eq("")
+        levels.loc[off, "effort"] = "none"
+        apart |= off
+    return names.where(~apart, names + " (" + levels["effort"] + ")")
+
+
+_TRUTHS: Final = frozenset(("yes", "no", "true", "false", "✓", "✗", "✅", "❌", "on", "off"))
+"""Cells of a column of settings that say whether a model reasons, in lower case."""
 
 
 def _efforts(table: pd.DataFrame, column: str | None) -> list[str | None]:

@@ -31,6 +31,11 @@ _NEAR: Final = 20.0
 that is this near if it is a fraction counts as a fraction."""
 _BARE: Final = 50
 """The same without signs: among fewer numbers, one above 100 may be the largest of an amount."""
+_FRACTIONS: Final = 2
+"""Other columns of fractions in the table, from which one cell above 1 is taken for a slip."""
+_SURE: Final = 0.1
+"""Largest of the column's other cells from which they are fractions: percentages below 1 of which
+some are this near to 1, beside columns of fractions, are few."""
 
 
 def without_impossible(
@@ -68,6 +73,42 @@ def without_impossible(
         )
         findings.append(Finding("warning", "impossible-score", name, message))
     return kept, findings
+
+
+def without_one_above(
+    columns: Mapping[str, ScoreCells], models: Mapping[str, pd.Series], declared: Collection[str]
+) -> tuple[dict[str, ScoreCells], list[Finding]]:
+    """Return columns of fractions without the one cell above 1, and findings.
+
+    That cell, a percentage perhaps, would make percentages of all others. It is left out of a
+    column of ten cells or more if other columns of the table have fractions. Parameters are as for
+    `without_impossible`.
+    """
+    kept = dict(columns)
+    findings = []
+    bare = [n for n, c in columns.items() if not c.percent.any() and not _in_other_units(n, c)]
+    fractions = [name for name in bare if _are_fractions(columns[name].values)]
+    for name in bare:
+        cells = columns[name]
+        above = cells.values > 1
+        others = np.where(above, np.nan, cells.values)
+        few = above.sum() != 1 or (~np.isnan(cells.values)).sum() < _SIGNED
+        if few or name in declared or len(fractions) < _FRACTIONS or not _are_fractions(others):
+            continue
+        kept[name] = cells._replace(values=others, half=np.where(above, np.nan, cells.half))
+        shown = _shown(models[name], cells.values, above)
+        message = (
+            f"1 cell is above 1 among fractions, and was left out: {listed(shown)}. Correct it. If "
+            f'all are percentages, pass benchmarks={{"{name}": Benchmark(scale="percent")}}.'
+        )
+        findings.append(Finding("warning", "impossible-score", name, message))
+    return kept, findings
+
+
+def _are_fractions(values: Floats) -> bool:
+    known = values[~np.isnan(values)]
+    parts = bool(((known > 0) & (known < 1)).any())
+    return parts and bool(known.min() >= 0 and _SURE <= known.max() <= 1)
 
 
 def _outside(name: str, cells: ScoreCells) -> Bools:

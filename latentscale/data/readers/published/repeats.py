@@ -16,8 +16,10 @@ from latentscale.errors import DataError, listed
 from latentscale.markup import counted
 
 _SETTING: Final = re.compile(
-    r"\W*((n|num|number of|k)?\W*(few)?\W*shots?|prompt( (style|template|type))?|settings?|cot"
-    r"|config(uration)?|temperature|language|lang|locale|split|subset|version|difficulty|tools?"
+    r"\W*((n|num|number of|k)?\W*(few)?\W*shots?|prompt( (style|template|type|profile|name))?"
+    r"|settings?|cot"
+    r"|config(uration)?|methods?|approach|strategy|technique|variant|team( name)?"
+    r"|submitter|temperature|language|lang|locale|split|subset|version|difficulty|tools?"
     r"|quanti[sz]ation|quant|precision|dtype|((api|inference)\W*)?(provider|host|endpoint|engine)"
     r"|steps?|checkpoint|ckpt|backend|(hosted|served)\W*(by|on))\W*",
     re.IGNORECASE,

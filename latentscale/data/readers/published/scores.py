@@ -63,6 +63,7 @@ from latentscale.data.readers.published.percentages import (
     named_outside,
     with_signs,
     without_impossible,
+    without_one_above,
 )
 from latentscale.data.readers.published.repeats import with_metrics
 from latentscale.data.readers.published.stated import (
@@ -290,9 +291,10 @@ def _plausible(
     """Return columns in one unit each and without impossible cells, and findings."""
     of_items, counts = with_counts(columns, declared)
     shares, points = with_points(of_items, declared)
-    signed, signs = with_signs(shares, models, declared)
+    single, above = without_one_above(shares, models, declared)
+    signed, signs = with_signs(single, models, declared)
     kept, impossible = without_impossible(signed, models, declared)
-    return kept, [*counts, *points, *signs, *impossible]
+    return kept, [*counts, *points, *above, *signs, *impossible]
 
 
 def _column(table: pd.DataFrame, name: str | None) -> Floats:
@@ -414,7 +416,7 @@ def _scale_of(name: str, cells: ScoreCells, known: Floats) -> tuple[Benchmark | 
         return Benchmark(scale="positive", unit=unit or "", lower_is_better=lower), ""
     if is_in_points(name) and 1 < high <= _POINTS:
         return Benchmark(scale="real", unit="points", lower_is_better=lower), ""
-    if is_rating(name) and high > 100:
+    if is_rating(name) and (high > 100 or low < 0):
         return Benchmark(scale="real", unit="Elo" if "elo" in name.casefold() else "rating"), ""
     if is_rating(name) and 1 < high <= _IN_THOUSANDS and 1000 * low >= _RATINGS[0]:
         return None, (
