@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -12,33 +11,11 @@ import pandas as pd
 import xarray as xr
 
 from latentscale.data.audit import Finding
+from latentscale.data.lower_by_name import why_lower
 from latentscale.data.scaling import lower_is_better
 from latentscale.dims import BENCHMARK, MODEL
 from latentscale.errors import listed
 
-_NAMES: Final = re.compile(
-    r"edit.?distance|levenshtein|error.?rate|(?<![a-z])(wer|cer|ppl|r?mse|mae|crps|metricx|loss)(?![a-z])"
-    r"|perplexity|(?<!non)(?<!non[ _-])hallucination.?rate|latency"
-)
-"""Measures for which lower is better, by the names that leaderboards give them."""
-_UNWANTED: Final = re.compile(
-    r"(?<![a-z])(sycophan|decepti|jail-?break|hallucinat|misalign|blackmail|reward.?hack|refus|toxic"
-    r"|unsafe|harmful|stereotyp|sabotag|scheming|sandbag|leakage|violation|fail(ure|ed)"
-    r"|(bias|asr|errors?|mistakes)(?![a-z]))"
-)
-_WANTED: Final = re.compile(
-    r"non|anti|resist|robust|detect|avoid|(?<!un)saf(e|ety)(?![a-z])|honest|bench|correct|locat"
-    r"|locali|identif|recover|classif|analy|diagnos|f1(?!\d)"
-)
-"""Unwanted behaviour, and words in a name that mean that it is avoided."""
-_USUALLY: Final = re.compile(
-    r"librispeech|ted-?lium|(giga|spgi)speech|voxpopuli|common.?voice|(?<![a-z])wikitext|earnings.?2[12]"
-    r"|(?<![a-z])(fleurs|covost|mls|coraal|aishell|callhome|switchboard)(?![a-z])"
-)
-"""Tests of speech recognition and language modelling; their tables mostly give error rates and
-perplexities."""
-_SAID: Final = re.compile(r"[↑⬆▲]|higher.?(is.?)?better|(?<![a-z])acc(uracy)?(?![a-z])")
-"""Words that decide the orientation, whatever other words the name has."""
 _MIN_OVERLAP: Final = 8
 """Models that two benchmarks must share for an informative rank correlation (sd about 0.4)."""
 _AGAINST: Final = -0.4
@@ -46,17 +23,6 @@ _AGAINST: Final = -0.4
 _CHANCE: Final = 3.0
 """Standard deviations of a rank correlation of unrelated columns, 1 / sqrt(models - 1), beyond
 which two halves of a table oppose each other by more than chance: 1 pair in 700 does."""
-
-
-def _spoken(name: str) -> str | None:
-    """Return why a name suggests that lower is better; None if it does not."""
-    if _SAID.search(name):
-        return None
-    if _NAMES.search(name):
-        return "its name means a distance, an error or a loss"
-    if _UNWANTED.search(name) and not _WANTED.search(name):
-        return "its name means unwanted behaviour"
-    return "tables mostly give error rates or perplexities of it" if _USUALLY.search(name) else None
 
 
 def orientation_findings(dataset: xr.Dataset) -> list[Finding]:
@@ -77,7 +43,7 @@ def orientation_findings(dataset: xr.Dataset) -> list[Finding]:
     findings = []
     for place, name in enumerate(names):
         others = _opposed(correlation[place], side, side[place])
-        spoken = None if stated[place] else _spoken(name.casefold())
+        spoken = None if stated[place] else why_lower(name)
         if others is None and spoken is None:
             continue
         why = str(spoken)

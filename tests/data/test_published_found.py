@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from latentscale.data.column_names import is_aggregate, is_neither
+from latentscale.data.lower_by_name import is_lower
 from latentscale.data.readers import effort, read_published, reasoning
 from latentscale.data.readers.model_names import parse_name
-from latentscale.data.readers.published.columns import is_lower
 from tests.data.published_tables import FOUR, of_four, said
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentscale.errors.DataWarning")

@@ -7,11 +7,10 @@ import pandas as pd
 import pytest
 
 from latentscale.data.column_names import is_neither
-from latentscale.data.orientation import _spoken
+from latentscale.data.lower_by_name import is_lower, why_lower
 from latentscale.data.readers import read_checkpoints, read_published, read_scores
 from latentscale.data.readers.guessing import floor_for, guessing
 from latentscale.data.readers.model_names import parse_name
-from latentscale.data.readers.published.columns import is_lower
 from latentscale.errors import DataError
 from tests.data.published_tables import EIGHT as MODELS
 from tests.data.published_tables import of_eight as table
@@ -62,7 +61,7 @@ def test_directions_of_errors_of_calibration_and_of_hallucination() -> None:
     assert [is_lower(name) for name in falling] == [True] * 4
     rising = "Non-Hallucination Rate", "Nonhallucination rate", "ECEval"
     assert [is_lower(name) for name in rising] == [False] * 3
-    assert _spoken("non-hallucination rate") is None
+    assert why_lower("non-hallucination rate") is None
 
 
 def test_a_mean_over_windows_with_gaps_is_left_out() -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from latentscale.data.column_names import is_neither, is_own_index
-from latentscale.data.orientation import _spoken
+from latentscale.data.lower_by_name import is_lower, why_lower
 from latentscale.data.readers import (
     effort,
     read_harness,
@@ -21,7 +21,7 @@ from latentscale.data.readers import (
 )
 from latentscale.data.readers.benchmark_names import group_of, plain_name
 from latentscale.data.readers.model_names import parse_name, provider_of
-from latentscale.data.readers.published.columns import is_lower, unit_of_amount
+from latentscale.data.readers.published.columns import unit_of_amount
 from latentscale.errors import DataError
 from tests.data.published_tables import of_eight, of_four, said
 
@@ -95,14 +95,15 @@ def test_scores_on_finding_what_is_unwanted_rise(name: str) -> None:
 @pytest.mark.parametrize("name", ["RMSE", "MAE", "WMT25 MetricX", "CRPS", "RMS CE", "Brier score"])
 def test_measures_of_error_fall(name: str) -> None:
     assert is_lower(name)
+    assert why_lower(name)  # a table that is not read as a published one is warned of
 
 
 @pytest.mark.parametrize(
     "name", ["unsafe responses", "agentdojo asr", "bbq bias", "violations", "failed", "pii leakage"]
 )
 def test_more_words_of_what_is_unwanted_are_warned_of(name: str) -> None:
-    assert _spoken(name) is not None
-    assert _spoken("safety") is _spoken("error correction") is _spoken("bias detection") is None
+    assert why_lower(name) is not None
+    assert not any(map(why_lower, ("safety", "error correction", "bias detection")))
 
 
 def test_the_largest_of_several_runs_is_not_the_most_points() -> None:

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 
 from latentscale.data.column_names import is_neither
-from latentscale.data.orientation import _spoken
+from latentscale.data.lower_by_name import is_lower, why_lower
 from latentscale.data.readers import read_published, read_scores
 from latentscale.data.readers.benchmark_names import group_of
 from latentscale.data.readers.guessing import guessing
 from latentscale.data.readers.model_names import parse_name, provider_of
-from latentscale.data.readers.published.columns import is_lower, unit_of_amount
+from latentscale.data.readers.published.columns import unit_of_amount
 from latentscale.data.readers.published.latex import without_latex
 from latentscale.errors import DataError
 from tests.data.published_tables import of_eight, of_four, said
@@ -142,14 +142,14 @@ def test_rates_of_what_is_unwanted_fall(name: str) -> None:
 
 
 def test_what_may_be_unwanted_is_warned_of() -> None:
-    assert _spoken("sycophancy") and _spoken("refusal rate (benign)")
+    assert why_lower("sycophancy") and why_lower("refusal rate (benign)")
     rising = (
         "jailbreak resistance",
         "non-hallucination rate",
         "hallucination detection",
         "harmbench",
     )
-    assert not any(map(_spoken, rising))
+    assert not any(map(why_lower, rising))
     assert not any(map(is_lower, ["Non-deception rate", "Success rate", "Jailbreak resistance"]))
 
 

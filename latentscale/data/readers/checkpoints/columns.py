@@ -11,12 +11,12 @@ import pandas as pd
 
 from latentscale.data.audit import Finding
 from latentscale.data.column_names import is_neither, without_brackets
+from latentscale.data.lower_by_name import is_lower
 from latentscale.data.readers.cells import to_numbers
 from latentscale.data.readers.published.cells import amounts
 from latentscale.data.readers.published.columns import (
     counted_in,
     is_error,
-    is_lower,
     is_metric,
     roles_of,
     without_error_words,

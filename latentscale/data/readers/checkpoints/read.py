@@ -14,6 +14,7 @@ import pandas as pd
 from latentscale.data.audit import Audit, Finding
 from latentscale.data.benchmarks import KNOWN_BENCHMARKS, Benchmark
 from latentscale.data.frames import as_pandas
+from latentscale.data.lower_by_name import is_lower
 from latentscale.data.problems import shown_cell
 from latentscale.data.readers.cells import to_numbers, with_text_names
 from latentscale.data.readers.checkpoints.columns import (
@@ -42,7 +43,7 @@ from latentscale.data.readers.measurements import (
 )
 from latentscale.data.readers.model_names import parse_name
 from latentscale.data.readers.parquet import read_table
-from latentscale.data.readers.published.columns import is_lower, is_perplexity, unit_of_amount
+from latentscale.data.readers.published.columns import is_perplexity, unit_of_amount
 from latentscale.data.readers.revisions import TokensPerStep, checked_tokens, tokens_of_step
 from latentscale.data.scores import Scores
 from latentscale.errors import DataError, listed

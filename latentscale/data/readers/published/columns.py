@@ -14,7 +14,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from latentscale.data.column_names import EARNED, in_words, without_brackets
+from latentscale.data.column_names import in_words, without_brackets
+from latentscale.data.heading_words import EARNED
 from latentscale.data.readers.model_names import is_of_known_series
 from latentscale.data.readers.published.cells import score_cells
 from latentscale.errors import spelling
@@ -76,24 +77,6 @@ ROLE_OF: Final[Mapping[str, str]] = {
 """Roles by the name of a column without case, spaces and punctuation."""
 _TRUTHS: Final = frozenset(("reasoning", "instruct"))
 """Roles of columns of yes and no: a column "Reasoning" with scores is a benchmark."""
-_LOWER: Final = re.compile(
-    r"(?<![a-z])(loss|ppl|perplexity|wer|cer|errors?)(?![a-z])"
-    r"(?![ -](detect|correct|locat|locali|ident|recover|handl|analy|diagnos|classif|find|attrib))"
-    r"|error.?rate|(?<!non)(?<!non[ -])hallucination.?rate|edit.?distance|幻觉率"
-    r"|(?<![a-z])(ece|kld|kl[ -]?div(ergence)?|r?mse|mae|crps|rms ce|metricx"
-    r"|cross[ -]entropy)(?![a-z])"
-    r"|(?<![a-z])brier(?![a-z]| (index|skill))|attack success"
-    r"|(?<![a-z])hamming(?![a-z]| (score|accuracy|similarity|loss))"
-    r"|(?<![a-z])(toxicity|hallucinations)(?![a-z]|[ -](detect|classif|recogn|ident|moderat))"
-    r"|(?<![a-z])bits[ -]per|(?<![a-z])bp[bc](?![a-z])"
-    r"|(?<![a-z-])(decepti(on|ve)|lying|lie|jail-?break(ing)?|scheming|sabotage|blackmail"
-    r"|misalignment|reward[ -]hack(ing)?|sycophan(cy|tic)|(over-?|false )refusals?|fail(ure)?|issue"
-    r"|violation|harmful(ness)?|unsafe|toxic)([ -](behaviou?r|response|success))?[ -]rate(?![a-z])",
-    re.IGNORECASE,
-)
-_LESS: Final = re.compile(r"[↓⬇▼]|lower[ -](is[ -])?better|越低越好|越小越好", re.IGNORECASE)
-_MORE: Final = re.compile(r"[↑⬆▲]|higher[ -](is[ -])?better|越高越好|越大越好", re.IGNORECASE)
-"""What a heading says of which scores are better; it wins over what its words suggest."""
 _PERPLEXITY: Final = re.compile(r"perplexity|(?<![a-z])ppl(?![a-z])", re.IGNORECASE)
 _NO_BUDGET: Final = r"(?<!\d)(?<!\d[ -])"
 """Before a unit of time: a number there is the time that a model was given, "RE-Bench 8 hours"."""
@@ -274,14 +257,6 @@ def _heading(name: str) -> str:
         for text in (name, _POWER.sub("", name))
     )
     return short if ROLE_OF.get(short) == "flops" else whole
-
-
-def is_lower(name: str) -> bool:
-    """Return whether lower seems to be better, by a benchmark's name."""
-    text = in_words(name)
-    if _MORE.search(text):
-        return False
-    return bool(_LESS.search(text) or _LOWER.search(text))
 
 
 def is_rating(name: str) -> bool:

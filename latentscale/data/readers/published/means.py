@@ -15,8 +15,8 @@ import numpy as np
 from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.column_names import begins_as_mean, is_aggregate, is_own_index
+from latentscale.data.lower_by_name import is_lower
 from latentscale.data.readers.published.cells import Floats
-from latentscale.data.readers.published.columns import is_lower
 from latentscale.errors import listed
 
 _FEW: Final = 3

@@ -14,10 +14,10 @@ import pandas as pd
 
 from latentscale.data.audit import Finding
 from latentscale.data.column_names import is_neither
+from latentscale.data.lower_by_name import is_lower
 from latentscale.data.readers.published.cells import Bools, Floats, ScoreCells
 from latentscale.data.readers.published.columns import (
     is_in_points,
-    is_lower,
     is_rating,
     unit_of_amount,
 )

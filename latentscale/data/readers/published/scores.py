@@ -14,6 +14,7 @@ from latentscale.data.audit import Finding
 from latentscale.data.benchmarks import Benchmark
 from latentscale.data.column_names import is_neither
 from latentscale.data.empty import is_empty
+from latentscale.data.lower_by_name import is_lower
 from latentscale.data.readers.benchmark_names import group_of, plain_name
 from latentscale.data.readers.guessing import floor_for
 from latentscale.data.readers.published.cells import (
@@ -24,7 +25,6 @@ from latentscale.data.readers.published.cells import (
 from latentscale.data.readers.published.columns import (
     Roles,
     is_in_points,
-    is_lower,
     is_metric,
     is_rating,
     unit_of_amount,
