@@ -84,15 +84,20 @@ class MixedNoise(Noise):
 
     def draw(self, mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
         """Draw fractions, then the other scores."""
-        return self._others(self.fraction.draw(self._safe(mean), phi, rng), mean, phi, rng)
+        drawn = mean
+        for step in self.steps():
+            drawn = step(drawn, mean, phi, rng)
+        return drawn
 
     def steps(self) -> tuple[Step, ...]:
-        """Return the steps of the fractions' noise, then one for all other scores."""
+        """Return the steps of the fractions' noise, then those for all other scores."""
 
         def on_fractions(step: Step) -> Step:
             return lambda drawn, mean, phi, rng: step(drawn, self._safe(mean), phi, rng)
 
-        return (*map(on_fractions, self.fraction.steps()), self._others)
+        others = self.unbounded.steps()
+        last = [number == len(others) - 1 for number in range(len(others))]
+        return (*map(on_fractions, self.fraction.steps()), *map(self._on_others, others, last))
 
     def sampled(self, phi: Named, mean: Named, sampling: Named) -> Named:
         """Return the precision of each score with its sampling error, under its own noise."""
@@ -104,14 +109,20 @@ class MixedNoise(Noise):
     def _safe(self, mean: xr.DataArray) -> xr.DataArray:
         return on_draws(_inside(mean, is_code(self.code, 0)).transpose(*mean.dims))
 
-    def _others(
-        self, drawn: xr.DataArray, mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator
-    ) -> xr.DataArray:
-        bounded = is_code(self.code, 0)
-        middle = on_draws(forwarded(self.code, mean)[0].transpose(*mean.dims))
-        value = self.unbounded.draw(middle, on_draws(phi / self.step**2), rng)
-        joined = drawn * bounded + backwarded(self.code, value) * (1 - bounded)
-        return on_draws(joined.transpose(*mean.dims))
+    def _on_others(self, step: Step, last: bool) -> Step:
+        """Return a step of the other scores' noise, which leaves fractions as they are."""
+
+        def others(
+            drawn: xr.DataArray, mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator
+        ) -> xr.DataArray:
+            bounded = is_code(self.code, 0)
+            middle = on_draws(forwarded(self.code, mean)[0].transpose(*mean.dims))
+            value: Named = step(drawn, middle, on_draws(phi / self.step**2), rng)
+            value = backwarded(self.code, value) if last else value
+            joined = drawn * bounded + value * (1 - bounded)
+            return on_draws(joined.transpose(*mean.dims))
+
+        return others
 
 
 @dataclass(frozen=True)

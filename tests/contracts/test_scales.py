@@ -112,14 +112,18 @@ def test_tails_are_heavy_where_the_noise_says_so(likelihood: Likelihood) -> None
 
 
 @pytest.mark.parametrize("likelihood", EVERY, ids=str)
-def test_steps_give_the_numbers_of_draw(likelihood: Likelihood) -> None:
+def test_steps_over_parts_give_the_numbers_of_draw(likelihood: Likelihood) -> None:
     noise, _ = at_arrays(likelihood)
-    mean, phi = mean_at(ETA), over_cells(PHI)
+    mean = mean_at(ETA).expand_dims(sample=6).copy()
+    phi = over_cells(PHI)
     whole = noise.draw(mean, phi, np.random.default_rng(1))
     rng, drawn = np.random.default_rng(1), mean
     for step in noise.steps():
-        drawn = step(drawn, mean, phi, rng)
-    np.testing.assert_array_equal(whole.transpose(CELL).values, drawn.transpose(CELL).values)
+        parts = [{"sample": slice(start, start + 2)} for start in range(0, 6, 2)]
+        drawn = xr.concat(
+            [step(drawn.isel(part), mean.isel(part), phi, rng) for part in parts], "sample"
+        )
+    np.testing.assert_array_equal(whole.values, drawn.transpose(*whole.dims).values)
 
 
 def test_real_scores_are_normal_around_the_linear_predictor() -> None:

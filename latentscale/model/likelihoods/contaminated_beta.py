@@ -15,6 +15,7 @@ from latentscale.declare.prior import Parameter, Prior, PriorSlot
 from latentscale.dims import BENCHMARK
 from latentscale.maths import Named, maths_of
 from latentscale.model.likelihoods.beta import BetaNoise
+from latentscale.model.scale_mixture import ScaleMixture
 
 _SHARE = "outlier_share"
 _RATIO = "outlier_precision_ratio"
@@ -61,21 +62,17 @@ class ContaminatedBetaLikelihood(Likelihood):
 
 
 @dataclass(frozen=True)
-class ContaminatedNoise(Noise):
+class ContaminatedNoise(ScaleMixture):
     """(1 - share) times a noise at phi, plus share times the same noise at ratio phi.
 
     Attributes
     ----------
-    usual
-        The noise.
     share, ratio
         Dims () or (benchmark,) or (cell,), and sample on draws.
     """
 
-    usual: Noise
     share: Named
     ratio: Named
-    heavy_tailed: ClassVar[bool] = True
 
     def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
         """Return the log density of the mixture."""
@@ -84,15 +81,8 @@ class ContaminatedNoise(Noise):
         wide = maths.log(self.share) + self.usual.log_density(score, mean, phi * self.ratio)
         return narrow + maths.softplus(wide - narrow)
 
-    def draw(self, mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
-        """Draw which scores are outliers, then the scores."""
+    def factors(self, mean: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
+        """Draw which scores are outliers: 1, or the ratio for an outlier."""
         mu, share = aligned(mean, self.share)
-        ratio = aligned(mean, self.ratio)[1]
-        spread = aligned(mean, phi)[1]
         outlier = rng.random(mu.shape) < share
-        own = mean.copy(data=np.where(outlier, spread * ratio, spread))
-        return self.usual.draw(mean, own, rng)
-
-    def sampled(self, phi: Named, mean: Named, sampling: Named) -> Named:
-        """Return the precision of the usual scores with sampling error."""
-        return self.usual.sampled(phi, mean, sampling)
+        return mean.copy(data=np.where(outlier, aligned(mean, self.ratio)[1], 1.0))

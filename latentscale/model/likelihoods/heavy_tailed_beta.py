@@ -16,6 +16,7 @@ from latentscale.declare.prior import Parameter, Prior, PriorSlot
 from latentscale.dims import BENCHMARK
 from latentscale.maths import Named, maths_of
 from latentscale.model.likelihoods.beta import BetaNoise
+from latentscale.model.scale_mixture import ScaleMixture
 
 _WEIGHT = "tail_weight"
 _WIDER = 2  # steps of widening: a component with nine standard deviations reaches any score
@@ -85,21 +86,17 @@ class HeavyTailedBetaLikelihood(Likelihood):
 
 
 @dataclass(frozen=True)
-class HeavyTailedNoise(Noise):
+class HeavyTailedNoise(ScaleMixture):
     """A scale mixture of a noise at phi, phi / 9 and phi / 81.
 
     Attributes
     ----------
-    usual
-        The noise at one precision.
     weight
         Probability that a score is wider than usual, and that a wider one is wider still. Dims ()
         or (benchmark,) or (cell,), and sample on draws.
     """
 
-    usual: Noise
     weight: Named
-    heavy_tailed: ClassVar[bool] = True
 
     def log_density(self, score: Named, mean: Named, phi: Named) -> Named:
         """Return the log density of the mixture."""
@@ -112,14 +109,9 @@ class HeavyTailedNoise(Noise):
             total = total + maths.softplus(part - total)
         return total
 
-    def draw(self, mean: xr.DataArray, phi: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
-        """Draw how wide each score is, then the scores."""
+    def factors(self, mean: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
+        """Draw how wide each score is: 1, 1 / 9 or 1 / 81."""
         mu, weight = aligned(mean, self.weight)
-        spread = aligned(mean, phi)[1]
         uniform = rng.random(mu.shape)
         times = sum((uniform < weight**power).astype(int) for power in range(1, _WIDER + 1))
-        return self.usual.draw(mean, mean.copy(data=spread * _RATIO**times), rng)
-
-    def sampled(self, phi: Named, mean: Named, sampling: Named) -> Named:
-        """Return the precision of the usual scores with sampling error."""
-        return self.usual.sampled(phi, mean, sampling)
+        return mean.copy(data=_RATIO**times)
