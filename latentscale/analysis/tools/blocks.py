@@ -24,8 +24,8 @@ from latentscale.posterior.fit import Fit
 from latentscale.validate import whole_number
 
 BLOCK: Final = 2**18
-"""Elements in a block of a small result: 2 MB per array, 30 MB for all arrays of a block. In smaller
-blocks xarray's overhead, some 0.1 s a block, exceeds the arithmetic."""
+"""Elements in a block of a small result: 2 MB per array, 30 MB for all arrays of a block. In
+smaller blocks xarray's overhead, some 0.1 s a block, exceeds the arithmetic."""
 SHARE: Final = 64
 """A large result is divided into about this many blocks: 14 arrays of a block's size then take a
 fifth of the memory of the result."""
