@@ -117,7 +117,8 @@ class MixedNoise(Noise):
         ) -> xr.DataArray:
             bounded = is_code(self.code, 0)
             middle = on_draws(forwarded(self.code, mean)[0].transpose(*mean.dims))
-            value: Named = step(drawn, middle, on_draws(phi / self.step**2), rng)
+            before = on_draws(drawn * (1 - bounded) + bounded)  # a fraction may be 0, a factor not
+            value: Named = step(before, middle, on_draws(phi / self.step**2), rng)
             value = backwarded(self.code, value) if last else value
             joined = drawn * bounded + value * (1 - bounded)
             return on_draws(joined.transpose(*mean.dims))

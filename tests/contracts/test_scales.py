@@ -126,6 +126,14 @@ def test_steps_over_parts_give_the_numbers_of_draw(likelihood: Likelihood) -> No
     np.testing.assert_array_equal(whole.values, drawn.transpose(*whole.dims).values)
 
 
+@pytest.mark.parametrize("likelihood", EVERY, ids=str)
+def test_a_fraction_of_zero_leaves_other_scores_finite(likelihood: Likelihood) -> None:
+    noise, _ = at_arrays(likelihood)
+    mean = mean_at(ETA).where(over_cells(CODES) > 0, 1e-300)  # so that fractions are drawn as 0
+    drawn = noise.draw(mean, over_cells(PHI), np.random.default_rng(1))
+    assert np.isfinite(drawn.values).all()
+
+
 def test_real_scores_are_normal_around_the_linear_predictor() -> None:
     noise, _ = at_arrays(LIKELIHOODS["beta"](), sampling=False)  # type: ignore[call-arg]
     names = [name for name, _ in unbounded_scales()]
