@@ -326,6 +326,10 @@ def provider_of(name: ModelName) -> str | None:
     return PROVIDERS.get(name.series.split("-")[0])
 
 
+FEW_MODELS: Final = 2
+"""Least number of names of known series that show where models are: one may be by chance."""
+
+
 def is_of_known_series(name: str) -> bool:
     """Return whether a name is that of a model of a series in `PROVIDERS`.
 

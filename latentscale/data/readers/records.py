@@ -1,4 +1,4 @@
-"""Tables in JSON: a list of records, one record a line, or a list within an object.
+"""Tables in JSON: a list of records, one record a line, or an object of records by model.
 
 Not for result files of lm-evaluation-harness, which `read_harness` reads from their folder.
 """
@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 
+from latentscale.data.readers.model_names import FEW_MODELS, is_of_known_series
 from latentscale.errors import DataError
 from latentscale.validate import without_repeats
 
@@ -31,6 +34,10 @@ _SHAPE: Final = (
 def records_of(data: bytes, path: Path) -> pd.DataFrame:
     """Return the table of a JSON file: one row per record, one column per key.
 
+    Objects within a record are taken apart: ``{"evaluations": {"gpqa": 0.8}}`` gives the column
+    ``gpqa``, or ``evaluations.gpqa`` if ``gpqa`` is also elsewhere in the records. Of an object of
+    records by model, the keys are the column ``model``.
+
     Parameters
     ----------
     data
@@ -41,7 +48,13 @@ def records_of(data: bytes, path: Path) -> pd.DataFrame:
     Raises
     ------
     DataError
-        If it is not JSON, not a list of records, or a record holds a list or an object.
+        If it is not JSON, holds no records, or a record holds a list.
+
+    Examples
+    --------
+    >>> data = b'{"o3": {"scores": {"GPQA": 0.8}}, "o1": {"scores": {"GPQA": 0.7}}}'
+    >>> records_of(data, Path("scores.json")).to_dict("list")
+    {'model': ['o3', 'o1'], 'GPQA': [0.8, 0.7]}
     """
     document = _parsed(data, path)
     if isinstance(document, dict) and {"eval", "results"} <= set(document):
@@ -53,16 +66,32 @@ def records_of(data: bytes, path: Path) -> pd.DataFrame:
             "lm-evaluation-harness are read from their folder; make a table of anything else "
             "with pandas, and pass it or save it as CSV."
         )
-    for place, record in enumerate(records):
-        for key, value in record.items():
-            if isinstance(value, list | dict):
-                kind = "a list" if isinstance(value, list) else "an object"
+    apart = [dict(_leaves(record)) for record in records]
+    for place, record in enumerate(apart):
+        for keys, value in record.items():
+            if isinstance(value, list):
                 raise DataError(
-                    f'{path}: record {place}, "{key}" holds {kind} and not one value. Give each '
-                    "score a key of its own: pandas.json_normalize(records) does so for objects; "
-                    "pass its table, or save it as CSV."
+                    f'{path}: record {place}, "{".".join(keys)}" holds a list and not one value. '
+                    "Give each score a key of its own, or drop the key; pass a table made with "
+                    "pandas, or save it as CSV."
                 )
-    return pd.DataFrame(records)
+    ends = Counter(keys[-1] for keys in {keys: None for record in apart for keys in record})
+    return pd.DataFrame(
+        {
+            keys[-1] if ends[keys[-1]] == 1 or len(keys) == 1 else ".".join(keys): value
+            for keys, value in record.items()
+        }
+        for record in apart
+    )
+
+
+def _leaves(record: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield the values of a record and of objects in it, with all their keys."""
+    for key, value in record.items():
+        if isinstance(value, dict):
+            yield from (((key, *keys), leaf) for keys, leaf in _leaves(value))
+        else:
+            yield (key,), value
 
 
 def is_table(data: bytes) -> bool:
@@ -90,12 +119,27 @@ def _parsed(data: bytes, path: Path) -> Any:
 
 
 def _records(document: Any) -> list[dict[str, Any]]:
-    """Return the records of a list, or of the one list that an object holds; none otherwise."""
-    if isinstance(document, dict):
-        lists = [value for value in document.values() if _are_records(value)]
-        return lists[0] if len(lists) == 1 else []
-    return document if _are_records(document) else []
+    """Return the records of a document, or of the one part of an object that holds some."""
+    if not isinstance(document, dict):
+        return document if _are_records(document) else []
+    if own := _by_model(document):
+        return own
+    parts = [
+        value if _are_records(value) else _by_model(value)
+        for value in document.values()
+        if _are_records(value) or _by_model(value)
+    ]
+    return parts[0] if len(parts) == 1 else []
 
 
 def _are_records(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
+
+
+def _by_model(value: Any) -> list[dict[str, Any]]:
+    """Return the records of an object whose keys are models, some of them of known series."""
+    if not isinstance(value, dict) or not all(isinstance(row, dict) for row in value.values()):
+        return []
+    if sum(map(is_of_known_series, value)) < FEW_MODELS:
+        return []
+    return [{"model": name, **row} for name, row in value.items()]

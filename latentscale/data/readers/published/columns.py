@@ -16,7 +16,7 @@ import pandas as pd
 
 from latentscale.data.column_names import in_words, without_brackets
 from latentscale.data.heading_words import EARNED
-from latentscale.data.readers.model_names import is_of_known_series
+from latentscale.data.readers.model_names import FEW_MODELS, is_of_known_series
 from latentscale.data.readers.published.cells import score_cells
 from latentscale.errors import spelling
 
@@ -220,10 +220,6 @@ def _models_in_index(frame: pd.DataFrame) -> str | None:
         return None
     known = sum(map(is_of_known_series, cells))
     return first if known >= FEW_MODELS and not any(map(is_of_known_series, others)) else None
-
-
-FEW_MODELS: Final = 2
-"""Least number of names of known series that show where models are: one may be by chance."""
 
 
 def _holds_scores(column: pd.Series | pd.DataFrame) -> bool:

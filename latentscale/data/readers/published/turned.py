@@ -7,8 +7,7 @@ import pandas as pd
 from latentscale.data.audit import Finding
 from latentscale.data.empty import is_empty
 from latentscale.data.layout import TurnedColumns, turned_columns
-from latentscale.data.readers.model_names import is_of_known_series
-from latentscale.data.readers.published.columns import FEW_MODELS
+from latentscale.data.readers.model_names import FEW_MODELS, is_of_known_series
 from latentscale.errors import listed
 
 
