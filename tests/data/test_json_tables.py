@@ -47,6 +47,19 @@ def test_objects_in_records_are_taken_apart(tmp_path: Path) -> None:
     assert frame["gpqa"].tolist()[0] == 0.83 and frame["hle"].tolist()[1] == 0.08
 
 
+def test_lists_in_records_are_named_and_no_scores(tmp_path: Path) -> None:
+    records = [
+        {"model": "o3", "gpqa": 0.83, "runs": [0.82, 0.84]},
+        {"model": "o1", "gpqa": 0.75, "runs": []},
+    ]
+    path = written(tmp_path, records)
+    scores = ls.readers.read_published(path)
+    assert scores.benchmarks == ("gpqa",)
+    assert "runs" in str(scores.audit.filter("ignored-column"))
+    with pytest.raises(DataError, match="list of 2 values"):
+        ls.readers.read_scores(written(tmp_path, [{**row, "family": "o"} for row in records]))
+
+
 def test_keys_that_are_tasks_are_no_models(tmp_path: Path) -> None:
     tasks = {"arc_easy": {"acc": 0.5}, "hellaswag": {"acc": 0.6}, "gsm8k": {"acc": 0.1}}
     with pytest.raises(DataError, match="no list of records"):

@@ -69,7 +69,6 @@ def test_files_that_are_no_table(tmp_path, text, said):
         (b"\n <!DOCTYPE html><html>", "web page"),
         (b"[[1, 2], [3, 4]]", "no list of records"),
         (b'{"results": {"arc": {"acc": 0.5}}}', "read from their folder"),
-        (b'[{"model": "a-1b", "mmlu": {"acc": [0.5]}}]', 'record 0, "mmlu.acc" holds a list'),
         (b'[{"model": "a-1b", "mmlu": 0.5}', "begins as JSON, but is not"),
         (b'[{"model": "a-1b", "mmlu": 0.5, "mmlu": 0.6}]', "mmlu"),
     ],

@@ -16,6 +16,7 @@ import pandas as pd
 
 from latentscale.data.readers.model_names import FEW_MODELS, is_of_known_series
 from latentscale.errors import DataError
+from latentscale.markup import counted
 from latentscale.validate import without_repeats
 
 INSPECT: Final = (
@@ -35,8 +36,9 @@ def records_of(data: bytes, path: Path) -> pd.DataFrame:
     """Return the table of a JSON file: one row per record, one column per key.
 
     Objects within a record are taken apart: ``{"evaluations": {"gpqa": 0.8}}`` gives the column
-    ``gpqa``, or ``evaluations.gpqa`` if ``gpqa`` is also elsewhere in the records. Of an object of
-    records by model, the keys are the column ``model``.
+    ``gpqa``, or ``evaluations.gpqa`` if ``gpqa`` is also elsewhere in the records. A list is not a
+    value of one model: its cell says how many values it has. Of an object of records by model, the
+    keys are the column ``model``.
 
     Parameters
     ----------
@@ -48,7 +50,7 @@ def records_of(data: bytes, path: Path) -> pd.DataFrame:
     Raises
     ------
     DataError
-        If it is not JSON, holds no records, or a record holds a list.
+        If it is not JSON, or holds no records.
 
     Examples
     --------
@@ -67,14 +69,6 @@ def records_of(data: bytes, path: Path) -> pd.DataFrame:
             "with pandas, and pass it or save it as CSV."
         )
     apart = [dict(_leaves(record)) for record in records]
-    for place, record in enumerate(apart):
-        for keys, value in record.items():
-            if isinstance(value, list):
-                raise DataError(
-                    f'{path}: record {place}, "{".".join(keys)}" holds a list and not one value. '
-                    "Give each score a key of its own, or drop the key; pass a table made with "
-                    "pandas, or save it as CSV."
-                )
     ends = Counter(keys[-1] for keys in {keys: None for record in apart for keys in record})
     return pd.DataFrame(
         {
@@ -90,6 +84,8 @@ def _leaves(record: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
     for key, value in record.items():
         if isinstance(value, dict):
             yield from (((key, *keys), leaf) for keys, leaf in _leaves(value))
+        elif isinstance(value, list):
+            yield (key,), f"list of {counted(len(value), 'value')}"
         else:
             yield (key,), value
 
