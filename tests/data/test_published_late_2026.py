@@ -10,7 +10,7 @@ from latentscale.data.column_names import is_neither
 from latentscale.data.lower_by_name import is_lower, why_lower
 from latentscale.data.readers import read_checkpoints, read_published, read_scores
 from latentscale.data.readers.guessing import floor_for, guessing
-from latentscale.data.readers.model_names import parse_name
+from latentscale.data.readers.model_names import parse_name, provider_of
 from latentscale.errors import DataError
 from tests.data.published_tables import EIGHT as MODELS
 from tests.data.published_tables import of_eight as table
@@ -226,3 +226,16 @@ def test_an_index_below_zero_is_left_out_with_its_scale() -> None:
     index = [-20.0, -10, -5, 0, 5, 10, 12, 14]
     (found,) = read_published(table(Omniscience=index)).audit.filter("ignored-column").findings
     assert 'scale="real"' in found.message
+
+
+@pytest.mark.parametrize(
+    ("name", "provider"),
+    [
+        ("CodeLlama-34B", "Meta"),
+        ("LFM2-8B-A1B", "Liquid AI"),
+        ("ERNIE 4.5 300B A47B", "Baidu"),
+        ("Devstral-Small-2507", "Mistral AI"),
+    ],
+)
+def test_series_of_more_providers_are_known(name: str, provider: str) -> None:
+    assert provider_of(parse_name(name)) == provider
