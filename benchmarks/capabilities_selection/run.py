@@ -72,6 +72,8 @@ _SHIPPED = {
     "skills.release": True,
 }
 """The spec at the time when shared spreads of skills were compared."""
+SHARED_SCALES = f"{SHIPPED}, shared scales"
+_SHARED_SCALES = _SHIPPED | {"skills.identify": {"kind": "free", "scales": "shared"}}
 # Each candidate is the first spec with fields replaced; those of the second round, named with a
 # comma, are the spec without effects of families on single benchmarks with fields replaced.
 CANDIDATES: dict[str, dict[str, Any]] = {
@@ -85,8 +87,10 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     f"{HEAVY}, size class": _HEAVY | {"covariates": ["released", "reasoning", "size_class"]},
     f"{HEAVY}, effort": _HEAVY | {"covariates": ["released", "reasoning", "effort"]},
     SHIPPED: _SHIPPED,
-    f"{SHIPPED}, shared scales": _SHIPPED
-    | {"skills.identify": {"kind": "free", "scales": "shared"}},
+    SHARED_SCALES: _SHARED_SCALES,
+    f"{SHARED_SCALES}, ceilings": _SHARED_SCALES | {"benchmarks.ceiling": "estimated"},
+    f"{SHARED_SCALES}, open ceilings": _SHARED_SCALES
+    | {"benchmarks.ceiling": "estimated", "benchmarks.ceiling_open": 0.25},
     "two skills": {"skills.count": 2},
     "four skills": {"skills.count": 4},
     "noise by model": {"terms": [*TERMS, {"kind": "model-precision"}]},
@@ -193,7 +197,10 @@ def record(names: list[str], base: str, splits: list[int], method: Method) -> No
             "splits": " and ".join(map(str, splits)),
             **figures_of(cells),
         }
-        other = next((one for one in (HEAVY, SECOND, SHIPPED) if name.startswith(f"{one},")), BASE)
+        other = next(
+            (one for one in (HEAVY, SECOND, SHARED_SCALES, SHIPPED) if name.startswith(f"{one},")),
+            BASE,
+        )
         there = all(path_of(candidate(other, base, method), method, k).exists() for k in splits)
         if name != other and there:
             mean, error = less_base(cells, gathered(other, base, splits, method))

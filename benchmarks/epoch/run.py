@@ -46,6 +46,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     SHIPPED: {},
     "no size class": {"covariates": ["released", "reasoning"]},
     "settings apart": {"skills.release": False},
+    "ceilings": {"benchmarks.ceiling": "estimated"},
     "effort": {"covariates": ["released", "reasoning", "size_class", "effort"]},
     "provider trends": {
         "covariates": ["released", "reasoning", "size_class", "provider"],
