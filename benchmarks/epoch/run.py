@@ -47,6 +47,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no size class": {"covariates": ["released", "reasoning"]},
     "settings apart": {"skills.release": False},
     "ceilings": {"benchmarks.ceiling": "estimated"},
+    "open ceilings": {"benchmarks.ceiling": "estimated", "benchmarks.ceiling_open": 0.25},
     "effort": {"covariates": ["released", "reasoning", "size_class", "effort"]},
     "provider trends": {
         "covariates": ["released", "reasoning", "size_class", "provider"],
